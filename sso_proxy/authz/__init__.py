@@ -1,0 +1,1 @@
+"""Conditions and policies: may this pass."""

@@ -1,0 +1,417 @@
+"""
+Every option of the configuration file: its meaning, unit and safe default.
+
+The reference in the docs and the JSON Schema are generated from these classes.
+Components with a ``type`` have config classes of their own, beside their code.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from sso_proxy.config.checks import (
+    between,
+    cidr_list,
+    host_pattern,
+    non_empty,
+    path_prefix,
+    positive,
+)
+
+ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
+BindingLevel = Literal["require", "prefer", "observe"]
+
+
+@attrs.frozen(kw_only=True)
+class ComponentConfig:
+    """
+    A part whose ``type`` names a plugin; the plugin's own class reads the rest.
+
+    Attributes:
+        type: The plugin's name, or ``module:Class``.
+        options: All other keys of the table.
+    """
+
+    type: str
+    options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class LimitsConfig:
+    """
+    What one client may cost; every limit is finite.
+
+    Attributes:
+        request_line: Octets of a request line; more is 414.
+        header_bytes: Octets of the whole header section; more is 431.
+        headers: Number of header fields; more is 431.
+        body_bytes: Octets of a request body; more is 413.
+        header_timeout: Seconds from the first octet of a request to the end of its
+            header section; later is 408.
+        body_idle_timeout: Seconds without an octet of an announced body; then 408.
+        body_min_rate: Octets a second that a body must keep up on average, after
+            a first ``body_idle_timeout``; slower is 408.
+        send_timeout: Seconds without an octet taken by a client that is being sent
+            an answer; then the connection is cut.
+        keep_alive_timeout: Seconds a connection may wait for its next request.
+        requests_per_connection: Requests before a connection is closed.
+        connect_timeout: Seconds to reach a backend; then 504.
+        response_timeout: Seconds a backend may take to begin its answer, and to go
+            on with it; then 504, or a cut if it had begun.
+        upgrade_idle_timeout: Seconds without an octet either way in a tunnel
+            (WebSocket).
+        linger_timeout: Seconds to take in what a client still sends after it was
+            sent an error.
+        linger_bytes: Octets to take in then.
+    """
+
+    request_line: int = attrs.field(default=8192, validator=between(64, 65536))
+    header_bytes: int = attrs.field(default=32768, validator=between(256, 1048576))
+    headers: int = attrs.field(default=100, validator=between(4, 10000))
+    body_bytes: int = attrs.field(default=2**34, validator=positive)
+    header_timeout: float = attrs.field(default=10.0, validator=positive)
+    body_idle_timeout: float = attrs.field(default=30.0, validator=positive)
+    body_min_rate: int = attrs.field(default=240, validator=positive)
+    send_timeout: float = attrs.field(default=60.0, validator=positive)
+    keep_alive_timeout: float = attrs.field(default=60.0, validator=positive)
+    requests_per_connection: int = attrs.field(default=1000, validator=positive)
+    connect_timeout: float = attrs.field(default=5.0, validator=positive)
+    response_timeout: float = attrs.field(default=60.0, validator=positive)
+    upgrade_idle_timeout: float = attrs.field(default=600.0, validator=positive)
+    linger_timeout: float = attrs.field(default=2.0, validator=positive)
+    linger_bytes: int = attrs.field(default=1048576, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class RouteLimitsConfig:
+    """
+    Limits of one route; what is not set is the server's.
+
+    Attributes:
+        body_bytes: Octets of a request body; more is 413.
+        connect_timeout: Seconds to reach the backend; then 504.
+        response_timeout: Seconds the backend may take to begin its answer, and to go
+            on with it.
+        upgrade_idle_timeout: Seconds without an octet either way in a tunnel.
+    """
+
+    body_bytes: int | None = attrs.field(default=None)
+    connect_timeout: float | None = attrs.field(default=None)
+    response_timeout: float | None = attrs.field(default=None)
+    upgrade_idle_timeout: float | None = attrs.field(default=None)
+
+
+@attrs.frozen(kw_only=True)
+class AuditConfig:
+    """
+    Where the audit record of every request goes; its schema is in the docs.
+
+    Attributes:
+        to: ``stdout``, ``file``, ``syslog`` or ``none``.
+        file: Path, for ``file``; opened anew on SIGUSR1.
+        syslog: A datagram socket's path, for ``syslog``.
+        format: ``json``: the audit record; ``combined``: one line in the form of
+            Apache's combined log, the user included.
+        flush_interval: Seconds that records may wait in memory.
+    """
+
+    to: Literal["stdout", "file", "syslog", "none"] = "stdout"
+    file: str | None = None
+    syslog: str = "/dev/log"
+    format: Literal["json", "combined"] = "json"
+    flush_interval: float = attrs.field(default=0.05, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class AdminConfig:
+    """
+    The listener for operators: ``/health/live``, ``/health/ready``, ``/metrics``.
+
+    Attributes:
+        address: A loopback address, or ``unix:/path``; anything else is refused.
+        port: The TCP port; not for a unix socket.
+    """
+
+    address: str
+    port: int = attrs.field(default=0, validator=between(0, 65535))
+
+
+@attrs.frozen(kw_only=True)
+class OutboundConfig:
+    """
+    Requests of our own, for keys and metadata.
+
+    Attributes:
+        proxy: ``http://host:port`` of a proxy asked with CONNECT for every https
+            request of ours; None connects directly.
+        ca: PEM file with the CAs to trust besides the system's.
+        timeout: Seconds for a whole request.
+        max_bytes: Octets of an answer.
+    """
+
+    proxy: str | None = None
+    ca: str | None = None
+    timeout: float = attrs.field(default=5.0, validator=positive)
+    max_bytes: int = attrs.field(default=1048576, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class ServerConfig:
+    """
+    What holds for the whole process.
+
+    Attributes:
+        name: Our name in ``Via``, by which a loop is found (508).
+        state_dir: Directory for the key ring and the local cache; unset,
+            ``/var/lib/sso-proxy`` for root and services, else
+            ``$XDG_STATE_HOME/sso-proxy``.
+        workers: Processes that serve; 1 serves in the main process.
+        plugin_path: Directories with plugin files of your own.
+        trusted_proxies: Addresses and ranges whose ``X-Forwarded-For``,
+            ``Forwarded``, ``X-Request-Id`` and ``Client-Cert`` are believed.
+        managed_headers: Further header fields that clients may never send.
+        drain_timeout: Seconds that requests may still take after SIGTERM or SIGHUP.
+        connections: Client connections at once, in each worker.
+        connections_per_address: The same from one address that is no trusted proxy.
+        backlog: Connections that may wait to be accepted.
+        limits: What one client may cost.
+        audit: Where audit records go.
+        access_log: A second stream, of the same choice of forms; unset, there is none.
+        admin: The listener for operators; unset, there is none.
+        outbound: Requests of our own.
+    """
+
+    name: str = attrs.field(default="sso-proxy", validator=non_empty)
+    state_dir: str | None = None
+    workers: int = attrs.field(default=1, validator=between(1, 128))
+    plugin_path: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
+    managed_headers: tuple[str, ...] = ()
+    drain_timeout: float = attrs.field(default=30.0, validator=positive)
+    connections: int = attrs.field(default=20000, validator=positive)
+    connections_per_address: int = attrs.field(default=4096, validator=positive)
+    backlog: int = attrs.field(default=4096, validator=between(1, 65535))
+    limits: LimitsConfig = attrs.field(factory=LimitsConfig)
+    audit: AuditConfig = attrs.field(factory=AuditConfig)
+    access_log: AuditConfig | None = None
+    admin: AdminConfig | None = None
+    outbound: OutboundConfig = attrs.field(factory=OutboundConfig)
+
+
+@attrs.frozen(kw_only=True)
+class NameConfig:
+    """
+    What a listener does differently for some names that clients ask for (SNI).
+
+    Attributes:
+        host: The names: ``app.example.com`` or ``*.example.com``.
+        certificate: PEM file: our certificate and its chain.
+        key: PEM file: its private key.
+        client_certificate: ``none``, ``optional`` (a valid one or none),
+            ``optional_no_ca`` (any or none; a fact, not an identity) or ``required``.
+            Unset, the listener's.
+        client_ca: PEM file: CAs of client certificates.  Unset, the listener's.
+        client_crl: PEM file: the CRLs of those CAs; every CA in a chain needs a
+            current one.  Unset, the listener's.
+    """
+
+    host: tuple[str, ...] = attrs.field(validator=[non_empty, host_pattern])
+    certificate: str | None = None
+    key: str | None = None
+    client_certificate: ClientCertificate | None = None
+    client_ca: str | None = None
+    client_crl: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListenerConfig:
+    """
+    One listening socket.
+
+    Attributes:
+        address: An IP address, ``::`` for both families, or ``unix:/path``.
+        port: The TCP port.
+        tls: Whether clients speak TLS here.  A plain listener serves routes only if
+            ``allow_plaintext`` says so; otherwise all it does is redirect.
+        allow_plaintext: Serve routes without TLS (behind a terminator).
+        redirect_port: The https port that a plain listener redirects to.
+        certificate: PEM file: our certificate and its chain.
+        key: PEM file: its private key.
+        client_certificate: ``none``, ``optional`` (a valid one or none),
+            ``optional_no_ca`` (any or none; a fact, not an identity) or ``required``.
+        client_ca: PEM file: CAs of client certificates.
+        client_crl: PEM file: the CRLs of those CAs; every CA in a chain needs a
+            current one.
+        min_version: The lowest TLS version.
+        max_version: The highest TLS version.
+        ciphers: OpenSSL cipher list for TLS 1.2; unset, ECDHE with AEAD only.
+        ciphersuites: TLS 1.3 cipher suites; unset, OpenSSL's.
+        groups: Key exchange groups, in order; unset, OpenSSL's.
+        handshake_timeout: Seconds for the handshake, PROXY line included.
+        proxy_protocol: Addresses and ranges of peers that begin with a PROXY
+            protocol header (version 1 or 2); from these it is required, from others
+            not read.
+        hsts: ``max-age`` in seconds of ``Strict-Transport-Security``; 0 sends none.
+        name: What is different for some names.
+    """
+
+    address: str
+    port: int = attrs.field(default=0, validator=between(0, 65535))
+    tls: bool = True
+    allow_plaintext: bool = False
+    redirect_port: int = attrs.field(default=443, validator=between(1, 65535))
+    certificate: str | None = None
+    key: str | None = None
+    client_certificate: ClientCertificate = "none"
+    client_ca: str | None = None
+    client_crl: str | None = None
+    min_version: Literal["TLSv1.2", "TLSv1.3"] = "TLSv1.2"
+    max_version: Literal["TLSv1.2", "TLSv1.3"] = "TLSv1.3"
+    ciphers: str | None = None
+    ciphersuites: str | None = None
+    groups: tuple[str, ...] = ()
+    handshake_timeout: float = attrs.field(default=10.0, validator=positive)
+    proxy_protocol: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
+    hsts: int = attrs.field(default=31536000, validator=between(0, 2**31))
+    name: tuple[NameConfig, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class UpstreamConfig:
+    """
+    How a route's backend is reached.
+
+    Attributes:
+        ca: PEM file: CAs to trust for this backend, instead of the system's.
+        certificate: PEM file: our client certificate.
+        key: PEM file: its private key.
+        server_name: The name to expect in the backend's certificate; unset, the
+            backend's host.
+        host: The ``Host`` the backend gets: ``client`` for the client's, else a
+            literal value.
+        idle: Connections kept open while idle, in each worker.
+        idle_timeout: Seconds that one is kept.
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+    host: str = "client"
+    idle: int = attrs.field(default=128, validator=between(0, 65535))
+    idle_timeout: float = attrs.field(default=30.0, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class BindingConfig:
+    """
+    Keys that callers must prove to hold.  A bound token is always checked.
+
+    Attributes:
+        certificate: To the client's TLS certificate (RFC 8705): ``require`` refuses
+            tokens that are not bound, ``prefer`` and ``observe`` record it.
+    """
+
+    certificate: BindingLevel | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HeadersConfig:
+    """
+    What a route's backend is told about the caller.
+
+    Attributes:
+        user: Header field for the user name; empty sends none.
+        claims: Claims that become ``X-Claim-<name>``.
+        claim_prefix: What stands before a claim's name.
+        claim_names: Header fields for claims by name, instead of the prefix.
+        client_certificate: Send ``Client-Cert`` and ``Client-Cert-Chain`` (RFC 9440).
+    """
+
+    user: str = "X-Remote-User"
+    claims: tuple[str, ...] = ()
+    claim_prefix: str = "X-Claim-"
+    claim_names: Mapping[str, str] = attrs.field(factory=dict)
+    client_certificate: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class RouteConfig:
+    """
+    Some paths of a host, and what holds there.
+
+    Attributes:
+        host: ``api.example.com``, ``*.example.com`` (one label), or ``*``.
+        path: A prefix of whole segments; ``{name}`` stands for any one segment.  The
+            route with the longest one wins.
+        authenticate: Names of authenticators, asked in this order; anonymous access
+            has to be written: ``["anonymous"]``.
+        binding: Keys that callers must prove to hold.
+        map_user: Names of mappers, asked in this order; none: the user is the
+            identity's subject.
+        require: Conditions; all must hold.
+        headers: What the backend is told about the caller.
+        backend: ``http://host:port``, ``https://host:port``, ``unix:/path``,
+            ``wsgi:module:app``, ``static:/directory`` or ``resource:module:name``.
+        upstream: How the backend is reached.
+        methods: Allowed methods; none: all but TRACE and CONNECT.
+        encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
+        path_parameters: ``;`` in the path: ``reject``, ``strip`` or ``keep``.
+        upgrade: Protocols that may be switched to, such as ``websocket``.
+        origins: Origins besides the host's own whose pages may open WebSockets.
+        limits: Limits of this route.
+        endpoints: Where our own paths are.
+    """
+
+    host: str = attrs.field(validator=host_pattern)
+    path: str = attrs.field(default="/", validator=path_prefix)
+    authenticate: tuple[str, ...] = attrs.field(validator=non_empty)
+    binding: BindingConfig = attrs.field(factory=BindingConfig)
+    map_user: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    headers: HeadersConfig = attrs.field(factory=HeadersConfig)
+    backend: str = attrs.field(validator=non_empty)
+    upstream: UpstreamConfig = attrs.field(factory=UpstreamConfig)
+    methods: tuple[str, ...] = ()
+    encoded_slashes: bool = False
+    path_parameters: Literal["reject", "strip", "keep"] = "keep"
+    upgrade: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    limits: RouteLimitsConfig = attrs.field(factory=RouteLimitsConfig)
+    endpoints: str = attrs.field(default="/.sso/", validator=path_prefix)
+
+
+@attrs.frozen(kw_only=True)
+class KeyRingConfig:
+    """
+    Our own symmetric keys.
+
+    Attributes:
+        file: Path; unset, ``keys.json`` in the state directory.  Made by
+            ``sso-proxy key new``; must be readable by nobody else (0600).
+    """
+
+    file: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """
+    The whole file.
+
+    Attributes:
+        server: What holds for the whole process.
+        listener: Listening sockets.
+        authenticator: Authenticators by name; ``anonymous`` is always there.
+        mapper: User mappers by name.
+        key_ring: Our own symmetric keys.
+        route: Routes.
+    """
+
+    server: ServerConfig = attrs.field(factory=ServerConfig)
+    listener: tuple[ListenerConfig, ...] = attrs.field(validator=non_empty)
+    authenticator: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    mapper: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    key_ring: KeyRingConfig | None = None
+    route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

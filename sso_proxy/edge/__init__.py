@@ -1,0 +1,1 @@
+"""Listeners and HTTP server connections."""

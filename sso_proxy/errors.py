@@ -1,0 +1,103 @@
+"""Everything sso-proxy raises on purpose."""
+
+from typing import ClassVar
+
+import attrs
+
+
+class SsoProxyError(Exception):
+    """The root: catch this to catch all of ours and nothing else."""
+
+
+@attrs.frozen
+class Mistake:
+    """
+    One thing that is wrong with a configuration.
+
+    Attributes:
+        path: Where in the file, for example ``route[0].backend``.
+        problem: What is wrong there, and what would be right.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        """Give the line shown to the administrator."""
+        return f"{self.path}: {self.problem}"
+
+
+class ConfigError(SsoProxyError):
+    """
+    The configuration cannot be used.
+
+    Attributes:
+        mistakes: All that was found, in the order of the file.
+    """
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        """Give one line for each mistake."""
+        return "\n".join(map(str, self.mistakes))
+
+
+@attrs.frozen
+class BadMessageError(SsoProxyError):
+    """
+    What a client sent cannot be read in exactly one way.
+
+    Attributes:
+        status: The HTTP status that says so: 400, 405, 408, 413, 414, 417,
+            431, 501 or 505.
+        reason: A short code for the log and the audit record, such as
+            ``host-missing``.  Never contains what the client sent.
+    """
+
+    status: int
+    reason: str
+
+
+@attrs.frozen
+class BadAnswerError(SsoProxyError):
+    """
+    What a backend sent cannot be read in exactly one way; the client gets 502.
+
+    Attributes:
+        reason: A short code for the log and the audit record.
+    """
+
+    reason: str
+
+
+@attrs.frozen
+class UnavailableError(SsoProxyError):
+    """
+    A decision needs something that cannot be had now; the client gets 503.
+
+    Attributes:
+        what: The part that is down, for the log: ``jwks of https://…``.
+    """
+
+    what: str
+
+
+@attrs.frozen
+class TokenError(SsoProxyError):
+    """
+    A presented token must not be honoured.
+
+    Attributes:
+        detail: For the log.  Never sent to the client, never holds the token.
+    """
+
+    error: ClassVar[str] = "invalid_token"
+    """The RFC 6750 section 3.1 code that the client is told."""
+
+    detail: str
+
+
+class CertificateMismatchError(TokenError):
+    """The token is bound to a certificate other than the one in use."""

@@ -1,0 +1,256 @@
+"""
+What the parts of the proxy ask of each other, and of plugins.
+
+A method declared with ``async def`` must be a coroutine function in a plugin, too.
+It may return without ever suspending, which then costs nothing: no Deferred is made.
+Unless a docstring says otherwise, raising means *a technical failure*: the request is
+answered 503, the log has the traceback, and nobody else is asked.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from zope.interface import Attribute, Interface
+
+from sso_proxy.model import (
+    Decision,
+    HeaderChallenge,
+    Identity,
+    LoginRedirect,
+    MapperVerdict,
+    Outcome,
+    Request,
+    Unbound,
+    UserName,
+)
+
+
+class IPluginFactory(Interface):
+    """
+    The light declaration by which a component is found: strings only.
+
+    An object that provides this stands in a module of ``twisted.plugins``, in a file
+    of a configured ``plugin_path``, or behind an entry point of the group
+    ``sso_proxy.plugins``.
+    """
+
+    name: str = Attribute("What the configuration's ``type`` says.")
+    makes: str = Attribute("Name of the interface made here: ``IUserMapper``.")
+    target: str = Attribute(
+        "``module:Class``.  The class has ``config_class``, an attrs class, and a"
+        " class method ``from_config(config, tools)`` that returns the component."
+    )
+
+
+class IAuthenticator(Interface):
+    """
+    Finds out who is calling, by one kind of credential.
+
+    May wait (for keys, for an authorization server).  The result may be reused for
+    the same bytes on the same connection until the identity expires, 30 seconds at
+    most.  Credentials are secret: nothing of them may get into a log or a ``reason``.
+    """
+
+    consumes: tuple[str, ...] = Attribute(
+        "Lower-case names of header fields that hold the credential; the pipeline"
+        " removes them from what the backend gets."
+    )
+
+    async def authenticate(request: Request) -> Outcome:
+        """Say who is calling; ``NotPresented`` if no credential of ours is there."""
+
+    def challenge(request: Request) -> LoginRedirect | HeaderChallenge | None:
+        """Say how a client without a credential can get in.  Never waits."""
+
+
+class IBinding(Interface):
+    """
+    Checks that the caller holds a key.
+
+    Never waits for anything outside the process.  The result belongs to the
+    connection and may be reused for the same bytes on it only.
+    """
+
+    kind: str = Attribute("``certificate``, ``dpop``, ``token_binding`` or ``device``.")
+    members: frozenset[str] = Attribute("The ``cnf`` members it answers for.")
+
+    async def check(request: Request, identity: Identity) -> Unbound | None:
+        """
+        Say why *identity* may not be used over this connection, or None if it may.
+
+        Called when the identity has a confirmation member of ours, or the route
+        requires this kind; without such a member the answer is *not bound*.
+        """
+
+
+class IUserMapper(Interface):
+    """Turns a proven identity into the user name a backend expects."""
+
+    async def map_user(identity: Identity) -> UserName | MapperVerdict:
+        """
+        Name the user that *identity* is; DECLINED asks the next mapper, REFUSED is 403.
+
+        Must not depend on anything outside *identity* and this mapper's own data.
+        """
+
+
+class IPolicy(Interface):
+    """Decides whether a proven identity may make a request."""
+
+    async def decide(identity: Identity, request: Request) -> Decision:
+        """
+        Decide on *request*.
+
+        Asked for every request, repeated ones too.  Must not depend on header
+        fields unless ``reads_headers`` is true.
+        """
+
+
+class IObligation(Interface):
+    """Does what a policy permits only under the condition that it is done."""
+
+    name: str = Attribute("The obligation's name in a decision.")
+
+    async def fulfil(parameters: Mapping[str, Any], request: Request) -> None:
+        """Do it.  Raising denies the request."""
+
+
+class ITokenSource(Interface):
+    """Gets a credential for one audience."""
+
+    async def token_for(identity: Identity, audience: str, request: Request) -> Any:  # noqa: ANN401
+        """Give a token that is good for *audience* alone.  What it returns is secret."""
+
+
+class IDelivery(Interface):
+    """Puts a token where a backend looks for it."""
+
+    def apply(token: Any, outgoing: Any) -> None:  # noqa: ANN401
+        """Add *token* to the request *outgoing*.  Never waits."""
+
+
+class ISessionStore(Interface):
+    """Keeps browser sessions."""
+
+    async def load(request: Request) -> Any:  # noqa: ANN401
+        """Give the session that *request* belongs to, or None."""
+
+    async def save(session: Any) -> tuple[str, ...]:
+        """Keep *session*; returns the ``Set-Cookie`` values."""
+
+    async def end(session: Any) -> tuple[str, ...]:
+        """Forget *session*; returns the ``Set-Cookie`` values that clear it."""
+
+
+class ICache(Interface):
+    """
+    Bytes under keys, until they expire.
+
+    Keys are ``(purpose, name)``: nothing stored for one purpose is ever read for
+    another.  Values are sealed by the caller before they get here.  An operation that
+    a backend cannot do is not in ``operations``; the assembly then refuses it for a
+    purpose that needs it.
+    """
+
+    operations: frozenset[str] = Attribute("Names of the methods that work.")
+
+    async def get(purpose: str, name: bytes) -> bytes | None:
+        """Read, or None."""
+
+    async def put(purpose: str, name: bytes, value: bytes, ttl: float) -> None:
+        """Write, replacing; *ttl* in seconds."""
+
+    async def add(purpose: str, name: bytes, value: bytes, ttl: float) -> bool:
+        """Write unless there is one; False if there is.  Atomic (replay marks)."""
+
+    async def take(purpose: str, name: bytes) -> bytes | None:
+        """Read and delete in one step: of two callers one gets it."""
+
+    async def delete(purpose: str, name: bytes) -> None:
+        """Delete; nothing there is no error."""
+
+    async def touch(purpose: str, name: bytes, ttl: float) -> bool:
+        """Set the time left; False if there is none."""
+
+    async def compare_and_set(
+        purpose: str, name: bytes, old: bytes | None, new: bytes, ttl: float
+    ) -> bool:
+        """Write *new* if *old* is what is there; False if not."""
+
+    async def index_add(purpose: str, index: bytes, member: bytes, ttl: float) -> None:
+        """Put *member* into the set *index*."""
+
+    async def index_remove(purpose: str, index: bytes, member: bytes) -> None:
+        """Take *member* out of the set *index*."""
+
+    async def index_list(purpose: str, index: bytes) -> list[bytes]:
+        """List the set *index*."""
+
+    def subscribe(purpose: str) -> AsyncIterator[bytes]:
+        """Hear what other processes announce."""
+
+
+class IUpstream(Interface):
+    """
+    A backend: takes one request at a time from many connections.
+
+    Never waits and never raises for what the backend does: everything is told to the
+    exchange.
+    """
+
+    def forward(exchange: Any, head: bytes, method: str) -> Any:  # noqa: ANN401
+        """
+        Send *head*, serialised to the last empty line, and relay the answer.
+
+        See `sso_proxy.upstream` for the exchange's and the returned sink's methods.
+        """
+
+    def close() -> None:
+        """Drop idle connections and, as requests end, all others."""
+
+
+class IAuditSink(Interface):
+    """Takes audit records."""
+
+    def record(line: bytes) -> None:
+        """
+        Take one JSON line, complete with its line feed.
+
+        Called for every request; must only queue.  Must not raise.
+        """
+
+    def flush() -> None:
+        """Write what is queued.  Called about every 50 ms."""
+
+    def reopen() -> None:
+        """Open the file anew, after it was rotated."""
+
+
+class IHealth(Interface):
+    """A part whose state matters to whoever sends traffic here."""
+
+    async def probe() -> tuple[str, ...]:
+        """Say what is missing, one line each, nothing secret; empty if all is well."""
+
+
+class IClock(Interface):
+    """Time, as an argument."""
+
+    def time() -> float:
+        """Seconds since the epoch; may jump."""
+
+    def monotonic() -> float:
+        """Seconds since some moment; never goes back."""
+
+
+class ITools(Interface):
+    """What a component may use of the proxy that it is part of."""
+
+    clock: IClock = Attribute("The time.")
+    http_client: Any = Attribute(
+        "`sso_proxy.net.http_client.HttpClient`: bounded in time and size."
+    )
+    reactor: Any = Attribute("The running reactor; None while only checking.")
+    spawn: Callable[[Any], None] = Attribute(
+        "Start a coroutine in the background; failures are logged."
+    )

@@ -1,0 +1,1 @@
+"""User mappers: the name a backend knows somebody by."""

@@ -1,0 +1,311 @@
+"""The values that travel along a request's path.  They hold facts and do nothing."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final, NewType
+
+import attrs
+
+Headers = tuple[tuple[str, str], ...]
+"""Header fields in the order received: lower-case name, value without blanks around
+it, octets above 127 as the Latin-1 characters of the same number."""
+
+UserName = NewType("UserName", str)
+"""A name the backend knows the user by."""
+
+
+class MapperVerdict(Enum):
+    """What a user mapper says when it does not say a name."""
+
+    DECLINED = "declined"
+    """Not one of mine: ask the next mapper."""
+    REFUSED = "refused"
+    """This one must not get in, whatever later mappers would say."""
+
+
+DECLINED: Final = MapperVerdict.DECLINED
+REFUSED: Final = MapperVerdict.REFUSED
+
+
+@attrs.frozen(kw_only=True)
+class RequestHead:
+    """
+    The one canonical reading of a request's line and header section.
+
+    Every decision reads this value, and what a backend gets is serialised from it.
+
+    Attributes:
+        method: As received; case-sensitive (RFC 9110 section 9.1).
+        scheme: ``https`` or ``http``, of the connection that the client used.
+        host: Lower-case, without port and trailing dot; IPv6 in brackets.
+        port: The port the client addressed, the scheme's default if it named none.
+        path: Percent-encoded, begins with ``/``; unreserved characters decoded, the
+            remaining escapes upper-cased, dot segments and duplicate slashes
+            resolved.  ``*`` for a server-wide OPTIONS.
+        query: After the ``?``, as received; None without a ``?``.
+        headers: Without framing, hop-by-hop and managed fields.
+    """
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str | None = attrs.field(default=None, repr=False)
+    headers: Headers = attrs.field(default=(), repr=False)
+
+    def values(self, name: str) -> list[str]:
+        """Give the values of every field called *name*, which is lower-case."""
+        return [value for field, value in self.headers if field == name]
+
+
+@attrs.frozen(kw_only=True)
+class CertificateFacts:
+    """
+    A client's certificate, as it was sent.
+
+    Attributes:
+        der: The leaf in DER.
+        chain: The further certificates in DER, in the order sent, without the leaf.
+        verified: Our own verify callback accepted the whole chain for this
+            connection.  False means that *der* is a fact and no identity.
+        problem: Why not, in OpenSSL's words, for the log; empty if verified.
+        thumbprint: ``x5t#S256`` of the leaf: SHA-256 of *der* in base64url without
+            padding (RFC 8705 section 3.1).
+        subject: The subject's distinguished name (RFC 4514).
+        issuer: The issuer's distinguished name (RFC 4514).
+        serial: The serial number, lower-case hexadecimal.
+        not_after: End of validity, seconds since the epoch.
+        names: Subject alternative names in their order: type (``dns``, ``email``,
+            ``uri``, ``ip``, ``dn``, ``upn``) and value.
+    """
+
+    der: bytes = attrs.field(repr=False)
+    chain: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    verified: bool
+    problem: str = ""
+    thumbprint: str
+    subject: str
+    issuer: str
+    serial: str
+    not_after: float
+    names: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TlsFacts:
+    """
+    What the handshake proved.
+
+    Attributes:
+        version: ``TLSv1.2`` or ``TLSv1.3``.
+        cipher: OpenSSL's name of the cipher suite.
+        server_name: The name the client asked for (SNI), lower-case, or None.
+        alpn: The protocol agreed on, or None.
+        certificate: The client's, or None if it sent none.
+        extended_master_secret: TLS 1.3, or TLS 1.2 with RFC 7627.
+        policy: Names the client-certificate rules that this connection was
+            accepted under; a Host whose rules have another name is 421.
+    """
+
+    version: str
+    cipher: str
+    server_name: str | None = None
+    alpn: str | None = None
+    certificate: CertificateFacts | None = None
+    extended_master_secret: bool = True
+    policy: str = ""
+    _exporter: Callable[[bytes, int, bytes | None], bytes] | None = attrs.field(
+        default=None, repr=False, eq=False, alias="exporter"
+    )
+
+    def export_key(self, label: bytes, length: int, context: bytes | None) -> bytes:
+        """
+        Derive keying material that both ends of this connection share (RFC 5705).
+
+        Args:
+            label: For example ``EXPORTER-Channel-Binding`` (RFC 9266).
+            length: Octets wanted.
+            context: None and empty differ in TLS 1.2.
+
+        Raises:
+            ValueError: TLS 1.2 without extended master secret (RFC 7627 section 1:
+                two connections could have the same secret), or none to be had here.
+        """
+        if not self.extended_master_secret or self._exporter is None:
+            message = "this connection has no keying material that is its own"
+            raise ValueError(message)
+        return self._exporter(label, length, context)
+
+
+@attrs.frozen(kw_only=True)
+class Client:
+    """
+    Where a request comes from.
+
+    Attributes:
+        address: The client's IP address: the peer's, or what trusted proxies
+            say (the right-most address that is not a trusted proxy's).
+        peer: The IP address at the other end of our connection (after the PROXY
+            protocol), or ``unix``.
+        trusted: *peer* is one of ``trusted_proxies``.
+    """
+
+    address: str
+    peer: str
+    trusted: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """
+    One request, with everything a decision may depend on.
+
+    Attributes:
+        id: The request id, also in logs, on error pages and at the backend.
+        head: The canonical head.
+        tls: Facts of the client's TLS connection; None on a plain listener.
+        client: Where it comes from.
+        session: The browser session, or None.
+    """
+
+    id: str
+    head: RequestHead
+    tls: TlsFacts | None
+    client: Client
+    session: object | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Identity:
+    """
+    Somebody, as one issuer vouches for them.
+
+    Attributes:
+        issuer: Who vouches: an issuer URL, or ``mtls``, ``anonymous``.
+        subject: Unique within *issuer*.
+        authenticator: The configured name of the authenticator that found it.
+        claims: Verified claims, by name.
+        scopes: Scopes of the access token.
+        confirmation: The ``cnf`` claim: keys the caller must prove to hold
+            (RFC 7800).  Every member must be satisfied.
+        expires: Seconds since the epoch when this stops being true, or None.
+    """
+
+    issuer: str
+    subject: str
+    authenticator: str
+    claims: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    scopes: frozenset[str] = frozenset()
+    confirmation: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    expires: float | None = None
+
+
+@attrs.frozen
+class Authenticated:
+    """The authenticator knows who this is."""
+
+    identity: Identity
+
+
+@attrs.frozen
+class NotPresented:
+    """The request carries no credential of this authenticator's kind; ask the next."""
+
+
+@attrs.frozen(kw_only=True)
+class Rejected:
+    """
+    A credential was presented and is not good.  Nobody else is asked.
+
+    Attributes:
+        status: 400, 401 or 403.
+        reason: A short code for the log and the audit record: ``token-expired``.
+        detail: More for the log; never sent to the client, never a secret.
+        challenge: The ``WWW-Authenticate`` value for the client, or None.
+    """
+
+    status: int = 401
+    reason: str
+    detail: str = ""
+    challenge: str | None = None
+
+
+Outcome = Authenticated | NotPresented | Rejected
+
+
+@attrs.frozen
+class LoginRedirect:
+    """Send the browser to log in."""
+
+    location: str
+
+
+@attrs.frozen
+class HeaderChallenge:
+    """One whole ``WWW-Authenticate`` value."""
+
+    value: str
+
+
+@attrs.frozen(kw_only=True)
+class Unbound:
+    """
+    The caller did not prove to hold the key that the identity is bound to.
+
+    Attributes:
+        reason: A short code for the log and the audit record.
+        detail: More for the log.
+    """
+
+    reason: str
+    detail: str = ""
+
+
+class Effect(Enum):
+    """What a policy says."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    STEP_UP = "step-up"
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """
+    A policy's answer.
+
+    Attributes:
+        effect: Whether the request may pass.
+        obligations: Names and parameters of what has to be done as well; one that
+            nobody understands denies.
+        reasons: Short codes, most specific first.
+        scope: Scopes that would have been enough (RFC 6750 section 3), if that is
+            what is missing.
+    """
+
+    effect: Effect
+    obligations: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    reasons: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+
+
+PERMIT: Final = Decision(effect=Effect.PERMIT)
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """
+    A whole answer of our own.
+
+    Attributes:
+        status: The HTTP status code.
+        reason: A short code for the log and the audit record.
+        headers: Without framing fields.
+        body: Octets.
+    """
+
+    status: int
+    reason: str = ""
+    headers: Headers = ()
+    body: bytes = attrs.field(default=b"", repr=False)

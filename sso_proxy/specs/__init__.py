@@ -1,0 +1,1 @@
+"""Rules of standards, without I/O."""
