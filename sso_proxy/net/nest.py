@@ -1,0 +1,87 @@
+"""
+Many descriptors behind one of the reactor's.
+
+Twisted's reactor spends as long on dispatching an event as we do on a request.  All our
+connections live in an epoll of their own, whose descriptor is a single reader of the
+stock reactor: measured, this is as fast as a reactor of our own would be.
+"""
+
+import select
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
+from zope.interface import implementer
+
+_log = Logger()
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+GONE = select.EPOLLHUP | select.EPOLLERR
+"""Reported whether asked for or not."""
+
+_BATCH = 512
+
+
+class Descriptor(Protocol):
+    """What the nest tells about its file descriptor."""
+
+    def on_event(self, events: int) -> None:
+        """React to *events*, a mask of READ, WRITE and GONE."""
+
+    def abort(self) -> None:
+        """Close at once; called if `on_event` raised."""
+
+
+@implementer(IReadDescriptor)
+class Nest:
+    """One epoll that a reactor watches as a single reader."""
+
+    def __init__(self, reactor: Any) -> None:  # noqa: ANN401
+        self._reactor = reactor
+        self._epoll = select.epoll()
+        self._descriptors: dict[int, Descriptor] = {}
+        reactor.addReader(self)
+
+    def watch(self, fd: int, events: int, descriptor: Descriptor) -> None:
+        """Begin to tell *descriptor* about *events* of *fd*."""
+        self._epoll.register(fd, events)
+        self._descriptors[fd] = descriptor
+
+    def change(self, fd: int, events: int) -> None:
+        """Tell about other events; 0 still tells about GONE."""
+        self._epoll.modify(fd, events)
+
+    def forget(self, fd: int) -> None:
+        """Stop telling about *fd*; call this before it is closed."""
+        del self._descriptors[fd]
+        self._epoll.unregister(fd)
+
+    def fileno(self) -> int:
+        """Give the epoll's own descriptor to the reactor."""
+        return self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        """Name this in Twisted's log."""
+        return "nest"
+
+    def doRead(self) -> None:
+        """Pass on what has happened; a descriptor that raises is closed."""
+        descriptors = self._descriptors
+        for fd, events in self._epoll.poll(0, _BATCH):
+            descriptor = descriptors.get(fd)
+            if descriptor is None:  # forgotten by an earlier one of this batch
+                continue
+            try:
+                descriptor.on_event(events)
+            except Exception:  # noqa: BLE001
+                _log.failure("A connection failed; it is closed.")
+                descriptor.abort()
+
+    def connectionLost(self, reason: object) -> None:
+        """Do nothing: the reactor stops, and our owner closes us."""
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._reactor.removeReader(self)
+        self._epoll.close()

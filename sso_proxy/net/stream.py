@@ -1,0 +1,233 @@
+"""
+Byte streams on non-blocking sockets: written at once, only the remainder buffered.
+
+A stream tells its handler what arrives; the handler may write, pause, close or abort at
+any time, within its own callbacks too.  A stream never calls its handler from within a
+call that the handler makes.
+"""
+
+import socket
+from typing import Protocol
+
+from sso_proxy.net.nest import GONE, READ, WRITE, Nest
+
+HIGH_WATER = 65536
+"""Octets waiting to be sent from which a stream is full."""
+
+_CHUNK = 65536
+_RECEIVE_ERRORS = (BlockingIOError, InterruptedError)
+
+
+class StreamHandler(Protocol):
+    """What a stream tells."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; never empty."""
+
+    def eof_received(self) -> None:
+        """Hear that the peer sends no more; writing may still work."""
+
+    def drained(self) -> None:
+        """Hear that a full stream has room again."""
+
+    def connection_lost(self, reason: str) -> None:
+        """Hear that the stream is gone.  Said once, and nothing after it."""
+
+
+class Stream:
+    """
+    A stream over TCP or a unix socket, without TLS.
+
+    Attributes:
+        handler: Who is told.  May be replaced.
+        buffered: Octets that wait to be sent.
+        progress: Octets sent so far, to see that a slow reader still reads.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_events",
+        "_failed",
+        "_fd",
+        "_half_closed",
+        "_nest",
+        "_reading",
+        "_sock",
+        "_waiting",
+        "buffered",
+        "handler",
+        "progress",
+        "was_full",
+    )
+
+    def __init__(self, nest: Nest, sock: socket.socket, handler: StreamHandler) -> None:
+        self._nest = nest
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._waiting: list[bytes | memoryview] = []
+        self._reading = True
+        self._closing = False
+        self._half_closed = False
+        self._failed = ""
+        self.handler = handler
+        self.buffered = 0
+        self.progress = 0
+        self.was_full = False
+        self._events = READ
+        nest.watch(self._fd, READ, self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is gone."""
+        return self._fd == -1
+
+    @property
+    def full(self) -> bool:
+        """Whether the writer should wait for `drained`; asking promises that call."""
+        if self.buffered < HIGH_WATER:
+            return False
+        self.was_full = True
+        return True
+
+    def on_event(self, events: int) -> None:
+        """React to the nest."""
+        if self._failed:
+            self._lose(self._failed)
+        elif events & READ and self._reading:
+            self._read()
+        elif events & GONE:
+            self._lose("reset")
+        if events & WRITE and self._fd != -1:
+            self._flush()
+
+    def write(self, data: bytes) -> None:
+        """Send *data* now or as soon as the peer takes it."""
+        if self._waiting:
+            self._waiting.append(data)
+            self.buffered += len(data)
+            return
+        if self._fd == -1 or self._failed:
+            return
+        sent = self._send(data)
+        self.progress += sent
+        if sent < len(data):
+            self._waiting.append(memoryview(data)[sent:])
+            self.buffered = len(data) - sent
+            self._want(self._events | WRITE)
+
+    def pause(self) -> None:
+        """Stop reading; the peer's window fills."""
+        if self._reading:
+            self._reading = False
+            self._want(self._events & ~READ)
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self._reading:
+            self._reading = True
+            self._want(self._events | READ)
+
+    def close(self) -> None:
+        """Close once everything written has been sent."""
+        if self._waiting:
+            self._closing = True
+            self.pause()
+        elif self._fd != -1:
+            self._say_end()
+            self._lose("closed")
+
+    def half_close(self) -> None:
+        """Send no more once everything written has been sent, but read on."""
+        if self._half_closed:
+            return
+        self._half_closed = True
+        if not self._waiting and self._fd != -1:
+            self._end_sending()
+
+    def abort(self) -> None:
+        """Close at once; what waits is dropped, and the peer sees a reset."""
+        if self._fd != -1:
+            linger_zero = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+            try:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
+            finally:
+                self._lose("aborted")
+
+    def _want(self, events: int) -> None:
+        if self._fd != -1 and events != self._events:
+            self._events = events
+            self._nest.change(self._fd, events)
+
+    def _fail(self, reason: str) -> None:
+        """Be lost at the next event: a write must not call the handler back."""
+        self._failed = reason
+        self._want(WRITE)
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(_CHUNK)
+        except _RECEIVE_ERRORS:
+            return
+        except OSError as e:
+            self._lose(e.strerror or "error")
+            return
+        if data:
+            self.handler.data_received(data)
+        else:
+            self._eof()
+
+    def _eof(self) -> None:
+        self.pause()
+        self.handler.eof_received()
+
+    def _send(self, data: bytes | memoryview) -> int:
+        try:
+            return self._sock.send(data)
+        except _RECEIVE_ERRORS:
+            return 0
+        except OSError as e:
+            self._fail(e.strerror or "error")
+            return 0
+
+    def _flush(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            data = waiting[0]
+            sent = self._send(data)
+            self.progress += sent
+            self.buffered -= sent
+            if sent < len(data):
+                waiting[0] = memoryview(data)[sent:]
+                break
+            del waiting[0]
+        if not waiting and not self._failed:
+            self._want(self._events & ~WRITE)
+            if self._closing:
+                self._say_end()
+                self._lose("closed")
+                return
+            if self._half_closed:
+                self._end_sending()
+        if self.was_full and self.buffered <= HIGH_WATER // 2:
+            self.was_full = False
+            self.handler.drained()
+
+    def _end_sending(self) -> None:
+        self._say_end()
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as e:
+            self._fail(e.strerror or "error")
+
+    def _say_end(self) -> None:
+        """Tell the peer, inside the stream, that nothing more comes."""
+
+    def _lose(self, reason: str) -> None:
+        if self._fd == -1:
+            return
+        self._nest.forget(self._fd)
+        self._fd = -1
+        self._waiting.clear()
+        self.buffered = 0
+        self._sock.close()
+        self.handler.connection_lost(reason)

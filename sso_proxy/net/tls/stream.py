@@ -1,0 +1,131 @@
+"""
+TLS streams: OpenSSL reads and writes the socket's descriptor itself.
+
+No memory BIO and no copy between buffers; measured, this takes half the time of
+Twisted's TLS transport.
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable
+
+from OpenSSL import SSL
+
+from sso_proxy.net.nest import GONE, READ, WRITE, Nest
+from sso_proxy.net.stream import Stream, StreamHandler
+
+_RECORD = 16384
+"""The most that one TLS record holds, so that one `recv` leaves nothing pending."""
+
+_SLICE = 131072
+
+
+class TlsStream(Stream):
+    """
+    A stream over TLS, client or server.
+
+    Its handler hears nothing until the handshake is done and *on_handshake* was
+    called with the connection; if that raises, or the handshake fails, the handler
+    hears `connection_lost`.
+    """
+
+    __slots__ = ("_connection", "_on_handshake", "_recv", "_send_tls")
+
+    def __init__(
+        self,
+        nest: Nest,
+        sock: socket.socket,
+        handler: StreamHandler,
+        *,
+        connection: SSL.Connection,
+        on_handshake: Callable[[SSL.Connection], None],
+    ) -> None:
+        self._connection = connection
+        self._on_handshake: Callable[[SSL.Connection], None] | None = on_handshake
+        self._recv = connection.recv
+        self._send_tls = connection.send
+        super().__init__(nest, sock, handler)
+
+    def on_event(self, events: int) -> None:
+        """React to the nest."""
+        if self._on_handshake is None:
+            super().on_event(events)
+        elif events & (READ | WRITE | GONE):
+            self.shake_hands()
+
+    def shake_hands(self) -> None:
+        """Go on with the handshake as far as the peer lets us."""
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            self._want(READ)
+            return
+        except SSL.WantWriteError:
+            self._want(WRITE)
+            return
+        except (SSL.Error, OSError) as e:
+            self._lose(_describe(e))
+            return
+        done, self._on_handshake = self._on_handshake, None
+        wanted = READ if self._reading else 0
+        self._want(wanted | WRITE if self._waiting else wanted)
+        if done is not None:
+            done(self._connection)
+        # The first request may have come with the end of the handshake, and what
+        # OpenSSL has read wakes no epoll.
+        if self._fd != -1 and self._reading and self._connection.pending():
+            self._read()
+
+    def write(self, data: bytes) -> None:
+        """Send *data* now or as soon as the peer takes it."""
+        if self._on_handshake is not None:
+            self._waiting.append(data)
+            self.buffered += len(data)
+        else:
+            super().write(data)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                data = self._recv(_RECORD)
+                self.handler.data_received(data)
+                if (
+                    self._fd == -1
+                    or not self._reading
+                    or not self._connection.pending()
+                ):
+                    return
+        except SSL.WantReadError:
+            return
+        except SSL.ZeroReturnError:
+            self._eof()
+        except (SSL.Error, OSError) as e:
+            self._lose(_describe(e))
+
+    def _send(self, data: bytes | memoryview) -> int:
+        sent = 0
+        try:
+            while sent < len(data):
+                # A write returns after each record; so a part is as good as all.
+                part = data if not sent else memoryview(data)[sent : sent + _SLICE]
+                sent += self._send_tls(part)
+        except (SSL.WantWriteError, SSL.WantReadError):
+            return sent
+        except (SSL.Error, OSError) as e:
+            self._fail(_describe(e))
+        return sent
+
+    def _say_end(self) -> None:
+        # The peer may be gone or may not have finished the handshake: no matter,
+        # the socket is closed next.
+        with contextlib.suppress(SSL.Error, OSError):
+            self._connection.shutdown()
+
+
+def _describe(error: Exception) -> str:
+    """Put OpenSSL's error stack into one short line."""
+    if isinstance(error, SSL.SysCallError):
+        return str(error.args[-1])
+    if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
+        return "; ".join(str(entry[-1]) for entry in error.args[0]) or "tls error"
+    return str(error) or type(error).__name__
