@@ -1,0 +1,76 @@
+# Everything a developer runs.  `make help` lists it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	command -v $$p && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+PORT ?= 8443
+SOURCES := sso_proxy tests docs setup.py twisted/plugins
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test tools lint types layers unit docs format bench soak memory clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/.runs ## see it work: a demo CA, a token server, an API (ONCE=1: end after the checks)
+	@$(BIN)/python -m sso_proxy.testing.demo --state .demo --port $(PORT) $(if $(ONCE),--once)
+
+test: tools $(VENV)/.tests lint types layers docs unit ## install what the tests need and run everything
+
+tools:
+	@tests/prepare.sh
+
+lint: $(VENV)/.tests ## ruff: rules and formatting
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: $(VENV)/.tests ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.tests ## imports point down
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.tests ## the tests, under coverage
+	@BIN=$(BIN) tests/run.sh $(ARGS)
+
+docs: $(VENV)/.tests ## build docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs docs/_build/html
+	$(BIN)/pydoctor --config docs/pydoctor.ini --html-output docs/_build/html/api
+
+format: $(VENV)/.tests ## let ruff mend what it can
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: $(VENV)/.tests ## the table: CPU per request beside nginx and Apache
+	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads
+	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+memory: $(VENV)/.tests ## memory of idle connections and of large bodies
+	$(BIN)/python -m tests.bench.memory $(ARGS)
+
+clean: ## remove everything made here
+	rm -rf $(VENV) .demo build dist *.egg-info docs/_build docs/reference/generated .coverage* \
+		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is made once, and again when the metadata change.
+$(BIN)/python:
+	@$(if $(PYTHON),,echo "make: no python3 found; install Python 3.11 or newer" >&2; exit 1)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "make: $(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runs: pyproject.toml setup.py | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml setup.py | $(BIN)/python
+	$(PIP) --editable '.[test,docs]'
+	@touch $@ $(VENV)/.runs
