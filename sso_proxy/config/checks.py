@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from typing import Any, TypeAlias
 
 import attrs
@@ -10,7 +10,10 @@ import attrs
 _HOST = re.compile(
     r"\*|(?:\*\.)?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]+\]"
 )
-_PREFIX = re.compile(r"/(?:(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2}|\{\w+\})+/?)*")
+_SEGMENT = re.compile(
+    r"\{[A-Za-z_]\w*\}|(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+"
+)
+_NEVER_ESCAPED = re.compile(r"%(?:00|2D|2E|5F|7E|3\d|[46][1-9A-F]|[57][0-9A])")
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 
@@ -27,14 +30,28 @@ def non_empty(_instance: object, _attribute: Attribute, value: Sized) -> None:
         raise ValueError("must not be empty")
 
 
-def between(low: float, high: float) -> Callable[[object, Attribute, float], None]:
+@attrs.frozen
+class Between:
+    """
+    A validator that refuses numbers outside a range.
+
+    Attributes:
+        low: The smallest good number.
+        high: The largest.
+    """
+
+    low: float
+    high: float
+
+    def __call__(self, _instance: object, _attribute: Attribute, value: float) -> None:
+        """Refuse what is outside."""
+        if not self.low <= value <= self.high:
+            raise ValueError(f"must be from {self.low} to {self.high}, not {value!r}")
+
+
+def between(low: float, high: float) -> Between:
     """Make a validator that refuses numbers outside *low* to *high*."""
-
-    def check(_instance: object, _attribute: Attribute, value: float) -> None:
-        if not low <= value <= high:
-            raise ValueError(f"must be from {low} to {high}, not {value!r}")
-
-    return check
+    return Between(low, high)
 
 
 def cidr_list(_instance: object, _attribute: Attribute, value: tuple[str, ...]) -> None:
@@ -61,8 +78,16 @@ def host_pattern(
 
 
 def path_prefix(_instance: object, _attribute: Attribute, value: str) -> None:
-    """Refuse a path that is not canonical."""
-    if not _PREFIX.fullmatch(value) or any(s in {".", ".."} for s in value.split("/")):
+    """Refuse a path that is not canonical: no request's path would ever match it."""
+    first, *segments, last = value.split("/") if "/" in value else (value, "")
+    canonical = (
+        not first
+        and all(_SEGMENT.fullmatch(s) for s in segments)
+        and (not last or _SEGMENT.fullmatch(last))
+        and not {".", ".."} & {*segments, last}
+        and not _NEVER_ESCAPED.search(value)
+    )
+    if not canonical:
         raise ValueError(
             f"{value!r} is no canonical path; write '/orders/' or '/users/{{id}}/'"
         )

@@ -6,9 +6,10 @@ Components with a ``type`` have config classes of their own, beside their code.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import attrs
+from attrs.validators import optional
 
 from sso_proxy.config.checks import (
     between,
@@ -22,6 +23,10 @@ from sso_proxy.config.checks import (
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
 BindingLevel = Literal["require", "prefer", "observe"]
 
+FilePath: TypeAlias = Annotated[str, "file"]
+"""A file's or directory's name; a relative one starts at the configuration file's
+directory and is absolute once the file is loaded."""
+
 
 @attrs.frozen(kw_only=True)
 class ComponentConfig:
@@ -31,10 +36,12 @@ class ComponentConfig:
     Attributes:
         type: The plugin's name, or ``module:Class``.
         options: All other keys of the table.
+        directory: Where relative file names in *options* start; not an option.
     """
 
     type: str
     options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    directory: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -96,10 +103,16 @@ class RouteLimitsConfig:
         upgrade_idle_timeout: Seconds without an octet either way in a tunnel.
     """
 
-    body_bytes: int | None = attrs.field(default=None)
-    connect_timeout: float | None = attrs.field(default=None)
-    response_timeout: float | None = attrs.field(default=None)
-    upgrade_idle_timeout: float | None = attrs.field(default=None)
+    body_bytes: int | None = attrs.field(default=None, validator=optional(positive))
+    connect_timeout: float | None = attrs.field(
+        default=None, validator=optional(positive)
+    )
+    response_timeout: float | None = attrs.field(
+        default=None, validator=optional(positive)
+    )
+    upgrade_idle_timeout: float | None = attrs.field(
+        default=None, validator=optional(positive)
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +130,7 @@ class AuditConfig:
     """
 
     to: Literal["stdout", "file", "syslog", "none"] = "stdout"
-    file: str | None = None
+    file: FilePath | None = None
     syslog: str = "/dev/log"
     format: Literal["json", "combined"] = "json"
     flush_interval: float = attrs.field(default=0.05, validator=positive)
@@ -151,7 +164,7 @@ class OutboundConfig:
     """
 
     proxy: str | None = None
-    ca: str | None = None
+    ca: FilePath | None = None
     timeout: float = attrs.field(default=5.0, validator=positive)
     max_bytes: int = attrs.field(default=1048576, validator=positive)
 
@@ -183,9 +196,9 @@ class ServerConfig:
     """
 
     name: str = attrs.field(default="sso-proxy", validator=non_empty)
-    state_dir: str | None = None
+    state_dir: FilePath | None = None
     workers: int = attrs.field(default=1, validator=between(1, 128))
-    plugin_path: tuple[str, ...] = ()
+    plugin_path: tuple[FilePath, ...] = ()
     trusted_proxies: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
     managed_headers: tuple[str, ...] = ()
     drain_timeout: float = attrs.field(default=30.0, validator=positive)
@@ -217,11 +230,11 @@ class NameConfig:
     """
 
     host: tuple[str, ...] = attrs.field(validator=[non_empty, host_pattern])
-    certificate: str | None = None
-    key: str | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
     client_certificate: ClientCertificate | None = None
-    client_ca: str | None = None
-    client_crl: str | None = None
+    client_ca: FilePath | None = None
+    client_crl: FilePath | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -261,11 +274,11 @@ class ListenerConfig:
     tls: bool = True
     allow_plaintext: bool = False
     redirect_port: int = attrs.field(default=443, validator=between(1, 65535))
-    certificate: str | None = None
-    key: str | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
     client_certificate: ClientCertificate = "none"
-    client_ca: str | None = None
-    client_crl: str | None = None
+    client_ca: FilePath | None = None
+    client_crl: FilePath | None = None
     min_version: Literal["TLSv1.2", "TLSv1.3"] = "TLSv1.2"
     max_version: Literal["TLSv1.2", "TLSv1.3"] = "TLSv1.3"
     ciphers: str | None = None
@@ -294,9 +307,9 @@ class UpstreamConfig:
         idle_timeout: Seconds that one is kept.
     """
 
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
+    ca: FilePath | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
     server_name: str | None = None
     host: str = "client"
     idle: int = attrs.field(default=128, validator=between(0, 65535))
@@ -392,7 +405,7 @@ class KeyRingConfig:
             ``sso-proxy key new``; must be readable by nobody else (0600).
     """
 
-    file: str | None = None
+    file: FilePath | None = None
 
 
 @attrs.frozen(kw_only=True)

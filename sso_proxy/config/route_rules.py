@@ -1,0 +1,203 @@
+"""What a route's options must not say together, and what they must find elsewhere."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sso_proxy.config.backend import Backend, read_backend
+from sso_proxy.config.draft import Draft, Placed
+from sso_proxy.config.listener_rules import serves
+from sso_proxy.config.model import HeadersConfig, ListenerConfig, RouteConfig
+from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED, alias
+from sso_proxy.config.structure import join
+from sso_proxy.config.suggest import unknown
+from sso_proxy.errors import Mistake
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_HOST_VALUE = re.compile(
+    r"client|[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d+)?"
+)
+_TLS_ONLY = ("ca", "certificate", "key", "server_name")
+
+
+def check_routes(draft: Draft) -> Iterator[Mistake]:
+    """Check each route, what it refers to, and that no two are the same."""
+    seen: dict[tuple[str, str], str] = {}
+    for route in draft.routes:
+        key = (route.value.host, re.sub(r"\{\w+\}", "{}", route.value.path))
+        if (other := seen.setdefault(key, route.path)) != route.path:
+            problem = f"{route.value.host}{route.value.path} is {other} already"
+            yield Mistake(join(route.path, "path"), problem)
+        yield from _check_authenticate(route, draft)
+        yield from _check_names(
+            join(route.path, "map_user"),
+            "mapper",
+            route.value.map_user,
+            draft.names.get("mapper", ()),
+        )
+        yield from _check_certificate(route, draft)
+        yield from _check_backend(route)
+        yield from _check_headers(join(route.path, "headers"), route.value.headers)
+        yield from _check_words(route)
+
+
+def _check_names(
+    path: str, what: str, names: Sequence[str], known: Iterable[str]
+) -> Iterator[Mistake]:
+    """Check that each of *names* is there, and stands there once."""
+    known = frozenset(known)
+    for number, name in enumerate(names):
+        if name not in known:
+            yield Mistake(join(path, number), unknown(what, name, known))
+        elif name in names[:number]:
+            yield Mistake(join(path, number), f"{name!r} stands here twice")
+
+
+def _check_authenticate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:
+    """Check whom a route asks who is calling."""
+    names = route.value.authenticate
+    path = join(route.path, "authenticate")
+    known = {"anonymous", *draft.names.get("authenticator", ())}
+    yield from _check_names(path, "authenticator", names, known)
+    for number, name in enumerate(names[:-1]):
+        if _type_of(name, draft) == "anonymous":
+            problem = f"{name!r} always answers; put it last, or nobody after is asked"
+            yield Mistake(join(path, number), problem)
+
+
+def _type_of(name: str, draft: Draft) -> str | None:
+    """Give an authenticator's type; ``anonymous`` needs no table."""
+    if (component := draft.authenticators.get(name)) is not None:
+        return component.value.type
+    return "anonymous" if name == "anonymous" else None
+
+
+def _check_certificate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:
+    """Check that a route that needs a client certificate can ever see one."""
+    if draft.server is None or draft.server.value.trusted_proxies:
+        return  # a terminator before us may pass it on (RFC 9440)
+    listeners = [listener.value for listener in draft.listeners]
+    if not any(map(serves, listeners)) or _asks(listeners, route.value.host):
+        return
+    never = (
+        "no listener asks for client certificates here; set client_certificate on one"
+    )
+    if route.value.binding.certificate == "require":
+        yield Mistake(join(route.path, "binding.certificate"), never)
+    for number, name in enumerate(route.value.authenticate):
+        if _type_of(name, draft) == "mtls":
+            yield Mistake(join(route.path, f"authenticate[{number}]"), never)
+
+
+def _asks(listeners: Iterable[ListenerConfig], host: str) -> bool:
+    """Say whether any listener may ask clients of *host* for a certificate."""
+    for listener in listeners:
+        modes = {listener.client_certificate}
+        for name in listener.name:
+            if any(_overlap(host, pattern) for pattern in name.host):
+                modes.add(name.client_certificate or listener.client_certificate)
+        if listener.tls and modes != {"none"}:
+            return True
+    return False
+
+
+def _overlap(host: str, pattern: str) -> bool:
+    """Say whether some name fits both patterns."""
+    if "*" in {host, pattern} or host == pattern:
+        return True
+    if host.startswith("*."):
+        host, pattern = pattern, host
+    return pattern.startswith("*.") and host.partition(".")[2] == pattern[2:]
+
+
+def _check_backend(route: Placed[RouteConfig]) -> Iterator[Mistake]:
+    """Check where a route's requests go, and that its options mean that."""
+    try:
+        backend = read_backend(route.value.backend)
+    except ValueError as e:
+        yield Mistake(join(route.path, "backend"), str(e))
+        return
+    written = route.raw.get("upstream", {})
+    path = join(route.path, "upstream")
+    yield from _check_upstream(path, written, backend)
+    upstream = route.value.upstream
+    if (upstream.certificate is None) != (upstream.key is None):
+        missing = "key" if upstream.key is None else "certificate"
+        problem = "is missing; certificate and key go together"
+        yield Mistake(join(path, missing), problem)
+    if not _HOST_VALUE.fullmatch(upstream.host):
+        problem = f"{upstream.host!r} is neither 'client' nor a host name"
+        yield Mistake(join(path, "host"), problem)
+
+
+def _check_upstream(
+    path: str, written: Mapping[str, object], backend: Backend
+) -> Iterator[Mistake]:
+    """Refuse options that would look as if they protected the way to the backend."""
+    for option in written:
+        if not backend.proxied:
+            problem = f"has no effect with a {backend.kind}: backend"
+        elif option in _TLS_ONLY and backend.kind != "https":
+            problem = f"has no effect with a {backend.kind}: backend; write https:"
+        else:
+            continue
+        yield Mistake(join(path, option), problem)
+
+
+def _check_headers(path: str, headers: HeadersConfig) -> Iterator[Mistake]:
+    """Check that each fact about the caller gets a header field of its own."""
+    named = {claim: headers.claim_prefix + claim for claim in headers.claims}
+    named |= headers.claim_names
+    fields = [("user", headers.user)] if headers.user else []
+    fields += [(f"claims {claim!r}", name) for claim, name in named.items()]
+    taken: dict[str, str] = {}
+    for option, name in fields:
+        if not FIELD_NAME.fullmatch(name):
+            problem = f"{option}: {name!r} is no header field's name"
+        elif alias(name) in NEVER_MANAGED:
+            problem = f"{option}: {name} belongs to HTTP itself"
+        elif (other := taken.setdefault(alias(name), option)) != option:
+            problem = f"{option}: backends may take {name} for the one of {other}"
+        else:
+            continue
+        yield Mistake(path, problem)
+
+
+def _check_words(route: Placed[RouteConfig]) -> Iterator[Mistake]:
+    """Check options that hold words of HTTP."""
+    config, path = route.value, route.path
+    for option, words, problem_of in (
+        ("methods", config.methods, _method_problem),
+        ("upgrade", config.upgrade, _protocol_problem),
+        ("origins", config.origins, _origin_problem),
+    ):
+        for number, word in enumerate(words):
+            if problem := problem_of(word):
+                yield Mistake(join(join(path, option), number), problem)
+    if config.origins and not config.upgrade:
+        yield Mistake(join(path, "origins"), "has no effect without upgrade")
+    if not config.endpoints.endswith("/") or config.endpoints == "/":
+        problem = f"{config.endpoints!r} must be a path of its own and end with '/'"
+        yield Mistake(join(path, "endpoints"), problem)
+    elif config.path.startswith(config.endpoints):
+        problem = f"lies below our own {config.endpoints!r}; no request gets there"
+        yield Mistake(join(path, "path"), problem)
+
+
+def _method_problem(method: str) -> str | None:
+    if method in {"TRACE", "CONNECT"}:
+        return f"{method} is never forwarded"
+    if not FIELD_NAME.fullmatch(method) or method != method.upper():
+        return f"{method!r} is no method; they are case-sensitive, as 'GET'"
+    return None
+
+
+def _protocol_problem(protocol: str) -> str | None:
+    if not FIELD_NAME.fullmatch(protocol):
+        return f"{protocol!r} is no protocol; write 'websocket'"
+    return None
+
+
+def _origin_problem(origin: str) -> str | None:
+    if not _ORIGIN.fullmatch(origin):
+        return f"{origin!r} is no origin; write 'https://app.example.com'"
+    return None
