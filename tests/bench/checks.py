@@ -1,0 +1,77 @@
+"""What every proxy must do before its costs mean anything."""
+
+from tests.bench.client import BrokenAnswerError, Client, context_for
+from tests.bench.material import KIB, MIB, Material
+from tests.bench.peers import APACHE, NGINX, Target
+from tests.bench.procs import BenchError
+
+WITHOUT_TOKENS = (NGINX, APACHE)
+
+
+def check(target: Target, things: Material) -> None:
+    """
+    Ask *target* for all that is measured, and for what it must refuse.
+
+    Raises:
+        BenchError: It answers other than it should.
+    """
+    expect(target, "/1k", 200, _get(target, things, "/1k"))
+    expect(target, "/10m", 200, _get(target, things, "/10m", length=10 * MIB))
+    expect(target, "/upload", 200, _post(target, things))
+    expect(target, "/api/1k", 200, _get(target, things, "/api/1k", things.token()))
+    if target.name not in WITHOUT_TOKENS:
+        expect(target, "no token", 401, _get(target, things, "/api/1k"))
+        for what, token in things.bad_tokens.items():
+            expect(target, what, 401, _get(target, things, "/api/1k", token))
+    _check_client_certificate(target, things)
+
+
+def expect(target: Target, what: str, status: int, got: int) -> None:
+    """
+    Compare a status.
+
+    Raises:
+        BenchError: It is another.
+    """
+    if got != status:
+        raise BenchError(f"{target.name}: {what}: {got} instead of {status}")
+
+
+def _get(
+    target: Target,
+    things: Material,
+    path: str,
+    token: str | None = None,
+    length: int = KIB,
+) -> int:
+    client = Client.connect(target.port, context_for(things))
+    try:
+        answer = client.get(path, token=token)
+    finally:
+        client.close()
+    if answer.status == 200 and answer.length != length:
+        raise BenchError(f"{target.name}: {path}: {answer.length} octets, not {length}")
+    return answer.status
+
+
+def _post(target: Target, things: Material) -> int:
+    client = Client.connect(target.port, context_for(things))
+    try:
+        return client.post("/upload", 10 * MIB).status
+    finally:
+        client.close()
+
+
+def _check_client_certificate(target: Target, things: Material) -> None:
+    context = context_for(things, with_certificate=True)
+    client = Client.connect(target.mtls_port, context)
+    expect(target, "with a client certificate", 200, client.get("/1k").status)
+    client.close()
+    try:
+        client = Client.connect(target.mtls_port, context_for(things))
+        status = client.get("/1k").status
+        client.close()
+    except (OSError, BrokenAnswerError):
+        return  # in TLS 1.3 the refusal comes after the client's last message
+    if status == 200:
+        raise BenchError(f"{target.name}: lets in a client without certificate")

@@ -1,0 +1,204 @@
+"""The loads: what is sent to whom, and what it cost the proxy."""
+
+from collections.abc import Callable
+
+import attrs
+
+from tests.bench import fleet, smallgets, transfers
+from tests.bench.fleet import FleetOptions
+from tests.bench.material import MIB, Material
+from tests.bench.peers import APACHE, NGINX, OAUTH2, OPENIDC, OURS, OURS_2, Target
+from tests.bench.transfers import TransferOptions
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    """
+    One load on one proxy in one round.
+
+    Attributes:
+        cpu_us: Microseconds on a CPU for each request, connection or transfer.
+        per_second: How many of these in a second.
+        p50: Milliseconds, where latency is measured.
+        p99: The same.
+        lag: Milliseconds that the generator of an open loop was late itself, 99th
+            percentile.
+        failures: How many of each kind.
+    """
+
+    cpu_us: float
+    per_second: float
+    p50: float | None = None
+    p99: float | None = None
+    lag: float | None = None
+    failures: dict[str, int]
+
+
+@attrs.frozen(kw_only=True)
+class Setting:
+    """
+    What is the same for all runs.
+
+    Attributes:
+        things: Keys, tokens, files.
+        seconds: How long one run takes.
+        tokens: How many different tokens.
+        rate: Requests a second of the open loop.
+    """
+
+    things: Material
+    seconds: int
+    tokens: int
+    rate: float
+
+
+@attrs.frozen
+class Load:
+    """
+    One kind of work.
+
+    Attributes:
+        title: In the table.
+        targets: Who is measured with it.
+        run: Does it to one of them.
+    """
+
+    title: str
+    targets: tuple[str, ...]
+    run: Callable[[Target, Setting], Sample]
+
+
+def _small(path: str, count: Callable[[Setting], int]) -> Callable[..., Sample]:
+    def run(target: Target, setting: Setting) -> Sample:
+        before = target.running.cpu_ns()
+        got = smallgets.run(
+            target.port,
+            path,
+            setting.things,
+            tokens=count(setting),
+            seconds=setting.seconds,
+        )
+        return Sample(
+            cpu_us=(target.running.cpu_ns() - before) / 1000 / max(1, got.requests),
+            per_second=got.requests / got.seconds,
+            failures=got.failures or _none_if(got.requests),
+        )
+
+    return run
+
+
+def _transfer(options: TransferOptions, *, mtls: bool = False) -> Callable[..., Sample]:
+    def run(target: Target, setting: Setting) -> Sample:
+        things = setting.things
+        chosen = attrs.evolve(
+            options,
+            port=target.mtls_port if mtls else target.port,
+            ca=str(things.ca),
+            certificate=str(things.client_certificate) if mtls else None,
+            key=str(things.client_key) if mtls else None,
+            seconds=setting.seconds,
+        )
+        before = target.running.cpu_ns()
+        got = transfers.run(chosen)
+        cost = target.running.cpu_ns() - before
+        failures = dict(got.failures) or _none_if(got.done)
+        if got.resumed:
+            failures["resumed"] = got.resumed
+        return Sample(
+            cpu_us=cost / 1000 / max(1, got.done),
+            per_second=got.done / got.seconds,
+            failures=failures,
+        )
+
+    return run
+
+
+def _open_loop(path: str, *, with_token: bool) -> Callable[..., Sample]:
+    def run(target: Target, setting: Setting) -> Sample:
+        before = target.running.cpu_ns()
+        got = fleet.run(
+            FleetOptions(
+                port=target.port,
+                path=path,
+                ca=str(setting.things.ca),
+                token=setting.things.token() if with_token else None,
+                seconds=setting.seconds,
+                rate=setting.rate,
+            )
+        )
+        return Sample(
+            cpu_us=(target.running.cpu_ns() - before) / 1000 / max(1, got.answered),
+            per_second=got.rate,
+            p50=got.p50,
+            p99=got.p99,
+            lag=got.lag_p99,
+            failures=got.kinds() or _none_if(got.answered),
+        )
+
+    return run
+
+
+def _none_if(done: int) -> dict[str, int]:
+    """Say that nothing at all was answered, if so."""
+    return {} if done else {"no answer": 1}
+
+
+_PLAIN = (NGINX, APACHE, OURS)
+
+NONE = "none"
+ONE = "one"
+MANY = "many"
+CONNECT = "connect"
+CONNECT_CERT = "connect-cert"
+DOWN = "down"
+UP = "up"
+OPEN = "open"
+OPEN_ONE = "open-one"
+
+LOADS = {
+    NONE: Load("1 KiB, no check", (*_PLAIN, OURS_2), _small("/1k", lambda _: 0)),
+    ONE: Load(
+        "1 KiB, one token",
+        (OPENIDC, OAUTH2, OURS, OURS_2),
+        _small("/api/1k", lambda _: 1),
+    ),
+    MANY: Load(
+        "1 KiB, different tokens",
+        (OPENIDC, OAUTH2, OURS),
+        _small("/api/1k", lambda setting: setting.tokens),
+    ),
+    CONNECT: Load(
+        "new connection, one request",
+        _PLAIN,
+        _transfer(TransferOptions(kind="connect", port=0, path="/1k", ca="")),
+    ),
+    CONNECT_CERT: Load(
+        "the same, client certificate",
+        _PLAIN,
+        _transfer(
+            TransferOptions(kind="connect", port=0, path="/1k", ca=""), mtls=True
+        ),
+    ),
+    DOWN: Load(
+        "10 MiB down",
+        _PLAIN,
+        _transfer(
+            TransferOptions(
+                kind="download", port=0, path="/10m", ca="", length=10 * MIB
+            )
+        ),
+    ),
+    UP: Load(
+        "10 MiB up",
+        _PLAIN,
+        _transfer(
+            TransferOptions(
+                kind="upload", port=0, path="/upload", ca="", length=10 * MIB
+            )
+        ),
+    ),
+    OPEN: Load("open loop, no check", _PLAIN, _open_loop("/1k", with_token=False)),
+    OPEN_ONE: Load(
+        "open loop, one token", (OURS,), _open_loop("/api/1k", with_token=True)
+    ),
+}

@@ -1,0 +1,236 @@
+"""The proxies that are measured, and the backend behind them: start and stop."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from tests.bench import material, procs
+from tests.bench.material import Material
+from tests.bench.procs import LOAD_CORE, PROXY_CORE, ROOT, BenchError, Running
+
+TEMPLATES = Path(__file__).parent / "templates"
+APACHE_MODULES = "/usr/lib/apache2/modules"
+
+NGINX = "nginx"
+APACHE = "apache"
+OPENIDC = "mod_auth_openidc"
+OAUTH2 = "mod_oauth2"
+OURS = "sso-proxy"
+OURS_2 = "sso-proxy with 2 workers"
+TARGETS = (NGINX, APACHE, OPENIDC, OAUTH2, OURS, OURS_2)
+
+_APACHE_LOAD = {
+    APACHE: "",
+    OPENIDC: f"LoadModule auth_openidc_module {APACHE_MODULES}/mod_auth_openidc.so",
+    OAUTH2: f"LoadModule oauth2_module {APACHE_MODULES}/mod_oauth2.so",
+}
+_APACHE_AUTH = {APACHE: None, OPENIDC: "openidc.conf", OAUTH2: "oauth2.conf"}
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """
+    One running proxy.
+
+    Attributes:
+        name: One of `TARGETS`.
+        port: Its TLS port that asks for no client certificate.
+        mtls_port: Its TLS port that requires one.
+        running: Its processes.
+        config: Its configuration file.
+    """
+
+    name: str
+    port: int
+    mtls_port: int
+    running: Running
+    config: Path
+
+
+@attrs.define(kw_only=True)
+class Backend:
+    """
+    What stands behind every proxy, on the core of the load.
+
+    Attributes:
+        port: Of nginx, which serves the files.
+        sink_port: Of the sink, which reads uploads and drops them.
+        nginx: Its process.
+        sink: Its process.
+    """
+
+    port: int
+    sink_port: int
+    nginx: Running
+    sink: Running
+
+    def restart(self, directory: Path) -> None:
+        """Stop nginx, and start it again on the same port."""
+        self.nginx.stop()
+        self.nginx = _start_backend_nginx(self.port, directory)
+
+
+def find(program: str) -> str:
+    """
+    Give the path of a program of the system.
+
+    Raises:
+        BenchError: It is not installed.
+    """
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if path is None:
+        raise BenchError(f"{program} is not installed; see tests/bench/README.md")
+    return path
+
+
+@contextlib.contextmanager
+def backend(things: Material) -> Iterator[Backend]:
+    """Run the backend as long as the block lasts."""
+    directory = things.directory
+    port, sink_port = procs.free_port(), procs.free_port()
+    values = _values(things) | {"BACKEND": str(port)}
+    _fill("backend.conf", directory / "backend.conf", values)
+    command = [sys.executable, "-m", "tests.bench.sink", str(sink_port)]
+    sink = Running.start("sink", command, core=LOAD_CORE, directory=directory, cwd=ROOT)
+    started: Backend | None = None
+    try:
+        started = Backend(
+            port=port,
+            sink_port=sink_port,
+            nginx=_start_backend_nginx(port, directory),
+            sink=sink,
+        )
+        sink.wait_for_port(sink_port)
+        yield started
+    finally:
+        if started is not None:
+            started.nginx.stop()
+        sink.stop()
+
+
+@contextlib.contextmanager
+def targets(
+    names: Iterable[str], things: Material, behind: Backend, *, more: str = ""
+) -> Iterator[dict[str, Target]]:
+    """
+    Run the proxies called *names* as long as the block lasts.
+
+    Args:
+        names: Some of `TARGETS`.
+        things: What they are configured with.
+        behind: Their backend.
+        more: Further TOML for our own configuration files.
+    """
+    with contextlib.ExitStack() as stack:
+        found: dict[str, Target] = {}
+        for name in names:
+            target = start(name, things, behind, more=more)
+            stack.callback(target.running.stop)
+            target.running.wait_for_port(target.port)
+            target.running.wait_for_port(target.mtls_port)
+            found[name] = target
+        yield found
+
+
+def start(name: str, things: Material, behind: Backend, *, more: str = "") -> Target:
+    """
+    Start one proxy and do not wait for it.
+
+    Raises:
+        BenchError: What it needs is not installed.
+    """
+    port, mtls_port = procs.free_port(), procs.free_port()
+    stem = name.replace(" ", "-")
+    values = _values(things) | {
+        "NAME": stem,
+        "PORT": str(port),
+        "MTLS": str(mtls_port),
+        "BACKEND": str(behind.port),
+        "SINK": str(behind.sink_port),
+        "WORKERS": "2" if name == OURS_2 else "1",
+        "MORE": more,
+    }
+    config, command = _prepare(name, stem, things.directory, values)
+    running = Running.start(
+        stem, command, core=PROXY_CORE, directory=things.directory, cwd=ROOT
+    )
+    return Target(
+        name=name, port=port, mtls_port=mtls_port, running=running, config=config
+    )
+
+
+def _prepare(
+    name: str, stem: str, directory: Path, values: Mapping[str, str]
+) -> tuple[Path, list[str]]:
+    """Write the configuration of *name*; give its path and the command to run."""
+    if name == NGINX:
+        config = _fill("nginx.conf", directory / "nginx.conf", values)
+        return config, [
+            find("nginx"),
+            "-e",
+            "stderr",
+            "-p",
+            str(directory),
+            "-c",
+            str(config),
+        ]
+    if name in _APACHE_LOAD:
+        auth = _APACHE_AUTH[name]
+        own = {
+            "LOAD": _APACHE_LOAD[name],
+            "AUTH": _filled(auth, values) if auth else "",
+            "MODULES": APACHE_MODULES,
+        }
+        config = _fill("apache.conf", directory / f"{stem}.conf", {**values, **own})
+        return config, [find("apache2"), "-D", "FOREGROUND", "-f", str(config)]
+    config = _fill("sso-proxy.toml", directory / f"{stem}.toml", values)
+    twistd = Path(sys.executable).with_name("twistd")
+    pid_file = str(directory / f"{stem}.pid")
+    options = ["-n", f"--pidfile={pid_file}", "sso-proxy", "--config", str(config)]
+    return config, [str(twistd), *options]
+
+
+def _values(things: Material) -> dict[str, str]:
+    """Give what stands for the placeholders of every template."""
+    root = os.geteuid() == 0
+    return {
+        "DIR": str(things.directory),
+        "FILES": str(things.files),
+        "CERTIFICATE": str(things.server_certificate),
+        "KEY": str(things.server_key),
+        "CA": str(things.ca),
+        "KEY_ID": material.KEY_ID,
+        "TOKEN_CERTIFICATE": str(things.token_certificate),
+        "TOKEN_PUBLIC_KEY": str(things.token_public_key),
+        "TOKEN_JWK": things.token_jwk.replace('"', '\\"'),
+        "ISSUER": material.ISSUER,
+        "AUDIENCE": material.AUDIENCE,
+        "SCOPE": material.SCOPE,
+        "NGINX_USER": "user root;" if root else "",
+        "APACHE_USER": "User www-data\nGroup www-data" if root else "",
+    }
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    text = (TEMPLATES / template).read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def _fill(template: str, path: Path, values: Mapping[str, str]) -> Path:
+    path.write_text(_filled(template, values))
+    return path
+
+
+def _start_backend_nginx(port: int, directory: Path) -> Running:
+    config = str(directory / "backend.conf")
+    command = [find("nginx"), "-e", "stderr", "-p", str(directory), "-c", config]
+    running = Running.start("backend", command, core=LOAD_CORE, directory=directory)
+    running.wait_for_port(port)
+    return running

@@ -1,0 +1,93 @@
+"""The load of small requests: wrk, 64 connections, as fast as they are answered."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import attrs
+
+from tests.bench.material import BROWSER_HEADERS, Material
+from tests.bench.peers import find
+from tests.bench.procs import LOAD_CORE, BenchError, pinned
+
+SCRIPT = Path(__file__).parent / "report.lua"
+CONNECTIONS = 64
+
+
+@attrs.frozen(kw_only=True)
+class SmallGets:
+    """
+    What wrk counted.
+
+    Attributes:
+        requests: Answers.
+        seconds: How long it took.
+        p50: Milliseconds, closed loop.
+        p99: The same.
+        failures: How many of each kind.
+    """
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+    failures: dict[str, int]
+
+
+def run(
+    port: int, path: str, things: Material, *, tokens: int, seconds: float
+) -> SmallGets:
+    """
+    Ask for *path* for some seconds.
+
+    Args:
+        port: The proxy's.
+        path: A file of 1 KiB.
+        things: Where the tokens are.
+        tokens: How many different access tokens to use in turn; 0 sends none.
+        seconds: How long.
+
+    Raises:
+        BenchError: wrk did not run.
+    """
+    headers = things.directory / "headers"
+    headers.write_text("".join(f"{n}: {v}\n" for n, v in BROWSER_HEADERS))
+    command = [find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"]
+    command += [
+        "--timeout",
+        "15s",
+        "-s",
+        str(SCRIPT),
+        f"https://localhost:{port}{path}",
+    ]
+    environment = os.environ | {
+        "BENCH_HEADERS": str(headers),
+        "BENCH_TOKENS": str(things.tokens),
+        "BENCH_COUNT": str(tokens),
+    }
+    done = subprocess.run(
+        pinned(LOAD_CORE, command),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if done.returncode:
+        raise BenchError(f"wrk: {done.stdout}{done.stderr}")
+    return _read(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _read(values: dict[str, float]) -> SmallGets:
+    kinds = ("connect", "read", "write", "status", "timeout")
+    failures = {kind: int(values[kind]) for kind in kinds if values[kind]}
+    requests = int(values["requests"])
+    if values["octets"] < requests * 1024:
+        failures["short answers"] = requests
+    return SmallGets(
+        requests=requests,
+        seconds=values["seconds"],
+        p50=values["p50"],
+        p99=values["p99"],
+        failures=failures,
+    )

@@ -1,0 +1,146 @@
+"""Medians, the table, and what it must show."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+
+from tests.bench.loads import (
+    CONNECT,
+    CONNECT_CERT,
+    LOADS,
+    MANY,
+    NONE,
+    ONE,
+    OPEN,
+    OPEN_ONE,
+    Sample,
+)
+from tests.bench.peers import APACHE, NGINX, OAUTH2, OPENIDC, OURS, OURS_2
+
+Cell = tuple[str, str]
+"""A load and a target."""
+
+Results = Mapping[Cell, Sequence[Sample]]
+"""The samples of all rounds."""
+
+
+@attrs.frozen
+class Rule:
+    """
+    A ratio of two medians, and how large it may be.
+
+    Attributes:
+        what: In words.
+        ours: What stands above the line.
+        theirs: What stands below.
+        limit: The largest ratio that passes.
+        latency: Compare the 99th percentile instead of CPU time.
+    """
+
+    what: str
+    ours: Cell
+    theirs: Cell
+    limit: float
+    latency: bool = False
+
+
+RULES = (
+    Rule("one token: mod_auth_openidc", (ONE, OURS), (ONE, OPENIDC), 1 / 4),
+    Rule("one token: mod_oauth2", (ONE, OURS), (ONE, OAUTH2), 1 / 5),
+    Rule("different tokens: mod_auth_openidc", (MANY, OURS), (MANY, OPENIDC), 1 / 1.6),
+    Rule("no check: nginx", (NONE, OURS), (NONE, NGINX), 1.6),
+    Rule("new connections: Apache", (CONNECT, OURS), (CONNECT, APACHE), 1.25),
+    Rule(
+        "new connections, client certificate: Apache",
+        (CONNECT_CERT, OURS),
+        (CONNECT_CERT, APACHE),
+        1.25,
+    ),
+    Rule("p99, no check: Apache", (OPEN, OURS), (OPEN, APACHE), 1.0, latency=True),
+    Rule(
+        "p99, one token: Apache without a check",
+        (OPEN_ONE, OURS),
+        (OPEN, APACHE),
+        1.0,
+        latency=True,
+    ),
+    Rule("no check: two workers to one", (NONE, OURS_2), (NONE, OURS), 1.1),
+    Rule("one token: two workers to one", (ONE, OURS_2), (ONE, OURS), 1.1),
+)
+
+
+def median(samples: Sequence[Sample], value: Callable[[Sample], float | None]) -> float:
+    """Give the median of what *value* reads of each sample; not a number if nothing."""
+    values = [v for v in map(value, samples) if v is not None]
+    return statistics.median(values) if values else float("nan")
+
+
+def render_table(results: Results) -> str:
+    """Give all medians as a Markdown table."""
+    lines = [
+        "| load | proxy | a second | CPU µs [least, most] | p50 | p99 ms | failures |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    for (load, target), samples in results.items():
+        costs = [sample.cpu_us for sample in samples]
+        cells = [
+            LOADS[load].title,
+            target,
+            f"{median(samples, lambda s: s.per_second):,.0f}",
+            f"{statistics.median(costs):,.1f} [{min(costs):,.1f}, {max(costs):,.1f}]",
+            _milliseconds(median(samples, lambda s: s.p50)),
+            _milliseconds(median(samples, lambda s: s.p99)),
+            _failures(samples),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _milliseconds(value: float) -> str:
+    return "" if value != value else f"{value:.2f}"  # noqa: PLR0124 - not a number
+
+
+def _failures(samples: Sequence[Sample]) -> str:
+    total: Counter[str] = Counter()
+    for sample in samples:
+        total.update(sample.failures)
+    return ", ".join(f"{kind}: {count}" for kind, count in total.items())
+
+
+def ratio(rule: Rule, results: Results) -> float | None:
+    """Give the ratio of *rule*, or None if one side was not measured."""
+    if rule.ours not in results or rule.theirs not in results:
+        return None
+
+    def value(sample: Sample) -> float | None:
+        return sample.p99 if rule.latency else sample.cpu_us
+
+    return median(results[rule.ours], value) / median(results[rule.theirs], value)
+
+
+def render_ratios(results: Results) -> tuple[str, bool]:
+    """Give the required ratios as a Markdown table, and whether all pass."""
+    lines = ["| sso-proxy's share of | ratio | at most | |", "|---|--:|--:|---|"]
+    passed = True
+    for rule in RULES:
+        got = ratio(rule, results)
+        if got is None:
+            verdict, shown = "not measured", ""
+        else:
+            verdict, shown = ("pass" if got <= rule.limit else "FAIL"), f"{got:.3f}"
+            passed = passed and got <= rule.limit
+        lines.append(f"| {rule.what} | {shown} | {rule.limit:.3f} | {verdict} |")
+    return "\n".join(lines), passed
+
+
+def lag(results: Results) -> float:
+    """Give the median of how late the generator of the open loops was itself."""
+    samples = [sample for row in results.values() for sample in row]
+    return median(samples, lambda sample: sample.lag)
+
+
+def any_failures(results: Results) -> bool:
+    """Say whether any request of any run failed."""
+    return any(s.failures for samples in results.values() for s in samples)
