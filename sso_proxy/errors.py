@@ -91,12 +91,14 @@ class TokenError(SsoProxyError):
 
     Attributes:
         detail: For the log.  Never sent to the client, never holds the token.
+        reason: A short code for the log and the audit record: ``token-expired``.
     """
 
     error: ClassVar[str] = "invalid_token"
     """The RFC 6750 section 3.1 code that the client is told."""
 
     detail: str
+    reason: str = attrs.field(default="token-invalid", kw_only=True)
 
 
 class CertificateMismatchError(TokenError):

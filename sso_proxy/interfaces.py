@@ -246,6 +246,7 @@ class IClock(Interface):
 class ITools(Interface):
     """What a component may use of the proxy that it is part of."""
 
+    name: str = Attribute("What the configuration calls the component being made.")
     clock: IClock = Attribute("The time.")
     http_client: Any = Attribute(
         "`sso_proxy.net.http_client.HttpClient`: bounded in time and size."
