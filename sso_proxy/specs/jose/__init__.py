@@ -1,0 +1,1 @@
+"""JSON Web Signatures and keys, read strictly; the only importer of jwcrypto."""

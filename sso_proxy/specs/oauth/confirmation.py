@@ -1,0 +1,111 @@
+"""Keys that a token is bound to: the ``cnf`` claim (RFC 7800, RFC 8705 section 3)."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from sso_proxy.errors import CertificateMismatchError, TokenError
+from sso_proxy.specs.jose.strict import decode_base64url
+
+CERTIFICATE_MEMBER: Final = "x5t#S256"
+"""The member that names a certificate (RFC 8705 section 3.1)."""
+
+
+def certificate_thumbprint(cert_der: bytes) -> str:
+    """Give the ``x5t#S256`` of a certificate (RFC 8705 section 3.1)."""
+    digest = hashlib.sha256(cert_der).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def read_confirmation(claims: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Give the members of ``cnf``, none if there is no such claim (RFC 7800 3.1).
+
+    Raises:
+        TokenError: It is no object, or an empty one: bound, but to nothing that could
+            be checked.
+    """
+    if "cnf" not in claims:
+        return {}
+    confirmation = claims["cnf"]
+    if not isinstance(confirmation, Mapping) or not confirmation:
+        raise TokenError("cnf is no object with members", reason="cnf-malformed")
+    return confirmation
+
+
+def unknown_members(
+    claims: Mapping[str, Any], known: Collection[str]
+) -> frozenset[str]:
+    """
+    Give the ``cnf`` members that are not *known*; a token with any is refused.
+
+    RFC 7800 section 3.1 has unknown members ignored, which would turn a bound token
+    into one that anybody can use.
+
+    Raises:
+        TokenError: ``cnf`` is malformed.
+    """
+    return frozenset(read_confirmation(claims)).difference(known)
+
+
+def check_certificate_binding(
+    claims: Mapping[str, Any], client_cert_der: bytes | None, *, required: bool
+) -> None:
+    """
+    Check that a token may be used over the connection it arrived on.
+
+    Args:
+        claims: The token's verified claims, or an introspection response.
+        client_cert_der: The client's leaf certificate, or None if it sent none.
+        required: Refuse tokens that are not bound to any certificate.
+
+    Raises:
+        CertificateMismatchError: The token is bound to another certificate, or
+            there is none to compare (RFC 8705 section 3: ``invalid_token``).
+        TokenError: ``cnf`` is malformed, or missing although *required*.
+    """
+    thumbprint = None
+    if client_cert_der is not None:
+        thumbprint = certificate_thumbprint(client_cert_der)
+    check_thumbprint_binding(claims, thumbprint, required=required)
+
+
+def check_thumbprint_binding(
+    claims: Mapping[str, Any], thumbprint: str | None, *, required: bool
+) -> None:
+    """
+    Do as `check_certificate_binding`, given the certificate's ``x5t#S256``.
+
+    Raises:
+        CertificateMismatchError: As there.
+        TokenError: As there.
+    """
+    confirmation = read_confirmation(claims)
+    if CERTIFICATE_MEMBER not in confirmation:
+        if required:
+            raise TokenError("bound to no certificate", reason="certificate-unbound")
+        return
+    expected = confirmation[CERTIFICATE_MEMBER]
+    if not _is_thumbprint(expected):
+        raise TokenError("x5t#S256 is no SHA-256 hash", reason="cnf-malformed")
+    if thumbprint is None:
+        raise CertificateMismatchError(
+            "no client certificate", reason="certificate-missing"
+        )
+    if not hmac.compare_digest(expected.encode("ascii"), thumbprint.encode("ascii")):
+        raise CertificateMismatchError(
+            "another client certificate", reason="certificate-mismatch"
+        )
+
+
+def _is_thumbprint(value: object) -> bool:
+    """Say whether *value* is a SHA-256 hash in base64url."""
+    if not isinstance(value, str) or len(value) != 43 or not value.isascii():
+        return False
+    try:
+        decode_base64url(value.encode("ascii"))
+    except TokenError:
+        return False
+    return True
