@@ -1,0 +1,262 @@
+"""
+Doubles and builders for the tests of plugins, and for ours.
+
+The builders give values with sensible defaults: name only what a test is about.  The
+fakes provide the real interfaces and record what they were asked.
+"""
+
+import base64
+import hashlib
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any
+
+import attrs
+from zope.interface import implementer
+
+from sso_proxy.interfaces import (
+    IAuthenticator,
+    IPolicy,
+    ITools,
+    IUserMapper,
+)
+from sso_proxy.model import (
+    PERMIT,
+    Authenticated,
+    CertificateFacts,
+    Client,
+    Decision,
+    HeaderChallenge,
+    Identity,
+    LoginRedirect,
+    MapperVerdict,
+    Outcome,
+    Request,
+    RequestHead,
+    TlsFacts,
+    UserName,
+)
+from sso_proxy.testing.clock import SettableClock
+
+NOW = 1_800_000_000.0
+"""The time at which `SettableClock` starts: seconds since the epoch, in 2027."""
+
+
+def make_identity(  # noqa: PLR0913
+    subject: str = "alice",
+    *,
+    issuer: str = "https://login.example.com",
+    authenticator: str = "fake",
+    claims: Mapping[str, Any] | None = None,
+    scopes: Iterable[str] = (),
+    confirmation: Mapping[str, Any] | None = None,
+    expires: float | None = None,
+) -> Identity:
+    """Make somebody: Alice, unless told otherwise."""
+    return Identity(
+        issuer=issuer,
+        subject=subject,
+        authenticator=authenticator,
+        claims=dict(claims or {}),
+        scopes=frozenset(scopes),
+        confirmation=dict(confirmation or {}),
+        expires=expires,
+    )
+
+
+def make_certificate(  # noqa: PLR0913
+    subject: str = "CN=alice",
+    *,
+    der: bytes | None = None,
+    issuer: str = "CN=Example CA",
+    verified: bool = True,
+    problem: str = "",
+    not_after: float = NOW + 86400,
+    names: Iterable[tuple[str, str]] = (),
+) -> CertificateFacts:
+    """
+    Make the facts of a client certificate.
+
+    *der* need not be a certificate; unset, it differs for each *subject*.  The
+    thumbprint is right for it.
+    """
+    der = subject.encode() if der is None else der
+    digest = hashlib.sha256(der).digest()
+    return CertificateFacts(
+        der=der,
+        verified=verified,
+        problem=problem,
+        thumbprint=base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        subject=subject,
+        issuer=issuer,
+        serial="01",
+        not_after=not_after,
+        names=tuple(names),
+    )
+
+
+def make_request(  # noqa: PLR0913
+    method: str = "GET",
+    path: str = "/",
+    *,
+    host: str = "app.example.com",
+    query: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    certificate: CertificateFacts | None = None,
+    tls: bool = True,
+    client: str = "192.0.2.1",
+) -> Request:
+    """
+    Make a request, over TLS 1.3 unless *tls* is false.
+
+    *path* is canonical already; names in *headers* are made lower-case.
+    """
+    facts = TlsFacts(
+        version="TLSv1.3",
+        cipher="TLS_AES_256_GCM_SHA384",
+        server_name=host,
+        certificate=certificate,
+    )
+    head = RequestHead(
+        method=method,
+        scheme="https" if tls else "http",
+        host=host,
+        port=443 if tls else 80,
+        path=path,
+        query=query,
+        headers=tuple((name.lower(), value) for name, value in (headers or {}).items()),
+    )
+    return Request(
+        id="test-request",
+        head=head,
+        tls=facts if tls else None,
+        client=Client(address=client, peer=client),
+    )
+
+
+@implementer(ITools)
+@attrs.define(kw_only=True)
+class FakeTools:
+    """
+    What ``from_config`` is given.
+
+    Attributes:
+        name: The component's name in the configuration.
+        clock: A clock that stands still.
+        http_client: None, or a double of yours.
+        reactor: None, or a double of yours.
+        spawned: The coroutines that the component started; they do not run.
+    """
+
+    name: str = "test"
+    clock: SettableClock = attrs.field(factory=SettableClock)
+    http_client: Any = None
+    reactor: Any = None
+    spawned: list[Coroutine[Any, Any, Any]] = attrs.field(factory=list)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Note *coroutine*."""
+        self.spawned.append(coroutine)
+
+
+class _Script:
+    """Answers in turn, the last one for ever; an exception is raised."""
+
+    def __init__(self, answers: tuple[Any, ...]) -> None:
+        self._answers = list(answers)
+
+    def next(self) -> Any:  # noqa: ANN401
+        last = len(self._answers) == 1
+        answer = self._answers[0] if last else self._answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+@implementer(IAuthenticator)
+class FakeAuthenticator:
+    """
+    Answers what it is told to.
+
+    Args:
+        answers: Outcomes, or exceptions to raise, in turn; the last one for ever.
+            None given: Alice.
+        challenge: What `challenge` answers.
+        consumes: Names of header fields that the credential is said to be in.
+
+    Attributes:
+        asked: The requests it was asked about.
+    """
+
+    def __init__(
+        self,
+        *answers: Outcome | Exception,
+        challenge: LoginRedirect | HeaderChallenge | None = None,
+        consumes: tuple[str, ...] = (),
+    ) -> None:
+        self._script = _Script(answers or (Authenticated(make_identity()),))
+        self._challenge = challenge
+        self.consumes = consumes
+        self.asked: list[Request] = []
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """Give the next answer."""
+        self.asked.append(request)
+        outcome: Outcome = self._script.next()
+        return outcome
+
+    def challenge(
+        self,
+        request: Request,  # noqa: ARG002
+    ) -> LoginRedirect | HeaderChallenge | None:
+        """Give the challenge it was made with."""
+        return self._challenge
+
+
+@implementer(IUserMapper)
+class FakeMapper:
+    """
+    Answers what it is told to.
+
+    Args:
+        answers: Names or verdicts, or exceptions to raise, in turn; the last one
+            for ever.  None given: the subject.
+
+    Attributes:
+        asked: The identities it was asked about.
+    """
+
+    def __init__(self, *answers: str | MapperVerdict | Exception) -> None:
+        self._script = _Script(answers) if answers else None
+        self.asked: list[Identity] = []
+
+    async def map_user(self, identity: Identity) -> UserName | MapperVerdict:
+        """Give the next answer."""
+        self.asked.append(identity)
+        if self._script is None:
+            return UserName(identity.subject)
+        answer: UserName | MapperVerdict = self._script.next()
+        return answer
+
+
+@implementer(IPolicy)
+class FakePolicy:
+    """
+    Answers what it is told to.
+
+    Args:
+        answers: Decisions, or exceptions to raise, in turn; the last one for ever.
+            None given: permit.
+
+    Attributes:
+        asked: The identities and requests it was asked about.
+    """
+
+    def __init__(self, *answers: Decision | Exception) -> None:
+        self._script = _Script(answers or (PERMIT,))
+        self.asked: list[tuple[Identity, Request]] = []
+
+    async def decide(self, identity: Identity, request: Request) -> Decision:
+        """Give the next answer."""
+        self.asked.append((identity, request))
+        decision: Decision = self._script.next()
+        return decision
