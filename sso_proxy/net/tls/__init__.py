@@ -1,0 +1,1 @@
+"""TLS: the only package that imports OpenSSL."""

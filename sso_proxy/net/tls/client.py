@@ -1,0 +1,150 @@
+"""TLS towards backends and towards the servers that we ask ourselves."""
+
+import ipaddress
+from collections.abc import Sequence
+
+import attrs
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from service_identity import CertificateError, VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+from twisted.internet._sslverify import IOpenSSLTrustRoot
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import optionsForClientTLS
+from zope.interface import implementer
+
+from sso_proxy.net.tls.errors import PeerError
+from sso_proxy.net.tls.material import (
+    MaterialError,
+    read_certificates,
+    read_key,
+)
+from sso_proxy.net.tls.protocol import Protocol
+
+__all__ = [
+    "MaterialError",
+    "PeerError",
+    "build_client_context",
+    "check_peer",
+    "client_options",
+    "is_address",
+]
+
+
+def build_client_context(
+    ca: bytes | None = None,
+    certificate: bytes | None = None,
+    key: bytes | None = None,
+) -> SSL.Context:
+    """
+    Make a context that verifies servers; `check_peer` has to follow the handshake.
+
+    Args:
+        ca: The CAs to trust, PEM; None for the system's.
+        certificate: Our client certificate and its chain, PEM.
+        key: Its private key, PEM; given if and only if *certificate* is.
+
+    Raises:
+        MaterialError: Something cannot be used; the text says what.
+    """
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    Protocol().apply(context)
+    context.set_verify(SSL.VERIFY_PEER)
+    context.set_alpn_protos([b"http/1.1"])
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if ca is None:
+        context.set_default_verify_paths()
+    else:
+        _trust(context, read_certificates(ca))
+    if certificate is not None and key is not None:
+        _present(context, certificate, key)
+    elif certificate is not None or key is not None:
+        raise MaterialError("a certificate and its key are set together")
+    return context
+
+
+def check_peer(connection: SSL.Connection, host: str) -> None:
+    """
+    Check that the server's certificate is for *host* (RFC 9525): a name or an address.
+
+    Nothing may be sent to the server before.
+
+    Raises:
+        PeerError: It is not.
+    """
+    address = host.removeprefix("[").removesuffix("]")
+    try:
+        if connection.get_peer_certificate() is None:
+            raise PeerError("the server sent no certificate")
+        if is_address(address):
+            verify_ip_address(connection, address)
+        else:
+            verify_hostname(connection, host)
+    except (VerificationError, CertificateError, ValueError) as e:
+        raise PeerError(f"the server's certificate is not for {host}") from e
+
+
+def is_address(host: str) -> bool:
+    """Tell whether *host* is an IP address, which is never sent as a server name."""
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def client_options(
+    hostname: str, ca: bytes | None = None
+) -> IOpenSSLClientConnectionCreator:
+    """
+    Give Twisted's TLS client for *hostname*: verified, TLS 1.2 or later.
+
+    Args:
+        hostname: A name or an IP address.
+        ca: PEM: CAs to trust besides the system's.
+
+    Raises:
+        MaterialError: *ca* cannot be used.
+    """
+    extra = () if ca is None else read_certificates(ca)
+    options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+        hostname, trustRoot=_SystemAnd(extra)
+    )
+    return options
+
+
+@implementer(IOpenSSLTrustRoot)
+@attrs.frozen
+class _SystemAnd:
+    """Trusts the system's CAs and more."""
+
+    _extra: Sequence[x509.Certificate]
+
+    def _addCACertsToContext(self, context: SSL.Context) -> None:  # noqa: N802
+        context.set_default_verify_paths()
+        if self._extra:
+            _trust(context, self._extra)
+
+
+def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:
+    """Trust *authorities*, intermediate ones too, without their roots."""
+    store = context.get_cert_store()
+    if store is None:
+        raise RuntimeError("OpenSSL made a context without a certificate store")
+    for authority in authorities:
+        store.add_cert(crypto.X509.from_cryptography(authority))
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+
+
+def _present(context: SSL.Context, certificate: bytes, key: bytes) -> None:
+    leaf, *above = read_certificates(certificate)
+    private = read_key(key)
+    if leaf.public_key() != private.public_key():
+        raise MaterialError("the key is not that of the first certificate")
+    try:
+        context.use_certificate(leaf)
+        for other in above:
+            context.add_extra_chain_cert(other)
+        context.use_privatekey(private)
+    except SSL.Error as e:
+        raise MaterialError("OpenSSL refuses the certificate or its key") from e
