@@ -1,7 +1,7 @@
 """Read the configuration file, or say everything that is wrong with it."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import attrs
@@ -10,25 +10,29 @@ from sso_proxy.config.draft import Draft, read_draft
 from sso_proxy.config.model import Config
 from sso_proxy.config.rules import check_rules
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.registry import FAMILIES, Registry
 
 _TABLES = [field.name for field in attrs.fields(Config)]
 
 
 def load_config(path: Path | str) -> Config:
     """
-    Read the configuration file at *path*.
+    Read the configuration file at *path*, components' options included.
 
-    Components' options are read later, by the classes that their ``type`` names.
+    This imports the plugins that announce components, and the classes chosen.
 
     Raises:
         ConfigError: It cannot be used, with every mistake.
     """
-    return finish(load_draft(path))
+    draft = load_draft(path)
+    return finish(add_mistakes(draft, check_components(draft)))
 
 
 def parse_config(text: str, path: Path | str) -> Config:
     """
     Read *text*, which stands in the file *path*; relative file names start there.
+
+    Components' options are not looked at, and no plugin is imported.
 
     Raises:
         ConfigError: It cannot be used, with every mistake.
@@ -65,6 +69,24 @@ def parse_draft(text: str, path: Path | str) -> Draft:
         raise ConfigError(Mistake(str(path), f"is not TOML: {e}")) from e
     draft = read_draft(raw, Path(path).absolute().parent)
     return add_mistakes(draft, check_rules(draft))
+
+
+def check_components(draft: Draft) -> Iterator[Mistake]:
+    """Find what is wrong with the options of components, as their classes say."""
+    if draft.server is None:
+        return  # without plugin_path, types that are there would be missed
+    try:
+        registry = Registry.load(draft.server.value.plugin_path)
+    except ConfigError as e:
+        yield from e.mistakes
+        return
+    families = {"authenticator": draft.authenticators, "mapper": draft.mappers}
+    for family, interface_name in FAMILIES.items():
+        for placed in families[family].values():
+            try:
+                registry.read_options(interface_name, placed.value, placed.path)
+            except ConfigError as e:
+                yield from e.mistakes
 
 
 def add_mistakes(draft: Draft, mistakes: Iterable[Mistake]) -> Draft:

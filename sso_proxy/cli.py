@@ -1,0 +1,166 @@
+"""The ``sso-proxy`` command: what an operator does besides running the proxy."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sso_proxy import __version__, assembly
+from sso_proxy.config.key_ring import (
+    KeyRing,
+    make_key,
+    read_key_ring,
+    rotate,
+    write_key_ring,
+)
+from sso_proxy.config.load import load_config
+from sso_proxy.config.model import Config, ListenerConfig
+from sso_proxy.config.schema import build_schema
+from sso_proxy.config.state import state_directory
+from sso_proxy.errors import ConfigError
+from sso_proxy.registry import Registry
+
+Command = Callable[[argparse.Namespace], Iterator[str]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    Returns:
+        0, or 1 if something is wrong with what was named.
+
+    Raises:
+        SystemExit: With 2, if the command line cannot be understood.
+    """
+    chosen = _parser().parse_args(arguments)
+    run: Command = chosen.run
+    try:
+        for line in run(chosen):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except ConfigError as e:
+        for mistake in e.mistakes:
+            sys.stderr.write(f"{mistake}\n")
+        count = len(e.mistakes)
+        sys.stderr.write(f"{count} mistake{'s' if count != 1 else ''}\n")
+        return 1
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.  Nothing may be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sso-proxy",
+        description="Check and describe configurations, and keep the key ring.",
+        epilog="The proxy itself is run by: twistd -n sso-proxy --config FILE",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    check = commands.add_parser("check", help="list every mistake in a configuration")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+    schema = commands.add_parser("schema", help="print the configuration's JSON Schema")
+    schema.set_defaults(run=_schema)
+    key = commands.add_parser("key", help="make, renew or list our own keys")
+    actions = key.add_subparsers(metavar="ACTION", required=True)
+    for name, run, text in (
+        ("new", _key_new, "make a key ring with one key"),
+        ("rotate", _key_rotate, "add a key that seals from now on"),
+        ("list", _key_list, "list the keys, without what is secret"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument(
+            "--file",
+            type=Path,
+            help="the key ring; else keys.json in the state directory",
+        )
+        action.set_defaults(run=run)
+        if run is _key_rotate:
+            action.add_argument(
+                "--keep",
+                type=_count,
+                default=2,
+                metavar="N",
+                help="older keys that still open what they sealed (default: 2)",
+            )
+    return parser
+
+
+def _count(text: str) -> int:
+    """Read a number that is not negative."""
+    if not text.isdecimal() or int(text) > 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 100")
+    return int(text)
+
+
+def _check(chosen: argparse.Namespace) -> Iterator[str]:
+    """Check a configuration as the start does, and say what it sets up."""
+    config = load_config(chosen.file)
+    notes = assembly.check(config)
+    yield f"{chosen.file}: no mistakes"
+    yield from _summary(config)
+    for note in notes:
+        yield f"note: {note}"
+
+
+def _summary(config: Config) -> Iterator[str]:
+    """Say in one line each what listens and what is routed where."""
+    for number, listener in enumerate(config.listener):
+        yield f"listener[{number}]  {_listener(listener)}"
+    for number, route in enumerate(config.route):
+        who = ", ".join(route.authenticate)
+        yield f"route[{number}]  {route.host}{route.path}  {who}  -> {route.backend}"
+
+
+def _listener(listener: ListenerConfig) -> str:
+    address = listener.address
+    if not address.startswith("unix:"):
+        host = f"[{address}]" if ":" in address else address
+        address = f"{host}:{listener.port}"
+    if listener.tls:
+        return f"https {address}  client certificates: {listener.client_certificate}"
+    if listener.allow_plaintext:
+        return f"http {address}  without TLS"
+    return f"http {address}  redirects to https port {listener.redirect_port}"
+
+
+def _schema(_: argparse.Namespace) -> Iterator[str]:
+    """Print the JSON Schema, with the components that are installed here."""
+    schema = build_schema(Registry.load().config_classes())
+    yield json.dumps(schema, indent=2, ensure_ascii=False)
+
+
+def _key_file(chosen: argparse.Namespace) -> Path:
+    if chosen.file is not None:
+        return Path(chosen.file)
+    directory = state_directory(None, uid=os.geteuid(), environ=os.environ)
+    return directory / "keys.json"
+
+
+def _key_new(chosen: argparse.Namespace) -> Iterator[str]:
+    path = _key_file(chosen)
+    ring = KeyRing((make_key(time.time(), os.urandom),))
+    write_key_ring(path, ring, replace=False)
+    yield f"{path}: key {ring.keys[0].kid}"
+
+
+def _key_rotate(chosen: argparse.Namespace) -> Iterator[str]:
+    path = _key_file(chosen)
+    key = make_key(time.time(), os.urandom)
+    ring = rotate(read_key_ring(path), key, keep=chosen.keep)
+    write_key_ring(path, ring, replace=True)
+    yield f"{path}: key {key.kid} seals, {len(ring.keys) - 1} older ones open"
+
+
+def _key_list(chosen: argparse.Namespace) -> Iterator[str]:
+    for number, key in enumerate(read_key_ring(_key_file(chosen)).keys):
+        created = datetime.fromtimestamp(key.created, UTC).isoformat()
+        yield f"{key.kid}  {created}  {'opens' if number else 'seals and opens'}"

@@ -1,0 +1,191 @@
+"""
+Our own symmetric keys: the file ``keys.json``.
+
+A JSON list of objects with ``kid``, ``created`` (seconds since the epoch), ``alg``
+(``A256GCM``) and ``k`` (32 octets in base64url without padding).  The first one seals;
+all of them open.
+"""
+
+import binascii
+import json
+import os
+import re
+import stat
+import tempfile
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from sso_proxy.errors import ConfigError, Mistake
+
+ALG: Final = "A256GCM"
+_OCTETS: Final = 32
+_MOST: Final = 65536
+_KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_K = re.compile(r"[A-Za-z0-9_-]{43}")
+
+Random = Callable[[int], bytes]
+
+
+@attrs.frozen(kw_only=True)
+class RingKey:
+    """
+    One key.
+
+    Attributes:
+        kid: Names it in what it sealed; says nothing about *secret*.
+        created: Seconds since the epoch.
+        secret: 32 octets.
+    """
+
+    kid: str
+    created: int
+    secret: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class KeyRing:
+    """
+    Keys, newest first; at least one.
+
+    Attributes:
+        keys: The first one seals, all of them open.
+    """
+
+    keys: tuple[RingKey, ...]
+
+
+def make_key(now: float, random: Random) -> RingKey:
+    """Make a key at the time *now* out of *random*, which gives so many octets."""
+    kid = urlsafe_b64encode(random(9)).decode()
+    return RingKey(kid=kid, created=int(now), secret=random(_OCTETS))
+
+
+def rotate(ring: KeyRing, key: RingKey, *, keep: int) -> KeyRing:
+    """Put *key* before the others, of which the *keep* newest stay."""
+    return KeyRing((key, *ring.keys[:keep]))
+
+
+def read_key_ring(path: Path) -> KeyRing:
+    """
+    Read the file at *path*.
+
+    Raises:
+        ConfigError: It is not there or not a key ring, or others than its owner can
+            get at it.
+    """
+    try:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123
+            status = os.fstat(file.fileno())
+            content = file.read(_MOST + 1) if stat.S_ISREG(status.st_mode) else b""
+    except FileNotFoundError as e:
+        raise _error(path, "is not there; make it with sso-proxy key new") from e
+    except OSError as e:
+        raise _error(path, f"cannot be read: {e.strerror}") from e
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise _error(path, "others than its owner can get at it; chmod 600 it")
+    if status.st_uid not in {0, os.geteuid()}:
+        raise _error(path, f"belongs to user {status.st_uid}, who could change it")
+    try:
+        return _parse(content)
+    except ValueError as e:
+        # Not chained: a JSON error holds the document.
+        raise _error(path, str(e)) from None
+
+
+def write_key_ring(path: Path, ring: KeyRing, *, replace: bool) -> None:
+    """
+    Write the file at *path*, readable by its owner alone, all of it or nothing.
+
+    Args:
+        path: Its directory is made if need be.
+        ring: What to write.
+        replace: Whether there may be a file already; if not, there must be none.
+
+    Raises:
+        ConfigError: It cannot be written, or there is one.
+    """
+    document = [
+        {"kid": key.kid, "created": key.created, "alg": ALG, "k": _encode(key.secret)}
+        for key in ring.keys
+    ]
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_atomically(path, json.dumps(document, indent=1).encode(), replace)
+    except FileExistsError as e:
+        raise _error(path, "is there already; sso-proxy key rotate adds a key") from e
+    except OSError as e:
+        raise _error(path, f"cannot be written: {e.strerror}") from e
+
+
+def _write_atomically(path: Path, content: bytes, replace: bool) -> None:  # noqa: FBT001
+    """Write a file beside *path*, to disk, and only then give it that name."""
+    # mkstemp makes it 0600, whatever the umask.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(content + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            Path(temporary).replace(path)
+        else:
+            os.link(temporary, path)  # fails if there is one
+    finally:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _parse(content: bytes) -> KeyRing:
+    """Read the file's content; a message never shows any of it but ``kid``."""
+    if len(content) > _MOST:
+        raise ValueError(f"is longer than {_MOST} octets")
+    try:
+        document = json.loads(content)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("is not JSON") from None
+    if not isinstance(document, list) or not document:
+        raise ValueError("must be a list of keys, at least one")
+    keys = tuple(map(_read_key, document))
+    if len({key.kid for key in keys}) < len(keys):
+        raise ValueError("has two keys with the same kid")
+    return KeyRing(keys)
+
+
+def _read_key(item: object) -> RingKey:
+    """Read one key."""
+    members = {"kid", "created", "alg", "k"}
+    if not isinstance(item, dict) or item.keys() != members:
+        raise ValueError(f"has a key without exactly {', '.join(sorted(members))}")
+    kid, created, k = item["kid"], item["created"], item["k"]
+    if not isinstance(kid, str) or not _KID.fullmatch(kid):
+        raise ValueError("has a key whose kid is not 1 to 64 of A-Z a-z 0-9 _ -")
+    if type(created) is not int:
+        raise ValueError(f"key {kid}: created must be an integer")
+    if item["alg"] != ALG:
+        raise ValueError(f"key {kid}: alg must be {ALG}")
+    if not isinstance(k, str) or not _K.fullmatch(k):
+        raise ValueError(f"key {kid}: k must be {_OCTETS} octets in base64url")
+    try:
+        secret = urlsafe_b64decode(k + "=")
+    except binascii.Error:
+        raise ValueError(f"key {kid}: k is not base64url") from None
+    return RingKey(kid=kid, created=created, secret=secret)
+
+
+def _encode(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def _error(path: Path, problem: str) -> ConfigError:
+    return ConfigError(Mistake(str(path), problem))

@@ -1,0 +1,29 @@
+"""Where the process keeps what outlives it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+SYSTEM = Path("/var/lib/sso-proxy")
+
+
+def state_directory(
+    configured: str | None, *, uid: int, environ: Mapping[str, str]
+) -> Path:
+    """
+    Give the state directory.
+
+    Args:
+        configured: The option ``server.state_dir``.
+        uid: The user id that the process runs as.
+        environ: Its environment; systemd sets ``STATE_DIRECTORY`` for a service.
+    """
+    if configured is not None:
+        return Path(configured)
+    if given := environ.get("STATE_DIRECTORY"):
+        return Path(given.partition(":")[0])
+    if uid == 0:
+        return SYSTEM
+    home = environ.get("XDG_STATE_HOME", "")
+    # The specification: what is not absolute is to be ignored.
+    base = Path(home) if home.startswith("/") else Path.home() / ".local/state"
+    return base / "sso-proxy"

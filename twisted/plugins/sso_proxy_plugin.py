@@ -1,0 +1,48 @@
+"""Announce ``twistd sso-proxy`` and the built-in components."""
+
+from twisted.application.service import ServiceMaker
+
+from sso_proxy.plugin import PluginFactory
+
+sso_proxy = ServiceMaker(
+    "sso-proxy",
+    "sso_proxy.tap",
+    "A reverse proxy that takes single sign-on off applications' hands.",
+    "sso-proxy",
+)
+
+bearer_authenticator = PluginFactory(
+    name="bearer",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.bearer:BearerAuthenticator",
+)
+mtls_authenticator = PluginFactory(
+    name="mtls",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.mtls:MtlsAuthenticator",
+)
+anonymous_authenticator = PluginFactory(
+    name="anonymous",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.anonymous:AnonymousAuthenticator",
+)
+static_mapper = PluginFactory(
+    name="static",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.static:StaticMapper",
+)
+claim_mapper = PluginFactory(
+    name="claim",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.claim:ClaimMapper",
+)
+pattern_mapper = PluginFactory(
+    name="pattern",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.pattern:PatternMapper",
+)
+certificate_binding = PluginFactory(
+    name="certificate",
+    makes="IBinding",
+    target="sso_proxy.authn.certificate_binding:CertificateBinding",
+)
