@@ -25,28 +25,14 @@ from typing import Final, Literal, NoReturn, TypeAlias
 
 import attrs
 
-from sso_proxy.errors import SsoProxyError
-from sso_proxy.specs.claims import ClaimPath, scan_claim_path
+from sso_proxy.specs.claims import ClaimPath
+from sso_proxy.specs.expression_tokens import ExpressionError, Token, read_tokens
 
 MAX_LENGTH: Final = 4096
 MAX_NESTING: Final = 32
 
 Value: TypeAlias = str | int | bool
 Operator = Literal["==", "in", "contains"]
-
-
-@attrs.frozen
-class ExpressionError(SsoProxyError):
-    """
-    A condition that says nothing.
-
-    Attributes:
-        column: Where the problem is, counted from 1.
-        problem: What is wrong there, and what would be right.
-    """
-
-    column: int
-    problem: str
 
 
 @attrs.frozen
@@ -132,74 +118,7 @@ def parse(text: str) -> Node:
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(MAX_LENGTH + 1, f"longer than {MAX_LENGTH} characters")
-    return _Parser(_tokens(text)).whole()
-
-
-@attrs.frozen
-class _Token:
-    kind: Literal["scope", "claim", "word", "string", "number", "sign", "end"]
-    column: int
-    text: str
-    path: ClaimPath = ()
-
-
-# The characters of a scope (RFC 6749 section 3.3) without those that the grammar needs
-# itself; a scope with one of them is written in quotes.
-_SCOPE = re.compile(r"scope:(?:([!#-&*+\--Z^-~]+)|'([!#-\[\]-~]+)')")
-_LEXEMES = re.compile(
-    r"""(?P<word>[A-Za-z_][A-Za-z0-9_-]*)
-      | (?P<number>-?[0-9]{1,15}(?![A-Za-z0-9_.]))
-      | (?P<string>'(?:[^'\\]|\\['\\])*'|"(?:[^"\\]|\\["\\])*")
-      | (?P<sign>==|!=|[()\[\],])""",
-    re.VERBOSE,
-)
-_BLANK = re.compile(r"[ \t\r\n]*")
-_ESCAPE = re.compile(r"\\(.)")
-
-
-def _tokens(text: str) -> list[_Token]:
-    tokens = []
-    position = _skip(text, 0)
-    while position < len(text):
-        token, position = _token(text, position)
-        tokens.append(token)
-        position = _skip(text, position)
-    tokens.append(_Token("end", len(text) + 1, "the end"))
-    return tokens
-
-
-def _skip(text: str, position: int) -> int:
-    blank = _BLANK.match(text, position)
-    return blank.end() if blank is not None else position
-
-
-def _token(text: str, position: int) -> tuple[_Token, int]:
-    column = position + 1
-    if text.startswith("scope:", position):
-        scope = _SCOPE.match(text, position)
-        if scope is None:
-            raise ExpressionError(
-                column, "expected scope:NAME, as in scope:orders.read"
-            )
-        return _Token("scope", column, scope[1] or scope[2]), scope.end()
-    if text.startswith("claims.", position):
-        try:
-            path, end = scan_claim_path(text, position + len("claims."))
-        except ValueError as e:
-            raise ExpressionError(column, str(e)) from e
-        return _Token("claim", column, text[position:end], path), end
-    found = _LEXEMES.match(text, position)
-    if found is None:
-        raise ExpressionError(column, f"cannot read {text[position : position + 12]!r}")
-    lexeme = found[0]
-    match found.lastgroup:
-        case "string":
-            lexeme = _ESCAPE.sub(r"\1", lexeme[1:-1])
-            return _Token("string", column, lexeme), found.end()
-        case "word" | "number" | "sign" as kind:
-            return _Token(kind, column, lexeme), found.end()
-        case _:
-            raise AssertionError(found.lastgroup)
+    return _Parser(read_tokens(text)).whole()
 
 
 _FACTS: Final = ("method", "subject", "issuer", "authenticator")
@@ -209,7 +128,7 @@ _METHOD = re.compile(r"[A-Z][A-Z-]*")
 class _Parser:
     """Recursive descent over the tokens of one condition."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._at = 0
         self._nesting = 0
@@ -221,7 +140,7 @@ class _Parser:
         return node
 
     @property
-    def _token(self) -> _Token:
+    def _token(self) -> Token:
         return self._tokens[self._at]
 
     def _fail(self, problem: str) -> NoReturn:
@@ -352,7 +271,7 @@ class _Parser:
         raise ExpressionError(token.column, self._wanted(operand, token))
 
     @staticmethod
-    def _wanted(operand: Operand, token: _Token) -> str:
+    def _wanted(operand: Operand, token: Token) -> str:
         if operand == FactOperand("method"):
             return f"expected a method such as GET, in capitals, not {token.text!r}"
         if token.kind == "word":
