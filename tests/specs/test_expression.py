@@ -1,0 +1,175 @@
+"""Tests for `sso_proxy.specs.expression`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sso_proxy.specs.expression import (
+    All,
+    Any,
+    ClaimOperand,
+    Comparison,
+    Exists,
+    FactOperand,
+    Node,
+    Not,
+    Scope,
+    Value,
+    parse,
+)
+from sso_proxy.specs.expression_tokens import ExpressionError
+
+METHOD = FactOperand("method")
+A, B, C = Scope("a"), Scope("b"), Scope("c")
+
+
+def claim(*path: str) -> ClaimOperand:
+    return ClaimOperand(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "node"),
+    [
+        ("scope:orders.read", Scope("orders.read")),
+        ("scope:https://example.com/a:b", Scope("https://example.com/a:b")),
+        ("scope:'a(b),c'", Scope("a(b),c")),
+        ("method == GET", Comparison(METHOD, "==", ("GET",))),
+        ("method == 'get'", Comparison(METHOD, "==", ("get",))),
+        ("method in [GET, HEAD]", Comparison(METHOD, "in", ("GET", "HEAD"))),
+        ("claims.a == 'x'", Comparison(claim("a"), "==", ("x",))),
+        ('claims.a.b == "x"', Comparison(claim("a", "b"), "==", ("x",))),
+        ("claims.'a b' == -5", Comparison(claim("a b"), "==", (-5,))),
+        ("claims.a!=true", Comparison(claim("a"), "==", (True,), negated=True)),
+        ("claims.in in ['not', 'in']", Comparison(claim("in"), "in", ("not", "in"))),
+        ("claims.a not in [1]", Comparison(claim("a"), "in", (1,), negated=True)),
+        ("claims.a contains 'b'", Comparison(claim("a"), "contains", ("b",))),
+        ("claims.a not contains 1", Comparison(claim("a"), "contains", (1,), True)),
+        (
+            r"subject == 'it\'s \\'",
+            Comparison(FactOperand("subject"), "==", ("it's \\",)),
+        ),
+        ("exists claims.a.b", Exists(claim("a", "b"))),
+        ("not scope:a", Not(A)),
+        ("not (scope:a)", Not(A)),
+        ("scope:a or scope:b and scope:c", Any((A, All((B, C))))),
+        ("(scope:a or scope:b) and scope:c", All((Any((A, B)), C))),
+        ("not scope:a and scope:b", All((Not(A), B))),
+        ("any(scope:a, scope:b)", Any((A, B))),
+        ("all(scope:a,not scope:b)", All((A, Not(B)))),
+        ("\t((scope:a))\n", A),
+    ],
+)
+def test_a_condition_has_one_tree(text: str, node: Node) -> None:
+    assert parse(text) == node
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "problem"),
+    [
+        ("", 1, "expected a condition"),
+        ("scope:", 1, "expected scope:NAME"),
+        ("scope: a", 1, "expected scope:NAME"),
+        ("scope:a scope:b", 9, "expected 'and', 'or' or the end"),
+        ("scope:a and", 12, "expected a condition"),
+        ("scope:a && scope:b", 9, "cannot read"),
+        ("(scope:a", 9, "expected ')'"),
+        ("scope:a)", 8, "expected 'and'"),
+        ("any()", 5, "expected a condition"),
+        ("any scope:a", 5, "expected '('"),
+        ("claims.", 1, "name of a claim"),
+        ("claims..a == 1", 1, "name of a claim"),
+        ("claims.a", 9, "expected =="),
+        ("claims.a = 'x'", 10, "cannot read"),
+        ("claims.a == sales", 13, "in quotes: 'sales'"),
+        ("claims.a == 'x", 13, "cannot read"),
+        (r"claims.a == '\n'", 13, "cannot read"),
+        ("claims.a == 1.5", 13, "cannot read"),
+        ("claims.a == 1x", 13, "cannot read"),
+        ("claims.a == " + "1" * 16, 13, "cannot read"),
+        ("claims.a in []", 14, "expected a string"),
+        ("claims.a in [1, 'a']", 14, "one type"),
+        ("claims.a in [1, true]", 14, "one type"),
+        ("claims.a in 'x'", 13, "expected '['"),
+        ("claims.a == claims.b", 13, "expected a string"),
+        ("method == get", 11, "in capitals"),
+        ("method == 1", 11, "expected a method"),
+        ("subject == alice", 12, "in quotes"),
+        ("subject == true", 12, "in quotes"),
+        ("issuer == 5", 11, "compared with a string"),
+        ("method contains 'G'", 8, "claims only"),
+        ("exists subject", 8, "expected a claim"),
+        ("user == 'alice'", 1, "expected a condition"),
+        ("__import__('os')", 1, "expected a condition"),
+        ("'a' == 'a'", 1, "expected a condition"),
+    ],
+)
+def test_what_is_no_condition_is_refused_at_its_column(
+    text: str, column: int, problem: str
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(text)
+    assert caught.value.column == column
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize("opening", ["(", "not ", "any("])
+def test_nesting_has_an_end(opening: str) -> None:
+    closing = ")" if opening.endswith("(") else ""
+    parse(opening * 32 + "scope:a" + closing * 32)
+    with pytest.raises(ExpressionError, match="nested deeper than 32"):
+        parse(opening * 33 + "scope:a" + closing * 33)
+
+
+def test_siblings_do_not_count_as_nesting() -> None:
+    parse(" and ".join(["not (scope:a)"] * 100))
+
+
+def test_the_text_has_an_end() -> None:
+    with pytest.raises(ExpressionError, match="longer than 4096"):
+        parse("scope:a" + " " * 4096)
+
+
+def column_of(text: str) -> int:
+    """Give the column of the mistake in *text*, or 1 if there is none."""
+    try:
+        parse(text)
+    except ExpressionError as e:
+        return e.column
+    return 1
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_condition_or_refused(text: str) -> None:
+    assert 1 <= column_of(text) <= len(text) + 1
+
+
+WORDS = st.sampled_from(
+    [
+        *("scope:a", "claims.a", "method", "subject", "==", "!=", "in", "not"),
+        *("contains", "exists", "any", "all", "and", "or", *"()[],1"),
+        *("'x'", "true", "GET"),
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=12).map(" ".join))
+def test_any_words_are_a_condition_or_refused(text: str) -> None:
+    assert 1 <= column_of(text) <= len(text) + 1
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.integers(min_value=-(10**15) + 1, max_value=10**15 - 1),
+        st.booleans(),
+    )
+)
+def test_every_value_can_be_written(value: Value) -> None:
+    match value:
+        case str():
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            text = f"'{escaped}'"
+        case _:
+            text = str(value).lower()
+    if len(text) < 4000:
+        assert parse(f"claims.a == {text}") == Comparison(claim("a"), "==", (value,))

@@ -1,0 +1,272 @@
+"""
+The audit record: one line of JSON for every request; see docs/formats/audit.md.
+
+Built in two parts, since most of it is the same for all requests of an admission:
+`stable_part` once, `audit_line` for each request.  Everything from outside is escaped
+wherever it could matter: a record cannot be forged, and no reader's terminal driven,
+by what a client sends.
+"""
+
+import functools
+import json
+import time as time_module
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+
+from sso_proxy.model import TlsFacts
+
+VERSION: Final = 1
+
+MAX_TEXT: Final = 512
+"""Characters that a text from outside may have; the rest is cut, and shown so."""
+
+DecisionMember = Literal["permit", "deny", "error"]
+
+_QUOTES: Final = 38
+"""Quotation marks in what `audit_line` adds, if none of the values has one."""
+
+_dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def stable_part(  # noqa: PLR0913
+    *,
+    listener: str,
+    client: str,
+    peer: str,
+    tls: TlsFacts | None = None,
+    host: str = "",
+    route: str = "",
+    authenticator: str = "",
+    issuer: str = "",
+    subject: str = "",
+    user: str = "",
+    bindings: Iterable[str] = (),
+) -> str:
+    """
+    Give the members that stay the same, as JSON without the braces, in ASCII.
+
+    Args:
+        listener: Where the connection was accepted: ``0.0.0.0:8443``.
+        client: The client's address, after trusted proxies.
+        peer: The address at the other end of the connection.
+        tls: Facts of the client's TLS connection.
+        host: The canonical host.
+        route: The route's name.
+        authenticator: The configured name of the one that found the identity.
+        issuer: The identity's issuer.
+        subject: The identity's subject.
+        user: The name that the backend knows the user by.
+        bindings: Kinds of binding that were satisfied.
+    """
+    members = {
+        "listener": _cut(listener),
+        "client": client,
+        "peer": peer,
+        "tls": None if tls is None else _tls(tls),
+        "host": _cut(host),
+        "route": _cut(route),
+        "authenticator": _cut(authenticator),
+        "issuer": _cut(issuer),
+        "subject": _cut(subject),
+        "user": _cut(user),
+        "bindings": list(bindings),
+    }
+    return _dump(members)[1:-1]
+
+
+def _tls(facts: TlsFacts) -> dict[str, Any]:
+    certificate = facts.certificate
+    return {
+        "version": facts.version,
+        "cipher": facts.cipher,
+        "server_name": _cut(facts.server_name or ""),
+        "certificate": None
+        if certificate is None
+        else {"x5t#S256": certificate.thumbprint, "verified": certificate.verified},
+    }
+
+
+def audit_line(  # noqa: PLR0913
+    stable: str,
+    *,
+    time: float,
+    id: str,  # noqa: A002
+    method: str,
+    path: str,
+    status: int,
+    reason: str,
+    sent: int,
+    received: int,
+    duration: float,
+    upstream_status: int | None,
+    upstream: str,
+    decision: DecisionMember = "permit",
+) -> bytes:
+    """
+    Give the record of a request that could be read, as a line.
+
+    The values are canonical and need no escaping, which is not taken on trust: a line
+    that has more quotation marks than its own, a backslash or a character that is not
+    printable ASCII is made again, with everything escaped.
+
+    Args:
+        stable: From `stable_part`.
+        time: When the head was complete, seconds since the epoch.
+        id: The request id.
+        method: The request's method.
+        path: Its canonical path, without the query.
+        status: What the client got; 0 if it got nothing.
+        reason: A short code; empty if the answer is the backend's.
+        sent: Octets of the answer's body.
+        received: Octets of the request's body.
+        duration: Seconds from *time* to the end of the answer.
+        upstream_status: What the backend answered, or None.
+        upstream: The backend asked, or empty.
+        decision: ``permit``, ``deny`` or ``error``.
+    """
+    line = (
+        f'{{"v":1,"time":{time:.6f},"id":"{id}","decision":"{decision}"'
+        f',"method":"{method}","path":"{path}","status":{status},"reason":"{reason}"'
+        f',"sent":{sent},"received":{received},"duration":{duration:.6f},"upstream":'
+        f'"{upstream}","upstream_status":'
+        f"{'null' if upstream_status is None else upstream_status},"
+    )
+    if line.count('"') != _QUOTES or "\\" in line or not _is_plain(line):
+        return _escaped_line(
+            stable,
+            {
+                "v": VERSION,
+                "time": round(time, 6),
+                "id": _cut(id),
+                "decision": decision,
+                "method": _cut(method),
+                "path": path,
+                "status": status,
+                "reason": _cut(reason),
+                "sent": sent,
+                "received": received,
+                "duration": round(duration, 6),
+                "upstream": _cut(upstream),
+                "upstream_status": upstream_status,
+            },
+        )
+    return f"{line}{stable}}}\n".encode("ascii")
+
+
+def refused_line(  # noqa: PLR0913
+    stable: str,
+    *,
+    time: float,
+    id: str,  # noqa: A002
+    status: int,
+    reason: str,
+    sent: int,
+    received: int,
+    duration: float,
+    method: str = "",
+    target: str = "",
+) -> bytes:
+    """
+    Give the record of a request that could not be read.
+
+    Args:
+        stable: From `stable_part`, with what is known of the connection.
+        time: When the request was given up, seconds since the epoch.
+        id: The request id.
+        status: What the client got; 0 if it got nothing.
+        reason: Why it could not be read.
+        sent: Octets of the answer's body.
+        received: Octets received of the request.
+        duration: Seconds from its first octet.
+        method: What stands for a method, or empty; escaped and cut.
+        target: What stands for a target, or empty; escaped, and cut before its
+            query, which may hold a secret.
+    """
+    for sign in "?#\r\n":
+        target = target.partition(sign)[0]
+    return _escaped_line(
+        stable,
+        {
+            "v": VERSION,
+            "time": round(time, 6),
+            "id": _cut(id),
+            "decision": "error",
+            "method": _cut(method, 32),
+            "path": _cut(target),
+            "status": status,
+            "reason": _cut(reason),
+            "sent": sent,
+            "received": received,
+            "duration": round(duration, 6),
+            "upstream": "",
+            "upstream_status": None,
+        },
+    )
+
+
+def combined_line(  # noqa: PLR0913
+    *,
+    client: str,
+    user: str,
+    time: float,
+    method: str,
+    path: str,
+    status: int,
+    sent: int,
+    referer: str = "",
+    agent: str = "",
+) -> bytes:
+    r"""
+    Give a line in the form of Apache's combined log, in ASCII.
+
+    Blanks in *user*, quotation marks, backslashes and whatever is not printable ASCII
+    become ``\xHH``.  Queries are left out of *referer* as they are of *path*: they may
+    hold secrets.
+    """
+    shown = _shown(user).replace(" ", "\\x20") or "-"
+    referer = _shown(_cut(referer.partition("?")[0], 2048)) or "-"
+    line = (
+        f"{client} - {shown} [{_clock_time(int(time))}]"
+        f' "{_shown(method)} {_shown(path)} HTTP/1.1" {status} {sent or "-"}'
+        f' "{referer}" "{_shown(_cut(agent)) or "-"}"\n'
+    )
+    return line.encode("ascii")
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _cut(text: str, length: int = MAX_TEXT) -> str:
+    return text if len(text) <= length else text[:length] + "…"
+
+
+def _escaped_line(stable: str, members: dict[str, Any]) -> bytes:
+    return f"{_dump(members)[:-1]},{stable}}}\n".encode("ascii")
+
+
+def _shown(text: str) -> str:
+    if _is_plain(text) and '"' not in text and "\\" not in text:
+        return text
+    return "".join(
+        chr(octet)
+        if 0x20 <= octet < 0x7F and octet not in b'"\\'
+        else f"\\x{octet:02x}"
+        for octet in text.encode("utf-8", "surrogatepass")
+    )
+
+
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+
+@functools.lru_cache(maxsize=4)
+def _clock_time(second: int) -> str:
+    """Write *second* as ``10/Oct/2026:13:55:36 +0000``, whatever the locale."""
+    t = time_module.gmtime(second)
+    return (
+        f"{t.tm_mday:02}/{_MONTHS[t.tm_mon - 1]}/{t.tm_year}"
+        f":{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} +0000"
+    )
