@@ -128,6 +128,10 @@ class Client:
             got += count
         return Answer(status=status, length=got, complete=got == length)
 
+    def read_some(self) -> None:
+        """Read once, whatever comes."""
+        self._socket.recv(65536)
+
     def get(
         self, path: str, *, token: str | None = None, close: bool = False
     ) -> Answer:

@@ -6,6 +6,7 @@ import heapq
 import json
 import random
 import select
+import signal
 import socket
 import ssl
 import sys
@@ -40,8 +41,9 @@ class _Connection:
         self.left = left
         self.since = now
         self.intended = now
-        self.received = b""
-        self.wanted = -1
+        self.head = b""
+        self.missing = -1
+        self.body = 0
         self.status = 0
         self.raw = socket.socket()
         self.raw.setblocking(False)
@@ -74,16 +76,21 @@ class Fleet:
         self._opened = 0
         self._closed_idle = 0
         self._stopping = False
+        self._end = float("inf")
+
+    def stop(self, *_: object) -> None:
+        """End early; what is under way is still waited for."""
+        self._end = 0.0
 
     def run(self) -> FleetResult:
         """Open all connections, send, wait for the last answers."""
         gc.disable()
         self._establish()
         begin = time.monotonic()
-        end = begin + self._options.seconds
+        self._end = min(self._end, begin + self._options.seconds)
         next_time = begin
         sweep = begin + _SWEEP
-        while (now := time.monotonic()) < end:
+        while (now := time.monotonic()) < self._end:
             next_time = self._schedule(next_time, now)
             self._dispatch(now)
             if now > sweep:
@@ -91,7 +98,7 @@ class Fleet:
                 sweep = now + _SWEEP
             self._turn(self._pause(now, next_time))
         self._stopping = True
-        self._finish(end)
+        self._finish()
         return self._result(time.monotonic() - begin)
 
     def _establish(self) -> None:
@@ -142,9 +149,9 @@ class Fleet:
                 if connection is not None:
                     self._advance(connection)
 
-    def _finish(self, end: float) -> None:
+    def _finish(self) -> None:
         """Wait for the answers that are still out, and close everything."""
-        deadline = end + self._options.timeout
+        deadline = time.monotonic() + self._options.timeout
         while time.monotonic() < deadline and any(
             c.state is _State.BUSY for c in self._connections.values()
         ):
@@ -225,8 +232,9 @@ class Fleet:
         connection.intended = intended
         connection.since = now
         connection.left -= 1
-        connection.received = b""
-        connection.wanted = -1
+        connection.head = b""
+        connection.missing = -1
+        connection.body = 0
         try:
             connection.tls.send(self._request)
         except OSError as error:
@@ -238,24 +246,26 @@ class Fleet:
         while True:
             data = connection.tls.recv(65536)
             if not data:
-                kind = "truncated" if connection.received else "closed"
+                kind = "truncated" if connection.head else "closed"
                 self._fail(connection, kind, now)
                 return
-            connection.received += data
-            if connection.wanted < 0 and b"\r\n\r\n" in connection.received:
-                head, _, _ = connection.received.partition(b"\r\n\r\n")
-                connection.status, length = read_head(head)
-                connection.wanted = len(head) + 4 + length
-            if 0 <= connection.wanted <= len(connection.received):
+            if connection.missing < 0:
+                connection.head += data
+                if b"\r\n\r\n" not in connection.head:
+                    continue
+                connection.head, _, data = connection.head.partition(b"\r\n\r\n")
+                connection.status, connection.missing = read_head(connection.head)
+            connection.body += len(data)
+            connection.missing -= len(data)
+            if connection.missing <= 0:
                 self._complete(connection, now)
                 return
 
     def _complete(self, connection: _Connection, now: float) -> None:
-        head, _, body = connection.received.partition(b"\r\n\r\n")
-        closing = b"connection: close" in head.lower()
+        closing = b"connection: close" in connection.head.lower()
         if connection.status != 200:
             self._fail(connection, f"status {connection.status}", now)
-        elif len(body) != self._options.expect_length:
+        elif connection.missing or connection.body != self._options.expect_length:
             self._fail(connection, "length", now)
         else:
             self._latencies.append(now - connection.intended)
@@ -281,7 +291,7 @@ class Fleet:
             self._replace(connection, now)
         elif error.errno == errno.ECONNREFUSED:
             self._fail(connection, "refused", now)
-        elif connection.received:
+        elif connection.head:
             self._fail(connection, "truncated", now)
         elif isinstance(error, ssl.SSLEOFError | ConnectionError):
             self._fail(connection, "reset", now)
@@ -317,5 +327,6 @@ def _percentile_ms(seconds: list[float], part: float) -> float:
 
 
 if __name__ == "__main__":
-    _options = FleetOptions(**json.loads(sys.argv[1]))
-    sys.stdout.write(json.dumps(attrs.asdict(Fleet(_options).run())))
+    _fleet = Fleet(FleetOptions(**json.loads(sys.argv[1])))
+    signal.signal(signal.SIGTERM, _fleet.stop)
+    sys.stdout.write(json.dumps(attrs.asdict(_fleet.run())))

@@ -7,14 +7,19 @@ stalls is charged for all the requests that should have been sent meanwhile.
 Without a rate each connection sends again as soon as it has its answer.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import attrs
 
 from tests.bench.procs import LOAD_CORE, ROOT, BenchError, pinned
+
+Process = subprocess.Popen[str]
+"""A running fleet."""
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +105,7 @@ class FleetResult:
         return dict(Counter(failure.kind for failure in self.failures))
 
 
-def launch(options: FleetOptions) -> "subprocess.Popen[str]":
+def launch(options: FleetOptions) -> Process:
     """Start a fleet in a process of its own, on the core of the load."""
     arguments = json.dumps(attrs.asdict(options))
     command = [sys.executable, "-m", "tests.bench.engine", arguments]
@@ -109,7 +114,7 @@ def launch(options: FleetOptions) -> "subprocess.Popen[str]":
     )
 
 
-def read_result(process: "subprocess.Popen[str]") -> FleetResult:
+def read_result(process: Process) -> FleetResult:
     """
     Wait for the end of a fleet and give its result.
 
@@ -124,6 +129,26 @@ def read_result(process: "subprocess.Popen[str]") -> FleetResult:
     return FleetResult(**values)
 
 
+def finish(process: Process) -> FleetResult:
+    """End a fleet before its time and give its result."""
+    process.terminate()
+    return read_result(process)
+
+
 def run(options: FleetOptions) -> FleetResult:
     """Run a fleet in a process of its own."""
     return read_result(launch(options))
+
+
+@contextlib.contextmanager
+def running_fleets(options: Iterable[FleetOptions]) -> Iterator[list[Process]]:
+    """Run load generators; whoever still runs at the end of the block is killed."""
+    processes: list[Process] = []
+    try:
+        processes.extend(map(launch, options))
+        yield processes
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()

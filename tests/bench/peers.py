@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -69,9 +70,10 @@ class Backend:
     nginx: Running
     sink: Running
 
-    def restart(self, directory: Path) -> None:
-        """Stop nginx, and start it again on the same port."""
+    def restart(self, directory: Path, *, away: float) -> None:
+        """Stop nginx, and start it again on the same port *away* seconds later."""
         self.nginx.stop()
+        time.sleep(away)
         self.nginx = _start_backend_nginx(self.port, directory)
 
 

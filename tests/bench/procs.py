@@ -151,6 +151,10 @@ class Running:
             _kib_field(_PROC / str(pid) / "smaps_rollup", "Pss") for pid in self.pids()
         )
 
+    def descriptors(self) -> int:
+        """Give how many descriptors its processes have open."""
+        return sum(len(list((_PROC / str(p) / "fd").iterdir())) for p in self.pids())
+
     def _status(self, field: str) -> int:
         return sum(
             _kib_field(_PROC / str(pid) / "status", field) for pid in self.pids()

@@ -31,6 +31,7 @@ class TransferOptions:
         threads: How many at once.
         seconds: After this nothing new is begun; what is begun is finished.
         length: Octets of a body.
+        pause: Seconds that a thread waits after each.
     """
 
     kind: Literal["connect", "download", "upload"]
@@ -42,6 +43,7 @@ class TransferOptions:
     threads: int = 8
     seconds: float = 2.0
     length: int = 1024
+    pause: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +118,7 @@ class _Crew:
             except (OSError, BrokenAnswerError) as error:
                 self._count(type(error).__name__)
                 client = Client.connect(self._options.port, self._context)
+            time.sleep(self._options.pause)
         client.close()
 
     def _ask(self, client: Client) -> None:
