@@ -1,0 +1,149 @@
+"""The tree keeps its promises."""
+
+import ast
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "sso_proxy"
+SOURCES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
+MODULES = [source for source in SOURCES if source.name != "__init__.py"]
+
+TESTED_ELSEWHERE = {
+    "interfaces.py": "declarations; every component's test verifies its interface",
+    "model.py": "values without behaviour, used by every test",
+    "errors.py": "values without behaviour, used by every test",
+    "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",
+}
+LONGEST = 450
+PROMISED = [
+    ".ci/run",
+    "LICENSE",
+    "MANIFEST.in",
+    "Makefile",
+    "README.md",
+    "SECURITY.md",
+    "docs/architecture.md",
+    "docs/changes/README.md",
+    "docs/decisions/index.md",
+    "docs/formats/index.md",
+    "docs/operate.md",
+    "docs/reference/index.md",
+    "docs/standards.md",
+    "docs/start.md",
+    "docs/threat-model.md",
+    "etc/certificate-bound.toml",
+    "sso_proxy/assembly.py",
+    "sso_proxy/cli.py",
+    "sso_proxy/interfaces.py",
+    "sso_proxy/model.py",
+    "sso_proxy/pipeline.py",
+    "sso_proxy/py.typed",
+    "sso_proxy/registry.py",
+    "sso_proxy/tap.py",
+    "twisted/plugins/sso_proxy_plugin.py",
+]
+
+
+@pytest.mark.parametrize("source", MODULES, ids=str)
+def test_module_has_its_test_file(source: Path) -> None:
+    if str(source) not in TESTED_ELSEWHERE:
+        assert (ROOT / "tests" / source.with_name(f"test_{source.name}")).exists()
+
+
+@pytest.mark.parametrize("name", TESTED_ELSEWHERE)
+def test_no_exception_outlives_its_module(name: str) -> None:
+    assert (PACKAGE / name).exists()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_module_fits_in_one_sitting(source: Path) -> None:
+    lines = (PACKAGE / source).read_text().count("\n")
+    assert lines <= LONGEST, f"{source} has {lines} lines; split it"
+
+
+@pytest.mark.parametrize("package", ["twisted", "twisted/plugins"])
+def test_twisted_is_not_shadowed(package: str) -> None:
+    """An __init__.py here would hide Twisted itself, or our plugin."""
+    assert not (ROOT / package / "__init__.py").exists()
+
+
+def log_calls(tree: ast.AST) -> Iterator[ast.Call]:
+    """Find ``_log.info(…)``, ``self._log.info(…)`` and the like."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(
+                    value=ast.Name(id="_log" | "log")
+                    | ast.Attribute(attr="_log" | "log")
+                )
+            ):
+                yield node
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_log_formats_are_literals(source: Path) -> None:
+    """A format from outside could read any attribute of what is logged."""
+    for call in log_calls(ast.parse((PACKAGE / source).read_text())):
+        for formatted in call.args:
+            assert isinstance(formatted, ast.Constant), f"{source}:{call.lineno}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_only_the_entry_imports_the_reactor(source: Path) -> None:
+    """An import installs it, before twistd has read which one is wanted."""
+    if source.name == "tap.py":
+        return
+    for node in ast.walk(ast.parse((PACKAGE / source).read_text())):
+        match node:
+            case ast.ImportFrom(module="twisted.internet", names=names):
+                assert "reactor" not in {n.name for n in names}, node.lineno
+            case ast.Import(names=names):
+                imported = {n.name for n in names}
+                assert "twisted.internet.reactor" not in imported, node.lineno
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_promised_file_exists(name: str) -> None:
+    assert (ROOT / name).is_file()
+
+
+def test_what_guards_the_tree_can_be_run() -> None:
+    for name in (".ci/run", "tests/prepare.sh", "tests/run.sh"):
+        assert (ROOT / name).stat().st_mode & 0o111 == 0o111, name
+
+
+def test_licence_is_whole() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_source_distribution_has_tests_examples_and_documents(tmp_path: Path) -> None:
+    subprocess.run(  # noqa: S603  # our own interpreter
+        [sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", tmp_path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    (archive,) = tmp_path.glob("sso_proxy-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        packed = {name.partition("/")[2] for name in tar.getnames()}
+    wanted = {name for name in PROMISED if not name.startswith(".")}
+    for pattern in ("tests/**/*.py", "etc/*", "docs/**/*.md", "twisted/plugins/*.py"):
+        wanted |= {
+            str(path.relative_to(ROOT))
+            for path in ROOT.glob(pattern)
+            if path.is_file() and "_build" not in path.parts
+        }
+    assert wanted <= packed
