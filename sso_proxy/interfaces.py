@@ -62,6 +62,16 @@ class IAuthenticator(Interface):
     def challenge(request: Request) -> LoginRedirect | HeaderChallenge | None:
         """Say how a client without a credential can get in.  Never waits."""
 
+    def refusal(error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
+        """
+        Say that an identity of ours is not enough.  Never waits.
+
+        Args:
+            error: ``invalid_token`` (401) or ``insufficient_scope`` (403), as RFC 6750
+                section 3.1 means them.
+            scope: What would be enough, for the latter.
+        """
+
 
 class IBinding(Interface):
     """
@@ -198,11 +208,13 @@ class IUpstream(Interface):
     exchange.
     """
 
-    def forward(exchange: Any, head: bytes, method: str) -> Any:  # noqa: ANN401
-        """
-        Send *head*, serialised to the last empty line, and relay the answer.
+    name: str = Attribute("For logs and metrics: its URL.")
 
-        See `sso_proxy.upstream` for the exchange's and the returned sink's methods.
+    def forward(exchange: Any, outgoing: Any) -> Any:  # noqa: ANN401
+        """
+        Send *outgoing* and tell *exchange* the answer; returns the body's sink.
+
+        `sso_proxy.upstream` has the three types.
         """
 
     def close() -> None:

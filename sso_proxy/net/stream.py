@@ -100,6 +100,18 @@ class Stream:
         if events & WRITE and self._fd != -1:
             self._flush()
 
+    def readable_now(self) -> bool:
+        """Say whether there is anything to read, an end included, or it is closed."""
+        if self._fd == -1 or self._failed:
+            return True
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except _RECEIVE_ERRORS:
+            return False
+        except OSError:
+            return True
+        return True
+
     def write(self, data: bytes) -> None:
         """Send *data* now or as soon as the peer takes it."""
         if self._waiting:

@@ -8,11 +8,20 @@ Twisted's TLS transport.
 import contextlib
 import socket
 from collections.abc import Callable
+from typing import TypeAlias
 
 from OpenSSL import SSL
 
+from sso_proxy.model import TlsFacts
 from sso_proxy.net.nest import GONE, READ, WRITE, Nest
 from sso_proxy.net.stream import Stream, StreamHandler
+from sso_proxy.net.tls.client import check_peer, is_address
+from sso_proxy.net.tls.context import ListenerTls
+from sso_proxy.net.tls.errors import PeerError
+from sso_proxy.net.tls.facts import read_facts
+
+ClientContext: TypeAlias = SSL.Context
+"""What `client_stream` needs, for those who may not know OpenSSL."""
 
 _RECORD = 16384
 """The most that one TLS record holds, so that one `recv` leaves nothing pending."""
@@ -76,6 +85,10 @@ class TlsStream(Stream):
         if self._fd != -1 and self._reading and self._connection.pending():
             self._read()
 
+    def refuse(self, reason: str) -> None:
+        """Be lost at once: the peer is not who we want to talk to."""
+        self._lose(reason)
+
     def write(self, data: bytes) -> None:
         """Send *data* now or as soon as the peer takes it."""
         if self._on_handshake is not None:
@@ -85,22 +98,20 @@ class TlsStream(Stream):
             super().write(data)
 
     def _read(self) -> None:
-        try:
-            while True:
+        while True:
+            try:
                 data = self._recv(_RECORD)
-                self.handler.data_received(data)
-                if (
-                    self._fd == -1
-                    or not self._reading
-                    or not self._connection.pending()
-                ):
-                    return
-        except SSL.WantReadError:
-            return
-        except SSL.ZeroReturnError:
-            self._eof()
-        except (SSL.Error, OSError) as e:
-            self._lose(_describe(e))
+            except SSL.WantReadError:
+                return
+            except SSL.ZeroReturnError:
+                self._eof()
+                return
+            except (SSL.Error, OSError) as e:
+                self._lose(_describe(e))
+                return
+            self.handler.data_received(data)
+            if self._fd == -1 or not self._reading or not self._connection.pending():
+                return
 
     def _send(self, data: bytes | memoryview) -> int:
         sent = 0
@@ -120,6 +131,57 @@ class TlsStream(Stream):
         # the socket is closed next.
         with contextlib.suppress(SSL.Error, OSError):
             self._connection.shutdown()
+
+
+def server_stream(
+    nest: Nest,
+    sock: socket.socket,
+    handler: StreamHandler,
+    tls: ListenerTls,
+    on_facts: Callable[[TlsFacts], None],
+) -> TlsStream:
+    """Accept TLS on *sock*; *on_facts* hears what the handshake proved."""
+    connection = SSL.Connection(tls.context, sock)
+    state = tls.new_state()
+    connection.set_app_data(state)
+    connection.set_accept_state()
+
+    def shaken(done: SSL.Connection) -> None:
+        on_facts(read_facts(done, state))
+
+    return TlsStream(nest, sock, handler, connection=connection, on_handshake=shaken)
+
+
+def client_stream(  # noqa: PLR0913
+    nest: Nest,
+    sock: socket.socket,
+    handler: StreamHandler,
+    *,
+    context: SSL.Context,
+    server_name: str,
+    on_ready: Callable[[], None],
+) -> TlsStream:
+    """
+    Begin TLS to a server on the connected *sock*.
+
+    *on_ready* is called once the handshake is done and the certificate is for
+    *server_name* (RFC 9525); otherwise the handler hears `connection_lost`.
+    """
+    connection = SSL.Connection(context, sock)
+    connection.set_connect_state()
+    if not is_address(server_name):
+        connection.set_tlsext_host_name(server_name.encode("ascii"))
+
+    def shaken(done: SSL.Connection) -> None:
+        try:
+            check_peer(done, server_name)
+        except PeerError as e:
+            stream.refuse(str(e))
+        else:
+            on_ready()
+
+    stream = TlsStream(nest, sock, handler, connection=connection, on_handshake=shaken)
+    return stream
 
 
 def _describe(error: Exception) -> str:

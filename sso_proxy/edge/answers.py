@@ -1,0 +1,79 @@
+"""What clients get: answers serialised from values, with our own framing."""
+
+from sso_proxy.edge.pages import phrase_of, render_page
+from sso_proxy.edge.site import Site
+from sso_proxy.model import RequestHead, Response
+from sso_proxy.outgoing import OUR_COOKIES, display_name
+from sso_proxy.upstream import Reply
+
+_BODYLESS = frozenset({204, 304})
+
+
+def client_block(reply: Reply, site: Site) -> bytes:
+    """
+    Serialise status line and fields of a backend's answer, without the empty line.
+
+    Made once for each different head and kept with it.
+    """
+    rules = site.rules
+    if reply.made_for is rules:
+        return reply.block
+    answer = reply.answer
+    lines = [f"HTTP/1.1 {answer.status} {answer.phrase}"]
+    dated = False
+    for name, value in answer.headers:
+        if name == "date":
+            dated = True
+        elif name == "x-request-id" or (
+            name == "strict-transport-security" and rules.hsts
+        ):
+            continue
+        elif name == "set-cookie" and value.startswith(OUR_COOKIES):
+            continue  # no backend may set a session of ours
+        lines.append(f"{display_name(name)}: {value}")
+    lines.append(f"Via: 1.{answer.minor} {rules.via}")
+    if answer.length is not None and answer.status not in _BODYLESS:
+        if not any(name == "content-length" for name, _ in answer.headers):
+            lines.append(f"Content-Length: {answer.length}")
+    block = "\r\n".join(lines).encode("latin-1") + b"\r\n" + rules.hsts
+    if dated:
+        reply.made_for = rules
+        reply.block = block
+    else:
+        block += b"Date: " + site.date() + b"\r\n"
+    return block
+
+
+def own_answer(
+    response: Response,
+    *,
+    site: Site,
+    request_id: str,
+    head: RequestHead | None,
+    persistence: bytes,
+) -> bytes:
+    """
+    Serialise an answer of ours.
+
+    Args:
+        response: What to say; without a body, a page is made for it.
+        site: Where.
+        request_id: The request's id.
+        head: The request, or None if it could not be read.
+        persistence: The ``Connection`` line, or empty.
+    """
+    headers, body = response.headers, response.body
+    if not body and response.status not in _BODYLESS:
+        page_headers, body = render_page(response.status, request_id, head)
+        given = {name for name, _ in headers}
+        headers += tuple(h for h in page_headers if h[0] not in given)
+    lines = [f"HTTP/1.1 {response.status} {phrase_of(response.status)}"]
+    lines += [f"{display_name(name)}: {value}" for name, value in headers]
+    lines.append(f"X-Request-Id: {request_id}")
+    if response.status not in _BODYLESS:
+        lines.append(f"Content-Length: {len(body)}")
+    block = "\r\n".join(lines).encode("latin-1") + b"\r\n"
+    block += b"Date: " + site.date() + b"\r\n" + site.rules.hsts + persistence
+    if head is not None and head.method == "HEAD":
+        body = b""
+    return block + b"\r\n" + body

@@ -1,0 +1,673 @@
+"""
+One client connection: requests in, one after the other, answers out.
+
+The state says what a byte from the client means; `_step` is the only place where a
+request begins, `_end_exchange` the only one where it ends.
+"""
+
+import math
+from enum import Enum
+from time import monotonic
+from typing import Any
+
+import attrs
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from sso_proxy.edge.answers import client_block, own_answer
+from sso_proxy.edge.exchange import Exchange
+from sso_proxy.edge.intake import Intake
+from sso_proxy.edge.site import Rules, Site
+from sso_proxy.edge.tunnel import Tunnel
+from sso_proxy.errors import BadMessageError
+from sso_proxy.model import RequestHead, Response
+from sso_proxy.net.coroutine import Waiting, run
+from sso_proxy.net.stream import Stream
+from sso_proxy.pipeline import Admission, Connection, Trail, Verdict, authorise
+from sso_proxy.routing import HostRoutes, Route
+from sso_proxy.specs.http.head import end_of_head
+from sso_proxy.specs.http.repeat import read_repeat_line
+from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
+from sso_proxy.upstream import Outgoing, Reply
+
+_log = Logger()
+
+_MOST_PIPELINED = 65536
+"""Octets that may wait for the answer before them; then the client is not read."""
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
+_CLOSE = b"Connection: close\r\n"
+_KEEP = b"Connection: keep-alive\r\n"
+
+
+class State(Enum):
+    """What the connection is doing."""
+
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    """Waiting for a request, or for the rest of a head."""
+    BUSY = "busy"
+    """A request is decided on or relayed."""
+    LINGER = "linger"
+    """The last answer is out; what still comes is dropped."""
+    GONE = "gone"
+
+
+class Memo:
+    """The last head on this connection, and what was decided for its bytes."""
+
+    __slots__ = ("admissions", "rest", "routes", "rules")
+
+    def __init__(self, rules: Rules, rest: bytes, routes: HostRoutes) -> None:
+        self.rules = rules
+        self.rest = rest
+        self.routes = routes
+        self.admissions: dict[Route, Admission] = {}
+
+
+class ServerConnection:
+    """
+    Reads requests, has them decided on, and relays; a stream's handler.
+
+    Attributes:
+        stream: The client's bytes.
+        site: The listener.
+        facts: What holds for all requests here.
+        deadline: Monotonic time at which `timed_out` is due.
+    """
+
+    __slots__ = (
+        "_advancing",
+        "_buffer",
+        "_closing",
+        "_exchange",
+        "_head_began",
+        "_held",
+        "_incoming",
+        "_intake",
+        "_lingered",
+        "_memo",
+        "_on_gone",
+        "_progress",
+        "_requests",
+        "_rest",
+        "_seen_moving",
+        "_state",
+        "_tunnel",
+        "_waiting",
+        "deadline",
+        "facts",
+        "site",
+        "stream",
+    )
+
+    def __init__(self, site: Site, facts: Connection, on_gone: Any) -> None:  # noqa: ANN401
+        self.site = site
+        self.facts = facts
+        self.stream: Stream = None  # type: ignore[assignment]  # set by the listener
+        self.deadline = math.inf
+        self._on_gone = on_gone
+        self._state = State.HANDSHAKE
+        self._buffer = b""
+        self._rest = b""
+        self._head_began = False
+        self._held = False
+        self._closing = False
+        self._advancing = False
+        self._requests = 0
+        self._lingered = 0
+        self._progress = 0
+        self._seen_moving = 0.0
+        self._exchange: Exchange | None = None
+        self._incoming: Incoming | None = None
+        self._intake: Intake | None = None
+        self._memo: Memo | None = None
+        self._waiting: Waiting[Verdict] | None = None
+        self._tunnel: Tunnel | None = None
+        site.connections.add(self)
+
+    def ready(self, facts: Connection) -> None:
+        """Begin to serve: the handshake is done."""
+        self.facts = facts
+        self._state = State.IDLE
+        self.deadline = monotonic() + self.site.rules.limits.keep_alive_timeout
+
+    # The stream's handler
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent, for whatever it is."""
+        if self._state is State.IDLE:
+            if not self._buffer:
+                memo = self._memo
+                if (
+                    memo is not None
+                    and data.endswith(memo.rest)
+                    and self._repeat(memo, data)
+                ):
+                    return
+                self._buffer = data
+            else:
+                self._buffer += data
+            self._advance()
+        elif self._state is State.BUSY:
+            self._buffer += data
+            exchange = self._exchange
+            if self._intake is not None and exchange is not None and exchange.sink:
+                self._pump()
+            elif len(self._buffer) > _MOST_PIPELINED:
+                self._hold()
+        elif self._state is State.LINGER:
+            self._lingered += len(data)
+            if self._lingered > self.site.rules.limits.linger_bytes:
+                self.abort()
+
+    def eof_received(self) -> None:
+        """Learn that the client sends no more; it may still read."""
+        self._closing = True
+        if self._state is State.BUSY:
+            if self._intake is not None:
+                self._drop_request("client-gone")
+                self.refuse(400, "body-incomplete")
+        elif self._state is State.IDLE and self._buffer:
+            self.refuse(400, "head-incomplete")
+        else:
+            self.stream.close()
+
+    def drained(self) -> None:
+        """Let the backend go on: the client takes more."""
+        exchange = self._exchange
+        if exchange is not None and exchange.sink is not None:
+            exchange.sink.resume()
+
+    def connection_lost(self, reason: str) -> None:
+        """Clean up."""
+        self.site.connections.discard(self)
+        state, self._state = self._state, State.GONE
+        self.deadline = math.inf
+        self._memo = None
+        if self._exchange is not None:
+            self._drop_request(self._exchange.reason or "client-gone")
+            self._end_exchange()
+        self._on_gone(self, state, reason)
+
+    # The site's side
+
+    def timed_out(self) -> None:
+        """React to the deadline."""
+        if self._state is State.IDLE and not self._buffer:
+            self.stream.close()
+        elif self._state is State.IDLE:
+            self.refuse(408, "head-timeout")
+        elif self._state is State.BUSY and self._intake is not None:
+            self._drop_request("body-timeout")
+            self.refuse(408, "body-timeout")
+        elif self._state is State.BUSY:
+            self.deadline = math.inf
+        else:
+            self.abort()
+
+    def check_progress(self, now: float) -> None:
+        """Cut a client that takes nothing, or sends its body too slowly."""
+        limits = self.site.rules.limits
+        if self.stream.buffered:
+            if self.stream.progress != self._progress or not self._seen_moving:
+                self._progress = self.stream.progress
+                self._seen_moving = now
+            elif now - self._seen_moving > limits.send_timeout:
+                self.abort()
+        else:
+            self._seen_moving = 0.0
+        intake = self._intake
+        if (
+            intake is not None
+            and not self._held
+            and intake.too_slow(now, limits.body_idle_timeout, limits.body_min_rate)
+        ):
+            self._drop_request("body-too-slow")
+            self.refuse(408, "body-too-slow")
+
+    def drain(self) -> None:
+        """Let the next answer be the last."""
+        self._closing = True
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is under way."""
+        if self._state is State.IDLE and not self._buffer:
+            self.stream.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.stream.abort()
+
+    # Reading requests
+
+    def _advance(self) -> None:
+        """Begin requests for as long as whole heads are there and none is under way."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._state is State.IDLE and self._buffer and self._step():
+                pass
+        finally:
+            self._advancing = False
+
+    def _step(self) -> bool:
+        rules = self.site.rules
+        try:
+            end = end_of_head(self._buffer, rules.head_limits)
+            if end < 0:
+                if not self._head_began:
+                    self._head_began = True
+                    self.deadline = monotonic() + rules.limits.header_timeout
+                if self._closing:
+                    self.refuse(400, "head-incomplete")
+                return False
+            raw, self._buffer = self._buffer[:end], self._buffer[end:]
+            incoming = read_request(
+                raw,
+                scheme=self.facts.scheme,
+                port=self.facts.port,
+                limits=rules.head_limits,
+                managed=rules.managed,
+            )
+        except BadMessageError as e:
+            self.refuse(e.status, e.reason)
+            return False
+        self._begin(incoming, raw, rules)
+        return True
+
+    def _begin(self, incoming: Incoming, raw: bytes, rules: Rules) -> None:
+        """Have *incoming* decided on."""
+        head, framing = incoming.head, incoming.framing
+        exchange = Exchange(self, head.method, head.path)
+        exchange.minor = framing.minor
+        trail = exchange.trail = Trail()
+        self._start_exchange(exchange, keep_alive=framing.keep_alive)
+        self._incoming = incoming
+        repeatable = framing.length == 0 and framing.minor == 1 and not framing.upgrade
+        self._rest = raw[raw.index(b"\r\n") :] if repeatable else b""
+        if framing.length != 0:
+            self._intake = Intake(framing.length, 0, exchange.started)
+        self._waiting = run(
+            rules.pipeline.decide(incoming, self.facts, trail),
+            self._decided,
+            self._undecided,
+        )
+
+    def _start_exchange(self, exchange: Exchange, *, keep_alive: bool) -> None:
+        self._exchange = exchange
+        self._state = State.BUSY
+        self._head_began = False
+        self.deadline = math.inf
+        self._requests += 1
+        if (
+            not keep_alive
+            or self.site.draining
+            or self._requests >= self.site.rules.limits.requests_per_connection
+        ):
+            self._closing = True
+
+    def _undecided(self, failure: Failure) -> None:
+        """Deny: deciding was cancelled or broke in a way the pipeline does not know."""
+        _log.failure("A decision broke; denied.", failure=failure)
+        self.refuse(503, "failed")
+
+    def _decided(self, verdict: Verdict) -> None:
+        self._waiting = None
+        exchange, incoming = self._exchange, self._incoming
+        if exchange is None or incoming is None:
+            return
+        trail = exchange.trail
+        if trail is not None and trail.request is not None:
+            exchange.id = trail.request.id
+        if isinstance(verdict, Response):
+            self._answer(verdict, incoming.head)
+            return
+        exchange.admission = verdict
+        self._remember(verdict)
+        try:
+            outgoing = self._outgoing(exchange, verdict, incoming)
+        except BadMessageError as e:
+            self._answer(Response(status=e.status, reason=e.reason), incoming.head)
+            return
+        if incoming.framing.expect_continue and self._intake and not self._buffer:
+            self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._forward(exchange, verdict, outgoing)
+
+    def _remember(self, admission: Admission) -> None:
+        """Keep what was decided, for a repetition of the same bytes."""
+        if not self._rest or admission.own:
+            return
+        memo, rules = self._memo, self.site.rules
+        if memo is None or memo.rest != self._rest or memo.rules is not rules:
+            memo = self._memo = Memo(rules, self._rest, admission.host_routes)
+        memo.admissions[admission.route] = admission
+        self._rest = b""
+
+    def _repeat(self, memo: Memo, data: bytes) -> bool:
+        """
+        Forward a request whose head section was decided on before.
+
+        The path is canonical by its form; it is routed and authorised anew.
+
+        Returns:
+            False if this needs the whole way.
+        """
+        match = read_repeat_line(data, 0, len(data) - len(memo.rest))
+        if match is None or memo.rules is not self.site.rules:
+            return False
+        raw_method, raw_path, raw_query = match.groups()
+        path = raw_path.decode("ascii")
+        route = memo.routes.find(path)
+        admission = memo.admissions.get(route) if route is not None else None
+        if route is None or admission is None or path.startswith(route.endpoints):
+            return False
+        method = raw_method.decode("ascii")
+        exchange = Exchange(self, method, path)
+        if admission.reuse_until < exchange.started:
+            del memo.admissions[route]
+            return False
+        if route.methods and method not in route.methods:
+            return False
+        if route.requirements.depends_on_request and not self._still_allowed(
+            admission, method, path, raw_query
+        ):
+            return False
+        exchange.id = memo.rules.new_id()
+        exchange.admission = admission
+        self._start_exchange(exchange, keep_alive=True)
+        outgoing = Outgoing(
+            head=b"%b %b%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
+            % (
+                raw_method,
+                raw_path,
+                raw_query or b"",
+                exchange.id.encode("ascii"),
+                admission.block,
+            ),
+            method=method,
+            replayable=True,
+        )
+        self._forward(exchange, admission, outgoing)
+        return True
+
+    def _still_allowed(
+        self, admission: Admission, method: str, path: str, query: bytes | None
+    ) -> bool:
+        if admission.identity is None:
+            return False
+        head = attrs.evolve(
+            admission.request.head,
+            method=method,
+            path=path,
+            query=None if query is None else query[1:].decode("ascii"),
+        )
+        request = attrs.evolve(admission.request, head=head)
+        return authorise(admission.route, request, admission.identity) is None
+
+    # Forwarding
+
+    def _outgoing(
+        self, exchange: Exchange, admission: Admission, incoming: Incoming
+    ) -> Outgoing:
+        """
+        Serialise the request for its backend.
+
+        Raises:
+            BadMessageError: The body is too large, or the upgrade not acceptable.
+        """
+        head, framing, route = admission.request.head, incoming.framing, admission.route
+        if framing.length and framing.length > route.body_bytes:
+            raise BadMessageError(413, "body-too-large")
+        tail = b""
+        if framing.length is None:
+            tail = b"Transfer-Encoding: chunked\r\n"
+        elif framing.length or head.method in _BODY_EXPECTED:
+            tail = b"Content-Length: %d\r\n" % framing.length
+        upgrade = framing.upgrade if framing.upgrade in route.upgrades else None
+        key = ""
+        if upgrade is not None:
+            key = _upgrade_key(upgrade, head, route)
+            tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade.encode()
+        if self._intake is not None:
+            self._intake = Intake(framing.length, route.body_bytes, exchange.started)
+        target = head.path if head.query is None else f"{head.path}?{head.query}"
+        line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {exchange.id}\r\n"
+        return Outgoing(
+            head=line.encode("latin-1") + admission.block + tail + b"\r\n",
+            method=head.method,
+            replayable=framing.length == 0 and head.method in _IDEMPOTENT,
+            upgrade=upgrade,
+            upgrade_key=key,
+            bodyless=framing.length == 0,
+        )
+
+    def _forward(
+        self, exchange: Exchange, admission: Admission, outgoing: Outgoing
+    ) -> None:
+        route = admission.route
+        upstream = route.own if admission.own else route.upstream
+        sink = upstream.forward(exchange, outgoing)
+        if exchange.over:
+            return
+        exchange.sink = sink
+        if self._intake is not None:
+            self.deadline = monotonic() + self.site.rules.limits.body_idle_timeout
+            if self._buffer:
+                self._pump()
+
+    def _pump(self) -> None:
+        """Pass on what there is of the request's body."""
+        intake, exchange = self._intake, self._exchange
+        if intake is None or exchange is None or exchange.sink is None:
+            return
+        data, self._buffer = self._buffer, b""
+        try:
+            framed = intake.feed(data)
+        except BadMessageError as e:
+            self._drop_request(e.reason)
+            self.refuse(e.status, e.reason)
+            return
+        exchange.received = intake.received
+        sink = exchange.sink
+        if framed:
+            sink.write(framed)
+        if intake.done:
+            self._intake = None
+            self._buffer = intake.leftover
+            self.deadline = math.inf
+            sink.end()
+        elif sink.full:
+            self.deadline = math.inf
+            self._hold()
+        else:
+            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+
+    def body_may_go_on(self) -> None:
+        """Read on: the backend takes more of the body."""
+        if self._intake is not None:
+            self._intake.since = monotonic() - 1
+            self._intake.received = 0
+            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+        self._release()
+
+    def _hold(self) -> None:
+        if not self._held:
+            self._held = True
+            self.stream.pause()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self.stream.resume()
+
+    # Answering
+
+    def persistence(self) -> bytes:
+        """Give the ``Connection`` line of the answer that begins now."""
+        if self._intake is not None or self.site.draining:
+            # An answer before the request has ended is the last one here.
+            self._closing = True
+        if self._closing:
+            return _CLOSE
+        exchange = self._exchange
+        return _KEEP if exchange is not None and exchange.minor == 0 else b""
+
+    def close_after(self) -> None:
+        """Let the answer under way be the last."""
+        self._closing = True
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Answer *status* ourselves, or cut if an answer is under way."""
+        exchange = self._exchange
+        if exchange is None:
+            # Nothing of the request could be used, nor what follows it.
+            exchange = Exchange(self, "", "")
+            exchange.id = self.site.rules.new_id()
+            self._start_exchange(exchange, keep_alive=False)
+            self._intake = Intake(2**62, 0, exchange.started)
+        elif exchange.relaying:
+            exchange.reason = reason
+            self.abort()
+            return
+        incoming = self._incoming
+        head = incoming.head if incoming is not None else None
+        self._answer(Response(status=status, reason=reason), head)
+
+    def _answer(self, response: Response, head: RequestHead | None) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        exchange.id = exchange.id or self.site.rules.new_id()
+        exchange.status, exchange.reason = response.status, response.reason
+        self._skip_body()
+        data = own_answer(
+            response,
+            site=self.site,
+            request_id=exchange.id,
+            head=head,
+            persistence=self.persistence(),
+        )
+        exchange.sent = len(data)
+        self.stream.write(data)
+        self.exchange_done()
+
+    def _skip_body(self) -> None:
+        """Drop the body of a request that is not forwarded, if it is all here."""
+        intake = self._intake
+        if intake is None or not self._buffer or self._closing:
+            return
+        try:
+            intake.feed(self._buffer)
+        except BadMessageError:
+            return  # it ends in an unknown place: the connection closes
+        if intake.done:
+            self._buffer = intake.leftover
+            self._intake = None
+
+    def exchange_done(self) -> None:
+        """Go on after an answer: with the next request, or to the end."""
+        unfinished = self._intake is not None
+        self._end_exchange()
+        if self._state is State.GONE:
+            return
+        if self._closing:
+            self._close(linger=unfinished or bool(self._buffer))
+            return
+        self._state = State.IDLE
+        self.deadline = self.site.now + self.site.rules.limits.keep_alive_timeout
+        self._release()
+        if self._buffer:
+            self._advance()
+
+    def _close(self, *, linger: bool) -> None:
+        self._buffer = b""
+        if not linger:
+            self.stream.close()
+            return
+        # A reset, which unread bytes would cause, takes the answer from the client.
+        self._state = State.LINGER
+        self.deadline = monotonic() + self.site.rules.limits.linger_timeout
+        self._release()
+        self.stream.half_close()
+
+    def _drop_request(self, reason: str) -> None:
+        """Stop working on the request under way."""
+        exchange = self._exchange
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if exchange is None:
+            return
+        exchange.reason = reason
+        sink, exchange.sink = exchange.sink, None
+        if sink is not None:
+            sink.abandon()
+
+    def _end_exchange(self) -> None:
+        """Write the audit record: phase 10."""
+        exchange, self._exchange = self._exchange, None
+        self._incoming = self._intake = None
+        if exchange is None or exchange.over:
+            return
+        exchange.over = True
+        self.site.rules.record(exchange)
+
+    # Tunnels
+
+    def tunnel(self, reply: Reply, backend: Stream, first: bytes) -> None:
+        """Relay bytes both ways from now on."""
+        exchange = self._exchange
+        if exchange is None or exchange.admission is None:
+            backend.abort()
+            return
+        self.stream.write(
+            b"%bX-Request-Id: %b\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n"
+            % (
+                client_block(reply, self.site),
+                exchange.id.encode("ascii"),
+                (reply.answer.upgrade or "").encode("latin-1"),
+            )
+        )
+        early, self._buffer = self._buffer, b""
+        self._exchange = None
+        self._state = State.GONE
+        self.deadline = math.inf
+        self.site.connections.discard(self)
+
+        def over(sent: int, received: int, reason: str) -> None:
+            exchange.sent, exchange.received = sent, received
+            exchange.reason = reason
+            self._exchange = exchange
+            self._end_exchange()
+            self._on_gone(self, State.BUSY, reason)
+
+        self._tunnel = Tunnel(
+            self.site,
+            self.stream,
+            backend,
+            idle=exchange.admission.route.upgrade_idle_timeout,
+            over=over,
+        )
+        self._release()
+        self._tunnel.start(early=early, first=first)
+
+
+def _upgrade_key(protocol: str, head: RequestHead, route: Route) -> str:
+    """
+    Check that *head* may ask for *protocol*.
+
+    Raises:
+        BadMessageError: 400 for a bad WebSocket handshake, 403 for a foreign origin.
+    """
+    if protocol != "websocket":
+        return ""
+    key = check_upgrade(head)
+    origins = head.values("origin")
+    origin = origins[0] if origins else None
+    if not origin_allowed(origin, head.scheme, head.host, head.port, route.origins):
+        raise BadMessageError(403, "origin")
+    return key

@@ -1,0 +1,157 @@
+"""One request on its way: what the edge keeps of it, and what its backend tells."""
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from sso_proxy.edge.answers import client_block
+from sso_proxy.net.stream import Stream
+from sso_proxy.pipeline import Admission, Trail
+from sso_proxy.specs.http.chunked import LAST_CHUNK, encode_chunk
+from sso_proxy.upstream import Reply, Sink
+
+if TYPE_CHECKING:
+    from sso_proxy.edge.connection import ServerConnection
+
+
+class Exchange:
+    """
+    A request and its answer; implements `sso_proxy.upstream.Exchange`.
+
+    Attributes:
+        connection: The client's.
+        id: The request id.
+        method: The method.
+        path: The canonical path, for the audit record.
+        minor: The client's HTTP/1 minor version.
+        admission: What was decided, once it is.
+        trail: What was found out, for a request that was refused.
+        sink: Where the request's body goes.
+        started: Monotonic time of the head's arrival.
+        status: What the client was told, 0 before.
+        reason: A short code.
+        sent: Octets of the answer's content that were relayed.
+        received: Octets of the request's content.
+        upstream_status: What the backend said, 0 before.
+        over: Nothing more will happen.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "_relaying",
+        "admission",
+        "connection",
+        "id",
+        "method",
+        "minor",
+        "over",
+        "path",
+        "reason",
+        "received",
+        "sent",
+        "sink",
+        "started",
+        "status",
+        "trail",
+        "upstream_status",
+    )
+
+    def __init__(self, connection: "ServerConnection", method: str, path: str) -> None:
+        self.connection = connection
+        self.id = ""
+        self.method = method
+        self.path = path
+        self.minor = 1
+        self.admission: Admission | None = None
+        self.trail: Trail | None = None
+        self.sink: Sink | None = None
+        self.started = monotonic()
+        self.status = 0
+        self.reason = ""
+        self.sent = 0
+        self.received = 0
+        self.upstream_status = 0
+        self.over = False
+        self._chunked = False
+        self._relaying = False
+
+    @property
+    def relaying(self) -> bool:
+        """Whether the answer's head has gone out."""
+        return self._relaying
+
+    @property
+    def full(self) -> bool:
+        """Whether the client is slow."""
+        return self.connection.stream.full
+
+    def whole(self, reply: Reply, body: bytes) -> None:
+        """Relay an answer that came in one piece."""
+        connection = self.connection
+        self.status = self.upstream_status = reply.answer.status
+        self.sent = len(body)
+        connection.stream.write(
+            b"%bX-Request-Id: %b\r\n%b\r\n%b"
+            % (
+                client_block(reply, connection.site),
+                self.id.encode("ascii"),
+                connection.persistence(),
+                body,
+            )
+        )
+        connection.exchange_done()
+
+    def begin(self, reply: Reply, body: bytes) -> None:
+        """Relay an answer's head and the first of its body."""
+        connection = self.connection
+        answer = reply.answer
+        self.status = self.upstream_status = answer.status
+        framing = b""
+        if answer.length is None:
+            if self.minor == 1:
+                self._chunked = True
+                framing = b"Transfer-Encoding: chunked\r\n"
+            else:
+                connection.close_after()
+        connection.stream.write(
+            b"%bX-Request-Id: %b\r\n%b%b\r\n"
+            % (
+                client_block(reply, connection.site),
+                self.id.encode("ascii"),
+                framing,
+                connection.persistence(),
+            )
+        )
+        self._relaying = True
+        if body:
+            self.relay(body)
+
+    def relay(self, body: bytes) -> None:
+        """Relay more of the body."""
+        self.sent += len(body)
+        if self._chunked:
+            body = encode_chunk(body)
+        self.connection.stream.write(body)
+
+    def finish(self) -> None:
+        """End the answer."""
+        if self._chunked:
+            self.connection.stream.write(LAST_CHUNK)
+        self.connection.exchange_done()
+
+    def fail(self, status: int, reason: str) -> None:
+        """Answer ourselves: the backend gave nothing usable."""
+        self.connection.refuse(status, reason)
+
+    def cut(self, reason: str) -> None:
+        """Break off: a truncated answer must not look complete."""
+        self.reason = reason
+        self.connection.abort()
+
+    def switch(self, reply: Reply, stream: Stream, first: bytes) -> None:
+        """Become a tunnel."""
+        self.status = self.upstream_status = reply.answer.status
+        self.connection.tunnel(reply, stream, first)
+
+    def sendable(self) -> None:
+        """Let the request's body go on."""
+        self.connection.body_may_go_on()

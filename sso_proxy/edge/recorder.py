@@ -1,0 +1,102 @@
+"""Audit records of finished exchanges: phase 10 of a request's path."""
+
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+
+import attrs
+
+from sso_proxy.audit import DecisionMember, audit_line, combined_line, refused_line
+from sso_proxy.edge.exchange import Exchange
+from sso_proxy.interfaces import IAuditSink, IClock
+from sso_proxy.pipeline import Trail
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Recorder:
+    """
+    Writes a line for each exchange to each stream, and counts.
+
+    Attributes:
+        json: Streams of audit records.
+        combined: Streams in the form of Apache's combined log.
+        clock: The time.
+        counts: Requests by status and reason.
+    """
+
+    json: Sequence[IAuditSink]
+    combined: Sequence[IAuditSink]
+    clock: IClock
+    counts: Counter[tuple[int, str]] = attrs.field(factory=Counter)
+
+    def record(self, exchange: Exchange) -> None:
+        """Record *exchange*, which is over."""
+        took = monotonic() - exchange.started
+        now = self.clock.time()
+        self.counts[exchange.status, exchange.reason] += 1
+        line = self._line(exchange, now, took)
+        for sink in self.json:
+            sink.record(line)
+        for sink in self.combined:
+            sink.record(_combined(exchange, now))
+
+    def _line(self, exchange: Exchange, now: float, took: float) -> bytes:
+        admission, trail = exchange.admission, exchange.trail
+        decision: DecisionMember
+        if admission is not None:
+            stable, decision = admission.stable, "permit"
+            backend = "" if admission.own else admission.route.upstream.name
+        elif trail is not None and trail.request is not None:
+            stable = trail.stable(exchange.connection.facts)
+            decision = "deny" if exchange.status < 500 else "error"
+            backend = ""
+        else:
+            return refused_line(
+                Trail().stable(exchange.connection.facts),
+                time=now,
+                id=exchange.id,
+                status=exchange.status,
+                reason=exchange.reason,
+                sent=exchange.sent,
+                received=exchange.received,
+                duration=took,
+            )
+        return audit_line(
+            stable,
+            time=now,
+            id=exchange.id,
+            method=exchange.method,
+            path=exchange.path,
+            status=exchange.status,
+            reason=exchange.reason,
+            sent=exchange.sent,
+            received=exchange.received,
+            duration=took,
+            upstream_status=exchange.upstream_status or None,
+            upstream=backend,
+            decision=decision,
+        )
+
+
+def _combined(exchange: Exchange, now: float) -> bytes:
+    admission, trail = exchange.admission, exchange.trail
+    request = admission.request if admission is not None else None
+    if request is None and trail is not None:
+        request = trail.request
+    head = request.head if request is not None else None
+    user = admission.user if admission is not None else ""
+    return combined_line(
+        time=now,
+        client=request.client.address if request else exchange.connection.facts.peer,
+        user=user,
+        method=exchange.method,
+        path=exchange.path,
+        status=exchange.status,
+        sent=exchange.sent,
+        referer=_first(head.values("referer")) if head else "",
+        agent=_first(head.values("user-agent")) if head else "",
+    )
+
+
+def _first(values: list[str]) -> str:
+    return values[0] if values else ""

@@ -1,0 +1,131 @@
+"""What the connections of one listener share."""
+
+import math
+import time
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from sso_proxy.config.model import LimitsConfig
+from sso_proxy.interfaces import IClock
+from sso_proxy.pipeline import Connection, Trail, Verdict
+from sso_proxy.specs.http.limits import HeadLimits
+from sso_proxy.specs.http.names import ManagedNames
+from sso_proxy.specs.http.request import Incoming
+
+if TYPE_CHECKING:
+    from sso_proxy.edge.exchange import Exchange
+
+
+class Decider(Protocol):
+    """A pipeline, or what answers instead of one."""
+
+    def decide(
+        self, incoming: Incoming, connection: Connection, trail: Trail
+    ) -> Coroutine[Any, Any, Verdict]:
+        """Decide on one request."""
+
+
+class Swept(Protocol):
+    """A connection, as its site sees it."""
+
+    deadline: float
+
+    def timed_out(self) -> None:
+        """React to the deadline."""
+
+    def check_progress(self, now: float) -> None:
+        """Cut a client that takes nothing of its answer."""
+
+    def drain(self) -> None:
+        """Let the next answer be the last."""
+
+    def close_if_idle(self) -> None:
+        """Close if nothing is under way."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Rules:
+    """
+    What one configuration says to a listener's connections.
+
+    A reload replaces it; whatever was decided under the old one is decided again.
+
+    Attributes:
+        pipeline: Decides.
+        limits: What one client may cost.
+        head_limits: The same for header sections.
+        managed: Header fields that clients may not send.
+        via: Our name in ``Via``.
+        hsts: The whole ``Strict-Transport-Security`` line, or empty.
+        record: Takes each finished exchange.
+        new_id: Makes request ids.
+    """
+
+    pipeline: Decider
+    limits: LimitsConfig
+    head_limits: HeadLimits
+    managed: ManagedNames
+    via: str
+    hsts: bytes
+    record: Callable[["Exchange"], None]
+    new_id: Callable[[], str]
+
+
+class Site:
+    """
+    One listener in one process.
+
+    Attributes:
+        name: For logs: the listener's address.
+        rules: Of the current configuration.
+        connections: All that are open.
+        draining: No connection is kept open after the answer under way.
+    """
+
+    def __init__(self, name: str, rules: Rules, clock: IClock) -> None:
+        self.name = name
+        self.rules = rules
+        self.clock = clock
+        self.connections: set[Swept] = set()
+        self.draining = False
+        self.now = clock.monotonic()
+        self._date_until = -math.inf
+        self._date = b""
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long."""
+        self.now = now
+        for connection in [*self.connections]:
+            if connection.deadline < now:
+                connection.timed_out()
+            else:
+                connection.check_progress(now)
+
+    def drain(self) -> None:
+        """Close connections as they fall idle."""
+        self.draining = True
+        for connection in [*self.connections]:
+            connection.drain()
+
+    def close_idle(self) -> None:
+        """Close connections that have nothing under way."""
+        for connection in [*self.connections]:
+            connection.close_if_idle()
+
+    def abort(self) -> None:
+        """Close all connections at once."""
+        for connection in [*self.connections]:
+            connection.abort()
+
+    def date(self) -> bytes:
+        """Give the ``Date`` of now (RFC 9110 section 5.6.7)."""
+        if self.now >= self._date_until:
+            self._date = formatdate(time.time(), usegmt=True).encode("ascii")
+            self._date_until = self.now + 0.5
+        return self._date

@@ -1,0 +1,66 @@
+"""The gateway's state as Prometheus metrics; no identities in any label."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+if TYPE_CHECKING:
+    from sso_proxy.assembly import Gateway
+
+
+class GatewayCollector:
+    """Reads numbers that are kept anyway, when somebody asks for them."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+
+    @staticmethod
+    def new_counts() -> Counter[tuple[int, str]]:
+        """Make the counter of requests by status and reason."""
+        return Counter()
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all metrics."""
+        gateway = self._gateway
+        requests = CounterMetricFamily(
+            "sso_proxy_requests",
+            "Requests answered, by status and the reason for our own answers.",
+            labels=["status", "reason"],
+        )
+        for (status, reason), count in gateway.counts.items():
+            requests.add_metric([str(status), reason.partition(":")[0]], count)
+        yield requests
+        connections = GaugeMetricFamily(
+            "sso_proxy_client_connections", "Open connections.", labels=["listener"]
+        )
+        for listener in gateway.listeners:
+            site = listener.site
+            connections.add_metric([site.name], len(site.connections))
+        yield connections
+        yield from self._parts()
+
+    def _parts(self) -> Iterator[Metric]:
+        parts = self._gateway.parts
+        if parts is None:
+            return
+        pools = GaugeMetricFamily(
+            "sso_proxy_backend_connections",
+            "Connections to backends.",
+            labels=["backend", "state"],
+        )
+        for upstream in parts.upstreams:
+            busy, idle = upstream.counts()
+            pools.add_metric([upstream.name, "busy"], busy)
+            pools.add_metric([upstream.name, "idle"], idle)
+        yield pools
+        expiry = GaugeMetricFamily(
+            "sso_proxy_certificate_expiry_seconds",
+            "When a certificate or revocation list ends, seconds since the epoch.",
+            labels=["what"],
+        )
+        for tls in parts.tls:
+            for what, not_after in tls.expiries if tls is not None else ():
+                expiry.add_metric([what], not_after)
+        yield expiry

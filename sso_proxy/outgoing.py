@@ -1,0 +1,123 @@
+"""What a backend gets: serialised from the canonical request, never copied from bytes."""
+
+from functools import lru_cache
+from typing import Any
+
+from sso_proxy.model import Headers, Identity, Request
+from sso_proxy.routing import Route
+from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
+from sso_proxy.specs.http.fields import encode_value
+from sso_proxy.specs.http.forwarded import build_forwarded
+from sso_proxy.specs.http.request import Incoming
+
+OUR_COOKIES = "__Host-sso"
+"""What the names of all our cookies begin with; none of them reaches a backend."""
+
+
+def build_block(  # noqa: PLR0913
+    incoming: Incoming,
+    request: Request,
+    route: Route,
+    identity: Identity | None,
+    user: str,
+    via: str,
+) -> bytes:
+    """
+    Serialise the header fields for the backend.
+
+    Without request line, request id, framing and the empty line, which differ between
+    equal requests.
+
+    Raises:
+        ValueError: A field of ours has a value that cannot be sent safely.
+    """
+    head = request.head
+    consumed = route.consumed if identity is not None else frozenset()
+    host = route.upstream_host or authority(head.host, head.port, head.scheme)
+    lines = [f"Host: {host}"]
+    for name, value in head.headers:
+        if name in consumed:
+            continue
+        if name == "cookie" and OUR_COOKIES in value:
+            kept = without_our_cookies(value)
+            if not kept:
+                continue
+            lines.append(f"Cookie: {kept}")
+            continue
+        lines.append(f"{display_name(name)}: {value}")
+    previous = ", ".join((*incoming.via, f"1.{incoming.framing.minor} {via}"))
+    lines.append(f"Via: {previous}")
+    for name, value in _forwarded(request):
+        lines.append(f"{display_name(name)}: {value}")
+    block = "\r\n".join(lines).encode("latin-1") + b"\r\n"
+    if identity is not None:
+        block += _identity_fields(route, request, identity, user)
+    return block
+
+
+def authority(host: str, port: int, scheme: str) -> str:
+    """Put host and port together, without the scheme's own port."""
+    default = 443 if scheme == "https" else 80
+    return host if port == default else f"{host}:{port}"
+
+
+def without_our_cookies(value: str) -> str:
+    """Drop our cookies from a ``Cookie`` value."""
+    pairs = (pair.strip(" \t") for pair in value.split(";"))
+    return "; ".join(p for p in pairs if p and not p.startswith(OUR_COOKIES))
+
+
+@lru_cache(maxsize=2048)
+def display_name(name: str) -> str:
+    """Write a field's name as most do, ``Content-Type``, for backends that care."""
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _forwarded(request: Request) -> Headers:
+    head = request.head
+    return build_forwarded(
+        client=request.client.address,
+        scheme=head.scheme,
+        host=head.host,
+        port=head.port,
+    )
+
+
+def _identity_fields(
+    route: Route, request: Request, identity: Identity, user: str
+) -> bytes:
+    headers = route.headers
+    fields: list[tuple[str, bytes]] = []
+    if headers.user:
+        fields.append((headers.user, encode_value(user)))
+    for claim, field in headers.claims:
+        value = identity.claims.get(claim)
+        if value is not None:
+            fields.append((field, encode_value(_text(value))))
+    certificate = request.tls.certificate if request.tls is not None else None
+    if headers.client_certificate and certificate is not None:
+        fields.append(("Client-Cert", build_client_cert(certificate.der).encode()))
+        if certificate.chain:
+            chain = build_client_cert_chain(certificate.chain)
+            fields.append(("Client-Cert-Chain", chain.encode()))
+    return b"".join(
+        name.encode("ascii") + b": " + value + b"\r\n" for name, value in fields
+    )
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    """Write a claim as text; lists are joined by commas, objects refused."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int() | float():
+            return str(value)
+        case list():
+            if any("," in item for item in value if isinstance(item, str)):
+                # Two readings of one value: refused rather than guessed.
+                raise ValueError("a list claim has an element with a comma")
+            return ",".join(_text(item) for item in value)
+        case _:
+            raise ValueError("a claim that is an object cannot be a header field")

@@ -1,0 +1,477 @@
+"""
+A request's way through the proxy, top to bottom.
+
+Every decision is made here and about one value, the canonical request.  What a phase
+finds it returns; a `Response` ends the way.  The edge relays what was admitted
+(`sso_proxy.edge.exchange`, phase 9) and writes the audit record (phase 10).
+"""
+
+from collections.abc import Callable
+from typing import Any, assert_never
+
+import attrs
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from sso_proxy.audit import stable_part
+from sso_proxy.errors import BadMessageError, UnavailableError
+from sso_proxy.interfaces import IAuthenticator, IClock
+from sso_proxy.model import (
+    DECLINED,
+    REFUSED,
+    Authenticated,
+    Client,
+    Decision,
+    Effect,
+    HeaderChallenge,
+    Headers,
+    Identity,
+    LoginRedirect,
+    NotPresented,
+    Rejected,
+    Request,
+    RequestHead,
+    Response,
+    TlsFacts,
+    Unbound,
+    UserName,
+)
+from sso_proxy.outgoing import build_block
+from sso_proxy.routing import HostRoutes, Route, RouteTable
+from sso_proxy.specs.http.accept import is_navigation
+from sso_proxy.specs.http.forwarded import client_address, forwarded_proto
+from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.target import has_encoded_slash, strip_parameters
+
+_log = Logger()
+
+_REUSE = 30.0
+"""Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
+
+NO_STORE = ("cache-control", "no-store")
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """
+    What holds for all requests of one client connection.
+
+    Attributes:
+        listener: The listener's name, for logs.
+        scheme: ``https`` or ``http``.
+        port: What a ``Host`` without port means.
+        peer: The IP address at the other end.
+        trusted: The peer is a trusted proxy.
+        tls: TLS facts, or None.
+        policy_for: Names the client-certificate rules of a host, or None without TLS.
+        stale: The rules for client certificates have changed since the handshake.
+    """
+
+    listener: str
+    scheme: str
+    port: int
+    peer: str
+    trusted: bool
+    tls: TlsFacts | None = None
+    policy_for: Callable[[str], str] | None = None
+    stale: bool = False
+
+
+class Trail:
+    """
+    What has been found out about one request so far, for its audit record.
+
+    Attributes:
+        request: The request, or None if it could not be read.
+        route: Its route.
+        identity: Who called.
+        user: The user name for the backend.
+        bound: Kinds of keys the caller proved to hold.
+    """
+
+    __slots__ = ("bound", "identity", "request", "route", "user")
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+        self.route: Route | None = None
+        self.identity: Identity | None = None
+        self.user = ""
+        self.bound: tuple[str, ...] = ()
+
+    def stable(self, connection: Connection) -> str:
+        """Give the part of the audit record that holds for all equal requests."""
+        request, identity = self.request, self.identity
+        return stable_part(
+            listener=connection.listener,
+            peer=connection.peer,
+            client=request.client.address if request else connection.peer,
+            tls=connection.tls,
+            host=request.head.host if request else "",
+            route=self.route.name if self.route else "",
+            authenticator=identity.authenticator if identity else "",
+            issuer=identity.issuer if identity else "",
+            subject=identity.subject if identity else "",
+            user=self.user,
+            bindings=self.bound,
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Admission:
+    """
+    A request that may pass, and what its backend gets.
+
+    Attributes:
+        route: The route taken.
+        request: The request decided on.
+        identity: Who calls.
+        block: The backend's header fields, serialised, without request line, request
+            id, framing and the empty line.
+        stable: The audit record's part for this caller and route.
+        reuse_until: Monotonic time until which the same bytes may be answered alike.
+        own: The path is one of ours: served by the route's resource tree.
+        host_routes: Where to look for the route of a repeated request's path.
+    """
+
+    route: Route
+    request: Request
+    identity: Identity | None
+    user: str = ""
+    block: bytes = attrs.field(repr=False)
+    stable: str
+    reuse_until: float = 0.0
+    own: bool = False
+    host_routes: HostRoutes
+
+
+Verdict = Admission | Response
+
+
+class Pipeline:
+    """Decides one request after another; holds no state of its own."""
+
+    def __init__(
+        self,
+        routes: RouteTable,
+        *,
+        clock: IClock,
+        trusted: Callable[[str], bool],
+        via: str,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._routes = routes
+        self._clock = clock
+        self._trusted = trusted
+        self._via = via
+        self._new_id = new_id
+
+    async def decide(
+        self, incoming: Incoming, connection: Connection, trail: Trail
+    ) -> Verdict:
+        """Decide on one request.  Any surprise on the way denies access."""
+        try:
+            return await self._decide(incoming, connection, trail)
+        except CancelledError:  # an ordinary Exception in Twisted
+            raise
+        except BadMessageError as e:  # what trusted proxies say cannot be read
+            return Response(status=e.status, reason=e.reason)
+        except UnavailableError as e:
+            _log.warn(
+                "Request {id}: {what} is not available; denied.",
+                id=_id(trail),
+                what=e.what,
+            )
+            return Response(
+                status=503, reason="unavailable", headers=(("retry-after", "5"),)
+            )
+        except Exception:  # noqa: BLE001
+            _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
+            return Response(status=503, reason="failed")
+
+    async def _decide(
+        self, incoming: Incoming, connection: Connection, trail: Trail
+    ) -> Verdict:
+        # 1 facts
+        request = trail.request = self.facts(incoming, connection)
+        if self._via in incoming.via:
+            return Response(status=508, reason="loop")
+        # 2 route
+        taken = self.route(request, connection)
+        if isinstance(taken, Response):
+            return taken
+        routes, route, request = taken
+        trail.route, trail.request = route, request
+        # 3 own endpoint?
+        if request.head.path.startswith(route.endpoints) and route.own is not None:
+            return self._admit_own(incoming, connection, trail, routes)
+        # 4 authenticate
+        found = await _authenticate(route, request)
+        if isinstance(found, Response):
+            return found
+        authenticator, identity = found
+        trail.identity = identity
+        # 5 bind
+        bound = await _bind(route, request, identity)
+        if isinstance(bound, Unbound):
+            return _unbound(bound, request, authenticator)
+        trail.bound = bound
+        # 6 map
+        user = await _map(route, identity)
+        if isinstance(user, Response):
+            return user
+        trail.user = user
+        # 7 authorise
+        decision = authorise(route, request, identity)
+        if decision is not None:
+            return _denied(decision, authenticator)
+        # 8 equip
+        return self._equip(incoming, connection, trail, routes)
+
+    def facts(self, incoming: Incoming, connection: Connection) -> Request:
+        """Say where a request comes from; only trusted proxies may say it for us."""
+        head = incoming.head
+        client = Client(address=connection.peer, peer=connection.peer)
+        id_ = ""
+        if connection.trusted and incoming.forwarded:
+            fields = incoming.forwarded
+            address = client_address(connection.peer, fields, self._trusted)
+            client = Client(address=address, peer=connection.peer, trusted=True)
+            scheme = forwarded_proto(fields)
+            if scheme is not None and scheme != head.scheme:
+                head = attrs.evolve(head, scheme=scheme)
+            id_ = _given_id(incoming)
+        return Request(
+            id=id_ or self._new_id(), head=head, tls=connection.tls, client=client
+        )
+
+    def route(
+        self, request: Request, connection: Connection
+    ) -> Response | tuple[HostRoutes, Route, Request]:
+        """Find the route, and check what it says about the connection and the path."""
+        head = request.head
+        misdirected = connection.stale or (
+            connection.tls is not None
+            and connection.policy_for is not None
+            and connection.policy_for(head.host) != connection.tls.policy
+        )
+        if misdirected:
+            # Asked under a name whose callers we check otherwise (E1, E2).
+            return Response(status=421, reason="misdirected")
+        routes = self._routes.of_host(head.host)
+        route = routes.find(head.path) if routes is not None else None
+        if routes is None or route is None:
+            return Response(status=404, reason="no-route")
+        checked = _check_path(route, head)
+        if isinstance(checked, Response):
+            return checked
+        if checked is not head:
+            # What is left of the path decides anew, so that nothing is decided on
+            # one path and forwarded on another (B12).
+            request = attrs.evolve(request, head=checked)
+            route = routes.find(checked.path)
+            if route is None or route.path_parameters != "strip":
+                return Response(status=400, reason="ambiguous-path")
+        if route.methods and head.method not in route.methods:
+            allow = ", ".join(sorted(route.methods))
+            return Response(status=405, reason="method", headers=(("allow", allow),))
+        return routes, route, request
+
+    def _admit_own(
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        routes: HostRoutes,
+    ) -> Admission:
+        request, route = trail.request, trail.route
+        assert request is not None  # noqa: S101
+        assert route is not None  # noqa: S101
+        return Admission(
+            route=route,
+            request=request,
+            identity=None,
+            block=build_block(incoming, request, route, None, "", self._via),
+            stable=trail.stable(connection),
+            own=True,
+            host_routes=routes,
+        )
+
+    def _equip(
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        routes: HostRoutes,
+    ) -> Verdict:
+        request, route, identity = trail.request, trail.route, trail.identity
+        assert request is not None  # noqa: S101
+        assert route is not None  # noqa: S101
+        assert identity is not None  # noqa: S101
+        try:
+            block = build_block(
+                incoming, request, route, identity, trail.user, self._via
+            )
+        except ValueError as e:
+            _log.warn(
+                "Request {id}: an identity header cannot be sent: {why}",
+                id=request.id,
+                why=str(e),
+            )
+            return Response(status=403, reason="header-value")
+        left = _REUSE
+        if identity.expires is not None:
+            left = min(left, identity.expires - self._clock.time())
+        if _given_id(incoming) and connection.trusted:
+            left = 0.0
+        return Admission(
+            route=route,
+            request=request,
+            identity=identity,
+            user=trail.user,
+            block=block,
+            stable=trail.stable(connection),
+            reuse_until=self._clock.monotonic() + left,
+            host_routes=routes,
+        )
+
+
+def authorise(route: Route, request: Request, identity: Identity) -> Decision | None:
+    """Give the decision that keeps *identity* from *request*, or None if it may."""
+    decision = route.requirements.check(identity, request)
+    if decision.effect is Effect.PERMIT and not decision.obligations:
+        return None
+    return decision
+
+
+def _denied(decision: Decision, authenticator: IAuthenticator) -> Response:
+    """Answer somebody who is known and may not do this."""
+    reason = decision.reasons[0] if decision.reasons else "denied"
+    challenge = None
+    if decision.scope:
+        challenge = authenticator.refusal("insufficient_scope", decision.scope)
+    return Response(status=403, reason=reason, headers=_no_store(challenge))
+
+
+def _no_store(challenge: HeaderChallenge | None) -> Headers:
+    if challenge is None:
+        return (NO_STORE,)
+    return (NO_STORE, ("www-authenticate", challenge.value))
+
+
+async def _authenticate(
+    route: Route, request: Request
+) -> tuple[IAuthenticator, Identity] | Response:
+    """Ask the route's authenticators; the first that has an opinion decides."""
+    for authenticator in route.authenticators:
+        outcome = await authenticator.authenticate(request)
+        match outcome:
+            case Authenticated(identity):
+                return authenticator, identity
+            case NotPresented():
+                continue
+            case Rejected():
+                if outcome.detail:
+                    _log.info(
+                        "Request {id}: {reason}: {detail}",
+                        id=request.id,
+                        reason=outcome.reason,
+                        detail=outcome.detail,
+                    )
+                challenge = outcome.challenge and HeaderChallenge(outcome.challenge)
+                return Response(
+                    status=outcome.status,
+                    reason=outcome.reason,
+                    headers=_no_store(challenge or None),
+                )
+            case _:
+                assert_never(outcome)
+    return _challenge(route, request)
+
+
+def _challenge(route: Route, request: Request) -> Response:
+    """Tell a caller without credentials how to get in."""
+    asked = [a.challenge(request) for a in route.authenticators]
+    redirects = [c for c in asked if isinstance(c, LoginRedirect)]
+    if redirects and is_navigation(request.head):
+        return Response(
+            status=302,
+            reason="login",
+            headers=(NO_STORE, ("location", redirects[0].location)),
+        )
+    headers = [c.value for c in asked if isinstance(c, HeaderChallenge)]
+    return Response(
+        status=401 if headers or redirects else 403,
+        reason="no-credential",
+        headers=(NO_STORE, *(("www-authenticate", value) for value in headers)),
+    )
+
+
+async def _bind(
+    route: Route, request: Request, identity: Identity
+) -> tuple[str, ...] | Unbound:
+    """Check every key that the identity is bound to or the route demands."""
+    wanted = {binding.kind: binding for binding in route.demanded}
+    for member in identity.confirmation:
+        binding = route.bindings.get(member)
+        if binding is None:
+            # An unknown confirmation is one that we cannot check (RFC 7800, D6).
+            return Unbound(reason="unknown-confirmation", detail=member)
+        wanted[binding.kind] = binding
+    for binding in wanted.values():
+        unbound = await binding.check(request, identity)
+        if unbound is not None:
+            return unbound
+    return tuple(wanted)
+
+
+def _unbound(
+    unbound: Unbound, request: Request, authenticator: IAuthenticator
+) -> Response:
+    """Answer somebody who did not prove to hold the key (RFC 8705 section 3)."""
+    _log.info(
+        "Request {id}: {reason}: {detail}",
+        id=request.id,
+        reason=unbound.reason,
+        detail=unbound.detail,
+    )
+    challenge = authenticator.refusal("invalid_token", ())
+    return Response(status=401, reason=unbound.reason, headers=_no_store(challenge))
+
+
+async def _map(route: Route, identity: Identity) -> UserName | Response:
+    """Find the name that the backend knows the caller by."""
+    if not route.mappers:
+        return UserName(identity.subject)
+    for mapper in route.mappers:
+        user = await mapper.map_user(identity)
+        if user is REFUSED:
+            return Response(status=403, reason="user-refused", headers=(NO_STORE,))
+        if user is not DECLINED:
+            return UserName(str(user))
+    return Response(status=403, reason="user-unmapped", headers=(NO_STORE,))
+
+
+def _check_path(route: Route, head: RequestHead) -> RequestHead | Response:
+    if not route.encoded_slashes and has_encoded_slash(head.path):
+        return Response(status=400, reason="encoded-slash")
+    if ";" in head.path and route.path_parameters != "keep":
+        if route.path_parameters == "reject":
+            return Response(status=400, reason="path-parameters")
+        return attrs.evolve(head, path=strip_parameters(head.path))
+    return head
+
+
+def _given_id(incoming: Incoming) -> str:
+    """Give the one plausible ``X-Request-Id`` that a trusted proxy sent."""
+    found = [value for name, value in incoming.forwarded if name == "x-request-id"]
+    if len(found) == 1 and len(found[0]) <= 128 and _ID(found[0]):
+        return found[0]
+    return ""
+
+
+def _ID(value: str) -> bool:  # noqa: N802
+    return value.isascii() and value.replace("-", "").replace("_", "").isalnum()
+
+
+def _id(trail: Trail) -> Any:  # noqa: ANN401
+    return trail.request.id if trail.request is not None else "?"

@@ -1,0 +1,144 @@
+"""Which route a request takes: the host first, then the longest path."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from sso_proxy.authz.conditions import Requirements
+from sso_proxy.interfaces import IAuthenticator, IBinding, IUserMapper
+
+_NAMED = re.compile(r"\{\w+\}")
+
+
+@attrs.frozen(kw_only=True)
+class RouteHeaders:
+    """
+    What a route's backend is told.
+
+    Attributes:
+        user: Header field for the user name, as it is sent; empty for none.
+        claims: Claim name and header field.
+        client_certificate: Whether to send ``Client-Cert`` (RFC 9440).
+    """
+
+    user: str = "X-Remote-User"
+    claims: tuple[tuple[str, str], ...] = ()
+    client_certificate: bool = False
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Route:
+    """
+    One entry of ``[[route]]``, with everything built that it names.
+
+    Attributes:
+        name: Host and path as configured, for logs.
+        host: The host pattern.
+        path: The path pattern.
+        authenticators: Asked in this order.
+        bindings: Every binding there is, by the ``cnf`` member it answers for.
+        demanded: Bindings that the route requires.
+        mappers: Asked in this order; none: the user is the subject.
+        requirements: What the route demands of identity and request.
+        consumed: Header fields that held a credential and go no further.
+        headers: What the backend is told.
+        upstream: The backend.
+        upstream_host: ``Host`` for the backend, or None for the client's.
+        methods: Allowed methods; empty: all.
+        encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
+        path_parameters: ``reject``, ``strip`` or ``keep``.
+        upgrades: Protocols that may be switched to, lower-case.
+        origins: Origins whose pages may open WebSockets, besides our own.
+        endpoints: Prefix of our own paths.
+        own: Serves them, as a backend would.
+        body_bytes: Octets of a request body at most.
+        upgrade_idle_timeout: Seconds of silence in a tunnel.
+    """
+
+    name: str
+    host: str
+    path: str
+    authenticators: tuple[IAuthenticator, ...]
+    bindings: dict[str, IBinding]
+    demanded: tuple[IBinding, ...] = ()
+    mappers: tuple[IUserMapper, ...] = ()
+    requirements: Requirements
+    consumed: frozenset[str] = frozenset()
+    headers: RouteHeaders
+    upstream: Any
+    upstream_host: str | None = None
+    methods: frozenset[str] = frozenset()
+    encoded_slashes: bool = False
+    path_parameters: str = "keep"
+    upgrades: frozenset[str] = frozenset()
+    origins: tuple[str, ...] = ()
+    endpoints: str = "/.sso/"
+    own: Any = None
+    body_bytes: int
+    upgrade_idle_timeout: float
+
+
+class HostRoutes:
+    """The routes of one host pattern, the longest path first."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        ordered = sorted(routes, key=lambda r: _weight(r.path), reverse=True)
+        self._entries = [_entry(route) for route in ordered]
+        self.endpoints = {route.endpoints: route for route in reversed(ordered)}
+
+    def find(self, path: str) -> Route | None:
+        """Give the route for the canonical *path*."""
+        for below, exact, pattern, route in self._entries:
+            if pattern is not None:
+                if pattern(path) is not None:
+                    return route
+            elif path.startswith(below) or path == exact:
+                return route
+        return None
+
+
+class RouteTable:
+    """All routes."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        by_host: dict[str, list[Route]] = {}
+        for route in routes:
+            by_host.setdefault(route.host, []).append(route)
+        self._hosts = {host: HostRoutes(found) for host, found in by_host.items()}
+
+    def of_host(self, host: str) -> HostRoutes | None:
+        """
+        Give the routes of *host*: its own, else ``*.`` its parent's, else ``*``.
+
+        The most specific pattern alone counts: a path that it does not have is not
+        looked for elsewhere.
+        """
+        hosts = self._hosts
+        found = hosts.get(host)
+        if found is None:
+            found = hosts.get("*." + host.partition(".")[2])
+        if found is None:
+            found = hosts.get("*")
+        return found
+
+
+def _weight(path: str) -> tuple[int, int]:
+    """Rank paths: more segments first, then more literal text."""
+    trimmed = path.rstrip("/")
+    return trimmed.count("/"), len(_NAMED.sub("", trimmed))
+
+
+def _entry(route: Route) -> tuple[str, str, Any, Route]:
+    trimmed = route.path.rstrip("/")
+    if "{" not in trimmed:
+        # "/orders/" is itself and all below; "/orders" is that and itself.
+        exact = route.path
+        return trimmed + "/", exact, None, route
+    parts = [
+        "[^/]+" if _NAMED.fullmatch(part) else re.escape(part)
+        for part in trimmed.split("/")
+    ]
+    end = "/.*" if route.path.endswith("/") else "(?:/.*)?"
+    return "", "", re.compile("/".join(parts) + end, re.DOTALL).fullmatch, route
