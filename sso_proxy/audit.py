@@ -20,6 +20,9 @@ VERSION: Final = 1
 MAX_TEXT: Final = 512
 """Characters that a text from outside may have; the rest is cut, and shown so."""
 
+MAX_PATH: Final = 2048
+"""Characters of the path of a request that was not let through."""
+
 DecisionMember = Literal["permit", "deny", "error"]
 
 _QUOTES: Final = 38
@@ -164,13 +167,14 @@ def refused_line(  # noqa: PLR0913
     received: int,
     duration: float,
     method: str = "",
-    target: str = "",
+    path: str = "",
+    decision: DecisionMember | None = None,
 ) -> bytes:
     """
-    Give the record of a request that could not be read.
+    Give the record of a request that was not let through, or could not be read.
 
     Args:
-        stable: From `stable_part`, with what is known of the connection.
+        stable: From `stable_part`, with what is known; empty if nothing is.
         time: When the request was given up, seconds since the epoch.
         id: The request id.
         status: What the client got; 0 if it got nothing.
@@ -178,21 +182,22 @@ def refused_line(  # noqa: PLR0913
         sent: Octets of the answer's body.
         received: Octets received of the request.
         duration: Seconds from its first octet.
-        method: What stands for a method, or empty; escaped and cut.
-        target: What stands for a target, or empty; escaped, and cut before its
+        method: The method, or what stands in its place; escaped and cut.
+        path: The path, or what stands in its place; escaped, and cut before a
             query, which may hold a secret.
+        decision: ``deny`` or ``error``; unset, what *status* says.
     """
     for sign in "?#\r\n":
-        target = target.partition(sign)[0]
+        path = path.partition(sign)[0]
     return _escaped_line(
         stable,
         {
             "v": VERSION,
             "time": round(time, 6),
             "id": _cut(id),
-            "decision": "error",
+            "decision": decision or decision_of(status),
             "method": _cut(method, 32),
-            "path": _cut(target),
+            "path": _cut(path, MAX_PATH),
             "status": status,
             "reason": _cut(reason),
             "sent": sent,
@@ -204,6 +209,12 @@ def refused_line(  # noqa: PLR0913
     )
 
 
+def decision_of(status: int) -> DecisionMember:
+    """Say what a request that was not let through met with, by our answer's status."""
+    denied = status in {401, 403, 404, 405, 421} or 300 <= status < 400
+    return "deny" if denied else "error"
+
+
 def combined_line(  # noqa: PLR0913
     *,
     client: str,
@@ -213,6 +224,7 @@ def combined_line(  # noqa: PLR0913
     path: str,
     status: int,
     sent: int,
+    minor: int = 1,
     referer: str = "",
     agent: str = "",
 ) -> bytes:
@@ -226,8 +238,8 @@ def combined_line(  # noqa: PLR0913
     shown = _shown(user).replace(" ", "\\x20") or "-"
     referer = _shown(_cut(referer.partition("?")[0], 2048)) or "-"
     line = (
-        f"{client} - {shown} [{_clock_time(int(time))}]"
-        f' "{_shown(method)} {_shown(path)} HTTP/1.1" {status} {sent or "-"}'
+        f"{client or '-'} - {shown} [{_clock_time(int(time))}]"
+        f' "{_shown(method)} {_shown(path)} HTTP/1.{minor}" {status} {sent or "-"}'
         f' "{referer}" "{_shown(_cut(agent)) or "-"}"\n'
     )
     return line.encode("ascii")
@@ -241,8 +253,11 @@ def _cut(text: str, length: int = MAX_TEXT) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
+_NOTHING: Final = stable_part(listener="", client="", peer="")
+
+
 def _escaped_line(stable: str, members: dict[str, Any]) -> bytes:
-    return f"{_dump(members)[:-1]},{stable}}}\n".encode("ascii")
+    return f"{_dump(members)[:-1]},{stable or _NOTHING}}}\n".encode("ascii")
 
 
 def _shown(text: str) -> str:

@@ -168,19 +168,38 @@ def test_a_canonical_path_is_not_cut() -> None:
 
 def test_a_refused_request_is_shown_escaped_and_cut() -> None:
     record = record_of(
-        refused_line(STABLE, **REFUSED, method='G"ET' * 20, target="/\x1b[2J\xff" * 400)
+        refused_line(STABLE, **REFUSED, method='G"ET' * 20, path="/\x1b[2J\xff" * 400)
     )
     assert record["method"] == ('G"ET' * 20)[:32] + "…"
-    assert record["path"] == ("/\x1b[2J\xff" * 400)[:512] + "…"
+    assert record["path"] == ("/\x1b[2J\xff" * 400)[:2048] + "…"
     assert record["decision"] == "error"
     assert record["reason"] == "request-line"
 
 
 @pytest.mark.parametrize("sign", ["?", "#", "\r", "\n"])
 def test_a_refused_request_does_not_show_its_query(sign: str) -> None:
-    line = refused_line(STABLE, **REFUSED, target=f"/a{sign}access_token=s3cret")
+    line = refused_line(STABLE, **REFUSED, path=f"/a{sign}access_token=s3cret")
     assert record_of(line)["path"] == "/a"
     assert b"s3cret" not in line
+
+
+@pytest.mark.parametrize(
+    ("status", "decision"),
+    [
+        *((status, "deny") for status in (302, 401, 403, 404, 405, 421)),
+        *((status, "error") for status in (0, 400, 408, 414, 431, 503)),
+    ],
+)
+def test_a_refused_request_was_denied_or_an_error(status: int, decision: str) -> None:
+    line = refused_line(STABLE, **REFUSED | {"status": status})
+    assert record_of(line)["decision"] == decision
+
+
+def test_a_refused_request_has_every_member_even_if_nothing_is_known() -> None:
+    known = record_of(refused_line(STABLE, **REFUSED))
+    assert record_of(refused_line("", **REFUSED)) == known | dict.fromkeys(
+        CONNECTION, ""
+    )
 
 
 COMBINED: dict[str, Any] = {
