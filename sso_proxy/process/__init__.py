@@ -1,0 +1,1 @@
+"""Processes: listening sockets, signals, the log file, workers and talking to them."""

@@ -1,0 +1,33 @@
+"""The operators' listener in the main process."""
+
+from typing import Any
+
+from sso_proxy.endpoints.admin import Status, build_admin_site
+from sso_proxy.process.sockets import Address, Listeners, open_sockets
+
+_BACKLOG = 64
+
+
+class AdminListener:
+    """Listens for operators, once it is opened, and until the process ends."""
+
+    def __init__(self, reactor: Any) -> None:  # noqa: ANN401
+        self._reactor = reactor
+        self._listeners = Listeners()
+
+    def open(self, address: Address, status: Status) -> Address:
+        """
+        Tell *status* to those who ask at *address*; returns where that is.
+
+        Raises:
+            ListenError: The address cannot be listened on.
+        """
+        self._listeners = open_sockets([address], _BACKLOG)
+        site = build_admin_site(status, self._reactor)
+        for sock in self._listeners.sockets:
+            self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
+        return self._listeners.names()[0]
+
+    def close(self) -> None:
+        """Remove the file of a unix socket; the reactor ends the connections."""
+        self._listeners.close()

@@ -1,0 +1,243 @@
+"""The workers together: start them, replace them, ask them."""
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.logger import Logger
+
+from sso_proxy.config.model import Config
+from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
+from sso_proxy.process.child import Child, WorkerStartError
+from sso_proxy.process.control import OtherEndError, RefusedError, pack_config
+from sso_proxy.process.metrics import merge_metrics
+
+START_TIMEOUT = 120.0
+ASK_TIMEOUT = 2.0
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+PROVEN = 10.0
+"""A worker that lived this many seconds did not die of what it started with."""
+
+_log = Logger()
+
+
+class Pool:
+    """
+    Workers that serve on the same sockets.
+
+    Args:
+        reactor: The reactor.
+        arguments: Python's arguments that run a worker, but for the last.
+        config: What they serve.
+        listeners: What they inherit.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,  # noqa: ANN401
+        arguments: Sequence[str],
+        config: Config,
+        listeners: Sequence[socket.socket],
+    ) -> None:
+        self.replaced = 0
+        self._reactor = reactor
+        self._arguments = tuple(arguments)
+        self._config = config
+        self._listeners = listeners
+        self._children: dict[int, Child] = {}
+        self._count = config.server.workers
+        self._delays = dict.fromkeys(range(1, self._count + 1), FIRST_DELAY)
+        self._draining: Deferred[None] | None = None
+
+    def start(self) -> None:
+        """
+        Start all workers and wait until they serve.  Runs before the reactor does.
+
+        Raises:
+            WorkerStartError: One of them cannot; none is left.
+            OSError: The system starts no process.
+        """
+        try:
+            for number in range(1, self._count + 1):
+                self._spawn(number).send_config_now()
+            deadline = self._reactor.seconds() + START_TIMEOUT
+            for child in self._children.values():
+                child.wait_until_ready(deadline - self._reactor.seconds())
+        except (WorkerStartError, OSError):
+            for child in self._children.values():
+                child.kill_and_reap()
+            raise
+        for child in self._children.values():
+            child.attach(self._reactor)
+
+    async def reload(self, config: Config) -> None:
+        """
+        Have all workers serve *config*; if one cannot, all go back.
+
+        Raises:
+            ConfigError: A worker cannot use it.
+        """
+        old, self._config = self._config, config
+        # A worker answers when what began under the old configuration has ended.
+        limit = old.server.drain_timeout + START_TIMEOUT
+        mistakes = await self._change_all(limit)
+        if mistakes:
+            self._config = old
+            await self._change_all(limit)
+            raise mistakes[0]
+
+    async def drain(self) -> None:
+        """Let all workers finish and end; cancelled, kill them."""
+        self._draining = Deferred()
+        # Only workers hold the sockets now, and they take what waits in them.
+        for sock in self._listeners:
+            sock.close()
+        for child in self._children.values():
+            child.control.tell({"id": 0, "ask": "drain", "with": None})
+        if not self._children:
+            return
+        try:
+            await self._draining
+        finally:
+            for child in self._children.values():
+                child.kill()
+
+    async def faults(self) -> tuple[str, ...]:
+        """Say which workers do not run or do not answer."""
+        answers = await self._ask_all("live")
+        return tuple(
+            f"worker {number}: {answer}"
+            for number, answer in answers.items()
+            if isinstance(answer, Exception)
+        )
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what any worker misses."""
+        missing: dict[str, None] = {}
+        for number, answer in (await self._ask_all("ready")).items():
+            if isinstance(answer, Exception):
+                missing[f"worker {number}: {answer}"] = None
+            else:
+                missing.update(dict.fromkeys(answer))
+        return tuple(missing)
+
+    async def metrics(self) -> str:
+        """Give all workers' metrics and how often one was replaced."""
+        answers = await self._ask_all("metrics")
+        texts = {n: a for n, a in answers.items() if isinstance(a, str)}
+        return merge_metrics(texts) + (
+            "# HELP sso_proxy_workers Workers that answer.\n"
+            "# TYPE sso_proxy_workers gauge\n"
+            f"sso_proxy_workers {len(texts)}\n"
+            "# HELP sso_proxy_workers_replaced_total Workers that ended unasked.\n"
+            "# TYPE sso_proxy_workers_replaced_total counter\n"
+            f"sso_proxy_workers_replaced_total {self.replaced}\n"
+        )
+
+    async def reopen_logs(self) -> None:
+        """Have all workers open their audit and access logs anew."""
+        for number, answer in (await self._ask_all("reopen")).items():
+            if isinstance(answer, Exception):
+                _log.error(
+                    "worker {worker} cannot reopen its logs: {reason}",
+                    worker=number,
+                    reason=answer,
+                )
+
+    def _spawn(self, number: int) -> Child:
+        child = Child(number, self._config, self._ended)
+        child.spawn(self._reactor, self._arguments, self._listeners)
+        self._children[number] = child
+        return child
+
+    def _ended(self, child: Child, how: str) -> None:
+        del self._children[child.number]
+        if self._draining is not None:
+            if not self._children and not self._draining.called:
+                self._draining.callback(None)
+            return
+        self.replaced += 1
+        if self._reactor.seconds() - child.born > PROVEN:
+            self._delays[child.number] = FIRST_DELAY
+        delay = self._delays[child.number]
+        self._delays[child.number] = min(2 * delay, LONGEST_DELAY)
+        _log.error(
+            "worker {worker} {how}; another starts in {delay} s",
+            worker=child.number,
+            how=how,
+            delay=delay,
+        )
+        self._reactor.callLater(delay, self._replace, child.number)
+
+    def _replace(self, number: int) -> None:
+        if self._draining is not None:
+            return
+        try:
+            child = self._spawn(number)
+        except OSError as e:
+            _log.error(
+                "cannot start worker {worker}: {reason}", worker=number, reason=e
+            )
+            self._reactor.callLater(LONGEST_DELAY, self._replace, number)
+            return
+        child.attach(self._reactor)
+        child.send_config()
+
+    async def _change_all(self, limit: float) -> list[ConfigError]:
+        """
+        Have every worker serve our configuration; returns what those say that cannot.
+
+        One that has not started yet, or does not answer, is ended: the one that takes
+        its place serves it.
+        """
+        config = self._config
+        packed = pack_config(config)
+        stale = [c for c in self._children.values() if c.config is not config]
+        answers = await self._ask_each(stale, "reload", packed, limit)
+        objections = []
+        for child, answer in zip(stale, answers, strict=True):
+            if answer is None:
+                child.config = config
+            elif isinstance(answer, ConfigError):
+                objections.append(answer)
+            elif isinstance(answer, RefusedError):
+                objections.append(ConfigError(Mistake("worker", str(answer))))
+            else:
+                child.kill()
+        return objections
+
+    async def _ask_all(self, what: str) -> dict[int, Any]:
+        """Ask every worker; an exception stands for the answer of one that has none."""
+        children = list(self._children.values())
+        answers = await self._ask_each(children, what, None, ASK_TIMEOUT)
+        missing: dict[int, Any] = {
+            number: OtherEndError("not running") for number in self._delays
+        }
+        return missing | {c.number: a for c, a in zip(children, answers, strict=True)}
+
+    async def _ask_each(
+        self, children: Sequence[Child], what: str, argument: object, limit: float
+    ) -> list[Any]:
+        asked = [
+            Deferred.fromCoroutine(self._ask(child, what, argument, limit))
+            for child in children
+        ]
+        answers: list[Any] = await gatherResults(asked)
+        return answers
+
+    async def _ask(
+        self, child: Child, what: str, argument: object, limit: float
+    ) -> Any:  # noqa: ANN401
+        if not child.ready:
+            return OtherEndError("not ready")
+        asking = Deferred.fromCoroutine(child.control.ask(what, argument))
+        asking.addTimeout(limit, self._reactor)
+        try:
+            return await asking
+        except DeferredTimeoutError:
+            return OtherEndError("does not answer")
+        except SsoProxyError as e:
+            return e

@@ -1,0 +1,94 @@
+"""What serves: the gateway in this process, or workers; one set of methods for both."""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from sso_proxy.config.model import Config
+
+
+class ServingGateway(Protocol):
+    """What `sso_proxy.assembly.Gateway` does for the process that it serves in."""
+
+    def start(self) -> None:
+        """Open everything and begin to accept; raises if that fails."""
+
+    async def reload(self, config: Config) -> None:
+        """Build anew, swap, drain; raises ConfigError and leaves the old in place."""
+
+    async def drain(self) -> None:
+        """Stop accepting and let requests end."""
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what is missing, one line each."""
+
+    def reopen_logs(self) -> None:
+        """Open audit and access logs anew."""
+
+    def metrics(self) -> bytes:
+        """Give the Prometheus text."""
+
+
+GatewayMaker: TypeAlias = Callable[
+    [Any, Config, Sequence[socket.socket]], ServingGateway
+]
+
+
+class Serving(Protocol):
+    """What the main process asks of whatever serves."""
+
+    def start(self) -> None:
+        """Begin to serve; raises if that fails.  Runs before the reactor does."""
+
+    async def reload(self, config: Config) -> None:
+        """Serve as *config* says; raises ConfigError and leaves the old in place."""
+
+    async def drain(self) -> None:
+        """Let requests end, then stop; cancelled, stop at once."""
+
+    async def faults(self) -> tuple[str, ...]:
+        """Say what does not run or does not answer."""
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what is missing, one line each."""
+
+    async def metrics(self) -> str:
+        """Give the Prometheus text."""
+
+    async def reopen_logs(self) -> None:
+        """Open audit and access logs anew."""
+
+
+class Alone:
+    """The gateway in this process."""
+
+    def __init__(self, gateway: ServingGateway) -> None:
+        self._gateway = gateway
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._gateway.start()
+
+    async def reload(self, config: Config) -> None:
+        """Serve as *config* says."""
+        await self._gateway.reload(config)
+
+    async def drain(self) -> None:
+        """Let requests end."""
+        await self._gateway.drain()
+
+    async def faults(self) -> tuple[str, ...]:
+        """Say nothing: whoever asks was answered by the process that serves."""
+        return ()
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what is missing."""
+        return await self._gateway.probe()
+
+    async def metrics(self) -> str:
+        """Give the Prometheus text."""
+        return self._gateway.metrics().decode()
+
+    async def reopen_logs(self) -> None:
+        """Open audit and access logs anew."""
+        self._gateway.reopen_logs()

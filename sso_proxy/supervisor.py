@@ -1,0 +1,292 @@
+"""
+The main process: sockets before privileges go, then serving, reloading and ending.
+
+| signal | what happens |
+|---|---|
+| SIGHUP | read the configuration again and serve it; if anything is wrong, go on |
+| SIGUSR1 | open log, audit and access files again |
+| SIGTERM, SIGINT | finish requests, then end with 0; a second one ends at once |
+"""
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.logger import ILogObserver, Logger
+from twisted.python.failure import Failure
+
+from sso_proxy.config.model import Config
+from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
+from sso_proxy.process import signals
+from sso_proxy.process.admin_listener import AdminListener
+from sso_proxy.process.logs import FileLog
+from sso_proxy.process.pool import Pool
+from sso_proxy.process.serving import Alone, GatewayMaker, Serving
+from sso_proxy.process.sockets import (
+    Address,
+    Listeners,
+    Owner,
+    open_sockets,
+    take_inherited,
+)
+
+_OTHER_FILES = 1024
+_GRACE = 1.0
+"""Seconds that workers get to end by themselves after ``drain_timeout``."""
+
+_log = Logger()
+
+
+class StartError(SsoProxyError):
+    """The proxy cannot start; says why."""
+
+
+@attrs.frozen(kw_only=True)
+class Program:
+    """
+    What a supervisor runs.
+
+    Attributes:
+        load: Reads the configuration and checks all of it that can be checked without
+            serving; raises ConfigError.
+        make_gateway: Makes what serves in a process.
+        worker: Python's arguments that run a worker.
+        owner: Whom privileges are dropped to.
+        log: The log file, if there is one.
+    """
+
+    load: Callable[[], Config]
+    make_gateway: GatewayMaker
+    worker: tuple[str, ...]
+    owner: Owner = attrs.field(factory=Owner)
+    log: FileLog | None = None
+
+
+class Supervisor(Service):
+    """
+    The service that twistd runs.
+
+    Args:
+        reactor: The reactor.
+        program: What to run.
+        config: What ``program.load`` has returned.
+    """
+
+    def __init__(self, reactor: Any, program: Program, config: Config) -> None:  # noqa: ANN401
+        self._reactor = reactor
+        self._program = program
+        self._config = config
+        self._listeners = Listeners()
+        self._admin = AdminListener(reactor)
+        self._serving: Serving | None = None
+        self._ending: Deferred[None] | None = None
+        self._reload_wanted = False
+        self._reloading = False
+        self._reload_refused = False
+        self._stopping = False
+
+    def setServiceParent(self, parent: Any) -> None:  # noqa: ANN401, N802
+        """Give the application our log, before it makes one that cannot be reopened."""
+        if self._program.log is not None:
+            parent.setComponent(ILogObserver, self._program.log)
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+    def privilegedStartService(self) -> None:
+        """Open the listening sockets; nothing else may need privileges."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        signals.install(
+            self._reactor,
+            {signal.SIGHUP: self.reload, signal.SIGUSR1: self.reopen_logs},
+        )
+        try:
+            raise_file_limit(self._config.server.connections)
+            self._listeners = open_sockets(
+                _addresses(self._config),
+                self._config.server.backlog,
+                take_inherited(os.environ),
+                self._program.owner,
+            )
+        except (SsoProxyError, OSError) as e:
+            self._give_up(e)
+
+    def startService(self) -> None:
+        """Begin to serve; after fork and privilege drop, before the reactor runs."""
+        super().startService()  # type: ignore[no-untyped-call]
+        try:
+            self._serving = self._make_serving()
+            self._serving.start()
+            if self._config.server.admin is not None:
+                admin = self._config.server.admin
+                self._admin.open(Address(admin.address, admin.port), self)
+        except (SsoProxyError, OSError) as e:
+            self._give_up(e)
+        # The reactor installs handlers of its own when it starts to run.
+        self._reactor.callWhenRunning(
+            signals.install,
+            self._reactor,
+            {signal.SIGTERM: self.end, signal.SIGINT: self.end},
+        )
+        names = ", ".join(map(str, self._listeners.names()))
+        _log.info("serving on {names}", names=names)
+
+    def stopService(self) -> Deferred[None]:
+        """Finish requests, for ``drain_timeout`` at most."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        limit = self._config.server.drain_timeout
+        if self._config.server.workers > 1:
+            limit += _GRACE
+        self._ending = Deferred.fromCoroutine(self._drain())
+        self._ending.addTimeout(limit, self._reactor)
+        self._ending.addErrback(_cut_off)
+        self._ending.addCallback(lambda _: self._close())
+        return self._ending
+
+    def end(self) -> None:
+        """Finish requests and end; called again, end at once."""
+        if self._ending is not None:
+            self._ending.cancel()
+        elif not self._stopping:
+            self._stopping = True
+            seconds = self._config.server.drain_timeout
+            _log.info("ending; requests may take {seconds} s more", seconds=seconds)
+            self._reactor.stop()
+
+    def reload(self) -> None:
+        """Serve what the configuration file says now, if that can be served."""
+        self._reload_wanted = True
+        if not self._reloading:
+            self._reloading = True
+            Deferred.fromCoroutine(self._reload_while_wanted())
+
+    def reopen_logs(self) -> None:
+        """Open log, audit and access files anew, after they were renamed."""
+        if self._program.log is not None:
+            self._program.log.reopen()
+        if self._serving is not None:
+            reopening = Deferred.fromCoroutine(self._serving.reopen_logs())
+            reopening.addErrback(lambda f: _log.failure("cannot reopen logs", f))
+
+    async def faults(self) -> tuple[str, ...]:
+        """Say what does not run or does not answer."""
+        if self._serving is None:
+            return ("not started",)
+        return await self._serving.faults()
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what is missing to serve; ending, we want no more requests."""
+        if self._serving is None or self._stopping:
+            return ("ending" if self._stopping else "not started",)
+        return await self._serving.probe()
+
+    async def metrics(self) -> str:
+        """Give the Prometheus text."""
+        text = "" if self._serving is None else await self._serving.metrics()
+        return (
+            f"{text}"
+            "# HELP sso_proxy_reload_refused Whether the last reload was refused.\n"
+            "# TYPE sso_proxy_reload_refused gauge\n"
+            f"sso_proxy_reload_refused {int(self._reload_refused)}\n"
+        )
+
+    def _make_serving(self) -> Serving:
+        sockets = self._listeners.sockets
+        if self._config.server.workers == 1:
+            make = self._program.make_gateway
+            return Alone(make(self._reactor, self._config, sockets))
+        return Pool(self._reactor, self._program.worker, self._config, sockets)
+
+    async def _reload_while_wanted(self) -> None:
+        while self._reload_wanted and not self._stopping:
+            self._reload_wanted = False
+            self._reload_refused = True
+            try:
+                await self._reload()
+                self._reload_refused = False
+            except ConfigError as e:
+                for mistake in e.mistakes:
+                    _log.error("not reloaded: {mistake}", mistake=mistake)
+            except Exception:  # noqa: BLE001
+                _log.failure("not reloaded")
+        self._reloading = False
+
+    async def _reload(self) -> None:
+        if self._serving is None:
+            return
+        config = self._program.load()
+        check_change(self._config, config)
+        await self._serving.reload(config)
+        self._config = config
+        _log.info("reloaded")
+
+    async def _drain(self) -> None:
+        if self._serving is not None:
+            await self._serving.drain()
+
+    def _close(self) -> None:
+        self._admin.close()
+        self._listeners.close()
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        """End the start; twistd removes the pid file and gives the exit code."""
+        self._close()
+        for line in str(error).splitlines():
+            _log.critical("cannot start: {reason}", reason=line)
+            print(f"sso-proxy: cannot start: {line}", file=sys.__stderr__)
+        sys.excepthook = lambda *_: None  # all was said; a traceback would bury it
+        raise StartError(str(error))
+
+
+def check_change(old: Config, new: Config) -> None:
+    """
+    Check that *new* can take the place of *old* in running processes.
+
+    Raises:
+        ConfigError: It changes what was opened with privileges, or before workers.
+    """
+    mistakes = [
+        Mistake(f"server.{name}", "cannot change by a reload; restart to change it")
+        for name in ("workers", "state_dir", "admin", "backlog")
+        if getattr(old.server, name) != getattr(new.server, name)
+    ]
+    if _addresses(old) != _addresses(new):
+        problem = "addresses cannot change by a reload; restart to change them"
+        mistakes.append(Mistake("listener", problem))
+    if mistakes:
+        raise ConfigError(*mistakes)
+
+
+def raise_file_limit(connections: int) -> None:
+    """Allow this process and its workers two descriptors for each of *connections*."""
+    needed = 2 * connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in {soft, hard} or soft >= needed:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(hard, needed)))
+    except (OSError, ValueError):  # only root may go beyond the hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        _log.warn(
+            "only {hard} open files are allowed; {connections} connections may take"
+            " {needed}: raise the limit (LimitNOFILE) or lower server.connections",
+            hard=hard,
+            connections=connections,
+            needed=needed,
+        )
+
+
+def _addresses(config: Config) -> list[Address]:
+    return [Address(each.address, each.port) for each in config.listener]
+
+
+def _cut_off(failure: Failure) -> None:
+    if failure.check(CancelledError, DeferredTimeoutError) is None:
+        _log.failure("cannot drain", failure)
+    else:
+        _log.warn("requests that took too long were cut off")

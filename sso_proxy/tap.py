@@ -1,0 +1,120 @@
+"""
+What ``twistd sso-proxy`` runs.
+
+twistd calls `makeService` as root, before it forks: it reads and checks the
+configuration and opens nothing but the log file.
+"""
+
+import pwd
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.python import usage
+
+from sso_proxy.assembly import Gateway, check
+from sso_proxy.config.load import load_config
+from sso_proxy.config.model import Config
+from sso_proxy.errors import ConfigError
+from sso_proxy.process.logs import FileLog, ReopenableFile
+from sso_proxy.process.serving import GatewayMaker
+from sso_proxy.process.sockets import Owner
+from sso_proxy.supervisor import Program, Supervisor
+
+WORKER = ("-m", "sso_proxy.process")
+
+
+class Options(usage.Options):
+    """The options of ``twistd sso-proxy``."""
+
+    synopsis = "--config FILE"
+    optParameters = [  # noqa: RUF012 - twistd's interface
+        ["config", "c", None, "The configuration file."],
+    ]
+    compData = usage.Completions(optActions={"config": usage.CompleteFiles("*.toml")})
+
+    def postOptions(self) -> None:
+        """Refuse to guess where the configuration is."""
+        if not self["config"]:
+            raise usage.UsageError("--config FILE is missing")
+
+
+def load_and_check(path: Path) -> Config:
+    """
+    Read the configuration file at *path* and check it; what serves logs the notes.
+
+    Raises:
+        ConfigError: It cannot be used, with every mistake.
+    """
+    config = load_config(path)
+    check(config)
+    return config
+
+
+def makeService(options: Options) -> Supervisor:
+    """
+    Make the service, or say everything that is wrong and exit with 1.
+
+    Raises:
+        SystemExit: The configuration cannot be used.
+    """
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 - options may choose
+
+    return build_supervisor(reactor, options, load_and_check, Gateway)
+
+
+def build_supervisor(
+    reactor: Any,  # noqa: ANN401
+    options: Options,
+    load: Callable[[Path], Config],
+    make_gateway: GatewayMaker,
+    worker: tuple[str, ...] = WORKER,
+) -> Supervisor:
+    """
+    Make the service that serves what *load* reads.
+
+    Raises:
+        SystemExit: The configuration cannot be used, or the log not be written.
+    """
+    path = Path(options["config"]).absolute()  # the daemon may change directory
+    try:
+        config = load(path)
+    except ConfigError as e:
+        lines = "\n".join(f"  {mistake}" for mistake in e.mistakes)
+        raise SystemExit(f"sso-proxy: {path} cannot be used:\n{lines}") from None
+    twistd: Mapping[str, Any] = options.parent or {}
+    owner = owner_after_drop(twistd)
+    program = Program(
+        load=lambda: load(path),
+        make_gateway=make_gateway,
+        worker=worker,
+        owner=owner,
+        log=open_log(twistd, owner),
+    )
+    return Supervisor(reactor, program, config)
+
+
+def owner_after_drop(twistd: Mapping[str, Any]) -> Owner:
+    """Say whom we run as once twistd, with these options, has dropped privileges."""
+    uid, gid = twistd.get("uid"), twistd.get("gid")
+    if uid is not None and gid is None:
+        gid = pwd.getpwuid(uid).pw_gid
+    return Owner(-1 if uid is None else uid, -1 if gid is None else gid)
+
+
+def open_log(twistd: Mapping[str, Any], owner: Owner) -> FileLog | None:
+    """
+    Open the log file that twistd, with these options, would; None if it is no file.
+
+    Raises:
+        SystemExit: It cannot be opened.
+    """
+    name = twistd.get("logfile")
+    if not name and not twistd.get("nodaemon"):
+        name = "twistd.log"
+    if not name or name == "-" or twistd.get("logger") or twistd.get("syslog"):
+        return None
+    try:
+        return FileLog(ReopenableFile(name, owner))
+    except OSError as e:
+        raise SystemExit(f"sso-proxy: cannot write the log {name}: {e}") from None
