@@ -37,3 +37,6 @@ class AnonymousAuthenticator:
 
     def challenge(self, request: Request) -> None:
         """Ask for nothing: everybody is in already."""
+
+    def refusal(self, error: str, scope: tuple[str, ...]) -> None:
+        """Say nothing more than the status does."""

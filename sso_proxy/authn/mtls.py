@@ -190,3 +190,6 @@ class MtlsAuthenticator:
 
     def challenge(self, request: Request) -> None:
         """Ask for nothing: HTTP has no challenge for certificates."""
+
+    def refusal(self, error: str, scope: tuple[str, ...]) -> None:
+        """Say nothing more than the status does."""
