@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	command -v $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 PORT ?= 8443
+STATE ?= .demo
 SOURCES := sso_proxy tests docs setup.py twisted/plugins
 
 .NOTPARALLEL:
@@ -16,7 +17,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/.runs ## see it work: a demo CA, a token server, an API (ONCE=1: end after the checks)
-	@$(BIN)/python -m sso_proxy.testing.demo --state .demo --port $(PORT) $(if $(ONCE),--once)
+	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once)
 
 test: tools $(VENV)/.tests lint types layers docs unit ## install what the tests need and run everything
 

@@ -2,6 +2,7 @@
 
 import os
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,25 @@ class _Process(ProcessProtocol):
 
 
 class ProxyProcess:
-    """``twistd -n sso-proxy --config F``, with its output in a file."""
+    """
+    ``twistd -n sso-proxy --config F``, with its output in a file.
 
-    def __init__(self, reactor: Any, config: Path, log: Path) -> None:  # noqa: ANN401
+    Args:
+        reactor: Runs processes.
+        config: The configuration file.
+        log: Where its output goes.
+        environ: Variables besides those of this process.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,  # noqa: ANN401
+        config: Path,
+        log: Path,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._reactor = reactor
+        self._environ = {**os.environ, **(environ or {})}
         self._config = config
         self._log = log
         self._protocol = _Process()
@@ -52,7 +68,7 @@ class ProxyProcess:
                 self._protocol,
                 twistd,
                 arguments,
-                env=dict(os.environ),
+                env=self._environ,
                 childFDs={0: "w", 1: out.fileno(), 2: out.fileno()},
             )
         self._transport.closeStdin()

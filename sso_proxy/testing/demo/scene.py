@@ -1,6 +1,5 @@
 """What the demo needs before anything runs: ports, certificates, a configuration."""
 
-import json
 import socket
 import time
 from pathlib import Path
@@ -18,34 +17,34 @@ SCOPE: Final = "orders.read"
 AUDIENCE: Final = "https://api.example.com"
 
 CONFIG: Final = """\
-# Made by `make demo`, anew at each start: etc/certificate-bound.toml with other names.
+# Made by `make demo`, anew at each start.  File names start at this file's directory.
 
 [server]
-state_dir = {state}
+state_dir = "state"
 drain_timeout = 2.0
-audit = {{ to = "file", file = {audit} }}
-outbound = {{ ca = {ca} }}
+audit = {{ to = "file", file = "audit.log" }}
+outbound = {{ ca = "ca.crt" }}
 
 [[listener]]
-address = "127.0.0.1"
-port = {proxy}
-certificate = {certificate}
-key = {key}
+address = "{host}"
+port = {ports.proxy}
+certificate = "proxy.crt"
+key = "proxy.key"
 client_certificate = "optional_no_ca"
 
 [authenticator.api]
 type = "bearer"
-issuer = {issuer}
-audience = [{audience}]
-jwks_uri = {jwks}
+issuer = "https://{host}:{ports.issuer}"
+audience = ["{audience}"]
+jwks_uri = "https://{host}:{ports.issuer}/jwks"
 
 [[route]]
-host = "127.0.0.1"
+host = "{host}"
 path = "/orders/"
 authenticate = ["api"]
 binding = {{ certificate = "require" }}
-require = ["scope:orders.read"]
-backend = {backend}
+require = ["scope:{scope}"]
+backend = "http://{host}:{ports.api}"
 """
 
 
@@ -161,25 +160,10 @@ def prepare(directory: Path, ports: Ports) -> Scene:
     authority.write(directory)
     for stem in ("proxy", "issuer", "client", "other"):
         getattr(scene, stem).write(directory, stem)
-    scene.config.write_text(config_text(scene))
-    return scene
-
-
-def config_text(scene: Scene) -> str:
-    """Write the proxy's configuration."""
-    where = scene.directory.resolve()
-    return CONFIG.format(
-        proxy=scene.ports.proxy,
-        state=_toml(where / "state"),
-        audit=_toml(where / "audit.log"),
-        ca=_toml(where / "ca.crt"),
-        certificate=_toml(where / "proxy.crt"),
-        key=_toml(where / "proxy.key"),
-        issuer=_toml(scene.issuer_url),
-        audience=_toml(AUDIENCE),
-        jwks=_toml(f"{scene.issuer_url}/jwks"),
-        backend=_toml(f"http://{HOST}:{scene.ports.api}"),
+    scene.config.write_text(
+        CONFIG.format(host=HOST, ports=ports, audience=AUDIENCE, scope=SCOPE)
     )
+    return scene
 
 
 def keep_token(scene: Scene, token: str) -> Path:
@@ -188,8 +172,3 @@ def keep_token(scene: Scene, token: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(f"Authorization: Bearer {token}\n")
     return path
-
-
-def _toml(value: object) -> str:
-    """Write a basic string; JSON's escapes are TOML's."""
-    return json.dumps(str(value))
