@@ -75,7 +75,7 @@ def check_user_mapper(
             or a verdict, or not the same twice.
     """
     checked: IUserMapper = made(mapper, IUserMapper)
-    check_shape(checked, IUserMapper, ["map_user"])
+    check_shape(checked, IUserMapper)
     for identity in (make_identity(), *identities, *hostile_identities()):
         first, second = (
             called(f"map_user({identity!r:.200})", checked.map_user, same)
@@ -105,7 +105,7 @@ def check_authenticator(
             else than an outcome, or lets a credential out.
     """
     checked: IAuthenticator = made(authenticator, IAuthenticator)
-    check_shape(checked, IAuthenticator, ["authenticate"], ["challenge"])
+    check_shape(checked, IAuthenticator)
     consumes = checked.consumes
     require(
         isinstance(consumes, tuple) and all(map(_HEADER_NAME.fullmatch, consumes)),
@@ -190,7 +190,7 @@ def check_policy(
             decision, or lets header fields decide without saying ``reads_headers``.
     """
     checked: IPolicy = made(policy, IPolicy)
-    check_shape(checked, IPolicy, ["decide"])
+    check_shape(checked, IPolicy)
     plain = make_request()
     hostile = ((identity, plain) for identity in hostile_identities())
     for identity, request in ((make_identity(), plain), *cases, *hostile):
@@ -233,7 +233,7 @@ def check_binding(
             has no confirmation of its kind, or a hostile one.
     """
     checked: IBinding = made(binding, IBinding)
-    check_shape(checked, IBinding, ["check"])
+    check_shape(checked, IBinding)
     require(checked.kind in _KINDS, f"kind is {checked.kind!r}, none of {_KINDS}")
     members = checked.members
     require(isinstance(members, frozenset) and members, "members is no frozenset")

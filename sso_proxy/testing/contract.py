@@ -8,10 +8,11 @@ from typing import Any, Final, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from zope.interface import Interface
 from zope.interface.exceptions import Invalid
+from zope.interface.interface import InterfaceClass
 from zope.interface.verify import verifyObject
 
+from sso_proxy.coroutines import colour_problems
 from sso_proxy.model import Identity
 from sso_proxy.testing.fakes import make_identity
 
@@ -57,24 +58,14 @@ def require(condition: object, problem: str) -> None:
         raise ContractError(problem)
 
 
-def check_shape(
-    component: object,
-    interface: type[Interface],
-    coroutines: Iterable[str],
-    plain: Iterable[str] = (),
-) -> None:
+def check_shape(component: object, interface: InterfaceClass) -> None:
     """Check what can be seen without a call."""
     try:
         verifyObject(interface, component)
     except Invalid as e:
         raise ContractError(str(e)) from e
-    # verifyObject does not see a plain method where a coroutine function is declared.
-    for name in coroutines:
-        method = getattr(component, name)
-        require(inspect.iscoroutinefunction(method), f"{name} is not async def")
-    for name in plain:
-        method = getattr(component, name)
-        require(not inspect.iscoroutinefunction(method), f"{name} is async def")
+    problems = colour_problems(interface, component)
+    require(not problems, "; ".join(problems))
     if hasattr(component, "config_class"):
         check_config_class(type(component))
 
@@ -147,7 +138,7 @@ def hostile_identities() -> Iterable[Identity]:
         yield make_identity(claims=dict.fromkeys(names, value))
 
 
-def made(component: Any, interface: type[Interface]) -> Any:  # noqa: ANN401
+def made(component: Any, interface: InterfaceClass) -> Any:  # noqa: ANN401
     """Give *component*, made first if it only makes one."""
     if not interface.providedBy(component) and callable(component):
         return component()
