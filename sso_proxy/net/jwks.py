@@ -130,6 +130,28 @@ class JwksSource:
         return UnavailableError(f"jwks of {self._shown}: {self._problem}")
 
 
+class FixedKeys:
+    """Keys of the configuration file; gives what `JwksSource` gives."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self._keys = keys
+
+    async def key_set(self) -> KeySet:
+        """Give the keys."""
+        return self._keys
+
+    async def key_set_for_unknown(self) -> KeySet:
+        """Give the keys; there will be no others."""
+        return self._keys
+
+    async def warm(self) -> None:
+        """Do nothing."""
+
+    async def probe(self) -> tuple[str, ...]:
+        """Miss nothing."""
+        return ()
+
+
 def _read_reply(reply: HttpReply) -> KeySet:
     """
     Read the keys out of an answer.

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from sso_proxy.errors import TokenError
-
-BearerError = Literal["invalid_request", "invalid_token", "insufficient_scope"]
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {"invalid_request": 400, "invalid_token": 401, "insufficient_scope": 403}
@@ -51,7 +49,7 @@ def read_credential(values: Sequence[str]) -> str | None:
 
 
 def challenge(
-    error: BearerError | None = None,
+    error: str | None = None,
     description: str | None = None,
     scope: Sequence[str] = (),
     *,
@@ -61,7 +59,8 @@ def challenge(
     Build a ``WWW-Authenticate`` value (RFC 6750 section 3).
 
     Args:
-        error: None if the request had no token: then no error is told (section 3.1).
+        error: A code of `STATUS`, or of another standard; None if the request had no
+            token: then no error is told (section 3.1).
         description: For the client's developer; characters that cannot stand there
             become ``?``.
         scope: Scopes that would be enough; what is no scope token is left out.

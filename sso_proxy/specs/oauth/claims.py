@@ -28,7 +28,7 @@ def check_type(typ: str | None, rule: TypeRule) -> None:
         raise TokenError("typ is not at+jwt", reason="token-type")
 
 
-def check_claims(
+def check_claims(  # noqa: PLR0913 - one keyword for each thing to compare with
     claims: Mapping[str, Any],
     *,
     issuer: str,
@@ -59,8 +59,8 @@ def check_claims(
     if not _names_one_of(claims.get("aud"), audiences):
         raise TokenError("aud names none of ours", reason="token-audience")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject:
-        raise TokenError("sub is no string", reason="token-subject")
+    if not isinstance(subject, str) or not subject or not subject.isprintable():
+        raise TokenError("sub is no printable string", reason="token-subject")
     if now >= expiry(claims) + leeway:
         raise TokenError("exp is over", reason="token-expired")
     for name in ("nbf", "iat"):

@@ -1,0 +1,90 @@
+"""Each algorithm checks its own signatures and no others."""
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from sso_proxy.specs.jose.algorithms import PublicKey, signature_checks
+from sso_proxy.specs.jose.compact import ALGORITHMS
+from sso_proxy.testing.tokens import TokenSigner
+
+KEYS = {alg: TokenSigner.create(alg) for alg in ("ES256", "ES384", "ES512", "EdDSA")}
+RSA = TokenSigner.create("RS256")
+SIGNERS = {
+    **KEYS,
+    "Ed25519": KEYS["EdDSA"],
+    **{alg: RSA.using(alg) for alg in sorted(ALGORITHMS) if alg[:2] in {"RS", "PS"}},
+}
+
+
+def public_key(signer: TokenSigner) -> PublicKey:
+    key = load_pem_public_key(signer.public_pem())
+    assert isinstance(key, PublicKey)
+    return key
+
+
+def test_every_algorithm_is_covered_here() -> None:
+    assert set(SIGNERS) == ALGORITHMS
+
+
+@pytest.mark.parametrize("alg", sorted(ALGORITHMS))
+def test_a_right_signature_passes(alg: str) -> None:
+    signature = SIGNERS[alg].signature(b"input")
+    signature_checks(public_key(SIGNERS[alg]))[alg](b"input", signature)
+
+
+@pytest.mark.parametrize("alg", sorted(ALGORITHMS))
+def test_a_signature_of_something_else_fails(alg: str) -> None:
+    signature = SIGNERS[alg].signature(b"input")
+    with pytest.raises(InvalidSignature):
+        signature_checks(public_key(SIGNERS[alg]))[alg](b"inpuT", signature)
+
+
+@pytest.mark.parametrize("alg", sorted(ALGORITHMS))
+@pytest.mark.parametrize("change", ["shorter", "longer", "empty", "zero"])
+def test_a_signature_of_another_length_or_zero_fails(alg: str, change: str) -> None:
+    signature = SIGNERS[alg].signature(b"input")
+    changed = {
+        "shorter": signature[:-1],
+        "longer": signature + b"\0",
+        "empty": b"",
+        "zero": bytes(len(signature)),  # r = s = 0, CVE-2022-21449
+    }[change]
+    with pytest.raises(InvalidSignature):
+        signature_checks(public_key(SIGNERS[alg]))[alg](b"input", changed)
+
+
+def test_a_der_signature_is_no_jws_signature() -> None:
+    raw = SIGNERS["ES256"].signature(b"input")
+    r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
+    with pytest.raises(InvalidSignature):
+        signature_checks(public_key(SIGNERS["ES256"]))["ES256"](
+            b"input", encode_dss_signature(r, s)
+        )
+
+
+def test_rsa_algorithms_do_not_check_each_others_signatures() -> None:
+    checks = signature_checks(public_key(RSA))
+    for made in checks:
+        for checked in checks:
+            if made != checked:
+                with pytest.raises(InvalidSignature):
+                    checks[checked](b"input", RSA.using(made).signature(b"input"))
+
+
+def test_a_curve_has_one_algorithm() -> None:
+    for alg in ("ES256", "ES384", "ES512"):
+        assert set(signature_checks(public_key(SIGNERS[alg]))) == {alg}
+
+
+def test_other_curves_have_none() -> None:
+    key = ec.generate_private_key(ec.SECP256K1()).public_key()
+    assert signature_checks(key) == {}
+
+
+def test_rsa_has_both_schemes() -> None:
+    key = rsa.generate_private_key(65537, 2048).public_key()
+    algs = {f"{scheme}{bits}" for scheme in ("RS", "PS") for bits in (256, 384, 512)}
+    assert set(signature_checks(key)) == algs
