@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import attrs
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 from twisted.internet import ssl
@@ -25,46 +23,10 @@ from twisted.web.http import Request as WebRequest
 from twisted.web.resource import Resource
 
 from sso_proxy.testing.pki import Issued, Pki
+from sso_proxy.testing.tokens import TokenSigner
 
 LIFETIME: Final = 3600
 """Seconds that a token is good for."""
-
-
-@attrs.frozen(kw_only=True)
-class SigningKey:
-    """
-    An RSA key that signs tokens.
-
-    Attributes:
-        kid: Its name in the JWKS.
-    """
-
-    kid: str
-    _key: rsa.RSAPrivateKey = attrs.field(repr=False, alias="key")
-
-    @classmethod
-    def create(cls, kid: str = "demo-1") -> "SigningKey":
-        """Make a new key of 2048 bits."""
-        return cls(kid=kid, key=rsa.generate_private_key(65537, 2048))
-
-    def public_jwk(self) -> dict[str, str]:
-        """Give the public part as a JWK (RFC 7517)."""
-        numbers = self._key.public_key().public_numbers()
-        return {
-            "kty": "RSA",
-            "use": "sig",
-            "alg": "RS256",
-            "kid": self.kid,
-            "n": _b64(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8)),
-            "e": _b64(numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8)),
-        }
-
-    def sign(self, claims: Mapping[str, Any]) -> str:
-        """Sign *claims* as an ``at+jwt`` in compact form (RFC 7515, RFC 9068)."""
-        header = {"typ": "at+jwt", "alg": "RS256", "kid": self.kid}
-        signed = f"{_b64_json(header)}.{_b64_json(claims)}"
-        signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{signed}.{_b64(signature)}"
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +45,7 @@ class AuthorizationServer:
     issuer: str
     audience: str
     clients: Mapping[str, frozenset[str]]
-    key: SigningKey = attrs.field(factory=SigningKey.create)
+    key: TokenSigner = attrs.field(factory=TokenSigner.create)
     now: Callable[[], float]
 
     def metadata(self) -> dict[str, Any]:
@@ -101,7 +63,8 @@ class AuthorizationServer:
     def claims(self, client: str, scope: str, certificate_der: bytes) -> dict[str, Any]:
         """Say what a token for *client* says."""
         now = int(self.now())
-        thumbprint = _b64(hashlib.sha256(certificate_der).digest())
+        digest = hashlib.sha256(certificate_der).digest()
+        thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         return {
             "iss": self.issuer,
             "sub": client,
@@ -214,11 +177,3 @@ def _answer(request: WebRequest, status: int, document: object) -> bytes:
     request.setHeader(b"content-type", b"application/json")
     request.setHeader(b"cache-control", b"no-store")
     return json.dumps(document, indent=2).encode() + b"\n"
-
-
-def _b64(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-def _b64_json(value: object) -> str:
-    return _b64(json.dumps(value, separators=(",", ":")).encode())

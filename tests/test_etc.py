@@ -1,0 +1,144 @@
+"""Every example in etc/ is read, and runs with nothing but names and ports replaced."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.trial.unittest import TestCase
+from twisted.web.server import Site
+
+from sso_proxy.config.load import load_config
+from sso_proxy.testing.demo.authorization_server import (
+    AuthorizationServer,
+    AuthorizationServerResource,
+    tls_options,
+)
+from sso_proxy.testing.demo.call import Answer, ClientTls, Question, call
+from sso_proxy.testing.demo.checks import fields_at_api
+from sso_proxy.testing.demo.echo import Echo
+from sso_proxy.testing.demo.proxy import ProxyProcess
+from sso_proxy.testing.demo.scene import choose_ports, prepare
+from sso_proxy.testing.pki import Issued
+
+ETC = Path(__file__).parent.parent / "etc"
+RUN_HERE = {"certificate-bound.toml"}
+
+
+@pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)
+def test_example_is_read_without_mistakes(path: Path) -> None:
+    load_config(path)
+
+
+def test_every_example_is_run() -> None:
+    assert {path.name for path in ETC.glob("*.toml")} == RUN_HERE
+
+
+def replaced(text: str, changes: dict[str, str]) -> str:
+    """Replace what stands in an example exactly once."""
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+class CertificateBoundTests(TestCase):
+    """etc/certificate-bound.toml"""
+
+    async def start(self) -> None:
+        from twisted.internet import reactor  # noqa: PLC0415, TID251
+
+        self.reactor: Any = reactor
+        directory = Path(self.mktemp())  # type: ignore[no-untyped-call]
+        ports = choose_ports(0)
+        self.scene = prepare(directory, ports)
+        tls = directory / "tls"
+        tls.mkdir()
+        names = ["api.example.com"]
+        self.scene.authority.issue("api", dns=names, server=True).write(tls, "api")
+        text = replaced(
+            (ETC / "certificate-bound.toml").read_text(),
+            {
+                '"0.0.0.0"': '"127.0.0.1"',
+                "8443": str(ports.proxy),
+                "https://login.example.com/jwks": f"{self.scene.issuer_url}/jwks",
+                "http://127.0.0.1:9000": f"http://127.0.0.1:{ports.api}",
+            },
+        )
+        self.scene.config.write_text(text)
+        self.listen()
+        proxy = ProxyProcess(
+            reactor,
+            self.scene.config,
+            self.scene.log,
+            # The demo's CA takes the place of those that the system trusts.
+            {"SSL_CERT_FILE": str(directory.resolve() / "ca.crt")},
+        )
+        self.addCleanup(proxy.stop)
+        proxy.start()
+        await proxy.listening(ports.proxy)
+
+    def listen(self) -> None:
+        """Start the issuer and the API of the example."""
+        self.issuer = AuthorizationServer(
+            issuer="https://login.example.com",
+            audience="https://api.example.com",
+            clients={"orders-app": frozenset({"orders.read", "orders.write"})},
+            now=self.reactor.seconds,
+        )
+        options = tls_options(self.scene.issuer, self.scene.authority)
+        ports = self.scene.ports
+        site = Site(AuthorizationServerResource(self.issuer))  # type: ignore[no-untyped-call]
+        issuer = self.reactor.listenSSL(
+            ports.issuer, site, options, interface="127.0.0.1"
+        )
+        self.addCleanup(issuer.stopListening)
+        echo = Site(Echo())  # type: ignore[no-untyped-call]
+        api = self.reactor.listenTCP(ports.api, echo, interface="127.0.0.1")
+        self.addCleanup(api.stopListening)
+
+    def token(self, scope: str = "orders.read", *, bound: bool = True) -> str:
+        claims = self.issuer.claims("orders-app", scope, self.scene.client.der)
+        if not bound:
+            del claims["cnf"]
+        return self.issuer.key.sign(claims)
+
+    async def ask(
+        self, token: str | None, certificate: Issued | None, path: str = "/orders/42"
+    ) -> Answer:
+        headers = {"Host": "api.example.com"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        tls = ClientTls(
+            trust=self.scene.authority,
+            certificate=certificate,
+            server_name="api.example.com",
+        )
+        url = f"https://127.0.0.1:{self.scene.ports.proxy}{path}"
+        return await call(self.reactor, tls, Question(url=url, headers=headers))
+
+    async def test_what_the_example_says_is_what_happens(self) -> None:
+        await self.start()
+        mine, other = self.scene.client, self.scene.other
+        passed = await self.ask(self.token(), mine)
+        assert passed.status == 200, self.scene.log.read_text()
+        assert fields_at_api(passed, "X-Remote-User") == ["orders-app"]
+        assert fields_at_api(passed, "Authorization") == []
+
+        refused = await self.ask(self.token(), other)
+        assert refused.status == 401
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+        assert (await self.ask(self.token(), None)).status == 401
+        assert (await self.ask(self.token(bound=False), mine)).status == 401
+
+        unasked = await self.ask(None, mine)
+        assert unasked.status == 401
+        assert "error=" not in unasked.headers["www-authenticate"]
+
+        narrow = await self.ask(self.token("orders.write"), mine)
+        assert narrow.status == 403
+        challenge = narrow.headers["www-authenticate"]
+        assert 'error="insufficient_scope"' in challenge
+        assert 'scope="orders.read"' in challenge
+
+        assert (await self.ask(self.token(), mine, "/invoices/1")).status == 404

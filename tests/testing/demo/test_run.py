@@ -1,0 +1,83 @@
+"""The whole demo, as its reader starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def make_demo(state: Path, *variables: str) -> "subprocess.Popen[str]":
+    # A make above this one must not decide what is made here.
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    return subprocess.Popen(  # noqa: S603
+        [  # noqa: S607
+            "make",
+            "--silent",
+            "demo",
+            f"VENV={sys.prefix}",
+            f"STATE={state}",
+            *variables,
+        ],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_demo_shows_what_passes_and_what_is_refused(tmp_path: Path) -> None:
+    demo = make_demo(tmp_path, "ONCE=1", "PORT=0")
+    output, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 0, output
+    assert "5 of 5 checks went as they have to." in output
+    assert output.count("200 passes") == 2
+    assert output.count("401 refused") == 3
+    assert 'error="invalid_token"' in output
+
+
+def test_curl_lines_can_be_repeated_until_ctrl_c(tmp_path: Path) -> None:
+    demo = make_demo(tmp_path, "PORT=0")
+    try:
+        assert demo.stdout is not None
+        lines = []
+        for line in demo.stdout:
+            lines.append(line)
+            if "until Ctrl-C" in line:
+                break
+        statuses = [
+            subprocess.run(  # noqa: S602
+                line.replace("curl -i", "curl -s -o /dev/null -w %{http_code}"),
+                shell=True,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=30,
+            ).stdout
+            for line in lines
+            if line.startswith("  curl")
+        ]
+        assert statuses == ["200", "200", "401", "401", "401", "200"]
+    finally:
+        os.killpg(demo.pid, signal.SIGINT)
+        rest, _ = demo.communicate(timeout=30)
+    assert "Traceback" not in rest
+
+
+def test_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        demo = make_demo(tmp_path, "ONCE=1", f"PORT={port}")
+        output, _ = demo.communicate(timeout=60)
+    assert demo.returncode != 0
+    (line,) = [line for line in output.splitlines() if "port" in line.lower()]
+    assert str(port) in line
+    assert "PORT=" in line
