@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sso_proxy import __version__, assembly
+from sso_proxy import __version__
 from sso_proxy.config.key_ring import (
     KeyRing,
     make_key,
@@ -103,6 +103,9 @@ def _count(text: str) -> int:
 
 def _check(chosen: argparse.Namespace) -> Iterator[str]:
     """Check a configuration as the start does, and say what it sets up."""
+    # The whole proxy; the other commands do not need it, and are quick without it.
+    from sso_proxy import assembly  # noqa: PLC0415
+
     config = load_config(chosen.file)
     notes = assembly.check(config)
     yield f"{chosen.file}: no mistakes"

@@ -79,7 +79,7 @@ def host_pattern(
 
 def path_prefix(_instance: object, _attribute: Attribute, value: str) -> None:
     """Refuse a path that is not canonical: no request's path would ever match it."""
-    first, *segments, last = value.split("/") if "/" in value else (value, "")
+    first, *segments, last = value.split("/") if "/" in value else ("?", "")
     canonical = (
         not first
         and all(_SEGMENT.fullmatch(s) for s in segments)

@@ -89,7 +89,7 @@ def read_key_ring(path: Path) -> KeyRing:
         raise _error(path, f"cannot be read: {e.strerror}") from e
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise _error(path, "others than its owner can get at it; chmod 600 it")
-    if status.st_uid not in {0, os.geteuid()}:
+    if os.geteuid() and status.st_uid not in {0, os.geteuid()}:
         raise _error(path, f"belongs to user {status.st_uid}, who could change it")
     try:
         return _parse(content)
@@ -117,9 +117,10 @@ def write_key_ring(path: Path, ring: KeyRing, *, replace: bool) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_atomically(path, json.dumps(document, indent=1).encode(), replace)
-    except FileExistsError as e:
-        raise _error(path, "is there already; sso-proxy key rotate adds a key") from e
     except OSError as e:
+        if isinstance(e, FileExistsError) and path.exists():
+            problem = "is there already; sso-proxy key rotate adds a key"
+            raise _error(path, problem) from e
         raise _error(path, f"cannot be written: {e.strerror}") from e
 
 

@@ -1,0 +1,63 @@
+"""What config classes say about their options is found."""
+
+import attrs
+
+from sso_proxy.config.documented import (
+    classes_below,
+    option_sentences,
+    options,
+    summary,
+)
+from sso_proxy.config.model import (
+    ComponentConfig,
+    Config,
+    LimitsConfig,
+    NameConfig,
+    RouteConfig,
+)
+
+
+@attrs.frozen
+class Sample:
+    """
+    A table
+    of two lines.
+
+    Attributes:
+        one: First: with a colon.
+        two: Second,
+            and on.
+
+    Something else: not an option.
+    """
+
+    one: "int" = 1
+    two: int = 2
+    hidden: int = attrs.field(default=3, init=False)
+
+
+def test_first_paragraph_is_the_summary() -> None:
+    assert summary(Sample) == "A table of two lines."
+
+
+def test_each_option_has_its_sentence() -> None:
+    assert option_sentences(Sample) == {
+        "one": "First: with a colon.",
+        "two": "Second, and on.",
+    }
+
+
+def test_options_are_what_may_be_written() -> None:
+    assert [(field.name, field.type) for field in options(Sample)] == [
+        ("one", int),
+        ("two", int),
+    ]
+
+
+def test_class_without_attributes_section_has_no_sentences() -> None:
+    assert option_sentences(int) == {}
+
+
+def test_classes_are_found_at_any_depth() -> None:
+    found = set(classes_below(Config))
+    assert {LimitsConfig, NameConfig, RouteConfig, ComponentConfig} <= found

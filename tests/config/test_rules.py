@@ -1,0 +1,61 @@
+"""What options of the server must not say together."""
+
+from collections.abc import Callable
+
+import pytest
+
+Mistakes = Callable[..., dict[str, str]]
+
+
+def test_good_file_has_no_mistakes(mistakes: Mistakes) -> None:
+    assert mistakes() == {}
+
+
+@pytest.mark.parametrize(
+    ("server", "path", "problem"),
+    [
+        ('name = "my proxy"', "server.name", "one word"),
+        ('managed_headers = ["a b"]', "server.managed_headers[0]", "no header"),
+        (
+            'managed_headers = ["X-A", "Host"]',
+            "server.managed_headers[1]",
+            "belongs to HTTP",
+        ),
+        ('audit.to = "file"', "server.audit.file", "needs it"),
+        ('audit.file = "a.log"', "server.audit.file", "no effect"),
+        ('audit.syslog = "/dev/log"', "server.audit.syslog", "no effect"),
+        ('access_log.to = "file"', "server.access_log.file", "needs it"),
+        ('outbound.proxy = "https://p:3128"', "server.outbound.proxy", "http://host"),
+        ('outbound.proxy = "http://u:p@h:1"', "server.outbound.proxy", "http://host"),
+    ],
+)
+def test_server_is_refused(
+    mistakes: Mistakes, server: str, path: str, problem: str
+) -> None:
+    found = mistakes(f"[server]\n{server}")
+    assert list(found) == [path]
+    assert problem in found[path]
+
+
+def test_two_streams_into_one_file_are_refused(mistakes: Mistakes) -> None:
+    found = mistakes(
+        """
+        [server]
+        audit = { to = "file", file = "x.log" }
+        access_log = { to = "file", file = "x.log" }
+        """
+    )
+    assert list(found) == ["server.access_log.file"]
+
+
+def test_component_name_with_other_characters_is_refused(mistakes: Mistakes) -> None:
+    assert list(mistakes('[mapper."a b"]\ntype = "static"')) == ["mapper.'a b'"]
+
+
+def test_nothing_else_may_call_itself_anonymous(mistakes: Mistakes) -> None:
+    found = mistakes('[authenticator.anonymous]\ntype = "bearer"')
+    assert "is taken" in found["authenticator.anonymous"]
+
+
+def test_anonymous_may_be_written_out(mistakes: Mistakes) -> None:
+    assert mistakes('[authenticator.anonymous]\ntype = "anonymous"') == {}
