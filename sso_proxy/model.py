@@ -201,6 +201,10 @@ class Identity:
     expires: float | None = None
 
 
+ANONYMOUS: Final = "anonymous"
+"""The issuer of those who are nobody in particular."""
+
+
 @attrs.frozen
 class Authenticated:
     """The authenticator knows who this is."""

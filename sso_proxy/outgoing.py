@@ -1,20 +1,29 @@
-"""What a backend gets: serialised from the canonical request, never copied from bytes."""
+"""What a backend gets: serialised from the canonical request, never copied."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sso_proxy.model import Headers, Identity, Request
+from sso_proxy.errors import BadMessageError
+from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.fields import encode_value
 from sso_proxy.specs.http.forwarded import build_forwarded
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.request import Framing, Incoming
+from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
+from sso_proxy.upstream import Outgoing
+
+if TYPE_CHECKING:
+    from sso_proxy.pipeline import Admission
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 
 OUR_COOKIES = "__Host-sso"
 """What the names of all our cookies begin with; none of them reaches a backend."""
 
 
-def build_block(  # noqa: PLR0913
+def build_block(  # noqa: PLR0913, PLR0917
     incoming: Incoming,
     request: Request,
     route: Route,
@@ -55,6 +64,58 @@ def build_block(  # noqa: PLR0913
     return block
 
 
+def build_outgoing(
+    admission: "Admission", framing: Framing, request_id: str
+) -> Outgoing:
+    """
+    Serialise an admitted request for its backend.
+
+    Raises:
+        BadMessageError: The body is larger than the route takes (413), or the
+            upgrade is not acceptable (400, 403).
+    """
+    head, route = admission.request.head, admission.route
+    if framing.length and framing.length > route.body_bytes:
+        raise BadMessageError(413, "body-too-large")
+    tail = b""
+    if framing.length is None:
+        tail = b"Transfer-Encoding: chunked\r\n"
+    elif framing.length or head.method in _BODY_EXPECTED:
+        tail = b"Content-Length: %d\r\n" % framing.length
+    upgrade = framing.upgrade if framing.upgrade in route.upgrades else None
+    key = ""
+    if upgrade is not None:
+        key = _upgrade_key(upgrade, head, route)
+        tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade.encode()
+    target = head.path if head.query is None else f"{head.path}?{head.query}"
+    line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {request_id}\r\n"
+    return Outgoing(
+        head=line.encode("latin-1") + admission.block + tail + b"\r\n",
+        method=head.method,
+        replayable=framing.length == 0 and head.method in _IDEMPOTENT,
+        upgrade=upgrade,
+        upgrade_key=key,
+        bodyless=framing.length == 0,
+    )
+
+
+def _upgrade_key(protocol: str, head: RequestHead, route: Route) -> str:
+    """
+    Check that *head* may ask for *protocol*.
+
+    Raises:
+        BadMessageError: 400 for a bad WebSocket handshake, 403 for a foreign origin.
+    """
+    if protocol != "websocket":
+        return ""
+    key = check_upgrade(head)
+    origins = head.values("origin")
+    origin = origins[0] if origins else None
+    if not origin_allowed(origin, head.scheme, head.host, head.port, route.origins):
+        raise BadMessageError(403, "origin")
+    return key
+
+
 def authority(host: str, port: int, scheme: str) -> str:
     """Put host and port together, without the scheme's own port."""
     default = 443 if scheme == "https" else 80
@@ -88,7 +149,7 @@ def _identity_fields(
 ) -> bytes:
     headers = route.headers
     fields: list[tuple[str, bytes]] = []
-    if headers.user:
+    if headers.user and user:
         fields.append((headers.user, encode_value(user)))
     for claim, field in headers.claims:
         value = identity.claims.get(claim)

@@ -17,6 +17,7 @@ from sso_proxy.audit import stable_part
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.model import (
+    ANONYMOUS,
     DECLINED,
     REFUSED,
     Authenticated,
@@ -188,7 +189,7 @@ class Pipeline:
             _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
             return Response(status=503, reason="failed")
 
-    async def _decide(
+    async def _decide(  # noqa: PLR0911 - each phase may end the way
         self, incoming: Incoming, connection: Connection, trail: Trail
     ) -> Verdict:
         # 1 facts
@@ -441,7 +442,8 @@ def _unbound(
 async def _map(route: Route, identity: Identity) -> UserName | Response:
     """Find the name that the backend knows the caller by."""
     if not route.mappers:
-        return UserName(identity.subject)
+        # Nobody in particular must not look like a user called "anonymous".
+        return UserName("" if identity.issuer == ANONYMOUS else identity.subject)
     for mapper in route.mappers:
         user = await mapper.map_user(identity)
         if user is REFUSED:

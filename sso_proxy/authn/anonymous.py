@@ -6,7 +6,7 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.interfaces import IAuthenticator, ITools
-from sso_proxy.model import Authenticated, Identity, Request
+from sso_proxy.model import ANONYMOUS, Authenticated, Identity, Request
 
 
 @attrs.frozen(kw_only=True)
@@ -23,7 +23,7 @@ class AnonymousAuthenticator:
 
     def __init__(self, name: str) -> None:
         self._outcome = Authenticated(
-            Identity(issuer="anonymous", subject="anonymous", authenticator=name)
+            Identity(issuer=ANONYMOUS, subject="anonymous", authenticator=name)
         )
 
     @classmethod

@@ -4,6 +4,7 @@ from sso_proxy.edge.pages import phrase_of, render_page
 from sso_proxy.edge.site import Site
 from sso_proxy.model import RequestHead, Response
 from sso_proxy.outgoing import OUR_COOKIES, display_name
+from sso_proxy.specs.http.answer import Answer
 from sso_proxy.upstream import Reply
 
 _BODYLESS = frozenset({204, 304})
@@ -32,9 +33,8 @@ def client_block(reply: Reply, site: Site) -> bytes:
             continue  # no backend may set a session of ours
         lines.append(f"{display_name(name)}: {value}")
     lines.append(f"Via: 1.{answer.minor} {rules.via}")
-    if answer.length is not None and answer.status not in _BODYLESS:
-        if not any(name == "content-length" for name, _ in answer.headers):
-            lines.append(f"Content-Length: {answer.length}")
+    if answer.length is not None and _needs_length(answer):
+        lines.append(f"Content-Length: {answer.length}")
     block = "\r\n".join(lines).encode("latin-1") + b"\r\n" + rules.hsts
     if dated:
         reply.made_for = rules
@@ -42,6 +42,13 @@ def client_block(reply: Reply, site: Site) -> bytes:
     else:
         block += b"Date: " + site.date() + b"\r\n"
     return block
+
+
+def _needs_length(answer: Answer) -> bool:
+    """Say whether to write a length of ours: HEAD and 304 keep the backend's."""
+    return answer.status not in _BODYLESS and not any(
+        name == "content-length" for name, _ in answer.headers
+    )
 
 
 def own_answer(

@@ -10,25 +10,23 @@ from enum import Enum
 from time import monotonic
 from typing import Any
 
-import attrs
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sso_proxy.edge.answers import client_block, own_answer
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
+from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.edge.tunnel import Tunnel
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import Waiting, run
 from sso_proxy.net.stream import Stream
-from sso_proxy.pipeline import Admission, Connection, Trail, Verdict, authorise
-from sso_proxy.routing import HostRoutes, Route
+from sso_proxy.outgoing import build_outgoing
+from sso_proxy.pipeline import Admission, Connection, Trail, Verdict
 from sso_proxy.specs.http.head import end_of_head
-from sso_proxy.specs.http.repeat import read_repeat_line
 from sso_proxy.specs.http.request import Incoming, read_request
-from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.upstream import Outgoing, Reply
 
 _log = Logger()
@@ -36,8 +34,6 @@ _log = Logger()
 _MOST_PIPELINED = 65536
 """Octets that may wait for the answer before them; then the client is not read."""
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 
@@ -53,18 +49,6 @@ class State(Enum):
     LINGER = "linger"
     """The last answer is out; what still comes is dropped."""
     GONE = "gone"
-
-
-class Memo:
-    """The last head on this connection, and what was decided for its bytes."""
-
-    __slots__ = ("admissions", "rest", "routes", "rules")
-
-    def __init__(self, rules: Rules, rest: bytes, routes: HostRoutes) -> None:
-        self.rules = rules
-        self.rest = rest
-        self.routes = routes
-        self.admissions: dict[Route, Admission] = {}
 
 
 class ServerConnection:
@@ -95,7 +79,7 @@ class ServerConnection:
         "_rest",
         "_seen_moving",
         "_state",
-        "_tunnel",
+        "_unreadable",
         "_waiting",
         "deadline",
         "facts",
@@ -125,7 +109,7 @@ class ServerConnection:
         self._intake: Intake | None = None
         self._memo: Memo | None = None
         self._waiting: Waiting[Verdict] | None = None
-        self._tunnel: Tunnel | None = None
+        self._unreadable = False
         site.connections.add(self)
 
     def ready(self, facts: Connection) -> None:
@@ -328,12 +312,16 @@ class ServerConnection:
             return
         exchange.admission = verdict
         self._remember(verdict)
+        framing = incoming.framing
         try:
-            outgoing = self._outgoing(exchange, verdict, incoming)
+            outgoing = build_outgoing(verdict, framing, exchange.id)
         except BadMessageError as e:
             self._answer(Response(status=e.status, reason=e.reason), incoming.head)
             return
-        if incoming.framing.expect_continue and self._intake and not self._buffer:
+        if self._intake is not None:
+            limit = verdict.route.body_bytes
+            self._intake = Intake(framing.length, limit, exchange.started)
+        if framing.expect_continue and not self._buffer:
             self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._forward(exchange, verdict, outgoing)
 
@@ -344,106 +332,27 @@ class ServerConnection:
         memo, rules = self._memo, self.site.rules
         if memo is None or memo.rest != self._rest or memo.rules is not rules:
             memo = self._memo = Memo(rules, self._rest, admission.host_routes)
-        memo.admissions[admission.route] = admission
+        memo.add(admission)
         self._rest = b""
 
     def _repeat(self, memo: Memo, data: bytes) -> bool:
-        """
-        Forward a request whose head section was decided on before.
-
-        The path is canonical by its form; it is routed and authorised anew.
-
-        Returns:
-            False if this needs the whole way.
-        """
-        match = read_repeat_line(data, 0, len(data) - len(memo.rest))
-        if match is None or memo.rules is not self.site.rules:
+        """Forward a repetition of the last request; False if it needs the whole way."""
+        rules = self.site.rules
+        repeated = memo.read(data, rules)
+        if repeated is None:
             return False
-        raw_method, raw_path, raw_query = match.groups()
-        path = raw_path.decode("ascii")
-        route = memo.routes.find(path)
-        admission = memo.admissions.get(route) if route is not None else None
-        if route is None or admission is None or path.startswith(route.endpoints):
-            return False
-        method = raw_method.decode("ascii")
-        exchange = Exchange(self, method, path)
+        exchange = Exchange(self, repeated.method, repeated.path)
+        admission = repeated.admission
         if admission.reuse_until < exchange.started:
-            del memo.admissions[route]
+            self._memo = None
             return False
-        if route.methods and method not in route.methods:
-            return False
-        if route.requirements.depends_on_request and not self._still_allowed(
-            admission, method, path, raw_query
-        ):
-            return False
-        exchange.id = memo.rules.new_id()
+        exchange.id = rules.new_id()
         exchange.admission = admission
         self._start_exchange(exchange, keep_alive=True)
-        outgoing = Outgoing(
-            head=b"%b %b%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
-            % (
-                raw_method,
-                raw_path,
-                raw_query or b"",
-                exchange.id.encode("ascii"),
-                admission.block,
-            ),
-            method=method,
-            replayable=True,
-        )
-        self._forward(exchange, admission, outgoing)
+        self._forward(exchange, admission, repeated.outgoing(exchange.id))
         return True
 
-    def _still_allowed(
-        self, admission: Admission, method: str, path: str, query: bytes | None
-    ) -> bool:
-        if admission.identity is None:
-            return False
-        head = attrs.evolve(
-            admission.request.head,
-            method=method,
-            path=path,
-            query=None if query is None else query[1:].decode("ascii"),
-        )
-        request = attrs.evolve(admission.request, head=head)
-        return authorise(admission.route, request, admission.identity) is None
-
     # Forwarding
-
-    def _outgoing(
-        self, exchange: Exchange, admission: Admission, incoming: Incoming
-    ) -> Outgoing:
-        """
-        Serialise the request for its backend.
-
-        Raises:
-            BadMessageError: The body is too large, or the upgrade not acceptable.
-        """
-        head, framing, route = admission.request.head, incoming.framing, admission.route
-        if framing.length and framing.length > route.body_bytes:
-            raise BadMessageError(413, "body-too-large")
-        tail = b""
-        if framing.length is None:
-            tail = b"Transfer-Encoding: chunked\r\n"
-        elif framing.length or head.method in _BODY_EXPECTED:
-            tail = b"Content-Length: %d\r\n" % framing.length
-        upgrade = framing.upgrade if framing.upgrade in route.upgrades else None
-        key = ""
-        if upgrade is not None:
-            key = _upgrade_key(upgrade, head, route)
-            tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade.encode()
-        if self._intake is not None:
-            self._intake = Intake(framing.length, route.body_bytes, exchange.started)
-        target = head.path if head.query is None else f"{head.path}?{head.query}"
-        line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {exchange.id}\r\n"
-        return Outgoing(
-            head=line.encode("latin-1") + admission.block + tail + b"\r\n",
-            method=head.method,
-            replayable=framing.length == 0 and head.method in _IDEMPOTENT,
-            upgrade=upgrade,
-            upgrade_key=key,
-            bodyless=framing.length == 0,
-        )
 
     def _forward(
         self, exchange: Exchange, admission: Admission, outgoing: Outgoing
@@ -524,11 +433,10 @@ class ServerConnection:
         """Answer *status* ourselves, or cut if an answer is under way."""
         exchange = self._exchange
         if exchange is None:
-            # Nothing of the request could be used, nor what follows it.
+            # Nobody knows where this request ends: what follows is not read.
             exchange = Exchange(self, "", "")
-            exchange.id = self.site.rules.new_id()
             self._start_exchange(exchange, keep_alive=False)
-            self._intake = Intake(2**62, 0, exchange.started)
+            self._unreadable = True
         elif exchange.relaying:
             exchange.reason = reason
             self.abort()
@@ -570,7 +478,7 @@ class ServerConnection:
 
     def exchange_done(self) -> None:
         """Go on after an answer: with the next request, or to the end."""
-        unfinished = self._intake is not None
+        unfinished = self._intake is not None or self._unreadable
         self._end_exchange()
         if self._state is State.GONE:
             return
@@ -645,7 +553,7 @@ class ServerConnection:
             self._end_exchange()
             self._on_gone(self, State.BUSY, reason)
 
-        self._tunnel = Tunnel(
+        tunnel = Tunnel(
             self.site,
             self.stream,
             backend,
@@ -653,21 +561,4 @@ class ServerConnection:
             over=over,
         )
         self._release()
-        self._tunnel.start(early=early, first=first)
-
-
-def _upgrade_key(protocol: str, head: RequestHead, route: Route) -> str:
-    """
-    Check that *head* may ask for *protocol*.
-
-    Raises:
-        BadMessageError: 400 for a bad WebSocket handshake, 403 for a foreign origin.
-    """
-    if protocol != "websocket":
-        return ""
-    key = check_upgrade(head)
-    origins = head.values("origin")
-    origin = origins[0] if origins else None
-    if not origin_allowed(origin, head.scheme, head.host, head.port, route.origins):
-        raise BadMessageError(403, "origin")
-    return key
+        tunnel.start(early=early, first=first)

@@ -1,6 +1,8 @@
 """Answers of our own: short, without secrets, in HTML or as problem details."""
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from http import HTTPStatus
 
 from jinja2 import Environment
@@ -28,6 +30,14 @@ _TEXT = {
     508: "The request came back to where it started.",
 }
 
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem; }
+h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
+p { margin: .5rem 0; }
+small, code { color: GrayText; }
+"""
+
 _PAGE = Environment(autoescape=True).from_string(
     """<!DOCTYPE html>
 <html lang="en">
@@ -35,13 +45,7 @@ _PAGE = Environment(autoescape=True).from_string(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ status }} {{ phrase }}</title>
-<style>
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem; }
-h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
-p { margin: .5rem 0; }
-small, code { color: GrayText; }
-</style>
+<style>{{ style | safe }}</style>
 </head>
 <body>
 <h1>{{ status }} {{ phrase }}</h1>
@@ -53,11 +57,15 @@ small, code { color: GrayText; }
 """
 )
 
-_STYLE_ONLY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+_DIGEST = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_CONTENT_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
 
 _SAFE: Headers = (
     ("cache-control", "no-store"),
-    ("content-security-policy", _STYLE_ONLY),
+    ("content-security-policy", _CONTENT_POLICY),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
 )
@@ -77,7 +85,9 @@ def render_page(
     phrase = phrase_of(status)
     text = _TEXT.get(status, "")
     if head is not None and prefers_html(head):
-        page = _PAGE.render(status=status, phrase=phrase, text=text, id=request_id)
+        page = _PAGE.render(
+            status=status, phrase=phrase, text=text, id=request_id, style=_STYLE
+        )
         return (("content-type", "text/html; charset=utf-8"), *_SAFE), page.encode()
     problem = {
         "type": "about:blank",

@@ -1,0 +1,272 @@
+"""Everything that a configuration names, built, or every reason why it cannot be."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+from zope.interface import implementer
+
+from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.config.backend import Backend, read_backend
+from sso_proxy.config.model import (
+    ComponentConfig,
+    Config,
+    ListenerConfig,
+    RouteConfig,
+)
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.interfaces import IClock, IHealth, ITools
+from sso_proxy.net.tls.client import build_client_context
+from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
+from sso_proxy.net.tls.material import MaterialError
+from sso_proxy.net.tls.stream import ClientContext
+from sso_proxy.registry import Registry
+from sso_proxy.routing import Route, RouteHeaders, RouteTable
+from sso_proxy.specs.http.names import ManagedNames
+from sso_proxy.upstream.http import Patience, Target
+
+
+@implementer(ITools)
+@attrs.frozen(kw_only=True)
+class Tools:
+    """What components may use of the proxy."""
+
+    name: str
+    clock: IClock
+    http_client: Any
+    reactor: Any
+    spawn: Callable[[Coroutine[Any, Any, Any]], None]
+
+
+MakeUpstream = Callable[[Target, Patience], Any]
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """
+    Everything that one configuration names, built.
+
+    Attributes:
+        routes: All routes.
+        tls: Contexts of each listener, or None for a plain one.
+        healthy: Parts whose state matters.
+        upstreams: Backends by name.
+    """
+
+    routes: RouteTable
+    tls: tuple[ListenerTls | None, ...]
+    healthy: tuple[Any, ...]
+    upstreams: tuple[Any, ...]
+
+
+class Builder:
+    """Builds the parts of one configuration, and collects every mistake."""
+
+    def __init__(
+        self, config: Config, tools: Tools, make_upstream: MakeUpstream
+    ) -> None:
+        self._config = config
+        self._tools = tools
+        self._make_upstream = make_upstream
+        self._mistakes: list[Mistake] = []
+        self._healthy: list[Any] = []
+        self._upstreams: dict[Any, Any] = {}
+
+    def build(self) -> Parts:
+        """
+        Build everything.
+
+        Raises:
+            ConfigError: With all mistakes.
+        """
+        config = self._config
+        registry = Registry.load(config.server.plugin_path)
+        known = {"anonymous": ComponentConfig(type="anonymous")}
+        authenticators = self._family(
+            registry,
+            "IAuthenticator",
+            "authenticator",
+            {**known, **config.authenticator},
+        )
+        mappers = self._family(registry, "IUserMapper", "mapper", config.mapper)
+        bindings = self._family(
+            registry,
+            "IBinding",
+            "binding",
+            {"certificate": ComponentConfig(type="certificate")},
+        )
+        routes = [
+            self._try(
+                self._route, f"route[{i}]", route, authenticators, mappers, bindings
+            )
+            for i, route in enumerate(config.route)
+        ]
+        tls = [
+            self._try(self._tls, f"listener[{i}]", listener)
+            for i, listener in enumerate(config.listener)
+        ]
+        if self._mistakes:
+            raise ConfigError(*self._mistakes)
+        return Parts(
+            routes=RouteTable([route for route in routes if route is not None]),
+            tls=tuple(tls),
+            healthy=tuple(self._healthy),
+            upstreams=tuple(self._upstreams.values()),
+        )
+
+    def _try(self, build: Callable[..., Any], path: str, *arguments: Any) -> Any:  # noqa: ANN401
+        try:
+            return build(path, *arguments)
+        except ConfigError as e:
+            self._mistakes.extend(e.mistakes)
+            return None
+
+    def _family(
+        self,
+        registry: Registry,
+        interface: str,
+        table: str,
+        components: Mapping[str, ComponentConfig],
+    ) -> dict[str, Any]:
+        built = {}
+        for name, component in components.items():
+            tools = attrs.evolve(self._tools, name=name)
+            path = f"{table}.{name}"
+            try:
+                built[name] = registry.build(interface, component, tools, path)
+            except ConfigError as e:
+                self._mistakes.extend(e.mistakes)
+                continue
+            if IHealth.providedBy(built[name]):
+                self._healthy.append(built[name])
+        return built
+
+    def _tls(self, path: str, listener: ListenerConfig) -> ListenerTls | None:
+        if not listener.tls:
+            return None
+        return build_listener_tls(listener, now=self._tools.clock.time(), path=path)
+
+    def _route(
+        self,
+        path: str,
+        route: RouteConfig,
+        authenticators: Mapping[str, Any],
+        mappers: Mapping[str, Any],
+        bindings: Mapping[str, Any],
+    ) -> Route | None:
+        conditions = [
+            self._try(_condition, f"{path}.require[{i}]", text)
+            for i, text in enumerate(route.require)
+        ]
+        upstream = self._upstream(path, route)
+        asked = [authenticators.get(name) for name in route.authenticate]
+        mapped = [mappers.get(name) for name in route.map_user]
+        if None in conditions or None in asked or None in mapped:
+            return None  # said already
+        limits = self._config.server.limits
+        headers = route.headers
+        claims = [
+            (claim, headers.claim_names.get(claim, headers.claim_prefix + claim))
+            for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
+        ]
+        demanded = [
+            bindings[kind]
+            for kind, level in attrs.asdict(route.binding).items()
+            if level == "require"
+        ]
+        return Route(
+            name=route.host + route.path,
+            host=route.host,
+            path=route.path,
+            authenticators=tuple(a for a in asked if a is not None),
+            bindings={m: b for b in bindings.values() for m in b.members},
+            demanded=tuple(demanded),
+            mappers=tuple(m for m in mapped if m is not None),
+            requirements=Requirements(tuple(conditions)),
+            consumed=frozenset(n for a in asked if a is not None for n in a.consumes),
+            headers=RouteHeaders(
+                user=headers.user,
+                claims=tuple(claims),
+                client_certificate=headers.client_certificate,
+            ),
+            upstream=upstream,
+            upstream_host=None
+            if route.upstream.host == "client"
+            else route.upstream.host,
+            methods=frozenset(route.methods),
+            encoded_slashes=route.encoded_slashes,
+            path_parameters=route.path_parameters,
+            upgrades=frozenset(name.lower() for name in route.upgrade),
+            origins=route.origins,
+            endpoints=route.endpoints,
+            body_bytes=route.limits.body_bytes or limits.body_bytes,
+            upgrade_idle_timeout=route.limits.upgrade_idle_timeout
+            or limits.upgrade_idle_timeout,
+        )
+
+    def _upstream(self, path: str, route: RouteConfig) -> Any:  # noqa: ANN401
+        """Give the route's backend; routes that reach one alike share it."""
+        limits, wanted = self._config.server.limits, route.limits
+        patience = Patience(
+            connect_timeout=wanted.connect_timeout or limits.connect_timeout,
+            response_timeout=wanted.response_timeout or limits.response_timeout,
+            idle_timeout=route.upstream.idle_timeout,
+            idle=route.upstream.idle,
+        )
+        key = (route.backend, route.upstream, patience)
+        if key not in self._upstreams:
+            target = self._target(path, route, read_backend(route.backend))
+            self._upstreams[key] = self._make_upstream(target, patience)
+        return self._upstreams[key]
+
+    def _target(self, path: str, route: RouteConfig, backend: Backend) -> Target:
+        context: ClientContext | None = None
+        if backend.kind == "https":
+            options = route.upstream
+            context = self._try(
+                _client_context,
+                f"{path}.upstream",
+                options.ca,
+                options.certificate,
+                options.key,
+            )
+        return Target(
+            name=route.backend,
+            kind=backend.kind,
+            host=backend.host,
+            port=backend.port,
+            path=backend.target,
+            tls=context,
+            server_name=route.upstream.server_name or backend.host,
+        )
+
+
+def _condition(path: str, text: str) -> Any:  # noqa: ANN401
+    return compile_condition(text, path)
+
+
+def _client_context(
+    path: str, ca: str | None, certificate: str | None, key: str | None
+) -> ClientContext:
+    try:
+        return build_client_context(
+            ca=_read(ca), certificate=_read(certificate), key=_read(key)
+        )
+    except (OSError, MaterialError) as e:
+        raise ConfigError(Mistake(path, str(e))) from e
+
+
+def _read(path: str | None) -> bytes | None:
+    return None if path is None else Path(path).read_bytes()
+
+
+def managed_names(config: Config) -> ManagedNames:
+    """Collect every field name that we set on any route: clients may set none."""
+    names = {*config.server.managed_headers}
+    prefixes = set()
+    for route in config.route:
+        headers = route.headers
+        names.update(n for n in (headers.user, *headers.claim_names.values()) if n)
+        prefixes.add(headers.claim_prefix)
+    return ManagedNames(names, prefixes)

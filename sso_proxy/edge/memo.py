@@ -1,0 +1,110 @@
+"""
+The second speed: what was decided for a head's bytes is used again for the same bytes.
+
+Browsers and API clients send the same header section with every request of a
+connection.  The path differs; it is canonical by its form, and it is routed and
+authorised each time.
+"""
+
+import attrs
+
+from sso_proxy.edge.site import Rules
+from sso_proxy.pipeline import Admission, authorise
+from sso_proxy.routing import HostRoutes, Route
+from sso_proxy.specs.http.repeat import read_repeat_line
+from sso_proxy.upstream import Outgoing
+
+
+@attrs.frozen(kw_only=True)
+class Repeated:
+    """
+    A request that differs from an admitted one in its request line only.
+
+    Attributes:
+        method: Its method.
+        path: Its path, canonical.
+        query: Its query with the ``?``, or empty.
+        admission: What was decided for the same caller on the same route.
+    """
+
+    method: str
+    path: str
+    query: bytes
+    admission: Admission
+
+    def outgoing(self, request_id: str) -> Outgoing:
+        """Serialise it for the backend."""
+        return Outgoing(
+            head=b"%b %b%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
+            % (
+                self.method.encode("ascii"),
+                self.path.encode("ascii"),
+                self.query,
+                request_id.encode("ascii"),
+                self.admission.block,
+            ),
+            method=self.method,
+            replayable=True,
+        )
+
+
+class Memo:
+    """
+    The last head on a connection, and what was decided for its bytes.
+
+    Attributes:
+        rules: The configuration it was decided under.
+        rest: All after the request line.
+    """
+
+    __slots__ = ("_admissions", "_routes", "rest", "rules")
+
+    def __init__(self, rules: Rules, rest: bytes, routes: HostRoutes) -> None:
+        self.rules = rules
+        self.rest = rest
+        self._routes = routes
+        self._admissions: dict[Route, Admission] = {}
+
+    def add(self, admission: Admission) -> None:
+        """Keep what was decided for one route."""
+        self._admissions[admission.route] = admission
+
+    def read(self, data: bytes, rules: Rules) -> Repeated | None:
+        """
+        Read *data*, which ends with `rest`, as a repetition.
+
+        Gives None unless all of it is one, and the way may be cut short: the request
+        line has a form that leaves nothing to interpret, this route was decided on,
+        and what depends on the request line still permits it.
+        """
+        match = read_repeat_line(data, 0, len(data) - len(self.rest))
+        if match is None or self.rules is not rules:
+            return None
+        raw_method, raw_path, query = match.groups(b"")
+        path = raw_path.decode("ascii")
+        route = self._routes.find(path)
+        admission = self._admissions.get(route) if route is not None else None
+        if route is None or admission is None or path.startswith(route.endpoints):
+            return None
+        method = raw_method.decode("ascii")
+        if route.methods and method not in route.methods:
+            return None
+        repeated = Repeated(method=method, path=path, query=query, admission=admission)
+        if route.requirements.depends_on_request and not _permitted(repeated):
+            return None
+        return repeated
+
+
+def _permitted(repeated: Repeated) -> bool:
+    """Authorise anew what may depend on method and path."""
+    admission = repeated.admission
+    if admission.identity is None:
+        return False
+    head = attrs.evolve(
+        admission.request.head,
+        method=repeated.method,
+        path=repeated.path,
+        query=repeated.query[1:].decode("ascii") if repeated.query else None,
+    )
+    request = attrs.evolve(admission.request, head=head)
+    return authorise(admission.route, request, admission.identity) is None
