@@ -226,4 +226,6 @@ def _error(path: str, problem: str) -> ConfigError:
 
 def _below(path: str, inner: str) -> str:
     """Put a component's own path below its table's, unless it is there already."""
-    return inner if not inner or inner.startswith(path) else join(path, inner)
+    if not inner or inner == path or inner.startswith((f"{path}.", f"{path}[")):
+        return inner or path
+    return join(path, inner)
