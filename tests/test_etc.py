@@ -1,5 +1,6 @@
 """Every example in etc/ is read, and runs with nothing but names and ports replaced."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class CertificateBoundTests(TestCase):
         from twisted.internet import reactor  # noqa: PLC0415, TID251
 
         self.reactor: Any = reactor
-        directory = Path(self.mktemp())  # type: ignore[no-untyped-call]
+        directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
         ports = choose_ports(0)
         self.scene = prepare(directory, ports)
         tls = directory / "tls"
@@ -71,7 +72,7 @@ class CertificateBoundTests(TestCase):
             self.scene.config,
             self.scene.log,
             # The demo's CA takes the place of those that the system trusts.
-            {"SSL_CERT_FILE": str(directory.resolve() / "ca.crt")},
+            {"SSL_CERT_FILE": str(directory / "ca.crt")},
         )
         self.addCleanup(proxy.stop)
         proxy.start()
@@ -87,7 +88,7 @@ class CertificateBoundTests(TestCase):
         )
         options = tls_options(self.scene.issuer, self.scene.authority)
         ports = self.scene.ports
-        site = Site(AuthorizationServerResource(self.issuer))  # type: ignore[no-untyped-call]
+        site = Site(AuthorizationServerResource(self.issuer))
         issuer = self.reactor.listenSSL(
             ports.issuer, site, options, interface="127.0.0.1"
         )

@@ -30,11 +30,14 @@ class CallTests(TestCase):
         from twisted.internet import reactor  # noqa: PLC0415, TID251
 
         self.reactor: Any = reactor
+        self.url = self.serve()
+
+    def serve(self) -> str:
         site = Site(WhoAreYou())  # type: ignore[no-untyped-call]
         options = tls_options(SERVER, PKI)
         port = self.reactor.listenSSL(0, site, options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
-        self.url = f"https://127.0.0.1:{port.getHost().port}/"
+        return f"https://127.0.0.1:{port.getHost().port}/"
 
     async def ask(self, certificate: Issued | None) -> bytes:
         tls = ClientTls(trust=PKI, certificate=certificate)

@@ -1,4 +1,5 @@
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class CheckTests(TestCase):
         from twisted.internet import reactor  # noqa: PLC0415, TID251
 
         self.reactor: Any = reactor
-        directory = Path(self.mktemp())  # type: ignore[no-untyped-call]
+        directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.scene = prepare(directory, choose_ports(0))
 
     def listen(self, port: int, resource: Resource) -> None:

@@ -1,3 +1,4 @@
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ class ProxyProcessTests(TestCase):
         from twisted.internet import reactor  # noqa: PLC0415, TID251
 
         self.reactor: Any = reactor
-        self.directory = Path(self.mktemp())  # type: ignore[no-untyped-call]
-        self.directory.mkdir()
+        self.directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.log = self.directory / "proxy.log"
 
     def process(self, config: str) -> ProxyProcess:
