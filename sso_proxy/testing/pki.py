@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-KeyKind = Literal["ec", "rsa", "ed25519"]
+KeyKind = Literal["ec", "rsa", "ed25519", "weak"]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
@@ -128,7 +128,7 @@ class Pki:
             client: Good for client authentication; without *client* and *server* it
                 has no extended key usage and is good for both.
             server: Good for server authentication.
-            key: The kind of its key; RSA has 2048 bits.
+            key: The kind of its key; RSA has 2048 bits, ``weak`` is RSA with 1024.
             not_before: Begin of validity; unset, an hour ago.
             not_after: End of validity; unset, *days* from now.
             days: Validity from now, in days.
@@ -205,8 +205,9 @@ def self_signed(  # noqa: PLR0913 - as for `Pki.issue`
 
 
 def _new_key(kind: KeyKind) -> PrivateKey:
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if kind in {"rsa", "weak"}:
+        size = 2048 if kind == "rsa" else 1024
+        return rsa.generate_private_key(public_exponent=65537, key_size=size)
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     return ec.generate_private_key(ec.SECP256R1())
@@ -233,14 +234,16 @@ def _builder(
     subject: x509.Name, public_key: PublicKey, validity: tuple[datetime, datetime]
 ) -> x509.CertificateBuilder:
     """Begin a certificate."""
-    return x509.CertificateBuilder(
-        subject_name=subject,
-        public_key=public_key,
-        serial_number=x509.random_serial_number(),
-        not_valid_before=validity[0],
-        not_valid_after=validity[1],
-    ).add_extension(
-        x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(validity[0])
+        .not_valid_after(validity[1])
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False
+        )
     )
 
 

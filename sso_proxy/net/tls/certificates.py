@@ -88,21 +88,15 @@ def _names(certificate: x509.Certificate) -> Iterator[tuple[str, str]]:
 
 def _read_utf8_string(der: bytes) -> str:
     """
-    Read one DER UTF8String of less than 64 KiB, with nothing behind it.
+    Read a DER UTF8String; that length and content fit was seen when it was cut out.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is of another type, or no UTF-8.
     """
-    if len(der) < 2 or der[0] != _UTF8_STRING:
+    if der[0] != _UTF8_STRING:
         raise ValueError("a user principal name is no UTF8String")
-    first = der[1]
-    size = {0x81: 1, 0x82: 2}.get(first, 0)
-    length = int.from_bytes(der[2 : 2 + size], "big") if size else first
-    content = der[2 + size :]
-    shortest = first < 0x80 if not size else length >= (0x80, 0x100)[size - 1]
-    if not shortest or len(content) != length:
-        raise ValueError("a user principal name has a wrong length")
-    return content.decode("utf-8")
+    long_form = der[1] >= 0x80
+    return der[2 + (der[1] & 0x7F if long_form else 0) :].decode("utf-8")
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import attrs
 from cryptography import x509
@@ -22,6 +23,7 @@ from sso_proxy.net.tls.material import (
 from sso_proxy.net.tls.protocol import Protocol
 
 __all__ = [
+    "ClientContext",
     "MaterialError",
     "PeerError",
     "build_client_context",
@@ -30,12 +32,15 @@ __all__ = [
     "is_address",
 ]
 
+ClientContext: TypeAlias = SSL.Context
+"""What connections to servers are made from; never changes once it was used."""
+
 
 def build_client_context(
     ca: bytes | None = None,
     certificate: bytes | None = None,
     key: bytes | None = None,
-) -> SSL.Context:
+) -> ClientContext:
     """
     Make a context that verifies servers; `check_peer` has to follow the handshake.
 
