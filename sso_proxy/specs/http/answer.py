@@ -52,6 +52,9 @@ _is_length = re.compile("[0-9]{1,18}").fullmatch
 _SPECIAL: Final = frozenset(
     {*HOP_BY_HOP, "connection", "content-length", "transfer-encoding", "upgrade"}
 )
+_NO_OPTIONS: Final[frozenset[str]] = frozenset()
+_KEEP_ALIVE: Final = frozenset({"keep-alive"})
+_HARMLESS_OPTIONS: Final = frozenset({"", "close", "keep-alive", "te", "upgrade"})
 _COMBINED: Final = frozenset({*HOP_BY_HOP, "connection", "upgrade"})
 
 
@@ -99,19 +102,13 @@ def read_answer(data: bytes, *, method: str) -> Answer:
         raise BadAnswerError(error.reason) from None
     if match is None:
         raise BadAnswerError("status-line")
-    minor = match[1] == "1"
-    status = int(match[2])
-    special: dict[str, str] = {}
-    for name, value in fields:
-        if name in _SPECIAL:
-            if name in special:
-                special[name] = _combine(name, special[name], value)
-            else:
-                special[name] = value
+    version, digits, phrase = match.groups()
+    minor = version == "1"
+    status = int(digits)
+    fields, special = _sort_fields(fields)
     options = _options(special.get("connection"))
-    if special:
-        removed = _SPECIAL if options is _NO_OPTIONS else _SPECIAL | options
-        fields = tuple([field for field in fields if field[0] not in removed])
+    if options - _HARMLESS_OPTIONS:
+        fields = tuple([field for field in fields if field[0] not in options])
     length = _read_length(special, minor=minor)
     if method == "HEAD" or status < 200 or status in (204, 205, 304):
         fields = _check_bodiless(method, status, special, fields)
@@ -122,7 +119,7 @@ def read_answer(data: bytes, *, method: str) -> Answer:
     return Answer(
         minor=int(minor),
         status=status,
-        phrase=match[3] or "",
+        phrase=phrase or "",
         headers=fields,
         length=length,
         chunked=chunked,
@@ -134,13 +131,27 @@ def read_answer(data: bytes, *, method: str) -> Answer:
     )
 
 
-_NO_OPTIONS: Final[frozenset[str]] = frozenset()
+def _sort_fields(fields: Headers) -> tuple[Headers, dict[str, str]]:
+    """Sort into what the client gets and what belongs to this hop."""
+    kept = []
+    special: dict[str, str] = {}
+    for field in fields:
+        name = field[0]
+        if name not in _SPECIAL:
+            kept.append(field)
+        elif name in special:
+            special[name] = _combine(name, special[name], field[1])
+        else:
+            special[name] = field[1]
+    return tuple(kept), special
 
 
 def _options(value: str | None) -> frozenset[str]:
     """Read ``Connection``."""
     if value is None:
         return _NO_OPTIONS
+    if value == "keep-alive":
+        return _KEEP_ALIVE
     return frozenset([option.strip(" \t") for option in value.lower().split(",")])
 
 
@@ -188,6 +199,4 @@ def _check_bodiless(
             raise BadAnswerError("body-in-205")
     elif "transfer-encoding" in special or (length is not None and int(length) != 0):
         raise BadAnswerError("body-in-bodiless-answer")
-    elif status < 200 and not special.get("upgrade") and status == 101:
-        raise BadAnswerError("switch-without-upgrade")
     return fields

@@ -13,7 +13,9 @@ from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers
 from sso_proxy.specs.http.limits import HeadLimits
 
-LEGAL: Final = bytes([9, 10, 13, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_PRINTABLE: Final = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
+
+LEGAL: Final = b"\r\n" + _PRINTABLE
 """Octets that a head may hold: no controls but HTAB, and CR and LF in pairs."""
 
 TCHAR: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
@@ -162,14 +164,12 @@ def split_head(data: bytes) -> list[str]:
     Raises:
         BadMessageError: A control character, a bare CR or LF, or no end.
     """
-    if data.translate(None, LEGAL):
-        raise BadMessageError(400, "control-character")
+    lines = data.decode("latin-1").split("\r\n")
+    if data.translate(None, _PRINTABLE) != b"\r\n" * (len(lines) - 1):
+        unfit = data.translate(None, LEGAL)
+        raise BadMessageError(400, "control-character" if unfit else "bare-line-end")
     if not data.endswith(b"\r\n\r\n"):
         raise BadMessageError(400, "head-unfinished")
-    lines = data.decode("latin-1").split("\r\n")
-    ends = len(lines) - 1
-    if data.count(b"\n") != ends or data.count(b"\r") != ends:
-        raise BadMessageError(400, "bare-line-end")
     del lines[-2:]
     return lines
 

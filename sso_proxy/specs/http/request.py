@@ -130,7 +130,8 @@ def read_request(
     name, named_port = read_authority(host)
     if authority is not None and read_authority(authority) != (name, named_port):
         _check_same(authority, name, named_port, scheme)
-    if len(special) == 1 and minor:
+    plain = 1 + (special.get("connection") == "keep-alive")
+    if minor and len(special) == plain:  # as nearly every GET
         framing = _PLAIN
     else:
         framing, removed = _read_framing(special, minor, managed)
