@@ -114,6 +114,10 @@ def check_authenticator(
     for request in (*requests, *_requests(consumes)):
         _check_outcome(_authenticated(checked, request))
         _check_challenge(checked.challenge(request))
+    for error, scope in (("invalid_token", ()), ("insufficient_scope", ("a", "b"))):
+        refusal = checked.refusal(error, scope)
+        require(not isinstance(refusal, LoginRedirect), "refusal answers a redirect")
+        _check_challenge(refusal)
 
 
 def _authenticated(authenticator: IAuthenticator, request: Request) -> object:

@@ -211,6 +211,10 @@ class FakeAuthenticator:
         """Give the challenge it was made with."""
         return self._challenge
 
+    def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
+        """Give what it was asked, as a challenge of a scheme of its own."""
+        return HeaderChallenge(f'Fake error="{error}", scope="{" ".join(scope)}"')
+
 
 @implementer(IUserMapper)
 class FakeMapper:
