@@ -53,23 +53,19 @@ async def show_checks(reactor: Any, scene: Scene, paint: show.Paint) -> bool:  #
 
 
 async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> int:  # noqa: ANN401
-    """Run everything; give the exit code."""
+    """Run everything; give the exit code.  The reactor's end is the proxy's, too."""
     proxy = ProxyProcess(reactor, scene.config, scene.log)
-    stop = reactor.addSystemEventTrigger(
+    reactor.addSystemEventTrigger(
         "before", "shutdown", lambda: ensureDeferred(proxy.stop())
     )
-    try:
-        listen(reactor, scene)
-        _say(show.opening(scene, paint))
-        proxy.start()
-        await proxy.listening(scene.ports.proxy)
-        good = await show_checks(reactor, scene, paint)
-        if not once:
-            _say("The proxy stays up until Ctrl-C.")
-            await Deferred()
-    finally:
-        reactor.removeSystemEventTrigger(stop)
-        await proxy.stop()
+    listen(reactor, scene)
+    _say(show.opening(scene, paint))
+    proxy.start()
+    await proxy.listening(scene.ports.proxy)
+    good = await show_checks(reactor, scene, paint)
+    if not once:
+        _say("The proxy stays up until Ctrl-C.")
+        await Deferred()
     return 0 if good else 1
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from sso_proxy.testing.demo.checks import Check, Result
-from sso_proxy.testing.demo.scene import CLIENT, SCOPE, Scene
+from sso_proxy.testing.demo.scene import CLIENT, HOST, SCOPE, Scene
 
 _GREEN: Final = "32"
 _RED: Final = "31"
@@ -29,16 +29,15 @@ class Paint:
 
 def opening(scene: Scene, paint: Paint) -> str:
     """Show who is there."""
-    proxy = f"https://127.0.0.1:{scene.ports.proxy}"
-    api = f"http://127.0.0.1:{scene.ports.api}"
+    ports = scene.ports
+    proxy, api = f"https://{HOST}:{ports.proxy}", f"http://{HOST}:{ports.api}"
     return "\n".join(
         [
             "",
             paint(_BOLD, "sso-proxy demo: an API behind certificate-bound tokens"),
             "",
-            "  client ──── mutual TLS ────▶ proxy ──── plain HTTP ────▶ API",
-            f"    │                          {proxy}      {api}",
-            f"    └─ token ─▶ authorization server {scene.issuer_url}",
+            f"  client ── mutual TLS ──▶ proxy {proxy} ── HTTP ──▶ API {api}",
+            f"    └── mutual TLS ──▶ authorization server {scene.issuer_url}",
             "",
         ]
     )
@@ -53,7 +52,10 @@ def token_lines(token: str, paint: Paint) -> str:
     bound = f"x5t#S256 = {claims['cnf']['x5t#S256']}"
     lines.append(f"    {'cnf':<6} {bound}")
     lines.append(
-        paint(_DIM, "           good only over TLS with the certificate of this hash")
+        paint(
+            _DIM,
+            "           good only over TLS with the certificate that has this hash",
+        )
     )
     return "\n".join([*lines, ""])
 
