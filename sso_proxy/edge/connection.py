@@ -10,6 +10,7 @@ from enum import Enum
 from time import monotonic
 from typing import Any
 
+import attrs
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -357,43 +358,69 @@ class ServerConnection:
     def _forward(
         self, exchange: Exchange, admission: Admission, outgoing: Outgoing
     ) -> None:
+        if self._intake is not None and self._buffer:
+            # What has come of the body goes out with the head, in one packet.
+            first = self._take_body()
+            if first is None:
+                return
+            outgoing = attrs.evolve(
+                outgoing,
+                head=outgoing.head + first,
+                bodyless=self._intake is None,
+            )
         route = admission.route
         upstream = route.own if admission.own else route.upstream
         sink = upstream.forward(exchange, outgoing)
-        if exchange.over:
-            return
-        exchange.sink = sink
-        if self._intake is not None:
-            self.deadline = monotonic() + self.site.rules.limits.body_idle_timeout
-            if self._buffer:
-                self._pump()
+        if not exchange.over:
+            exchange.sink = sink
+            self._pace(full=sink.full)
 
     def _pump(self) -> None:
-        """Pass on what there is of the request's body."""
-        intake, exchange = self._intake, self._exchange
-        if intake is None or exchange is None or exchange.sink is None:
+        """Pass on what has come of the request's body."""
+        exchange = self._exchange
+        if exchange is None or exchange.sink is None:
             return
+        framed = self._take_body()
+        if framed is None:
+            return
+        if framed:
+            exchange.sink.write(framed)
+        if self._intake is None:
+            exchange.sink.end()
+        self._pace(full=exchange.sink.full)
+
+    def _take_body(self) -> bytes | None:
+        """
+        Take what has come of the request's body out of the buffer, framed anew.
+
+        Gives None if it was no body, and the request is refused.
+        """
+        intake, exchange = self._intake, self._exchange
+        if intake is None or exchange is None:
+            return b""
         data, self._buffer = self._buffer, b""
         try:
             framed = intake.feed(data)
         except BadMessageError as e:
             self._drop_request(e.reason)
             self.refuse(e.status, e.reason)
-            return
+            return None
         exchange.received = intake.received
-        sink = exchange.sink
-        if framed:
-            sink.write(framed)
         if intake.done:
             self._intake = None
             self._buffer = intake.leftover
+        return framed
+
+    def _pace(self, *, full: bool) -> None:
+        """Wait for the rest of the body, but not faster than the backend takes it."""
+        if self._intake is None:
             self.deadline = math.inf
-            sink.end()
-        elif sink.full:
+        elif full:
             self.deadline = math.inf
             self._hold()
         else:
             self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+            self._release()
 
     def body_may_go_on(self) -> None:
         """Read on: the backend takes more of the body."""
