@@ -35,7 +35,7 @@ class Token:
 
 # The characters of a scope (RFC 6749 section 3.3) without those that the grammar needs
 # itself; a scope with one of them is written in quotes.
-_SCOPE = re.compile(r"scope:(?:([!#-&*+\--Z^-~]+)|'([!#-\[\]-~]+)')")
+_SCOPE = re.compile(r"scope:(?:([!#-&*+\--Z^-~]+)|'([!#-&(-\[\]-~]+)')")
 _LEXEMES = re.compile(
     r"""(?P<word>[A-Za-z_][A-Za-z0-9_-]*)
       | (?P<number>-?[0-9]{1,15}(?![A-Za-z0-9_.]))

@@ -25,6 +25,11 @@ def test_a_scope_ends_at_a_sign_of_the_grammar() -> None:
     ]
 
 
+def test_a_scope_in_quotes_ends_with_them() -> None:
+    tokens = read_tokens("scope:'a(1),b',scope:'c'")
+    assert [t.text for t in tokens][:-1] == ["a(1),b", ",", "c"]
+
+
 @pytest.mark.parametrize("sign", ["=", "&&", "|", "{", ";", "+", "é", "\x00", "`"])
 def test_there_are_no_other_signs(sign: str) -> None:
     with pytest.raises(ExpressionError, match="cannot read"):

@@ -1,0 +1,41 @@
+"""The examples in docs/formats/conditions.md are conditions."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sso_proxy.authz.conditions import compile_condition
+from sso_proxy.testing.fakes import make_identity, make_request
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "formats" / "conditions.md"
+EXAMPLES = re.findall(r"^\| `(.+?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+
+WITH_EVERYTHING = make_identity(
+    scopes=["orders.read", "a", "a(b),c"],
+    authenticator="api",
+    claims={
+        "department": "support",
+        "level": 3,
+        "staff": True,
+        "groups": ["staff"],
+        "realm_access": {"level": 3},
+        "https://example.com/role": "admin",
+    },
+)
+OTHERWISE = {
+    "claims.department == 'sales'": "support is not sales",
+    "method == 'PATCH'": "GET is not PATCH",
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_holds_for_whom_it_describes(example: str) -> None:
+    condition = compile_condition(example, "require[0]")
+    holds = condition.holds(WITH_EVERYTHING, make_request())
+    assert holds is (example not in OTHERWISE)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) > 20
+    assert OTHERWISE.keys() <= set(EXAMPLES)
