@@ -21,6 +21,7 @@ from sso_proxy.specs.http.fields import check_value, encode_value
         ("100%", b"100%25"),
         ("%C3%BC", b"%25C3%25BC"),
         (" a ", b"%20a%20"),
+        ("alice ", b"alice%20"),
         ("  ", b"%20%20"),
     ],
 )

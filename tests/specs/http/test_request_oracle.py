@@ -48,7 +48,9 @@ def one_of(*choices: str) -> st.SearchStrategy[str]:
 
 TARGETS = st.one_of(
     one_of("/", "/a/b?c=d", "*", "https://a.example/x", "//a", "/%2e%2e/x", "/a?b|c"),
-    st.text('/.%2eEfFa;?=&@:|[]\\"^`{}#*~', max_size=12).map("/".__add__),
+    st.text("/.a;=&@:*~", max_size=12).map("/".__add__),
+    st.text("a?=%|[]{}^\\", max_size=8).map("/a?".__add__),
+    st.text('/.%2eEfFa;?=&@:|[]\\"^`{}#*~', max_size=6).map("/".__add__),
 )
 VALUES = st.one_of(
     one_of("3", "0", "003", "chunked", "close", "keep-alive", "upgrade", "a.example"),
