@@ -1,14 +1,11 @@
 """
 The main process: sockets before privileges go, then serving, reloading and ending.
 
-| signal | what happens |
-|---|---|
-| SIGHUP | read the configuration again and serve it; if anything is wrong, go on |
-| SIGUSR1 | open log, audit and access files again |
-| SIGTERM, SIGINT | finish requests, then end with 0; a second one ends at once |
+- SIGHUP: read the configuration again and serve it; if anything is wrong, go on.
+- SIGUSR1: open log, audit and access files again.
+- SIGTERM, SIGINT: finish requests, then end with 0; a second one ends at once.
 """
 
-import os
 import resource
 import signal
 import sys
@@ -33,6 +30,7 @@ from sso_proxy.process.sockets import (
     Address,
     Listeners,
     Owner,
+    initial_environment,
     open_sockets,
     take_inherited,
 )
@@ -110,7 +108,7 @@ class Supervisor(Service):
             self._listeners = open_sockets(
                 _addresses(self._config),
                 self._config.server.backlog,
-                take_inherited(os.environ),
+                take_inherited(initial_environment()),
                 self._program.owner,
             )
         except (SsoProxyError, OSError) as e:
@@ -145,7 +143,7 @@ class Supervisor(Service):
         self._ending = Deferred.fromCoroutine(self._drain())
         self._ending.addTimeout(limit, self._reactor)
         self._ending.addErrback(_cut_off)
-        self._ending.addCallback(lambda _: self._close())
+        self._ending.addCallback(lambda _: Deferred.fromCoroutine(self._close()))
         return self._ending
 
     def end(self) -> None:
@@ -171,7 +169,9 @@ class Supervisor(Service):
             self._program.log.reopen()
         if self._serving is not None:
             reopening = Deferred.fromCoroutine(self._serving.reopen_logs())
-            reopening.addErrback(lambda f: _log.failure("cannot reopen logs", f))
+            reopening.addErrback(
+                lambda f: _log.failure("cannot reopen logs", failure=f)
+            )
 
     async def faults(self) -> tuple[str, ...]:
         """Say what does not run or does not answer."""
@@ -229,13 +229,13 @@ class Supervisor(Service):
         if self._serving is not None:
             await self._serving.drain()
 
-    def _close(self) -> None:
-        self._admin.close()
+    async def _close(self) -> None:
+        await self._admin.close()
         self._listeners.close()
 
     def _give_up(self, error: Exception) -> NoReturn:
         """End the start; twistd removes the pid file and gives the exit code."""
-        self._close()
+        self._listeners.close()
         for line in str(error).splitlines():
             _log.critical("cannot start: {reason}", reason=line)
             print(f"sso-proxy: cannot start: {line}", file=sys.__stderr__)
@@ -285,8 +285,12 @@ def _addresses(config: Config) -> list[Address]:
     return [Address(each.address, each.port) for each in config.listener]
 
 
+def _not_reopened(failure: Failure) -> None:
+    _log.failure("cannot open audit and access files anew", failure=failure)
+
+
 def _cut_off(failure: Failure) -> None:
     if failure.check(CancelledError, DeferredTimeoutError) is None:
-        _log.failure("cannot drain", failure)
+        _log.failure("cannot drain", failure=failure)
     else:
         _log.warn("requests that took too long were cut off")

@@ -1,12 +1,13 @@
 """
-What ``twistd sso-proxy`` runs.
+Where processes begin: what ``twistd sso-proxy`` runs, and what a worker runs.
 
 twistd calls `makeService` as root, before it forks: it reads and checks the
 configuration and opens nothing but the log file.
 """
 
 import pwd
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from sso_proxy.errors import ConfigError
 from sso_proxy.process.logs import FileLog, ReopenableFile
 from sso_proxy.process.serving import GatewayMaker
 from sso_proxy.process.sockets import Owner
+from sso_proxy.process.worker import run_worker
 from sso_proxy.supervisor import Program, Supervisor
 
-WORKER = ("-m", "sso_proxy.process")
+WORKER = ("-m", "sso_proxy.tap")
 
 
 class Options(usage.Options):
@@ -58,7 +60,7 @@ def makeService(options: Options) -> Supervisor:
     Raises:
         SystemExit: The configuration cannot be used.
     """
-    from twisted.internet import reactor  # noqa: PLC0415, TID251 - options may choose
+    from twisted.internet import reactor  # noqa: PLC0415 - options may choose it
 
     return build_supervisor(reactor, options, load_and_check, Gateway)
 
@@ -118,3 +120,14 @@ def open_log(twistd: Mapping[str, Any], owner: Owner) -> FileLog | None:
         return FileLog(ReopenableFile(name, owner))
     except OSError as e:
         raise SystemExit(f"sso-proxy: cannot write the log {name}: {e}") from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Be a worker of the process that started this one; returns the exit code."""
+    from twisted.internet import reactor  # noqa: PLC0415 - not when twistd imports this
+
+    return run_worker(reactor, arguments, Gateway)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ class AdminListener:
     def __init__(self, reactor: Any) -> None:  # noqa: ANN401
         self._reactor = reactor
         self._listeners = Listeners()
+        self._ports: list[Any] = []
 
     def open(self, address: Address, status: Status) -> Address:
         """
@@ -25,9 +26,12 @@ class AdminListener:
         self._listeners = open_sockets([address], _BACKLOG)
         site = build_admin_site(status, self._reactor)
         for sock in self._listeners.sockets:
-            self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
+            port = self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
+            self._ports.append(port)
         return self._listeners.names()[0]
 
-    def close(self) -> None:
-        """Remove the file of a unix socket; the reactor ends the connections."""
+    async def close(self) -> None:
+        """Stop listening; the reactor ends the connections when it stops."""
+        for port in self._ports:
+            await port.stopListening()
         self._listeners.close()

@@ -69,7 +69,7 @@ class Child(ProcessProtocol):
         Start the process; *arguments* are Python's, up to the number of sockets.
 
         Raises:
-            OSError: The system refuses.
+            WorkerStartError: The system refuses.
         """
         self.born = reactor.seconds()
         ours, theirs = socket.socketpair()
@@ -83,9 +83,12 @@ class Child(ProcessProtocol):
                 reactor.spawnProcess(
                     self, sys.executable, command, environment(), childFDs=fds
                 )
-            except OSError:
+            except OSError as e:
                 ours.close()
-                raise
+                raise WorkerStartError(
+                    f"worker {self.number} cannot be started: {e}; the user that we"
+                    " run as must be able to run Python"
+                ) from e
         self._socket = ours
 
     def attach(self, reactor: Any) -> None:  # noqa: ANN401

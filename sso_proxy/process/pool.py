@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.process.child import Child, WorkerStartError
-from sso_proxy.process.control import OtherEndError, RefusedError, pack_config
+from sso_proxy.process.control import OtherEndError, pack_config
 from sso_proxy.process.metrics import merge_metrics
 
 START_TIMEOUT = 120.0
@@ -58,7 +58,6 @@ class Pool:
 
         Raises:
             WorkerStartError: One of them cannot; none is left.
-            OSError: The system starts no process.
         """
         try:
             for number in range(1, self._count + 1):
@@ -66,7 +65,7 @@ class Pool:
             deadline = self._reactor.seconds() + START_TIMEOUT
             for child in self._children.values():
                 child.wait_until_ready(deadline - self._reactor.seconds())
-        except (WorkerStartError, OSError):
+        except WorkerStartError:
             for child in self._children.values():
                 child.kill_and_reap()
             raise
@@ -177,10 +176,8 @@ class Pool:
             return
         try:
             child = self._spawn(number)
-        except OSError as e:
-            _log.error(
-                "cannot start worker {worker}: {reason}", worker=number, reason=e
-            )
+        except WorkerStartError as e:
+            _log.error("{reason}", reason=str(e))
             self._reactor.callLater(LONGEST_DELAY, self._replace, number)
             return
         child.attach(self._reactor)
@@ -190,8 +187,7 @@ class Pool:
         """
         Have every worker serve our configuration; returns what those say that cannot.
 
-        One that has not started yet, or does not answer, is ended: the one that takes
-        its place serves it.
+        One that has not started yet is ended: the one that takes its place serves it.
         """
         config = self._config
         packed = pack_config(config)
@@ -203,10 +199,11 @@ class Pool:
                 child.config = config
             elif isinstance(answer, ConfigError):
                 objections.append(answer)
-            elif isinstance(answer, RefusedError):
-                objections.append(ConfigError(Mistake("worker", str(answer))))
             else:
                 child.kill()
+                if child.ready:
+                    problem = Mistake(f"worker {child.number}", str(answer))
+                    objections.append(ConfigError(problem))
         return objections
 
     async def _ask_all(self, what: str) -> dict[int, Any]:

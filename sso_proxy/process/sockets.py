@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import stat
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -146,22 +146,33 @@ def open_sockets(
     return listeners
 
 
-def take_inherited(environment: MutableMapping[str, str]) -> list[socket.socket]:
+def take_inherited(started_with: bytes) -> list[socket.socket]:
     """
     Take over the listening sockets that systemd passed, if it passed some to us.
 
-    Removes the variables, so that no child believes that they are meant for it.
+    *started_with* is the environment that this process was started with, in the form
+    of ``/proc/self/environ``: Twisted removes the variables from its copy as soon as
+    its endpoints are imported.
     """
-    pid = environment.pop("LISTEN_PID", "")
-    count = environment.pop("LISTEN_FDS", "")
-    environment.pop("LISTEN_FDNAMES", None)
-    if pid != str(os.getpid()) or not count.isdigit():
+    variables = dict(
+        each.split(b"=", 1) for each in started_with.split(b"\0") if b"=" in each
+    )
+    count = variables.get(b"LISTEN_FDS", b"")
+    if variables.get(b"LISTEN_PID") != b"%d" % os.getpid() or not count.isdigit():
         return []
     taken = []
     for fd in range(_FIRST_INHERITED, _FIRST_INHERITED + int(count)):
         os.set_inheritable(fd, False)
         taken.append(socket.socket(fileno=fd))
     return taken
+
+
+def initial_environment() -> bytes:
+    """Give what `take_inherited` reads; empty where the system does not tell."""
+    try:
+        return Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return b""
 
 
 def is_bound_to(sock: socket.socket, address: Address) -> bool:

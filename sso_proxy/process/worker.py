@@ -1,7 +1,7 @@
 """
 A worker: serves on the sockets it inherited, does what the main process asks.
 
-``python -m sso_proxy.process N``, started by the main process with the line to
+``python -m sso_proxy.tap N``, started by the main process with the line to
 it as descriptor 3 and N listening sockets from descriptor 4 on.  When the line breaks
 the main process is gone, and the worker finishes its requests and ends.
 """
@@ -92,7 +92,7 @@ class Worker:
 
     def _cut_off(self, failure: Failure) -> None:
         if failure.check(DeferredTimeoutError) is None:
-            _log.failure("cannot drain", failure)
+            _log.failure("cannot drain", failure=failure)
         else:
             _log.warn("requests that took too long were cut off")
 
@@ -157,13 +157,14 @@ class Worker:
         return None
 
 
-def main(arguments: Sequence[str], make_gateway: GatewayMaker) -> int:
+def run_worker(
+    reactor: Any,  # noqa: ANN401
+    arguments: Sequence[str],
+    make_gateway: GatewayMaker,
+) -> int:
     """Run a worker; returns the exit code."""
     # A terminal sends these to all its processes; what they mean the parent tells us.
     signals.ignore(signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-    from twisted.internet import reactor as stock  # noqa: PLC0415, TID251 - entry point
-
-    reactor: Any = stock
     sockets = []
     for fd in range(FIRST_LISTENER, FIRST_LISTENER + int(arguments[0])):
         os.set_inheritable(fd, False)
