@@ -159,7 +159,7 @@ def read_forwarded(fields: Headers) -> list[Mapping[str, str]]:
 def _read_elements(value: str) -> Iterable[Mapping[str, str]]:
     element: dict[str, str] = {}
     at = 0
-    while at <= len(value):
+    while True:
         match = _pair(value, at)
         if match is not None:
             name = match[1].lower()

@@ -176,4 +176,5 @@ def test_no_parameters_are_left(raw: str) -> None:
 def test_rules_compare_delimiters_decoded() -> None:
     """A rule for ``/@admin`` must see ``/%40admin``, which applications decode."""
     assert matching_path("/%40admin%3Adelete%21") == "/@admin:delete!"
+    assert matching_path("/@admin") == "/@admin"
     assert matching_path("/a%2Fb%3Bc%25%20%5C") == "/a%2Fb%3Bc%25%20%5C"
