@@ -255,7 +255,7 @@ class ListenerConfig:
             ``optional_no_ca`` (any or none; a fact, not an identity) or ``required``.
         client_ca: PEM file: CAs of client certificates.
         client_crl: PEM file: the CRLs of those CAs; every CA in a chain needs a
-            current one.
+            current one, and ``client_ca`` has to hold the roots.
         min_version: The lowest TLS version.
         max_version: The highest TLS version.
         ciphers: OpenSSL cipher list for TLS 1.2; unset, ECDHE with AEAD only.
@@ -266,7 +266,9 @@ class ListenerConfig:
             protocol header (version 1 or 2); from these it is required, from others
             not read.
         hsts: ``max-age`` in seconds of ``Strict-Transport-Security``; 0 sends none.
-        name: What is different for some names.
+        name: What is different for some names.  Clients that ask for no name, or
+            for another one, get the listener's own certificate and the strictest
+            client-certificate rules of all.
     """
 
     address: str

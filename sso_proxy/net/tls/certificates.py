@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from OpenSSL import crypto
 
 from sso_proxy.model import CertificateFacts
 from sso_proxy.net.tls.errors import PeerError
@@ -119,3 +120,8 @@ class CertificateCache:
         small = len(der) + sum(map(len, chain)) <= _CACHED_OCTETS
         read = self._remembered if small else read_certificate
         return read(der, chain, verified, problem)
+
+
+def x509_of(der: bytes) -> crypto.X509:
+    """Give a certificate as pyOpenSSL has it, for applications that expect that."""
+    return crypto.X509.from_cryptography(x509.load_der_x509_certificate(der))

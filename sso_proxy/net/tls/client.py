@@ -20,7 +20,7 @@ from sso_proxy.net.tls.material import (
     read_certificates,
     read_key,
 )
-from sso_proxy.net.tls.protocol import Protocol
+from sso_proxy.net.tls.protocol import Protocol, certificate_store
 
 __all__ = [
     "ClientContext",
@@ -127,15 +127,12 @@ class _SystemAnd:
 
     def _addCACertsToContext(self, context: SSL.Context) -> None:  # noqa: N802
         context.set_default_verify_paths()
-        if self._extra:
-            _trust(context, self._extra)
+        _trust(context, self._extra)
 
 
 def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:
     """Trust *authorities*, intermediate ones too, without their roots."""
-    store = context.get_cert_store()
-    if store is None:
-        raise RuntimeError("OpenSSL made a context without a certificate store")
+    store = certificate_store(context)
     for authority in authorities:
         store.add_cert(crypto.X509.from_cryptography(authority))
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)

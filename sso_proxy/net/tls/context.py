@@ -25,7 +25,7 @@ from sso_proxy.net.tls.material import (
 )
 from sso_proxy.net.tls.names import NameTable
 from sso_proxy.net.tls.plan import Expiry, Plan, read_plans
-from sso_proxy.net.tls.protocol import Protocol, read_protocol
+from sso_proxy.net.tls.protocol import Protocol, certificate_store, read_protocol
 from sso_proxy.net.tls.rules import ClientRules, digest
 
 _DAY: Final = 86400
@@ -33,8 +33,6 @@ _DAY: Final = 86400
 _DEPTH: Final = 8
 """CAs between a client's certificate and the one that we trust, at most.  The octets
 of a chain are bounded by OpenSSL, at 100 KiB."""
-
-_SESSION_ID: Final = b"sso-proxy"
 
 
 @attrs.frozen(kw_only=True)
@@ -193,9 +191,7 @@ def _use_rules(context: SSL.Context, rules: ClientRules) -> None:
     """
     context.set_verify(rules.verify_mode, on_certificate)
     context.set_verify_depth(_DEPTH)
-    store = context.get_cert_store()
-    if store is None:
-        raise RuntimeError("OpenSSL made a context without a certificate store")
+    store = certificate_store(context)
     for authority in rules.authorities:
         store.add_cert(crypto.X509.from_cryptography(authority))
         if not rules.tolerant:
@@ -219,9 +215,9 @@ def _use_sessions(context: SSL.Context, *, resumable: bool) -> None:
 
     A ticket got under one name's CA would be accepted under another's, in TLS 1.2
     and 1.3, whatever the session id context; and it outlives its certificate's
-    revocation (CVE-2025-23419, CVE-2025-23048).
+    revocation (CVE-2025-23419, CVE-2025-23048).  Tickets cost the server no memory,
+    which a session cache does.
     """
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_session_id(_SESSION_ID)
     if not resumable:
         context.set_options(SSL.OP_NO_TICKET)

@@ -41,11 +41,8 @@ def _read_client(
 ) -> CertificateFacts:
     """Read the client's certificate and the chain it was sent with."""
     der = _der(leaf)
+    # On a server, OpenSSL leaves the leaf out of it.
     chain = tuple(map(_der, connection.get_peer_cert_chain() or ()))
-    if chain and chain[0] == der:
-        # OpenSSL leaves it out on a server; not its documentation's promise for all
-        # versions.
-        chain = chain[1:]
     return state.certificates.read(
         der, chain, verified=state.verified, problem=state.problem
     )

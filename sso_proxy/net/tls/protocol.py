@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from sso_proxy.config.model import ListenerConfig
 from sso_proxy.net.tls.probe import set_groups
@@ -116,6 +116,13 @@ def unknown_groups(groups: tuple[str, ...]) -> Iterator[str]:
     for item in groups:
         if not set_groups(_scratch(), item):
             yield item
+
+
+def certificate_store(context: SSL.Context) -> crypto.X509Store:
+    """Give the store of what *context* trusts."""
+    store = context.get_cert_store()
+    assert store is not None, "OpenSSL makes no context without one"  # noqa: S101
+    return store
 
 
 def _scratch() -> SSL.Context:

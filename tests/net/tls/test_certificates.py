@@ -9,7 +9,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.net.tls.certificates import CertificateCache, read_certificate
+from sso_proxy.net.tls.certificates import (
+    CertificateCache,
+    read_certificate,
+    x509_of,
+)
 from sso_proxy.net.tls.errors import PeerError
 from sso_proxy.testing.pki import Pki
 
@@ -144,3 +148,8 @@ def test_large_chains_are_not_remembered() -> None:
     chain = (b"x" * 9000,)
     first = cache.read(der, chain, verified=False, problem="")
     assert cache.read(der, chain, verified=False, problem="") is not first
+
+
+def test_a_certificate_is_given_as_pyopenssl_has_it() -> None:
+    issued = PKI.issue("alice")
+    assert x509_of(issued.der).get_serial_number() == issued.serial

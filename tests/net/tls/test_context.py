@@ -111,6 +111,14 @@ def test_a_chain_that_is_too_long_is_refused(lab: "Lab") -> None:
     assert lab.connect(tls, authority.issue("deep", client=True)).refused
 
 
+def test_a_chain_of_more_than_100_kib_is_refused(lab: "Lab") -> None:
+    context = lab.client_context(lab.alice)
+    for _ in range(110 * 1024 // len(lab.pki.ca_pem) * 4 // 3 + 20):
+        context.add_extra_chain_cert(lab.pki.certificate)
+    shaken = lab.connect(lab.listener(**ANY), context=context)
+    assert "excessive message size" in str(shaken.error)
+
+
 def _bad(lab: "Lab", kind: str) -> Issued:
     if kind == "expired":
         return lab.pki.issue("old", client=True, expired=True)

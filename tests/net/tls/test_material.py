@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from sso_proxy.net.tls.material import (
     MaterialError,
     MaterialReader,
+    is_authority,
+    is_list_of,
     read_certificates,
     read_file,
     read_key,
@@ -67,6 +69,33 @@ def test_a_leaf_is_no_ca() -> None:
         "CN=leaf is no CA certificate",
         "CN=me is no CA certificate",
     ]
+
+
+def test_a_certificate_that_says_nothing_about_itself_is_no_ca() -> None:
+    assert not is_authority(_certificate(ec.generate_private_key(ec.SECP256R1())))
+
+
+def test_a_ca_that_cannot_sign_has_no_list() -> None:
+    ca = _certificate(x25519.X25519PrivateKey.generate())
+    assert not is_list_of(read_lists(PKI.crl())[0], ca)
+
+
+def _certificate(
+    key: ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey,
+) -> x509.Certificate:
+    """Make a certificate without extensions, by the name of the CA."""
+    now = datetime.now(UTC)
+    name = PKI.certificate.subject
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(1))
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    )
 
 
 def test_an_expired_list_is_a_mistake() -> None:

@@ -131,6 +131,13 @@ def test_without_a_name_the_strictest_rules_hold(lab: "Lab", version: str) -> No
     assert "peer did not return a certificate" in str(server.seen[0])
 
 
+def test_where_any_certificate_is_welcome_no_ca_is_named(lab: "Lab") -> None:
+    """Browsers offer only certificates of the CAs that a server names."""
+    tls = lab.listener(client_certificate="optional_no_ca", client_ca="ca.crt")
+    with serving(tls) as server:
+        assert "No client certificate CA names sent" in s_client(server)
+
+
 @versions
 @pytest.mark.parametrize("asking", [True, False], ids=["asking", "not-asking"])
 def test_sessions_are_resumed_only_where_nobody_is_asked(
@@ -170,6 +177,13 @@ def test_ciphers_of_tls_1_2_are_the_modern_ones(
     with serving(lab.listener()) as server:
         out = s_client(server, "-tls1_2", "-cipher", cipher)
     assert ("Cipher is (NONE)" not in out) is accepted
+
+
+def test_our_preference_decides_on_the_cipher(lab: "Lab") -> None:
+    names = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
+    with serving(lab.listener()) as server:
+        out = s_client(server, "-tls1_2", "-cipher", names)
+    assert "Cipher is ECDHE-ECDSA-AES128-GCM-SHA256" in out
 
 
 def test_compression_and_renegotiation_are_off(lab: "Lab") -> None:
