@@ -200,6 +200,18 @@ def forwarded_proto(fields: Headers) -> str | None:
     return schemes.pop()
 
 
+def has_passed(via: Iterable[str], name: str) -> bool:
+    """
+    Say whether a message came by *name* before (RFC 9110 section 7.6.3): a loop.
+
+    Args:
+        via: The members of ``Via``: protocol, received-by, perhaps a comment.
+        name: A pseudonym; compared without regard to case.
+    """
+    wanted = name.lower()
+    return any(member.lower().split()[1:2] == [wanted] for member in via)
+
+
 def build_forwarded(*, client: str, scheme: str, host: str, port: int) -> Headers:
     """
     Say to the backend where a request comes from, in both families.

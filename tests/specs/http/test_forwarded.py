@@ -10,6 +10,7 @@ from sso_proxy.specs.http.forwarded import (
     build_forwarded,
     client_address,
     forwarded_proto,
+    has_passed,
     normal_address,
     read_forwarded,
     trusted_ranges,
@@ -199,3 +200,12 @@ def test_an_address_has_one_spelling() -> None:
     assert normal_address("::FFFF:1.2.3.4") == "1.2.3.4"
     assert normal_address("2001:DB8:0::1") == "2001:db8::1"
     assert normal_address("010.0.0.1") is None
+
+
+def test_a_loop_is_seen_in_via() -> None:
+    """The received-by counts, not what a comment or another name contains."""
+    assert has_passed(("1.0 fred", "1.1 SSO-Proxy (x)"), "sso-proxy")
+    assert has_passed(("HTTP/1.1  sso-proxy",), "sso-proxy")
+    assert not has_passed(("1.1 a (sso-proxy)", "1.1 sso-proxy.example"), "sso-proxy")
+    assert not has_passed(("sso-proxy", ""), "sso-proxy")
+    assert not has_passed((), "sso-proxy")
