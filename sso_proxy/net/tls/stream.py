@@ -24,7 +24,7 @@ ClientContext: TypeAlias = SSL.Context
 """What `client_stream` needs, for those who may not know OpenSSL."""
 
 _RECORD = 16384
-"""The most that one TLS record holds, so that one `recv` leaves nothing pending."""
+"""The most that one TLS record holds, so that one ``recv`` leaves nothing pending."""
 
 _SLICE = 131072
 
@@ -35,7 +35,7 @@ class TlsStream(Stream):
 
     Its handler hears nothing until the handshake is done and *on_handshake* was
     called with the connection; if that raises, or the handshake fails, the handler
-    hears `connection_lost`.
+    hears ``connection_lost``.
     """
 
     __slots__ = ("_connection", "_on_handshake", "_recv", "_send_tls")
@@ -165,7 +165,7 @@ def client_stream(  # noqa: PLR0913
     Begin TLS to a server on the connected *sock*.
 
     *on_ready* is called once the handshake is done and the certificate is for
-    *server_name* (RFC 9525); otherwise the handler hears `connection_lost`.
+    *server_name* (RFC 9525); otherwise the handler hears ``connection_lost``.
     """
     connection = SSL.Connection(context, sock)
     connection.set_connect_state()
