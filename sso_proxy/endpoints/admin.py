@@ -21,6 +21,8 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 _log = Logger()
 
+_REASONS = {421: b"Misdirected Request"}
+"""What Twisted does not know."""
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -92,23 +94,21 @@ class AdminResource(Resource):
             b"/metrics": self._metrics,
         }
 
-    def render_GET(self, request: Request) -> bytes | int:
+    def render(self, request: Request) -> int:
         """Answer GET and, without the content, HEAD."""
-        request.setHeader(b"cache-control", b"no-store")
-        request.setHeader(b"x-content-type-options", b"nosniff")
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        if not is_local_host(request.getHeader("host") or ""):
-            request.setResponseCode(421, b"Misdirected Request")
-            return b"name this machine as localhost\n"
-        if is_from_a_page(request):
-            request.setResponseCode(403)
-            return b"not for web pages\n"
         page = self._pages.get(request.path)
-        if page is None:
-            request.setResponseCode(404)
-            return b"no such page\n"
-        answering = Deferred.fromCoroutine(self._answer(request, page))
-        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        if request.method not in {b"GET", b"HEAD"}:
+            request.setHeader(b"allow", b"GET, HEAD")
+            _send(request, _refusal(405, "only GET and HEAD"))
+        elif not is_local_host(request.getHeader("host") or ""):
+            _send(request, _refusal(421, "name this machine as localhost"))
+        elif is_from_a_page(request):
+            _send(request, _refusal(403, "not for web pages"))
+        elif page is None:
+            _send(request, _refusal(404, "no such page"))
+        else:
+            answering = Deferred.fromCoroutine(self._answer(request, page))
+            request.notifyFinish().addErrback(lambda _: answering.cancel())
         return NOT_DONE_YET
 
     async def _answer(
@@ -120,12 +120,8 @@ class AdminResource(Resource):
             return
         except Exception:  # noqa: BLE001
             _log.failure("cannot answer {path}", path=request.path.decode("latin-1"))
-            answer = _Answer(503, b"text/plain; charset=utf-8", b"see the log\n")
-        request.setResponseCode(answer.status)
-        request.setHeader(b"content-type", answer.content_type)
-        request.setHeader(b"content-length", str(len(answer.body)).encode())
-        request.write(answer.body)
-        request.finish()
+            answer = _refusal(503, "see the log")
+        _send(request, answer)
 
     async def _live(self) -> _Answer:
         return _report("alive", "dead", await self._status.faults())
@@ -135,6 +131,20 @@ class AdminResource(Resource):
 
     async def _metrics(self) -> _Answer:
         return _Answer(200, _METRICS, (await self._status.metrics()).encode())
+
+
+def _send(request: Request, answer: _Answer) -> None:
+    request.setResponseCode(answer.status, _REASONS.get(answer.status))
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"x-content-type-options", b"nosniff")
+    request.setHeader(b"content-type", answer.content_type)
+    request.setHeader(b"content-length", str(len(answer.body)).encode())
+    request.write(answer.body)
+    request.finish()
+
+
+def _refusal(status: int, why: str) -> _Answer:
+    return _Answer(status, b"text/plain; charset=utf-8", f"{why}\n".encode())
 
 
 def _report(good: str, bad: str, missing: tuple[str, ...]) -> _Answer:
