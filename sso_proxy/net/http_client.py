@@ -6,25 +6,21 @@ we stand in.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
-from twisted.internet import ssl
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import (
-    URI,
-    Agent,
-    BrowserLikePolicyForHTTPS,
-    HTTPConnectionPool,
-    ResponseDone,
-)
+from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers as WebHeaders
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS, IResponse
@@ -34,6 +30,7 @@ from sso_proxy import __version__
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
 from sso_proxy.model import Headers
+from sso_proxy.net.tls.client import MaterialError, client_options
 from sso_proxy.net.tunnel import TunnelEndpoint
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -89,7 +86,7 @@ class HttpClient:
         self._pool.cachedConnectionTimeout = 30
         endpoints = _Endpoints(
             reactor,
-            policy or BrowserLikePolicyForHTTPS(_trust_root(config.ca)),
+            policy or _Policy(config.ca),
             _proxy_endpoint(reactor, config),
             config.timeout,
         )
@@ -116,16 +113,21 @@ class HttpClient:
         """
         limit = min(max_bytes or self._config.max_bytes, self._config.max_bytes)
         exchange = Deferred.fromCoroutine(self._exchange(url, headers, limit))
-        exchange.addTimeout(self._config.timeout, self._reactor)
+        deadline = self._reactor.callLater(self._config.timeout, exchange.cancel)
         try:
             return await exchange
-        except CancelledError:
-            raise
-        except DeferredTimeoutError:
-            problem = f"no answer in {self._config.timeout:g} s"
-        except Exception as e:  # noqa: BLE001 - whatever it is, there is no answer
-            problem = _describe(e)
-        raise UnavailableError(f"{_without_query(url)}: {problem}")
+        except Exception as e:
+            # the agent wraps a cancellation in what it made impossible
+            cause = _cause(e)
+            problem = f"{type(cause).__name__} {cause}".strip()[:_MAX_REASON]
+            if isinstance(cause, CancelledError):
+                if deadline.active():
+                    raise CancelledError from e
+                problem = f"no answer in {self._config.timeout:g} s"
+            raise UnavailableError(f"{_without_query(url)}: {problem}") from e
+        finally:
+            if deadline.active():
+                deadline.cancel()
 
     async def close(self) -> None:
         """Close the connections that are kept."""
@@ -166,35 +168,58 @@ class _Body(Protocol):
         self._left -= len(data)
         if self._left >= 0:
             self._parts.append(data)
-        elif not self.whole.called:
-            self.whole.errback(Failure(ValueError("the answer is too long")))
+        else:
             self._abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Give the body if it is whole, as far as framing tells."""
         if self.whole.called:
             return
-        if reason.check(ResponseDone, PotentialDataLoss):
+        if self._left < 0:
+            self.whole.errback(Failure(ValueError("the answer is too long")))
+        elif reason.check(ResponseDone, PotentialDataLoss):
             self.whole.callback(b"".join(self._parts))
         else:
             self.whole.errback(reason)
 
     def _abort(self) -> None:
-        """Cut the connection."""
-        abort = getattr(self.transport, "abortConnection", None)
-        if abort is not None:
-            abort()
+        """Cut the connection, unless the answer is whole and it serves others."""
+        # Twisted's proxy for the transport can only close it, and over TLS that waits
+        # for a peer that sends without end.
+        transport = getattr(self.transport, "_producer", None)
+        if transport is not None:
+            transport.abortConnection()
 
 
-class _TrustRoot(ssl.OpenSSLDefaultPaths):
-    """The system's CAs and those of a file."""
+@implementer(IPolicyForHTTPS)
+class _Policy:
+    """
+    Verifies against the system's CAs and those of a file.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    Raises:
+        ConfigError: The file is unusable.
+    """
 
-    def _addCACertsToContext(self, context: Any) -> None:  # noqa: ANN401, N802
-        super()._addCACertsToContext(context)  # type: ignore[no-untyped-call]
-        context.load_verify_locations(self._path)
+    def __init__(self, path: str | None) -> None:
+        self._ca: bytes | None = None
+        if path is None:
+            return
+        try:
+            self._ca = Path(path).read_bytes()
+            client_options("localhost", self._ca)
+        except OSError as e:
+            problem = f"cannot be read: {e.strerror}"
+            raise ConfigError(Mistake("server.outbound.ca", problem)) from e
+        except MaterialError as e:
+            raise ConfigError(Mistake("server.outbound.ca", str(e))) from e
+
+    def creatorForNetloc(  # noqa: N802
+        self,
+        hostname: bytes,
+        port: int,  # noqa: ARG002
+    ) -> IOpenSSLClientConnectionCreator:
+        """Give the TLS client for *hostname*."""
+        return client_options(hostname.decode("ascii"), self._ca)
 
 
 @implementer(IAgentEndpointFactory)
@@ -232,19 +257,6 @@ class _Endpoints:
         return wrapClientTLS(creator, endpoint)
 
 
-def _trust_root(path: str | None) -> ssl.OpenSSLDefaultPaths:
-    """Trust the system's CAs, and those of the PEM file *path*."""
-    if path is None:
-        return ssl.OpenSSLDefaultPaths()
-    root = _TrustRoot(path)
-    try:
-        ssl.optionsForClientTLS("localhost", trustRoot=root)
-    except Exception as e:
-        problem = "no PEM file with certificates of CAs that can be read"
-        raise ConfigError(Mistake("server.outbound.ca", problem)) from e
-    return root
-
-
 def _proxy_endpoint(
     reactor: Any,  # noqa: ANN401
     config: OutboundConfig,
@@ -257,17 +269,19 @@ def _proxy_endpoint(
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
-    if not host or not port or config.proxy.rstrip("/") != f"http://{parts.netloc}":
+    plain = {f"http://{host}:{port}", f"http://[{host}]:{port}"}
+    if not host or not port or config.proxy.lower().rstrip("/") not in plain:
         problem = "must be http://host:port"
         raise ConfigError(Mistake("server.outbound.proxy", problem))
     return HostnameEndpoint(reactor, host, port, timeout=config.timeout)
 
 
-def _describe(error: Exception) -> str:
-    """Say what went wrong, for the log."""
-    reasons = getattr(error, "reasons", None) or [Failure(error)]
-    first = reasons[0].value
-    return f"{type(first).__name__} {first}".strip()[:_MAX_REASON]
+def _cause(error: Exception) -> BaseException:
+    """Give what went wrong first."""
+    cause: BaseException = error
+    while reasons := getattr(cause, "reasons", None):
+        cause = reasons[0].value
+    return cause
 
 
 def _without_query(url: str) -> str:

@@ -6,9 +6,10 @@ from typing import Final
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import IClock
+from sso_proxy.interfaces import IClock, IHealth
 from sso_proxy.net.http_client import HttpClient, HttpReply
 from sso_proxy.net.once import Once
 from sso_proxy.specs.jose.keys import MAX_JWKS, KeyRefusedError, KeySet, read_jwks
@@ -26,6 +27,7 @@ UNKNOWN_AFTER: Final = 60.0
 _MAX_AGE = re.compile(r'(?:^|[,\s])max-age="?(\d{1,9})"?(?=$|[,\s])', re.IGNORECASE)
 
 
+@implementer(IHealth)
 class JwksSource:
     """
     Keeps the key set of one issuer fresh.
@@ -130,6 +132,7 @@ class JwksSource:
         return UnavailableError(f"jwks of {self._shown}: {self._problem}")
 
 
+@implementer(IHealth)
 class FixedKeys:
     """Keys of the configuration file; gives what `JwksSource` gives."""
 

@@ -1,0 +1,428 @@
+"""Requests of ours are verified, bounded, and go nowhere but where they were sent."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
+from twisted.internet import reactor as installed  # noqa: TID251
+from twisted.internet import ssl
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from sso_proxy.config.model import OutboundConfig
+from sso_proxy.errors import ConfigError, UnavailableError
+from sso_proxy.net.http_client import HttpClient, HttpReply
+from sso_proxy.net.jwks import JwksSource
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.pki import Issued, Pki
+from sso_proxy.testing.tokens import TokenSigner, jwks
+
+reactor: Any = installed
+
+
+class Keys(Resource):
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        request.setHeader(b"Content-Type", b"application/json")
+        return jwks(SIGNER)
+
+
+class Redirect(Resource):
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        request.setResponseCode(302)
+        request.setHeader(b"Location", b"/keys")
+        request.setHeader(b"Set-Cookie", b"a=b")
+        return b""
+
+
+class Echo(Resource):
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        lines = request.requestHeaders.getAllRawHeaders()
+        return b"\n".join(b"%b: %b" % (name, v[0]) for name, v in lines)
+
+
+class Silent(Resource):
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> int:
+        request.notifyFinish().addErrback(lambda _: None)
+        return NOT_DONE_YET
+
+
+class Endless(Resource):
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> int:
+        request.notifyFinish().addErrback(lambda _: None)
+        self.request = request
+        request.registerProducer(self, False)
+        return NOT_DONE_YET
+
+    def resumeProducing(self) -> None:
+        self.request.write(b"x" * 10_000)
+
+    def stopProducing(self) -> None:
+        pass
+
+
+SIGNER = TokenSigner.create()
+
+
+def site() -> Site:
+    root = Resource()
+    root.putChild(b"keys", Keys())
+    root.putChild(b"redirect", Redirect())
+    root.putChild(b"echo", Echo())
+    root.putChild(b"silent", Silent())
+    root.putChild(b"endless", Endless())
+    return Site(root, reactor=reactor)
+
+
+def server_options(issued: Issued) -> ssl.CertificateOptions:
+    # pyOpenSSL warns about the types that Twisted's annotations ask for
+    mine: dict[str, Any] = {
+        "privateKey": load_pem_private_key(issued.key_pem, None),
+        "certificate": load_pem_x509_certificate(issued.cert_pem),
+    }
+    return ssl.CertificateOptions(**mine)
+
+
+class Counting(Factory):
+    """Counts connections on their way to a factory."""
+
+    def __init__(self, factory: Any) -> None:  # noqa: ANN401
+        self.factory = factory
+        self.made = 0
+        self.open: list[Any] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: ANN401
+        self.made += 1
+        protocol = self.factory.buildProtocol(addr)
+        self.open.append(protocol)
+        return protocol
+
+    def doStart(self) -> None:  # noqa: N802
+        self.factory.doStart()
+
+    def doStop(self) -> None:  # noqa: N802
+        self.factory.doStop()
+
+
+class Scripted(Protocol):
+    """Answers a request with given octets, then does as it is told."""
+
+    def __init__(self, answer: bytes, *, close: bool) -> None:
+        self.answer = answer
+        self.close = close
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: ARG002
+        transport = self.transport
+        assert transport is not None
+        transport.write(self.answer)
+        if self.close:
+            transport.loseConnection()
+
+
+class ConnectProxy(Protocol):
+    """A proxy that opens tunnels to this machine, and may say something first."""
+
+    def __init__(self, asked: list[bytes], early: bytes) -> None:
+        self.asked = asked
+        self.early = early
+        self.head = b""
+        self.far: Any = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.far is not None:
+            self.far.write(data)
+            return
+        self.head += data
+        if self.head.endswith(b"\r\n\r\n"):
+            line = self.head.partition(b"\r\n")[0]
+            self.asked.append(line)
+            port = int(line.split()[1].rpartition(b":")[2])
+            far = Protocol()
+            far.dataReceived = self.relay  # type: ignore[method-assign]
+            far.connectionLost = self.end  # type: ignore[method-assign]
+            TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(
+                Factory.forProtocol(lambda: far)
+            ).addCallback(self.opened)
+
+    def opened(self, far: Any) -> None:  # noqa: ANN401
+        self.far = far.transport
+        self.relay(b"HTTP/1.1 200 OK\r\n\r\n" + self.early)
+
+    def relay(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def end(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
+        if self.far is not None:
+            self.far.loseConnection()
+
+
+class HttpClientTests(TestCase):
+    def setUp(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(dir=self.mktemp_parent()))
+        self.pki = Pki.create()
+        self.ca = str(self.pki.write(self.directory))
+
+    def mktemp_parent(self) -> str:
+        parent = Path(self.mktemp())
+        parent.mkdir(parents=True)
+        return str(parent)
+
+    def client(self, **options: Any) -> HttpClient:  # noqa: ANN401
+        """Make a client that trusts our CA and is closed with the test."""
+        client = HttpClient(reactor, OutboundConfig(**{"ca": self.ca, **options}))
+
+        async def close() -> None:
+            await client.close()
+            await pause(0.02)  # what was cut is reported a moment later
+
+        self.addCleanup(lambda: Deferred.fromCoroutine(close()))
+        return client
+
+    def listening(self, port: Any) -> int:  # noqa: ANN401
+        """Close *port* with the test; give its number."""
+        self.addCleanup(port.stopListening)
+        number: int = port.getHost().port
+        return number
+
+    def serve(self, issued: Issued | None = None) -> str:
+        """Serve over TLS; give the origin."""
+        issued = issued or self.pki.issue("op", ips=["127.0.0.1"], server=True)
+        self.counting = Counting(site())
+        port = reactor.listenSSL(
+            0, self.counting, server_options(issued), interface="127.0.0.1"
+        )
+        return f"https://127.0.0.1:{self.listening(port)}"
+
+    def serve_script(self, answer: bytes, *, close: bool = True) -> str:
+        """Serve the same octets to everybody, without TLS; give the origin."""
+        factory = Factory.forProtocol(lambda: Scripted(answer, close=close))
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        return f"http://127.0.0.1:{self.listening(port)}"
+
+    def serve_proxy(self, early: bytes = b"") -> str:
+        """Serve as a proxy; give its URL."""
+        self.asked: list[bytes] = []
+        factory = Factory.forProtocol(lambda: ConnectProxy(self.asked, early))
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        return f"http://127.0.0.1:{self.listening(port)}"
+
+    async def problem(self, client: HttpClient, url: str, **options: Any) -> str:  # noqa: ANN401
+        """Give why *url* is unavailable."""
+        with pytest.raises(UnavailableError) as caught:
+            await client.get(url, **options)
+        return caught.value.what
+
+    async def test_a_document_is_fetched(self) -> None:
+        origin = self.serve()
+        reply = await self.client().get(origin + "/keys")
+        assert reply.status == 200
+        assert reply.header("content-type") == "application/json"
+        assert reply.header("nothing") is None
+        assert reply.body == jwks(SIGNER)
+
+    async def test_connections_are_kept(self) -> None:
+        origin = self.serve()
+        client = self.client()
+        for _ in range(3):
+            await client.get(origin + "/keys")
+        assert self.counting.made == 1
+
+    async def test_header_fields_are_sent(self) -> None:
+        origin = self.serve()
+        reply = await self.client().get(origin + "/echo", {"Accept": "text/x"})
+        assert b"Accept: text/x" in reply.body
+        assert b"User-Agent: sso-proxy/" in reply.body
+
+    async def test_a_redirect_is_an_answer_and_its_cookie_is_forgotten(self) -> None:
+        origin = self.serve()
+        client = self.client()
+        assert (await client.get(origin + "/redirect")).status == 302
+        assert b"Cookie" not in (await client.get(origin + "/echo")).body
+
+    async def test_a_server_of_another_ca_is_refused(self) -> None:
+        stranger = Pki.create().issue("op", ips=["127.0.0.1"], server=True)
+        origin = self.serve(stranger)
+        assert "verify failed" in await self.problem(self.client(), origin + "/keys")
+
+    async def test_a_server_with_another_name_is_refused(self) -> None:
+        other = self.pki.issue("op", dns=["op.example.com"], server=True)
+        origin = self.serve(other)
+        assert await self.problem(self.client(), origin + "/keys")
+
+    async def test_a_server_with_an_expired_certificate_is_refused(self) -> None:
+        old = self.pki.issue("op", ips=["127.0.0.1"], server=True, expired=True)
+        origin = self.serve(old)
+        assert "verify failed" in await self.problem(self.client(), origin + "/keys")
+
+    async def test_without_our_ca_the_server_is_refused(self) -> None:
+        origin = self.serve()
+        assert await self.problem(self.client(ca=None), origin + "/keys")
+
+    async def test_an_answer_that_does_not_come_is_given_up(self) -> None:
+        origin = self.serve()
+        client = self.client(timeout=0.2)
+        assert "no answer in 0.2 s" in await self.problem(client, origin + "/silent")
+
+    async def test_a_body_that_does_not_end_is_given_up(self) -> None:
+        origin = self.serve_script(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", close=False
+        )
+        client = self.client(timeout=0.2)
+        assert "no answer" in await self.problem(client, origin + "/")
+
+    async def test_an_answer_without_end_is_cut_at_the_limit(self) -> None:
+        origin = self.serve()
+        client = self.client(max_bytes=50_000)
+        assert "too long" in await self.problem(client, origin + "/endless")
+
+    async def test_a_caller_may_set_a_lower_limit_but_no_higher_one(self) -> None:
+        origin = self.serve()
+        client = self.client(max_bytes=1000)
+        url = origin + "/keys"
+        assert "too long" in await self.problem(client, url, max_bytes=10)
+        assert (await client.get(url, max_bytes=10**6)).status == 200
+        small = self.client(max_bytes=10)
+        assert "too long" in await self.problem(small, url, max_bytes=10**6)
+
+    async def test_a_cut_answer_is_none(self) -> None:
+        origin = self.serve_script(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}")
+        assert await self.problem(self.client(), origin + "/")
+
+    async def test_a_connection_that_is_closed_is_no_answer(self) -> None:
+        origin = self.serve_script(b"")
+        assert await self.problem(self.client(), origin + "/")
+
+    async def test_garbage_is_no_answer(self) -> None:
+        origin = self.serve_script(b"SSH-2.0-OpenSSH\r\n\r\n")
+        assert await self.problem(self.client(), origin + "/")
+
+    async def test_nobody_listening_is_no_answer(self) -> None:
+        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        problem = await self.problem(self.client(), f"http://127.0.0.1:{number}/")
+        assert "refused" in problem
+
+    async def test_the_query_stays_out_of_messages(self) -> None:
+        origin = self.serve_script(b"")
+        problem = await self.problem(self.client(), origin + "/p?code=secret")
+        assert problem.startswith(origin + "/p:")
+        assert "secret" not in problem
+
+    async def test_other_schemes_and_user_names_are_refused(self) -> None:
+        client = self.client()
+        for url in ("file:///etc/passwd", "ftp://a/", "https://u:p@127.0.0.1/"):
+            await self.problem(client, url)
+
+    async def test_who_is_cancelled_cuts_the_exchange(self) -> None:
+        origin = self.serve()
+        waiting = Deferred.fromCoroutine(self.client().get(origin + "/silent"))
+        while not self.counting.open:
+            await pause()
+        await pause(0.05)
+        waiting.cancel()
+        with pytest.raises(CancelledError):
+            await waiting
+
+    async def test_https_goes_through_the_proxy_and_is_verified(self) -> None:
+        origin = self.serve()
+        client = self.client(proxy=self.serve_proxy())
+        for _ in range(2):
+            assert (await client.get(origin + "/keys")).body == jwks(SIGNER)
+        authority = origin.removeprefix("https://")
+        assert self.asked == [f"CONNECT {authority} HTTP/1.1".encode()]
+        stranger = self.client(proxy=self.serve_proxy(), ca=None)
+        assert "verify failed" in await self.problem(stranger, origin + "/keys")
+
+    async def test_a_proxy_that_answers_for_the_server_is_refused(self) -> None:
+        origin = self.serve()
+        client = self.client(proxy=self.serve_proxy(b"HTTP/1.1 200 OK\r\n\r\n{}"))
+        assert "before TLS" in await self.problem(client, origin + "/keys")
+
+    async def test_a_proxy_that_refuses_is_told(self) -> None:
+        refusing = self.serve_script(b"HTTP/1.1 403 No\r\n\r\n")
+        client = self.client(proxy=refusing)
+        problem = await self.problem(client, "https://op.example.com/keys")
+        assert "the proxy refused: 403" in problem
+
+    async def test_http_does_not_go_through_the_proxy(self) -> None:
+        origin = self.serve_script(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        client = self.client(proxy=self.serve_proxy())
+        assert (await client.get(origin + "/")).body == b"{}"
+        assert self.asked == []
+
+    async def test_keys_come_from_a_real_server(self) -> None:
+        origin = self.serve()
+        source = JwksSource(origin + "/keys", self.client(), SettableClock())
+        assert [key.kid for key in (await source.key_set()).keys] == ["key-1"]
+        assert await source.probe() == ()
+
+    async def test_keys_do_not_come_from_a_redirect(self) -> None:
+        origin = self.serve()
+        source = JwksSource(origin + "/redirect", self.client(), SettableClock())
+        with pytest.raises(UnavailableError, match="302"):
+            await source.key_set()
+
+    async def test_keys_do_not_come_from_a_flood(self) -> None:
+        """A set of keys of 10 MB is cut off after 150 kB."""
+        origin = self.serve()
+        source = JwksSource(origin + "/endless", self.client(), SettableClock())
+        with pytest.raises(UnavailableError, match="too long"):
+            await source.key_set()
+
+    def test_an_unusable_ca_file_is_a_mistake(self) -> None:
+        empty = self.directory / "empty.crt"
+        empty.write_bytes(b"no certificate")
+        for path in (empty, self.directory / "missing.crt"):
+            with pytest.raises(ConfigError) as caught:
+                self.client(ca=str(path))
+            assert caught.value.mistakes[0].path == "server.outbound.ca"
+
+    def test_an_unusable_proxy_is_a_mistake(self) -> None:
+        for proxy in (
+            "proxy:3128",
+            "https://proxy:3128",
+            "http://proxy",
+            "http://proxy:99999",
+            "http://user:password@proxy:3128",
+            "http://proxy:3128/path",
+            "http://:3128",
+        ):
+            with pytest.raises(ConfigError) as caught:
+                self.client(proxy=proxy)
+            assert caught.value.mistakes[0].path == "server.outbound.proxy"
+            assert "password" not in str(caught.value)
+
+
+def pause(seconds: float = 0.0) -> Deferred[None]:
+    """Let the reactor run."""
+    paused: Deferred[None] = Deferred()
+    reactor.callLater(seconds, paused.callback, None)
+    return paused
+
+
+def test_a_body_is_not_shown() -> None:
+    assert "secret" not in repr(HttpReply(status=200, body=b"secret"))
