@@ -1,0 +1,423 @@
+"""A bearer token is believed if, and for as long as, everything about it is right."""
+
+from collections.abc import Coroutine, Mapping
+from typing import Any, cast
+
+import attrs
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from sso_proxy.authn.bearer import BearerAuthenticator
+from sso_proxy.authn.bearer_config import BearerConfig
+from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import IAuthenticator, IHealth, ITools
+from sso_proxy.model import (
+    Authenticated,
+    Client,
+    HeaderChallenge,
+    Identity,
+    NotPresented,
+    Outcome,
+    Rejected,
+    Request,
+    RequestHead,
+)
+from sso_proxy.net.http_client import HttpReply
+from sso_proxy.net.jwks import DEFAULT_TTL, RETRY_AFTER, UNKNOWN_AFTER
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.tokens import TokenSigner, jwks
+
+ISSUER = "https://login.example.com"
+SIGNER = TokenSigner.create("ES256", "first")
+SECOND = TokenSigner.create("ES256", "second")
+
+
+@attrs.define
+class Tools:
+    """What a component may use."""
+
+    clock: SettableClock = attrs.field(factory=SettableClock)
+    http_client: Any = None
+    name: str = "api"
+    reactor: Any = None
+    spawn: Any = None
+
+
+class Provider:
+    """Publishes keys; counts how often it is asked."""
+
+    def __init__(self, *signers: TokenSigner) -> None:
+        self.signers = signers
+        self.down = False
+        self.asked = 0
+
+    async def get(
+        self,
+        _url: str,
+        _headers: Mapping[str, str],
+        *,
+        max_bytes: int,  # noqa: ARG002
+    ) -> HttpReply:
+        self.asked += 1
+        if self.down:
+            raise UnavailableError("login.example.com")
+        return HttpReply(status=200, body=jwks(*self.signers))
+
+
+def authenticator(tools: Tools, **options: Any) -> BearerAuthenticator:  # noqa: ANN401
+    given = {"jwk": jwks(SIGNER).decode(), **options}
+    if tools.http_client is not None:
+        given = {"jwks_uri": ISSUER + "/jwks", **options}
+    config = BearerConfig(issuer=ISSUER, audience=("api",), **given)
+    return BearerAuthenticator.from_config(config, cast("ITools", tools))
+
+
+def request(*values: str) -> Request:
+    headers = (("accept", "*/*"), *(("authorization", value) for value in values))
+    head = RequestHead(
+        method="GET", scheme="https", host="a", port=443, path="/", headers=headers
+    )
+    client = Client(address="192.0.2.1", peer="192.0.2.1")
+    return Request(id="1", head=head, tls=None, client=client)
+
+
+class BearerTests(TestCase):
+    def setUp(self) -> None:
+        self.tools = Tools()
+        self.bearer = authenticator(self.tools)
+
+    def with_provider(self, *signers: TokenSigner) -> Provider:
+        """Have the keys come from a provider instead."""
+        provider = Provider(*signers)
+        self.tools.http_client = provider
+        self.bearer = authenticator(self.tools)
+        return provider
+
+    def claims(self, **changes: object) -> dict[str, object]:
+        now = self.tools.clock.time()
+        claims = {"iss": ISSUER, "aud": "api", "sub": "alice", "exp": now + 300}
+        claims = {**claims, **changes}
+        return {name: value for name, value in claims.items() if value is not ...}
+
+    def token(self, signer: TokenSigner = SIGNER, **changes: object) -> str:
+        return signer.sign(self.claims(**changes))
+
+    def now(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+        """Give what *coroutine* gives without ever waiting."""
+        with pytest.raises(StopIteration) as end:
+            coroutine.send(None)
+        return end.value.value
+
+    def ask(self, *values: str) -> Outcome:
+        outcome: Outcome = self.successResultOf(
+            Deferred.fromCoroutine(self.bearer.authenticate(request(*values)))
+        )
+        return outcome
+
+    def identity(self, token: str) -> Identity:
+        outcome = self.ask(f"Bearer {token}")
+        assert isinstance(outcome, Authenticated), outcome
+        return outcome.identity
+
+    def rejected(self, *values: str) -> Rejected:
+        outcome = self.ask(*values)
+        assert isinstance(outcome, Rejected), outcome
+        return outcome
+
+    def reason(self, token: str) -> str:
+        """Give why *token* is refused, with 401."""
+        rejected = self.rejected(f"Bearer {token}")
+        assert rejected.status == 401
+        assert 'error="invalid_token"' in str(rejected.challenge)
+        return rejected.reason
+
+    def test_it_is_an_authenticator_and_tells_its_health(self) -> None:
+        assert verifyObject(IAuthenticator, self.bearer)
+        assert verifyObject(IHealth, self.bearer)
+        assert self.bearer.consumes == ("authorization",)
+
+    def test_a_token_becomes_an_identity(self) -> None:
+        claims = self.claims(
+            scope="orders.read a", cnf={"x5t#S256": "x"}, groups=["staff"]
+        )
+        assert self.identity(SIGNER.sign(claims)) == Identity(
+            issuer=ISSUER,
+            subject="alice",
+            authenticator="api",
+            claims=claims,
+            scopes=frozenset({"orders.read", "a"}),
+            confirmation={"x5t#S256": "x"},
+            expires=self.tools.clock.time() + 300,
+        )
+
+    def test_with_keys_at_hand_nothing_is_waited_for(self) -> None:
+        values = request(f"Bearer {self.token()}")
+        assert isinstance(self.now(self.bearer.authenticate(values)), Authenticated)
+
+    def test_without_a_token_nothing_is_presented(self) -> None:
+        for values in ((), ("",), ("Basic dXNlcjpwYXNz",), ("DPoP eyJ",)):
+            assert self.ask(*values) == NotPresented()
+
+    def test_the_challenge_without_a_token_names_no_error(self) -> None:
+        assert self.bearer.challenge(request()) == HeaderChallenge(
+            'Bearer realm="sso-proxy"'
+        )
+
+    def test_a_malformed_credential_is_a_bad_request(self) -> None:
+        token = self.token()
+        for values in (("Bearer",), (f"Bearer  {token}",), (f"Bearer {token}",) * 2):
+            rejected = self.rejected(*values)
+            assert rejected.status == 400
+            assert 'error="invalid_request"' in str(rejected.challenge)
+
+    def test_a_token_beside_basic_is_a_bad_request(self) -> None:
+        assert self.rejected("Basic a", f"Bearer {self.token()}").status == 400
+
+    def test_claims_cannot_be_changed_by_who_gets_them(self) -> None:
+        """They are shared by all requests with this token."""
+        claims: Any = self.identity(self.token()).claims
+        with pytest.raises(TypeError):
+            claims["sub"] = "root"
+
+    def test_wrong_tokens_are_refused(self) -> None:
+        stranger = TokenSigner.create("ES256", "first")
+        header, payload, signature = self.token().split(".")
+        wrong = {
+            "token-signature": stranger.sign(self.claims()),
+            "token-malformed": f"{header}.{payload}.{signature}==",
+            "token-encrypted": "e30.e30.e30.e30.e30",
+            "token-issuer": self.token(iss="https://other.example.com"),
+            "token-audience": self.token(aud="another"),
+            "token-subject": self.token(sub=...),
+            "token-expired": self.token(exp=self.tools.clock.time() - 10),
+            "token-date": self.token(exp=...),
+            "token-early": self.token(nbf=self.tools.clock.time() + 60),
+            "token-scope": self.token(scope=1),
+            "cnf-malformed": self.token(cnf="x"),
+            "token-type": SIGNER.sign(self.claims(), typ="JWT"),
+            "token-key-unknown": SECOND.sign(self.claims()),
+        }
+        for reason, token in wrong.items():
+            for _ in range(2):  # remembered or not, the answer is the same
+                assert self.reason(token) == reason
+
+    def test_a_payload_that_is_no_object_is_refused(self) -> None:
+        header = b'{"alg":"ES256","kid":"first","typ":"at+jwt"}'
+        for payload in (b"", b"[]", b'"alice"', b'{"a":1,"a":2}'):
+            token = SIGNER.sign_octets(header, payload)
+            assert self.reason(token) == "token-malformed"
+
+    def test_an_expired_token_is_told_to_the_client(self) -> None:
+        token = self.token(exp=self.tools.clock.time() - 10)
+        assert "has expired" in str(self.rejected(f"Bearer {token}").challenge)
+
+    def test_nothing_of_a_token_gets_into_an_answer(self) -> None:
+        token = self.token(sub=..., name="secret-name")
+        shown = repr(self.rejected(f"Bearer {token}"))
+        assert token not in shown
+        assert "secret-name" not in shown
+
+    def test_other_types_pass_where_all_are_allowed(self) -> None:
+        self.bearer = authenticator(self.tools, typ="any")
+        token = SIGNER.sign(self.claims(), typ=None)
+        assert self.identity(token).subject == "alice"
+
+    def test_a_missing_required_claim_is_refused(self) -> None:
+        self.bearer = authenticator(self.tools, required_claims=("client_id",))
+        assert self.reason(self.token()) == "token-claim"
+        assert self.identity(self.token(client_id="c")).subject == "alice"
+
+    def test_an_algorithm_that_is_not_allowed_is_refused(self) -> None:
+        both = jwks(SIGNER, TokenSigner.create("EdDSA", "ed")).decode()
+        self.bearer = authenticator(self.tools, jwk=both, algorithms=("EdDSA",))
+        assert self.reason(self.token()) == "token-alg"
+
+    def test_a_token_that_is_too_long_is_refused(self) -> None:
+        self.bearer = authenticator(self.tools, max_token_bytes=256)
+        assert self.reason(self.token(x="a" * 300)) == "token-too-long"
+
+    # what is remembered
+
+    def test_a_verified_token_is_remembered(self) -> None:
+        token = self.token()
+        first = self.identity(token)
+        assert self.identity(token) is first
+
+    def test_a_remembered_token_is_looked_at_again_after_it_expires(self) -> None:
+        token = self.token()
+        first = self.identity(token)
+        self.tools.clock.advance(299.9)
+        assert self.identity(token) is first
+        self.tools.clock.advance(0.1)
+        assert self.identity(token) is not first  # within the leeway
+        self.tools.clock.advance(10)
+        assert self.reason(token) == "token-expired"
+
+    def test_the_same_token_in_another_spelling_is_not_remembered(self) -> None:
+        token = self.token()
+        self.identity(token)
+        assert self.reason(token + "=") == "token-malformed"
+        assert self.rejected(f"Bearer  {token}").status == 400
+
+    def test_a_token_verified_elsewhere_is_unknown_here(self) -> None:
+        """Another authenticator has other rules: nothing is shared."""
+        token = self.token()
+        self.identity(token)
+        other = authenticator(self.tools, required_claims=("x",))
+        outcome = self.now(other.authenticate(request(f"Bearer {token}")))
+        assert isinstance(outcome, Rejected)
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        self.bearer = authenticator(self.tools, cache_entries=2)
+        tokens = [self.token(jti=str(n)) for n in range(3)]
+        first, second, _ = (self.identity(token) for token in tokens)
+        assert self.identity(tokens[1]) is second
+        assert self.identity(tokens[0]) is not first
+
+    def test_what_was_used_last_stays_longest(self) -> None:
+        self.bearer = authenticator(self.tools, cache_entries=2)
+        tokens = [self.token(jti=str(n)) for n in range(3)]
+        first = self.identity(tokens[0])
+        second = self.identity(tokens[1])
+        assert self.identity(tokens[0]) is first
+        self.identity(tokens[2])
+        assert self.identity(tokens[0]) is first
+        assert self.identity(tokens[1]) is not second
+
+    def test_nothing_need_be_remembered(self) -> None:
+        self.bearer = authenticator(self.tools, cache_entries=0)
+        token = self.token()
+        assert self.identity(token) is not self.identity(token)
+
+    def test_a_flood_of_bad_tokens_forgets_no_good_one(self) -> None:
+        self.bearer = authenticator(self.tools, cache_entries=2)
+        token = self.token()
+        first = self.identity(token)
+        stranger = TokenSigner.create("ES256", "first")
+        for n in range(5):
+            self.reason(stranger.sign(self.claims(jti=str(n))))
+        assert self.identity(token) is first
+
+    def test_a_bad_token_is_remembered_for_a_moment(self) -> None:
+        value = f"Bearer {TokenSigner.create('ES256', 'first').sign(self.claims())}"
+        first = self.ask(value)
+        assert self.ask(value) is first
+        self.tools.clock.advance(10)
+        assert self.ask(value) is not first
+
+    def test_a_token_of_the_future_is_not_remembered_as_bad(self) -> None:
+        token = self.token(nbf=self.tools.clock.time() + 11)
+        assert self.reason(token) == "token-early"
+        self.tools.clock.advance(1)
+        assert self.identity(token).subject == "alice"
+
+    # keys that come and go
+
+    def test_keys_are_fetched_for_the_first_token(self) -> None:
+        provider = self.with_provider(SIGNER)
+        assert provider.asked == 0
+        self.identity(self.token())
+        self.identity(self.token(jti="2"))
+        assert provider.asked == 1
+
+    def test_keys_may_be_fetched_ahead(self) -> None:
+        provider = self.with_provider(SIGNER)
+        self.successResultOf(Deferred.fromCoroutine(self.bearer.warm()))
+        assert provider.asked == 1
+        assert self.now(self.bearer.probe()) == ()
+
+    def test_a_bad_credential_needs_no_keys(self) -> None:
+        provider = self.with_provider(SIGNER)
+        self.reason("e30.e30.e30")
+        self.rejected("Bearer")
+        assert self.ask("Basic a") == NotPresented()
+        assert provider.asked == 0
+
+    def test_a_provider_that_is_down_is_no_fault_of_the_token(self) -> None:
+        provider = self.with_provider(SIGNER)
+        provider.down = True
+        token = self.token()
+        asking = Deferred.fromCoroutine(
+            self.bearer.authenticate(request(f"Bearer {token}"))
+        )
+        self.failureResultOf(asking, UnavailableError)
+        assert len(self.now(self.bearer.probe())) == 1
+        provider.down = False
+        self.tools.clock.advance(RETRY_AFTER)
+        assert self.identity(token).subject == "alice"
+
+    def test_a_new_key_is_fetched_when_a_token_names_it(self) -> None:
+        provider = self.with_provider(SIGNER)
+        token = self.token()
+        first = self.identity(token)
+        provider.signers = (SIGNER, SECOND)
+        assert self.identity(self.token(SECOND)).subject == "alice"
+        assert provider.asked == 2
+        assert self.identity(token) is first
+
+    def test_forged_names_of_keys_fetch_once_a_minute(self) -> None:
+        provider = self.with_provider(SIGNER)
+        self.identity(self.token())
+        for n in range(20):
+            forged = TokenSigner.create("ES256", f"forged-{n}")
+            assert self.reason(self.token(forged)) == "token-key-unknown"
+        assert provider.asked == 2
+        self.tools.clock.advance(UNKNOWN_AFTER)
+        self.reason(self.token(SECOND))
+        assert provider.asked == 3
+
+    def test_an_unknown_key_is_not_remembered_as_bad(self) -> None:
+        provider = self.with_provider(SIGNER)
+        token = self.token(SECOND)
+        assert self.reason(token) == "token-key-unknown"
+        provider.signers = (SIGNER, SECOND)
+        self.tools.clock.advance(UNKNOWN_AFTER)
+        assert self.identity(token).subject == "alice"
+
+    def test_tokens_of_a_withdrawn_key_are_forgotten(self) -> None:
+        provider = self.with_provider(SIGNER)
+        token = self.token(exp=self.tools.clock.time() + 10 * DEFAULT_TTL)
+        first = self.identity(token)
+        provider.signers = (SECOND,)
+        self.tools.clock.advance(DEFAULT_TTL)
+        assert self.reason_soon(token) == "token-key-unknown"
+        assert first.subject == "alice"
+
+    def test_tokens_of_a_key_with_another_algorithm_are_forgotten(self) -> None:
+        rsa = TokenSigner.create("RS256", "rsa")
+        provider = self.with_provider(rsa)
+        token = self.token(rsa, exp=self.tools.clock.time() + 10 * DEFAULT_TTL)
+        self.identity(token)
+        provider.signers = (rsa.using("PS256"),)
+        self.tools.clock.advance(DEFAULT_TTL)
+        assert self.reason_soon(token) == "token-alg"
+
+    def reason_soon(self, token: str) -> str:
+        """Give why *token* is refused once the refresh in the background is over."""
+        self.ask(f"Bearer {token}")
+        return self.reason(token)
+
+    def test_tokens_survive_a_refresh_with_the_same_and_more_keys(self) -> None:
+        provider = self.with_provider(SIGNER)
+        token = self.token(exp=self.tools.clock.time() + 10 * DEFAULT_TTL)
+        first = self.identity(token)
+        provider.signers = (SECOND, SIGNER)
+        self.tools.clock.advance(DEFAULT_TTL)
+        self.identity(token)
+        self.identity(self.token(SECOND))
+        assert provider.asked == 2
+        assert self.identity(token) == first
+
+    def test_what_was_bad_with_old_keys_is_looked_at_with_new_ones(self) -> None:
+        provider = self.with_provider(SIGNER)
+        renewed = TokenSigner.create("ES256", "first")
+        self.identity(self.token())
+        token = self.token(renewed)
+        assert self.reason(token) == "token-signature"
+        provider.signers = (renewed,)
+        self.tools.clock.advance(DEFAULT_TTL)
+        token = self.token(renewed)
+        self.ask(f"Bearer {token}")
+        assert self.identity(token).subject == "alice"
