@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -119,15 +120,13 @@ def _import_file(file: Path, path: str) -> Iterator[Found | Mistake]:
     """
     digest = sha256(str(file.absolute()).encode()).hexdigest()[:8]
     name = f"sso_proxy_plugin_path_{digest}_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        yield Mistake(path, f"'{file}' cannot be imported")
-        return
-    module = importlib.util.module_from_spec(spec)
+    loader = SourceFileLoader(name, str(file))
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader, origin=str(file)))
+    module.__file__ = str(file)
     before = sys.modules.get(name)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as e:  # noqa: BLE001
         del sys.modules[name]
         if before is not None:

@@ -65,7 +65,7 @@ def parse_draft(text: str, path: Path | str) -> Draft:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(Mistake(str(path), f"is not TOML: {e}")) from e
     draft = read_draft(raw, Path(path).absolute().parent)
     return add_mistakes(draft, check_rules(draft))

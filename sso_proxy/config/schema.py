@@ -10,7 +10,7 @@ import attrs
 from sso_proxy.config.checks import Between, non_empty, positive
 from sso_proxy.config.documented import option_sentences, options, summary
 from sso_proxy.config.model import ComponentConfig, Config, FilePath
-from sso_proxy.config.secrets import Secret
+from sso_proxy.config.secrets import Secret, is_secret
 
 Schema = dict[str, Any]
 
@@ -55,7 +55,7 @@ def _table(kind: type, definitions: dict[str, Schema]) -> Schema:
         if (default := _default(field)) is not None:
             schema["default"] = default
         properties[field.name] = schema
-        if Secret in (field.type, *get_args(field.type)):
+        if is_secret(field.type):
             file = {"type": "string", "description": f"File that holds {field.name}."}
             properties[f"{field.name}_file"] = file
         elif field.default is attrs.NOTHING:

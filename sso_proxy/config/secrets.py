@@ -4,6 +4,8 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from types import UnionType
+from typing import Union, get_args, get_origin
 
 import attrs
 
@@ -26,6 +28,12 @@ class Secret:
     def reveal(self) -> str:
         """Give the value."""
         return self._value
+
+
+def is_secret(annotation: object) -> bool:
+    """Say whether an option of this type is a secret, which may be optional."""
+    optional = get_origin(annotation) in {Union, UnionType}
+    return annotation is Secret or (optional and Secret in get_args(annotation))
 
 
 @attrs.frozen

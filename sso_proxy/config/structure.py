@@ -25,7 +25,13 @@ from cattrs.errors import (
 from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn, override
 
 from sso_proxy.config.model import ComponentConfig, FilePath
-from sso_proxy.config.secrets import HOW, Secret, SecretSource, read_secret
+from sso_proxy.config.secrets import (
+    HOW,
+    Secret,
+    SecretSource,
+    is_secret,
+    read_secret,
+)
 from sso_proxy.config.suggest import unknown
 from sso_proxy.errors import ConfigError, Mistake
 
@@ -62,11 +68,8 @@ def structure(
     """
     try:
         return _converter(directory.absolute()).structure(raw, into)
-    except Exception as e:
-        mistakes = tuple(_read_mistakes(e, path, into))
-        if not mistakes:
-            raise
-        raise ConfigError(*mistakes) from None
+    except Exception as e:  # noqa: BLE001
+        raise ConfigError(*_read_mistakes(e, path)) from None
 
 
 def join(path: str, key: object) -> str:
@@ -98,6 +101,9 @@ def _converter(directory: Path) -> Converter:
             raise ValueError("type must name a plugin, as in type = 'bearer'")
         return ComponentConfig(type=kind, options=options, directory=str(directory))
 
+    converter.register_structure_hook_func(lambda _: True, _refuse)
+    converter.register_structure_hook_func(lambda t: t is Any, lambda value, _: value)
+    converter.register_structure_hook(bytes, _refuse)
     for scalar in (str, int, float, bool):
         converter.register_structure_hook(scalar, _scalar)
     converter.register_structure_hook_factory(_is_table_of, _mapping_hook)
@@ -109,6 +115,11 @@ def _converter(directory: Path) -> Converter:
     converter.register_structure_hook_func(lambda t: t is Secret, secret)
     converter.register_structure_hook_func(lambda t: t is ComponentConfig, component)
     return converter
+
+
+def _refuse(_: object, kind: object) -> object:
+    """Refuse types that cattrs would convert into: a string is no ``list[str]``."""
+    raise TypeError(f"cannot be read: the option's class has the type {kind!r}")
 
 
 def _is_table_of(kind: object) -> bool:
@@ -132,7 +143,7 @@ def _scalar(value: object, kind: object) -> object:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise TypeError(f"must be {_WORDS[kind]}, not {value!r}")
+        raise TypeError(f"must be {_WORDS.get(kind, str(kind))}, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"must be finite, not {value!r}")
     return value
@@ -213,7 +224,7 @@ def _class_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:  
         _cattrs_detailed_validation=True,
         **hooks,
     )
-    secrets = [f.name for f in options if Secret in (f.type, *get_args(f.type))]
+    secrets = [f.name for f in options if is_secret(f.type)]
 
     def hook(raw: object, _: object) -> object:
         return base(_point_to_secrets(dict(_table(raw)), secrets), kind)
@@ -246,7 +257,7 @@ def _point_to_secrets(raw: dict[str, Any], secrets: list[str]) -> dict[str, Any]
     return raw
 
 
-def _read_mistakes(exc: BaseException, path: str, kind: Any) -> Iterator[Mistake]:  # noqa: ANN401
+def _read_mistakes(exc: BaseException, path: str) -> Iterator[Mistake]:
     """Collect the leaves of cattrs' tree of exceptions, each with its path."""
     if isinstance(exc, ForbiddenExtraKeysError):
         known = [field.name for field in attrs.fields(exc.cl)]
@@ -262,7 +273,7 @@ def _read_mistakes(exc: BaseException, path: str, kind: Any) -> Iterator[Mistake
             if isinstance(inner, KeyError) and inner.args == (where,):
                 yield Mistake(below, _missing(exc.cl, str(where)))
             else:
-                yield from _read_mistakes(inner, below, kind)
+                yield from _read_mistakes(inner, below)
     elif isinstance(exc, TypeError | ValueError) and exc.args:
         yield Mistake(path, str(exc.args[0]))
     else:

@@ -98,6 +98,36 @@ def test_missing_ring_is_told_with_how_to_make_it(tmp_path: Path) -> None:
         read_key_ring(tmp_path / "keys.json")
 
 
+def test_ring_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").symlink_to("keys.json")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_key_ring(tmp_path / "keys.json")
+
+
+@pytest.mark.parametrize(
+    ("owner", "reader", "good"),
+    [(0, 1000, True), (1000, 1000, True), (1001, 1000, False), (1001, 0, True)],
+)
+def test_ring_of_another_user_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: int,
+    reader: int,
+    good: bool,  # noqa: FBT001
+) -> None:
+    """Root may read everybody's: it checks the file before it becomes the user."""
+    path = written(tmp_path / "keys.json", [WRITTEN])
+    status = list(path.stat())
+    status[4] = owner
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result(status))
+    monkeypatch.setattr(os, "geteuid", lambda: reader)
+    if good:
+        assert read_key_ring(path) == KeyRing((OLD,))
+    else:
+        with pytest.raises(ConfigError, match="belongs to user 1001"):
+            read_key_ring(path)
+
+
 def test_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "keys.json", 0o600)
     with pytest.raises(ConfigError, match="is not JSON"):

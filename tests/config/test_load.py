@@ -126,6 +126,18 @@ def test_text_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
         parse_config("a = 1\nb c", tmp_path / "c.toml")
 
 
+def test_text_nested_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not TOML"):
+        parse_config("a = " + "[" * 100000, tmp_path / "c.toml")
+
+
+def test_components_wait_for_the_server_table(tmp_path: Path) -> None:
+    """Without plugin_path a type that is there would be called unknown."""
+    text = PLAIN.replace('"cert", ', "").replace('"names"', "")
+    text += 'workers = 0\n[mapper.m]\ntype = "of-plugin-path"'
+    assert refused(text, tmp_path) == ["server.workers"]
+
+
 def test_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.toml: cannot be read: No such"):
         load_config(tmp_path / "missing.toml")

@@ -204,6 +204,29 @@ def test_secret_is_read_from_a_file_beside_the_configuration(tmp_path: Path) -> 
     assert options.secret == Secret("hush")
 
 
+@attrs.frozen(kw_only=True)
+class Odd:
+    """Secrets in a list, and a type that no file can say."""
+
+    secrets: tuple[Secret, ...] = ()
+    octets: bytes = b""
+    letters: list[str] = attrs.field(factory=list)
+    some: frozenset[str] = frozenset()
+
+
+def test_secrets_may_stand_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUSH", "hush")
+    assert read('secrets = ["env:HUSH"]', Odd).secrets == (Secret("hush"),)
+    found = mistakes('secrets = ["env:HUSH", "hush"]', Odd)
+    assert list(found) == ["x.y.secrets[1]"]
+
+
+@pytest.mark.parametrize("line", ["octets = 5", 'letters = "api"', 'some = "api"'])
+def test_type_that_would_be_converted_into_is_refused(line: str) -> None:
+    (problem,) = mistakes(line, Odd).values()
+    assert "the option's class has the type" in problem
+
+
 def test_literal_secret_is_refused_and_not_shown() -> None:
     found = mistakes('secret = "hush"')
     assert "must not stand in this file" in found["x.y.secret"]
