@@ -122,7 +122,7 @@ def _report(
     print(table.render_table(results))
     print()
     print(ratios)
-    print(f"\nThe open loop's generator was late by {table.lag(results):.2f} ms (p99).")
+    print(f"\nThe open loop's own lateness, p99: {table.lag(results):.2f} ms")
     failed = table.any_failures(results)
     if failed:
         print("\nRequests failed; the figures mean nothing.")

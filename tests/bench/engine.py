@@ -23,7 +23,7 @@ from tests.bench.procs import BenchError
 
 _RETRY = 0.05
 _SWEEP = 0.25
-_LONGEST_FAILURE_LIST = 10000
+_LONGEST_FAILURE_LIST = 200000
 
 
 class _State(Enum):

@@ -106,6 +106,7 @@ def _soak(run: Session, options: argparse.Namespace) -> int:
             ("broken off by clients", dict(aborter.caused)),
             ("reloads, upstream restarts", (story.reloads, len(story.windows))),
             ("errors that restarts explain", dict(explained)),
+            ("resident MiB, by quarters", quarters(story.memory)),
         ],
         dict(unexplained),
         slope(story.memory),
@@ -228,6 +229,12 @@ def judge(
         fits = inside and failure.kind in _EXPLAINED
         (explained if fits else unexplained)[failure.kind] += 1
     return explained, unexplained
+
+
+def quarters(memory: Sequence[tuple[float, int]]) -> list[float]:
+    """Give what was resident at the begin, after each quarter and at the end."""
+    last = len(memory) - 1
+    return [round(memory[last * part // 4][1] / MIB, 1) for part in range(5)]
 
 
 def slope(memory: Sequence[tuple[float, int]]) -> float:
