@@ -1,6 +1,14 @@
 """How Sphinx builds the documentation: `make docs`."""
 
+import sys
+from pathlib import Path
+
 import sso_proxy
+
+sys.path.insert(0, str(Path(__file__).parent))
+import generate_reference
+
+generate_reference.main()
 
 project = "sso-proxy"
 author = "The sso-proxy authors"
@@ -12,7 +20,6 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "changes/*"]
 nitpicky = True
-suppress_warnings: list[str] = []
 
 html_theme = "furo"
 html_title = "sso-proxy"
