@@ -11,7 +11,7 @@ SOURCES := sso_proxy tests docs setup.py twisted/plugins
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools lint types layers unit docs format bench soak memory clean
+.PHONY: help demo test tools benchtools lint types layers unit docs format bench soak memory clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,6 +23,9 @@ test: tools $(VENV)/.tests lint types layers docs unit ## install what the tests
 
 tools:
 	@tests/prepare.sh
+
+benchtools:
+	@tests/prepare.sh bench
 
 lint: $(VENV)/.tests ## ruff: rules and formatting
 	$(BIN)/ruff check $(SOURCES)
@@ -45,13 +48,13 @@ format: $(VENV)/.tests ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/.tests ## the table: CPU per request beside nginx and Apache
+bench: benchtools $(VENV)/.tests ## the table: CPU per request beside nginx and Apache
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads
+soak: benchtools $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
-memory: $(VENV)/.tests ## memory of idle connections and of large bodies
+memory: benchtools $(VENV)/.tests ## memory of idle connections and of large bodies
 	$(BIN)/python -m tests.bench.memory $(ARGS)
 
 clean: ## remove everything made here

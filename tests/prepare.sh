@@ -1,17 +1,28 @@
 #!/bin/sh
 # Sees to the programs that tests run against: installs them where we are root on Debian
-# or Ubuntu, else names what is missing.
+# or Ubuntu, else names what is missing.  With `bench`, also what measurements need.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=
-for pair in nginx:nginx-light slowhttptest:slowhttptest curl:curl openssl:openssl git:git; do
-    command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
-done
+need() { # package, and a command or file that it brings
+    command -v "$2" >/dev/null || [ -e "$2" ] || missing="$missing $1"
+}
+need nginx-light nginx
+need slowhttptest slowhttptest
+need curl curl
+need openssl openssl
+need git git
+if [ "${1-}" = bench ]; then
+    need apache2 apache2
+    need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
+    need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
+    need wrk wrk
+fi
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "make test: missing programs; on Debian and Ubuntu: apt-get install$missing" >&2
+    echo "make: missing programs; on Debian and Ubuntu: apt-get install$missing" >&2
     exit 1
 fi
 
