@@ -56,6 +56,16 @@ def test_a_signature_of_another_length_or_zero_fails(alg: str, change: str) -> N
         signature_checks(public_key(SIGNERS[alg]))[alg](b"input", changed)
 
 
+@pytest.mark.parametrize("alg", ["ES256", "ES384", "ES512"])
+def test_leading_zeros_do_not_make_another_spelling(alg: str) -> None:
+    """Another spelling of a signature is another token with the same meaning."""
+    signature = SIGNERS[alg].signature(b"input")
+    half = len(signature) // 2
+    longer = signature[:half] + b"\0" + signature[half:]
+    with pytest.raises(InvalidSignature):
+        signature_checks(public_key(SIGNERS[alg]))[alg](b"input", longer)
+
+
 def test_a_der_signature_is_no_jws_signature() -> None:
     raw = SIGNERS["ES256"].signature(b"input")
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
