@@ -19,7 +19,8 @@ help: ## show this list
 demo: $(VENV)/.runs ## see it work: a demo CA, a token server, an API (ONCE=1: end after the checks)
 	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once)
 
-test: tools $(VENV)/.tests lint types layers docs unit ## install what the tests need and run everything
+test: tools $(VENV)/.tests ## install what the tests need and run everything
+	@$(MAKE) --no-print-directory --keep-going lint types layers docs unit
 
 tools:
 	@tests/prepare.sh
