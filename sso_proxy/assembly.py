@@ -32,6 +32,7 @@ from sso_proxy.pipeline import Pipeline
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
+from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
 
 _log = Logger()
 
@@ -143,6 +144,14 @@ class Generation:
 
     def _make_upstream(self, target: Target, patience: Patience) -> Any:  # noqa: ANN401
         gateway = self._gateway
+        if target.application is not None:
+            return ResourceUpstream(
+                target.name,
+                hosted_resource(target, gateway.reactor),
+                depth=target.depth,
+                patience=patience,
+                ticker=gateway.ticker,
+            )
         return HttpUpstream(
             target,
             patience,

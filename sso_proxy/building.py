@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
@@ -15,6 +16,7 @@ from sso_proxy.config.model import (
     ListenerConfig,
     RouteConfig,
 )
+from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IClock, IHealth, ITools
 from sso_proxy.net.tls.client import build_client_context
@@ -191,6 +193,7 @@ class Builder:
                 client_certificate=headers.client_certificate,
             ),
             upstream=upstream,
+            own=self._own(route),
             upstream_host=None
             if route.upstream.host == "client"
             else route.upstream.host,
@@ -214,10 +217,23 @@ class Builder:
             idle_timeout=route.upstream.idle_timeout,
             idle=route.upstream.idle,
         )
-        key = (route.backend, route.upstream, patience)
+        backend = read_backend(route.backend)
+        mount = "" if backend.proxied else route.path
+        key = (route.backend, route.upstream, patience, mount)
         if key not in self._upstreams:
-            target = self._target(path, route, read_backend(route.backend))
+            target = self._target(path, route, backend)
             self._upstreams[key] = self._make_upstream(target, patience)
+        return self._upstreams[key]
+
+    def _own(self, route: RouteConfig) -> Any:  # noqa: ANN401
+        """Give what serves our own paths of *route*."""
+        depth = len([part for part in route.endpoints.split("/") if part])
+        key = ("own", depth)
+        if key not in self._upstreams:
+            target = Target(
+                name="sso-proxy", kind="resource", application=Endpoints(), depth=depth
+            )
+            self._upstreams[key] = self._make_upstream(target, Patience())
         return self._upstreams[key]
 
     def _target(self, path: str, route: RouteConfig, backend: Backend) -> Target:
@@ -231,8 +247,13 @@ class Builder:
                 options.certificate,
                 options.key,
             )
+        application = None
+        if not backend.proxied:
+            application = self._try(_hosted, f"{path}.backend", backend)
         return Target(
             name=route.backend,
+            application=application,
+            depth=len([part for part in route.path.split("/") if part]),
             kind=backend.kind,
             host=backend.host,
             port=backend.port,
@@ -244,6 +265,19 @@ class Builder:
 
 def _condition(path: str, text: str) -> Any:  # noqa: ANN401
     return compile_condition(text, path)
+
+
+def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401
+    """Find what a backend inside this process is: an object, or a directory."""
+    if backend.kind == "static":
+        if not Path(backend.target).is_dir():
+            raise ConfigError(Mistake(path, f"{backend.target!r} is no directory"))
+        return backend.target
+    try:
+        return namedAny(backend.target.replace(":", "."))
+    except Exception as e:
+        problem = f"cannot load {backend.target!r}: {type(e).__name__}: {e}"
+        raise ConfigError(Mistake(path, problem)) from e
 
 
 def _client_context(

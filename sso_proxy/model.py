@@ -201,6 +201,22 @@ class Identity:
     expires: float | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Caller:
+    """
+    What is told about the caller to whoever serves inside this process.
+
+    Attributes:
+        request: The request that was admitted.
+        identity: Who calls; None for paths of our own.
+        user: The name the backend knows the caller by; empty for nobody in particular.
+    """
+
+    request: Request
+    identity: Identity | None
+    user: str
+
+
 ANONYMOUS: Final = "anonymous"
 """The issuer of those who are nobody in particular."""
 

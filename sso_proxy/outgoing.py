@@ -74,7 +74,7 @@ def build_outgoing(
         BadMessageError: The body is larger than the route takes (413), or the
             upgrade is not acceptable (400, 403).
     """
-    head, route = admission.request.head, admission.route
+    head, route = admission.caller.request.head, admission.route
     if framing.length and framing.length > route.body_bytes:
         raise BadMessageError(413, "body-too-large")
     tail = b""
@@ -92,6 +92,7 @@ def build_outgoing(
     return Outgoing(
         head=line.encode("latin-1") + admission.block + tail + b"\r\n",
         method=head.method,
+        caller=admission.caller,
         replayable=framing.length == 0 and head.method in _IDEMPOTENT,
         upgrade=upgrade,
         upgrade_key=key,

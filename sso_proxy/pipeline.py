@@ -21,6 +21,7 @@ from sso_proxy.model import (
     DECLINED,
     REFUSED,
     Authenticated,
+    Caller,
     Client,
     Decision,
     Effect,
@@ -40,7 +41,7 @@ from sso_proxy.model import (
 from sso_proxy.outgoing import build_block
 from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.accept import is_navigation
-from sso_proxy.specs.http.forwarded import client_address, forwarded_proto
+from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.http.target import has_encoded_slash, strip_parameters
 
@@ -124,8 +125,7 @@ class Admission:
 
     Attributes:
         route: The route taken.
-        request: The request decided on.
-        identity: Who calls.
+        caller: The request decided on, and who makes it.
         block: The backend's header fields, serialised, without request line, request
             id, framing and the empty line.
         stable: The audit record's part for this caller and route.
@@ -135,9 +135,7 @@ class Admission:
     """
 
     route: Route
-    request: Request
-    identity: Identity | None
-    user: str = ""
+    caller: Caller
     block: bytes = attrs.field(repr=False)
     stable: str
     reuse_until: float = 0.0
@@ -194,7 +192,7 @@ class Pipeline:
     ) -> Verdict:
         # 1 facts
         request = trail.request = self.facts(incoming, connection)
-        if self._via in incoming.via:
+        if has_passed(incoming.via, self._via):
             return Response(status=508, reason="loop")
         # 2 route
         taken = self.route(request, connection)
@@ -203,7 +201,7 @@ class Pipeline:
         routes, route, request = taken
         trail.route, trail.request = route, request
         # 3 own endpoint?
-        if request.head.path.startswith(route.endpoints) and route.own is not None:
+        if request.head.path.startswith(route.endpoints):
             return self._admit_own(incoming, connection, trail, routes)
         # 4 authenticate
         found = await _authenticate(route, request)
@@ -289,8 +287,7 @@ class Pipeline:
         assert route is not None  # noqa: S101
         return Admission(
             route=route,
-            request=request,
-            identity=None,
+            caller=Caller(request=request, identity=None, user=""),
             block=build_block(incoming, request, route, None, "", self._via),
             stable=trail.stable(connection),
             own=True,
@@ -326,9 +323,7 @@ class Pipeline:
             left = 0.0
         return Admission(
             route=route,
-            request=request,
-            identity=identity,
-            user=trail.user,
+            caller=Caller(request=request, identity=identity, user=trail.user),
             block=block,
             stable=trail.stable(connection),
             reuse_until=self._clock.monotonic() + left,

@@ -44,6 +44,7 @@ class Repeated:
                 self.admission.block,
             ),
             method=self.method,
+            caller=self.admission.caller,
             replayable=True,
         )
 
@@ -97,14 +98,14 @@ class Memo:
 
 def _permitted(repeated: Repeated) -> bool:
     """Authorise anew what may depend on method and path."""
-    admission = repeated.admission
-    if admission.identity is None:
+    admission, caller = repeated.admission, repeated.admission.caller
+    if caller.identity is None:
         return False
     head = attrs.evolve(
-        admission.request.head,
+        caller.request.head,
         method=repeated.method,
         path=repeated.path,
         query=repeated.query[1:].decode("ascii") if repeated.query else None,
     )
-    request = attrs.evolve(admission.request, head=head)
-    return authorise(admission.route, request, admission.identity) is None
+    request = attrs.evolve(caller.request, head=head)
+    return authorise(admission.route, request, caller.identity) is None

@@ -80,11 +80,11 @@ class Recorder:
 
 def _combined(exchange: Exchange, now: float) -> bytes:
     admission, trail = exchange.admission, exchange.trail
-    request = admission.request if admission is not None else None
+    request = admission.caller.request if admission is not None else None
     if request is None and trail is not None:
         request = trail.request
     head = request.head if request is not None else None
-    user = admission.user if admission is not None else ""
+    user = admission.caller.user if admission is not None else ""
     return combined_line(
         time=now,
         client=request.client.address if request else exchange.connection.facts.peer,

@@ -5,13 +5,14 @@ An exchange is one request on its way.  The edge calls `IUpstream.forward` with 
 an `Outgoing`, and gets a `Sink` for the request's body.  The upstream then calls the
 exchange: `begin` and any number of `relay`, then `finish`; or `fail` instead of
 `begin`; or `cut` at any time after `begin`; or `switch` instead of `begin` for a
-tunnel.  `fail` may come from within `forward`; nothing comes after `Sink.abandon`.
+tunnel.  `fail` may come from within ``forward``; nothing comes after `Sink.abandon`.
 """
 
 from typing import Protocol
 
 import attrs
 
+from sso_proxy.model import Caller
 from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.answer import Answer
 
@@ -24,6 +25,7 @@ class Outgoing:
     Attributes:
         head: Request line, fields and the empty line.
         method: The method, on which an answer's framing depends.
+        caller: Who calls, for backends inside this process.
         replayable: May be sent once more on another connection: idempotent, no body.
         upgrade: The protocol that the request asks to switch to, or None.
         upgrade_key: Its ``Sec-WebSocket-Key``, for WebSocket.
@@ -32,6 +34,7 @@ class Outgoing:
 
     head: bytes = attrs.field(repr=False)
     method: str
+    caller: Caller
     replayable: bool
     upgrade: str | None = None
     upgrade_key: str = attrs.field(default="", repr=False)

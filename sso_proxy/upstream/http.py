@@ -1,6 +1,7 @@
 """Backends that speak HTTP/1.1 over TCP, TLS or a unix socket."""
 
 import socket
+from typing import Any
 
 import attrs
 from zope.interface import implementer
@@ -23,12 +24,14 @@ class Target:
 
     Attributes:
         name: Its URL, for logs.
-        kind: ``http``, ``https`` or ``unix``.
+        kind: ``http``, ``https``, ``unix``, ``wsgi``, ``static`` or ``resource``.
         host: Host name or address; empty for a unix socket.
         port: TCP port.
         path: A unix socket's path.
         tls: The context for https, or None.
         server_name: The name to expect in its certificate.
+        application: For a backend inside this process: the object, or a directory.
+        depth: Path segments that lead to it.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Target:
     path: str = ""
     tls: ClientContext | None = attrs.field(default=None, repr=False)
     server_name: str = ""
+    application: Any = attrs.field(default=None, repr=False)
+    depth: int = 0
 
 
 @attrs.frozen(kw_only=True)
