@@ -65,7 +65,7 @@ class HttpClient:
     through a proxy if one is configured; connections are kept.  There are no cookies.
 
     Args:
-        reactor: Connects and measures time.
+        reactor: Connects and measures time; None if nothing will be fetched.
         config: The proxy, the CAs and the limits.
         policy: How to verify https, instead of that.
 
@@ -87,7 +87,7 @@ class HttpClient:
         endpoints = _Endpoints(
             reactor,
             policy or _Policy(config.ca),
-            _proxy_endpoint(reactor, config),
+            _read_proxy(config.proxy),
             config.timeout,
         )
         self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
@@ -230,7 +230,7 @@ class _Endpoints:
         self,
         reactor: Any,  # noqa: ANN401
         policy: IPolicyForHTTPS,
-        proxy: IStreamClientEndpoint | None,
+        proxy: tuple[str, int] | None,
         timeout: float,
     ) -> None:
         self._reactor = reactor
@@ -245,35 +245,39 @@ class _Endpoints:
             raise ValueError("the URL is neither https nor http with a plain host")
         if uri.scheme == b"https" and self._proxy is not None:
             endpoint: IStreamClientEndpoint = TunnelEndpoint(
-                self._proxy, host, uri.port
+                self._to(*self._proxy), host, uri.port
             )
         else:
-            endpoint = HostnameEndpoint(
-                self._reactor, host, uri.port, timeout=self._timeout
-            )
+            endpoint = self._to(host, uri.port)
         if uri.scheme == b"http":
             return endpoint
         creator = self._policy.creatorForNetloc(uri.host, uri.port)
         return wrapClientTLS(creator, endpoint)
 
+    def _to(self, host: str, port: int) -> IStreamClientEndpoint:
+        """Give an endpoint without anything in between."""
+        return HostnameEndpoint(self._reactor, host, port, timeout=self._timeout)
 
-def _proxy_endpoint(
-    reactor: Any,  # noqa: ANN401
-    config: OutboundConfig,
-) -> IStreamClientEndpoint | None:
-    """Give the way to the configured proxy, None if there is none."""
-    if config.proxy is None:
+
+def _read_proxy(proxy: str | None) -> tuple[str, int] | None:
+    """
+    Give the host and port of the configured proxy, None if there is none.
+
+    Raises:
+        ConfigError: It is no URL of a proxy.
+    """
+    if proxy is None:
         return None
     try:
-        parts = urlsplit(config.proxy)
+        parts = urlsplit(proxy)
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
     plain = {f"http://{host}:{port}", f"http://[{host}]:{port}"}
-    if not host or not port or config.proxy.lower().rstrip("/") not in plain:
+    if not host or not port or proxy.lower().rstrip("/") not in plain:
         problem = "must be http://host:port"
         raise ConfigError(Mistake("server.outbound.proxy", problem))
-    return HostnameEndpoint(reactor, host, port, timeout=config.timeout)
+    return host, port
 
 
 def _cause(error: Exception) -> BaseException:

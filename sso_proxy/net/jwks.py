@@ -95,8 +95,14 @@ class JwksSource:
             await self.key_set()
 
     async def probe(self) -> tuple[str, ...]:
-        """Say what is missing."""
+        """
+        Say what is missing; begins to fetch the keys if there are none.
+
+        Otherwise a proxy that gets no requests before it is ready would never be.
+        """
         if self._keys is None:
+            if self._clock.monotonic() >= self._retry_at:
+                self._once.begin()
             return (f"jwks of {self._shown}: {self._problem or 'not fetched yet'}",)
         if self._problem:
             return (f"jwks of {self._shown}: old keys in use: {self._problem}",)

@@ -393,6 +393,9 @@ class HttpClientTests(TestCase):
         with pytest.raises(UnavailableError, match="too long"):
             await source.key_set()
 
+    def test_options_can_be_checked_without_a_reactor(self) -> None:
+        HttpClient(None, OutboundConfig(ca=self.ca, proxy="http://[::1]:3128"))
+
     def test_an_unusable_ca_file_is_a_mistake(self) -> None:
         empty = self.directory / "empty.crt"
         empty.write_bytes(b"no certificate")

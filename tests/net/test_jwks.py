@@ -199,9 +199,21 @@ class JwksTests(TestCase):
     def test_health_tells_what_is_missing_and_hides_queries(self) -> None:
         (line,) = self.now(self.source.probe())
         assert line == "jwks of https://login.example.com/jwks: not fetched yet"
-        self.fetched()
+        self.provider.answer()
         (line,) = self.now(self.source.probe())
         assert "no key that can be used" in line
+
+    def test_asking_for_health_fetches_the_first_keys(self) -> None:
+        """Who gets no requests before being ready must become ready without."""
+        for _ in range(2):
+            assert len(self.now(self.source.probe())) == 1
+        self.provider.fail()
+        assert len(self.now(self.source.probe())) == 1
+        assert len(self.provider.asked) == 1
+        self.clock.advance(RETRY_AFTER)
+        self.now(self.source.probe())
+        self.provider.answer(FIRST)
+        assert self.now(self.source.probe()) == ()
 
     def test_a_set_without_keys_withdraws_the_old_ones(self) -> None:
         self.fetched(FIRST)
