@@ -5,10 +5,8 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +14,13 @@ import pytest
 from sso_proxy.config.model import Config, ListenerConfig, RouteConfig, ServerConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.supervisor import check_change
-from tests.support.running import Proxy, eventually, is_alive, python_for
-
-
-@pytest.fixture
-def public_directory() -> Iterator[Path]:
-    """A directory that every user may enter and write."""
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name)
-        path.chmod(0o777)
-        yield path
+from tests.support.running import (
+    Proxy,
+    eventually,
+    is_alive,
+    need_root,
+    python_for_nobody,
+)
 
 
 class SlowRequest(threading.Thread):
@@ -331,7 +326,7 @@ class TestDaemon:
     def test_gives_up_privileges_after_binding(
         self, public_directory: Path, workers: int
     ) -> None:
-        python = python_for_nobody(workers)
+        python = python_for_nobody()
         with Proxy(public_directory, workers=workers) as proxy:
             assert self.start(proxy, "--uid=nobody", python=python) == 0
             for pid in (proxy.pid, *proxy.workers()):
@@ -344,7 +339,7 @@ class TestDaemon:
     def test_reopens_its_files_without_privileges(
         self, public_directory: Path, workers: int
     ) -> None:
-        python = python_for_nobody(workers)
+        python = python_for_nobody()
         audit = public_directory / "audit"
         stream = {"to": "file", "file": str(audit)}
         with Proxy(public_directory, workers=workers, audit=stream) as proxy:
@@ -384,20 +379,6 @@ class TestDaemon:
             complaint = f"cannot reopen the log {log}: Permission denied"
             eventually(lambda: complaint in old.read_text(), "a complaint")
             self.stop(proxy)
-
-
-def python_for_nobody(workers: int) -> str:
-    """Find a Python that workers without privileges can run."""
-    need_root()
-    if workers == 1:  # it runs already
-        return sys.executable
-    found = python_for("nobody")
-    assert found is not None, "no Python here that the user nobody may run"
-    return found
-
-
-def need_root() -> None:
-    assert os.geteuid() == 0, "only root can show that privileges are dropped"
 
 
 def config(**server: object) -> Config:

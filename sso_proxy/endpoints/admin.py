@@ -41,7 +41,7 @@ class Status(Protocol):
 
 def build_admin_site(status: Status, reactor: Any) -> Site:  # noqa: ANN401
     """Make the site that tells *status*."""
-    return _AdminSite(AdminResource(status), reactor=reactor)  # type: ignore[no-untyped-call]
+    return _AdminSite(AdminResource(status), reactor=reactor)
 
 
 def is_local_host(host: str) -> bool:
@@ -86,7 +86,7 @@ class AdminResource(Resource):
     isLeaf = True
 
     def __init__(self, status: Status) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._status = status
         self._pages: dict[bytes, Callable[[], Awaitable[_Answer]]] = {
             b"/health/live": self._live,

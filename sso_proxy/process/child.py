@@ -146,6 +146,7 @@ class Child(ProcessProtocol):
         self.kill()
         if pid is not None:
             os.waitpid(pid, 0)
+        self._let_go()
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: ARG002, N802, N803
         """Log what the worker writes outside the log, such as the end of Python."""
@@ -156,8 +157,14 @@ class Child(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:  # noqa: N802
         """Tell that it has ended, and why."""
+        self._let_go()
         self.ready = False
         self._ended(self, describe(reason.value, self.reason))
+
+    def _let_go(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def _config_message(self) -> Message:
         return {"config": pack_config(self.config)}

@@ -66,11 +66,21 @@ class Pool:
             for child in self._children.values():
                 child.wait_until_ready(deadline - self._reactor.seconds())
         except WorkerStartError:
-            for child in self._children.values():
-                child.kill_and_reap()
+            while self._children:
+                self._children.popitem()[1].kill_and_reap()
             raise
         for child in self._children.values():
             child.attach(self._reactor)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the end has begun."""
+        return self._draining is not None
+
+    def pids(self) -> list[int]:
+        """Give the process ids of the workers, by their numbers."""
+        children = sorted(self._children.values(), key=lambda child: child.number)
+        return [child.transport.pid for child in children]
 
     async def reload(self, config: Config) -> None:
         """

@@ -18,6 +18,7 @@ from twisted.logger import (
     ILogObserver,
     LogEvent,
     Logger,
+    LogLevel,
     globalLogBeginner,
 )
 from twisted.python.failure import Failure
@@ -49,8 +50,15 @@ class LogToParent:
             self._dropped += 1
             return
         if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            _log.warn("{dropped} log lines were dropped here", dropped=dropped)
+            gap: LogEvent = {
+                "log_format": "{dropped} log lines were dropped here",
+                "log_level": LogLevel.warn,
+                "log_namespace": __name__,
+                "log_time": event.get("log_time"),
+                "dropped": self._dropped,
+            }
+            self._dropped = 0
+            self._control.tell({"log": pack(gap)})
         self._control.tell({"log": pack(event)})
 
 

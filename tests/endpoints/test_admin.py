@@ -8,6 +8,7 @@ import treq
 from twisted.internet import reactor as running_reactor  # noqa: TID251
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
+from twisted.web.http_headers import Headers
 
 from sso_proxy.endpoints.admin import build_admin_site, is_local_host
 
@@ -54,7 +55,7 @@ class AdminTests(TestCase):
         response = await treq.request(
             method,
             f"http://127.0.0.1:{self.port.getHost().port}{path}",
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            headers=Headers({k.replace("_", "-"): [v] for k, v in headers.items()}),
             persistent=False,
             timeout=10,
         )

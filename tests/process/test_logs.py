@@ -32,11 +32,12 @@ class Lines:
 
 def collect(event_count: int, emit: Any) -> list[LogEvent]:  # noqa: ANN401
     events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
+    keep: Any = events.append
+    globalLogPublisher.addObserver(keep)
     try:
         emit()
     finally:
-        globalLogPublisher.removeObserver(events.append)
+        globalLogPublisher.removeObserver(keep)
     assert len(events) == event_count
     return events
 

@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +16,7 @@ from typing import Self
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 20.0
 FAKE = (str(Path(__file__).parent / "fake_proxy.py"),)
-REAL = ("-m", "twisted", "--")
+REAL = ("-c", "from twisted.scripts.twistd import run; run()")
 
 
 def eventually(true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
@@ -34,14 +33,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *packages])}
 
 
-def python_for(user: str) -> str | None:
-    """Find a Python like this one that *user* can run with all that we import."""
+def need_root() -> None:
+    """Fail with one clear line without privileges to drop."""
+    assert os.geteuid() == 0, "only root can show that privileges are dropped"
+
+
+def python_for_nobody() -> str:
+    """Find a Python like this one that the user nobody can run with all we import."""
+    need_root()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/python{version}"):
         try:
             subprocess.run(  # noqa: S603
                 [python, "-c", "import sso_proxy.assembly"],
-                user=user,
+                user="nobody",
                 env=environment(),
                 cwd="/",
                 check=True,
@@ -51,7 +56,7 @@ def python_for(user: str) -> str | None:
         except (OSError, subprocess.SubprocessError):
             continue
         return python
-    return None
+    raise AssertionError("there is no Python here that the user nobody may run")
 
 
 def is_alive(pid: int) -> bool:
@@ -140,11 +145,10 @@ class Proxy:
         return self
 
     def log(self) -> str:
-        """Give all that was printed and logged."""
+        """Give all that was printed and logged, to renamed logs, too."""
         return "".join(
             path.read_text(errors="replace")
-            for path in (self.output, self.directory / "twistd.log")
-            if path.exists()
+            for path in (self.output, *sorted(self.directory.glob("twistd.log*")))
         )
 
     def wait_for_log(self, text: str, times: int = 1) -> None:
@@ -213,16 +217,6 @@ class Proxy:
         if self.process is not None:
             self.process.wait(PATIENCE)
         eventually(lambda: not any(map(is_alive, workers)), "the end of the workers")
-
-
-@contextmanager
-def refused_or_reset() -> Iterator[list[Exception]]:
-    """Collect what a client is not served with."""
-    failures: list[Exception] = []
-    try:
-        yield failures
-    except (OSError, http.client.HTTPException) as e:
-        failures.append(e)
 
 
 def _get(

@@ -1,0 +1,167 @@
+"""Workers together; they are real processes around a script."""
+
+import contextlib
+import os
+import signal
+from typing import Any
+
+import pytest
+from twisted.internet import reactor as running_reactor  # noqa: TID251
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.config.model import Config, ListenerConfig, RouteConfig, ServerConfig
+from sso_proxy.errors import ConfigError
+from sso_proxy.process.child import WorkerStartError
+from sso_proxy.process.pool import Pool
+
+REACTOR: Any = running_reactor
+
+SCRIPT = """
+import json, os, socket, sys, time
+from sso_proxy.process.control import unpack_config
+
+line = socket.socket(fileno=3).makefile("rw", encoding="utf-8", newline="\\n")
+served = unpack_config(json.loads(line.readline())["config"]).server.name
+
+def say(message):
+    line.write(json.dumps(message) + "\\n")
+    line.flush()
+
+def try_to_serve(name):
+    if name == "bad":
+        return {"mistakes": [["a", "is wrong"]]}
+    if name.startswith("once:"):
+        try:
+            os.mkdir(name[5:])
+        except FileExistsError:
+            return {"is": None}
+        return {"mistakes": [["a", "is wrong in one worker"]]}
+    return {"is": None}
+
+say({"broken": "is bad"} if served == "bad" else {"ready": True})
+for question in line:
+    question = json.loads(question)
+    match question["ask"]:
+        case "drain":
+            if served == "slow":
+                time.sleep(60)
+            sys.exit(0)
+        case "reload":
+            wanted = unpack_config(question["with"]).server.name
+            answer = try_to_serve(wanted)
+            if "is" in answer:
+                served = wanted
+        case "ready":
+            answer = {"is": [served]}
+        case "metrics":
+            answer = {"is": "up 1\\n"}
+        case _:
+            answer = {"failed": "no"} if served == "refusing" else {"is": True}
+    say({"id": question["id"], **answer})
+"""
+
+
+def config(name: str) -> Config:
+    return Config(
+        server=ServerConfig(name=name, workers=2, drain_timeout=5),
+        listener=(ListenerConfig(address="::", port=1),),
+        route=(RouteConfig(host="*", authenticate=("anonymous",), backend="http://b"),),
+    )
+
+
+class PoolTests(TestCase):
+    def start(self, name: str = "good") -> Pool:
+        pool = Pool(REACTOR, ("-c", SCRIPT), config(name), ())
+        pool.start()
+        self.addCleanup(self.stop, pool)
+        return pool
+
+    async def stop(self, pool: Pool) -> None:
+        if not pool.draining:
+            await pool.drain()
+
+    async def test_all_workers_serve_after_the_start(self) -> None:
+        pool = self.start()
+        assert await pool.faults() == ()
+        assert len(pool.pids()) == 2
+
+    async def test_worker_that_cannot_start_ends_the_start(self) -> None:
+        pool = Pool(REACTOR, ("-c", SCRIPT), config("bad"), ())
+        with pytest.raises(WorkerStartError, match="^is bad$"):
+            pool.start()
+        for pid in pool.pids():
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+    async def test_reload_reaches_all_workers(self) -> None:
+        pool = self.start()
+        await pool.reload(config("new"))
+        assert await pool.probe() == ("new",)
+
+    async def test_reload_that_all_refuse_changes_nothing(self) -> None:
+        pool = self.start()
+        with pytest.raises(ConfigError, match="a: is wrong"):
+            await pool.reload(config("bad"))
+        assert await pool.probe() == ("good",)
+
+    async def test_reload_that_one_refuses_changes_nothing(self) -> None:
+        """Half of the workers must not serve what the other half does not."""
+        pool = self.start()
+        with pytest.raises(ConfigError, match="wrong in one worker"):
+            await pool.reload(config(f"once:{self.mktemp()}"))
+        assert await pool.probe() == ("good",)
+
+    async def test_what_workers_miss_is_said_once(self) -> None:
+        pool = self.start("x")
+        assert await pool.probe() == ("x",)
+
+    async def test_worker_that_refuses_to_answer_is_a_fault(self) -> None:
+        pool = self.start("refusing")
+        assert await pool.faults() == ("worker 1: no", "worker 2: no")
+
+    async def test_logs_that_cannot_be_reopened_are_named(self) -> None:
+        pool = self.start("refusing")
+        await pool.reopen_logs()
+        assert await pool.probe() == ("refusing",)
+
+    async def test_killed_worker_is_a_fault_until_another_serves(self) -> None:
+        pool = self.start()
+        os.kill(pool.pids()[0], signal.SIGKILL)
+        while not (faults := await pool.faults()):
+            await self.turn()
+        assert faults[0].startswith("worker 1: ")
+        while await pool.faults():
+            await self.turn()
+        assert pool.replaced == 1
+        assert 'up{worker="1"} 1\n' in await pool.metrics()
+
+    async def test_new_worker_serves_what_was_loaded_last(self) -> None:
+        pool = self.start()
+        await pool.reload(config("new"))
+        for pid in pool.pids():
+            os.kill(pid, signal.SIGKILL)
+        while pool.replaced < 2 or await pool.faults():
+            await self.turn()
+        assert await pool.probe() == ("new",)
+
+    async def test_drained_workers_are_not_replaced(self) -> None:
+        pool = self.start()
+        await pool.drain()
+        assert pool.pids() == []
+        assert pool.replaced == 0
+
+    async def test_drain_that_is_cancelled_kills(self) -> None:
+        pool = self.start("slow")
+        draining = Deferred.fromCoroutine(pool.drain())
+        await self.turn()
+        draining.cancel()
+        with contextlib.suppress(CancelledError):
+            await draining
+        while pool.pids():
+            await self.turn()
+
+    def turn(self) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        REACTOR.callLater(0.02, done.callback, None)
+        return done
