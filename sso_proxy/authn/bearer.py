@@ -115,6 +115,17 @@ class BearerAuthenticator:
         """Ask for a token."""
         return self._challenge
 
+    def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
+        """Say what is wrong with a token that is good as such."""
+        if error == "insufficient_scope":
+            return HeaderChallenge(
+                challenge("insufficient_scope", scope=scope, realm=self._config.realm)
+            )
+        text = _DESCRIPTIONS["invalid_token"]
+        return HeaderChallenge(
+            challenge("invalid_token", text, realm=self._config.realm)
+        )
+
     async def warm(self) -> None:
         """Fetch the keys ahead of the first token; a failure is only logged."""
         await self._source.warm()
