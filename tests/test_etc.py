@@ -93,7 +93,7 @@ class CertificateBoundTests(TestCase):
             ports.issuer, site, options, interface="127.0.0.1"
         )
         self.addCleanup(issuer.stopListening)
-        echo = Site(Echo())  # type: ignore[no-untyped-call]
+        echo = Site(Echo())
         api = self.reactor.listenTCP(ports.api, echo, interface="127.0.0.1")
         self.addCleanup(api.stopListening)
 

@@ -53,7 +53,8 @@ PROMISED = [
 @pytest.mark.parametrize("source", MODULES, ids=str)
 def test_module_has_its_test_file(source: Path) -> None:
     if str(source) not in TESTED_ELSEWHERE:
-        assert (ROOT / "tests" / source.with_name(f"test_{source.name}")).exists()
+        wanted = source.with_name(f"test_{source.name}")
+        assert (ROOT / "tests" / wanted).exists(), f"there is no tests/{wanted}"
 
 
 @pytest.mark.parametrize("name", TESTED_ELSEWHERE)

@@ -33,7 +33,7 @@ class CallTests(TestCase):
         self.url = self.serve()
 
     def serve(self) -> str:
-        site = Site(WhoAreYou())  # type: ignore[no-untyped-call]
+        site = Site(WhoAreYou())
         options = tls_options(SERVER, PKI)
         port = self.reactor.listenSSL(0, site, options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
@@ -61,7 +61,7 @@ class CallTests(TestCase):
         assert answer.status == 200
 
     async def test_body_and_fields_are_sent(self) -> None:
-        site = Site(Echo())  # type: ignore[no-untyped-call]
+        site = Site(Echo())
         port = self.reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         question = Question(

@@ -75,7 +75,7 @@ class NothingThere(Resource):
     isLeaf = True
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.asked: list[Request] = []
 
     def render(self, request: Request) -> bytes:
