@@ -129,7 +129,7 @@ class ITokenSource(Interface):
     """Gets a credential for one audience."""
 
     async def token_for(identity: Identity, audience: str, request: Request) -> Any:  # noqa: ANN401
-        """Give a token that is good for *audience* alone.  What it returns is secret."""
+        """Give a token good for *audience* alone.  What it returns is secret."""
 
 
 class IDelivery(Interface):
