@@ -120,8 +120,3 @@ def test_make_help_lists_every_command(target: str) -> None:
         timeout=30,
     ).stdout
     assert f"make {target} " in listed
-
-
-@named
-def test_pages_have_no_unfinished_places(page: Path) -> None:
-    assert not re.search(r"\b(?:TODO|FIXME|XXX|TBD)\b", page.read_text())

@@ -29,12 +29,14 @@ from sso_proxy.testing.demo.scene import (
 )
 
 
-def listen(reactor: Any, scene: Scene) -> None:  # noqa: ANN401
-    """Start the authorization server and the API in this process."""
+def listen(reactor: Any, scene: Scene) -> list[Any]:  # noqa: ANN401
+    """Start the authorization server and the API in this process; give their ports."""
     server = AuthorizationServerResource(scene.authorization_server())
     options = tls_options(scene.issuer, scene.authority)
-    reactor.listenSSL(scene.ports.issuer, Site(server), options, interface=HOST)
-    reactor.listenTCP(scene.ports.api, _api(), interface=HOST)
+    return [
+        reactor.listenSSL(scene.ports.issuer, Site(server), options, interface=HOST),
+        reactor.listenTCP(scene.ports.api, _api(), interface=HOST),
+    ]
 
 
 async def show_checks(reactor: Any, scene: Scene, paint: show.Paint) -> bool:  # noqa: ANN401

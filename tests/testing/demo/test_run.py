@@ -5,7 +5,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import TestCase
+from twisted.web.server import Site
+
+from sso_proxy.testing.demo import run
+from sso_proxy.testing.demo.authorization_server import tls_options
+from sso_proxy.testing.demo.echo import Echo
+from sso_proxy.testing.demo.scene import HOST, choose_ports, prepare
+from sso_proxy.testing.demo.show import Paint
 
 ROOT = Path(__file__).parents[3]
 
@@ -81,3 +93,21 @@ def test_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
     (line,) = [line for line in output.splitlines() if "port" in line.lower()]
     assert str(port) in line
     assert "PORT=" in line
+
+
+class WithoutProxyTests(TestCase):
+    async def test_api_that_nothing_guards_fails_the_checks(self) -> None:
+        from twisted.internet import reactor  # noqa: PLC0415, TID251
+
+        anything: Any = reactor
+        directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        scene = prepare(directory, choose_ports(0))
+        options = tls_options(scene.proxy, scene.authority)
+        unguarded = anything.listenSSL(
+            scene.ports.proxy, Site(Echo()), options, interface=HOST
+        )
+        for port in (*run.listen(anything, scene), unguarded):
+            self.addCleanup(port.stopListening)
+        # Without a proxy the self-signed certificate does not even get through.
+        scene = attrs.evolve(scene, other=scene.client)
+        assert not await run.show_checks(anything, scene, Paint(on=False))
