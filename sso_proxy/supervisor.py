@@ -6,7 +6,7 @@ The main process: sockets before privileges go, then serving, reloading and endi
 - SIGTERM, SIGINT: finish requests, then end with 0; a second one ends at once.
 """
 
-import resource
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -23,7 +23,9 @@ from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.process import signals
 from sso_proxy.process.admin_listener import AdminListener
+from sso_proxy.process.limits import raise_file_limit
 from sso_proxy.process.logs import FileLog
+from sso_proxy.process.notify import Notifier
 from sso_proxy.process.pool import Pool
 from sso_proxy.process.serving import Alone, GatewayMaker, Serving
 from sso_proxy.process.sockets import (
@@ -35,7 +37,6 @@ from sso_proxy.process.sockets import (
     take_inherited,
 )
 
-_OTHER_FILES = 1024
 _GRACE = 1.0
 """Seconds that workers get to end by themselves after ``drain_timeout``."""
 
@@ -83,6 +84,7 @@ class Supervisor(Service):
         self._config = config
         self._listeners = Listeners()
         self._admin = AdminListener(reactor)
+        self._notifier = Notifier({})
         self._serving: Serving | None = None
         self._ending: Deferred[None] | None = None
         self._reload_wanted = False
@@ -103,6 +105,7 @@ class Supervisor(Service):
             self._reactor,
             {signal.SIGHUP: self.reload, signal.SIGUSR1: self.reopen_logs},
         )
+        self._notifier = Notifier(os.environ)
         try:
             raise_file_limit(self._config.server.connections)
             self._listeners = open_sockets(
@@ -133,6 +136,7 @@ class Supervisor(Service):
         )
         names = ", ".join(map(str, self._listeners.names()))
         _log.info("serving on {names}", names=names)
+        self._notifier.tell("READY=1")
 
     def stopService(self) -> Deferred[None]:
         """Finish requests, for ``drain_timeout`` at most."""
@@ -154,6 +158,7 @@ class Supervisor(Service):
             self._stopping = True
             seconds = self._config.server.drain_timeout
             _log.info("ending; requests may take {seconds} s more", seconds=seconds)
+            self._notifier.tell("STOPPING=1")
             self._reactor.stop()
 
     def reload(self) -> None:
@@ -260,25 +265,6 @@ def check_change(old: Config, new: Config) -> None:
         mistakes.append(Mistake("listener", problem))
     if mistakes:
         raise ConfigError(*mistakes)
-
-
-def raise_file_limit(connections: int) -> None:
-    """Allow this process and its workers two descriptors for each of *connections*."""
-    needed = 2 * connections + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if resource.RLIM_INFINITY in {soft, hard} or soft >= needed:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(hard, needed)))
-    except (OSError, ValueError):  # only root may go beyond the hard limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        _log.warn(
-            "only {hard} open files are allowed; {connections} connections may take"
-            " {needed}: raise the limit (LimitNOFILE) or lower server.connections",
-            hard=hard,
-            connections=connections,
-            needed=needed,
-        )
 
 
 def _addresses(config: Config) -> list[Address]:

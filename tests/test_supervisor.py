@@ -222,18 +222,19 @@ def test_metrics_tell_workers_apart(tmp_path: Path) -> None:
         assert metrics.count("# TYPE fake_busy gauge") == 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("name", ["unbuildable", "crash"])
+@pytest.mark.parametrize(
+    ("workers", "name", "reason"),
+    [
+        (1, "unbuildable", "server.name: cannot be built"),
+        (2, "unbuildable", "server.name: cannot be built"),
+        (2, "crash", "worker 1 ended before it was ready"),
+    ],
+)
 def test_start_that_fails_ends_with_1_and_says_why(
-    tmp_path: Path, workers: int, name: str
+    tmp_path: Path, workers: int, name: str, reason: str
 ) -> None:
-    if name == "crash" and workers == 1:
-        return  # it takes the main process with it
     with Proxy(tmp_path, workers=workers, name=name).start() as proxy:
         assert proxy.wait() == 1
-    reason = "server.name: cannot be built"
-    if name == "crash":
-        reason = "worker 1 ended before it was ready"
     assert f"sso-proxy: cannot start: {reason}" in proxy.log()
     assert "Traceback" not in proxy.log()
 
@@ -275,13 +276,28 @@ def test_start_takes_over_what_a_killed_proxy_left(tmp_path: Path) -> None:
         assert proxy.ask_admin("/health/live")[0] == 200
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_service_manager_is_told_when_all_serve(tmp_path: Path, workers: int) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(20)
+        proxy = Proxy(tmp_path, workers=workers)
+        with proxy.start(prelude=f"export NOTIFY_SOCKET={path};"):
+            assert manager.recv(100) == b"READY=1"
+            assert proxy.name() == "first"
+            proxy.signal(signal.SIGTERM)
+            assert manager.recv(100) == b"STOPPING=1"
+            assert proxy.wait() == 0
+
+
 def test_socket_from_the_service_manager_is_used(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as passed:
         proxy = Proxy(tmp_path)
         proxy.listener = f'address = "127.0.0.1"\nport = {passed.getsockname()[1]}'
         proxy.write_config()
-        shell = f"export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&{passed.fileno()};"
-        with proxy.start(shell=shell, pass_fds=[passed.fileno()]):
+        prelude = f"export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&{passed.fileno()};"
+        with proxy.start(prelude=prelude, pass_fds=[passed.fileno()]):
             proxy.wait_until_serving()
             passed.close()
             assert proxy.name() == "first"

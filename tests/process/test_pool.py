@@ -88,7 +88,7 @@ class PoolTests(TestCase):
 
     async def test_worker_that_cannot_start_ends_the_start(self) -> None:
         pool = Pool(REACTOR, ("-c", SCRIPT), config("bad"), ())
-        with pytest.raises(WorkerStartError, match="^is bad$"):
+        with pytest.raises(WorkerStartError, match=r"^is bad$"):
             pool.start()
         for pid in pool.pids():
             with pytest.raises(ProcessLookupError):

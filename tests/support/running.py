@@ -118,17 +118,17 @@ class Proxy:
         self,
         *twistd: str,
         program: Sequence[str] = FAKE,
-        shell: str = "",
+        prelude: str = "",
         python: str = sys.executable,
         pass_fds: Sequence[int] = (),
     ) -> Self:
-        """Start the process and return; *shell* runs before it, in its process."""
+        """Start the process; *prelude* is what the shell does before, as the same one."""
         options = twistd or ("--nodaemon", "--pidfile=")
         command = [python, *program, *options]
         command += ["sso-proxy", "--config", str(self.config)]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603
-                ["/bin/bash", "-c", f'{shell} exec "$@"', "bash", *command],
+                ["/bin/bash", "-c", f'{prelude} exec "$@"', "bash", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,29 @@
+"""What the system lets a process have."""
+
+import resource
+
+from twisted.logger import Logger
+
+_OTHER_FILES = 1024
+"""Descriptors for anything but requests: idle connections to backends above all."""
+
+_log = Logger()
+
+
+def raise_file_limit(connections: int) -> None:
+    """Allow this process and its workers two descriptors for each of *connections*."""
+    needed = 2 * connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in {soft, hard} or soft >= needed:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(hard, needed)))
+    except (OSError, ValueError):  # only root may go beyond the hard limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        _log.warn(
+            "only {hard} open files are allowed; {connections} connections may take"
+            " {needed}: raise the limit (LimitNOFILE) or lower server.connections",
+            hard=hard,
+            connections=connections,
+            needed=needed,
+        )
