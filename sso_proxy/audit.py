@@ -29,6 +29,7 @@ _QUOTES: Final = 38
 """Quotation marks in what `audit_line` adds, if none of the values has one."""
 
 _dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_quote = json.encoder.encode_basestring_ascii
 
 
 def stable_part(  # noqa: PLR0913
@@ -61,32 +62,29 @@ def stable_part(  # noqa: PLR0913
         user: The name that the backend knows the user by.
         bindings: Kinds of binding that were satisfied.
     """
-    members = {
-        "listener": _cut(listener),
-        "client": client,
-        "peer": peer,
-        "tls": None if tls is None else _tls(tls),
-        "host": _cut(host),
-        "route": _cut(route),
-        "authenticator": _cut(authenticator),
-        "issuer": _cut(issuer),
-        "subject": _cut(subject),
-        "user": _cut(user),
-        "bindings": list(bindings),
-    }
-    return _dump(members)[1:-1]
+    kinds = ",".join([_quote(kind) for kind in bindings])
+    return (
+        f'"listener":{_quote(_cut(listener))},"client":{_quote(client)}'
+        f',"peer":{_quote(peer)},"tls":{"null" if tls is None else _tls(tls)}'
+        f',"host":{_quote(_cut(host))},"route":{_quote(_cut(route))}'
+        f',"authenticator":{_quote(_cut(authenticator))}'
+        f',"issuer":{_quote(_cut(issuer))},"subject":{_quote(_cut(subject))}'
+        f',"user":{_quote(_cut(user))},"bindings":[{kinds}]'
+    )
 
 
-def _tls(facts: TlsFacts) -> dict[str, Any]:
+def _tls(facts: TlsFacts) -> str:
     certificate = facts.certificate
-    return {
-        "version": facts.version,
-        "cipher": facts.cipher,
-        "server_name": _cut(facts.server_name or ""),
-        "certificate": None
-        if certificate is None
-        else {"x5t#S256": certificate.thumbprint, "verified": certificate.verified},
-    }
+    shown = "null"
+    if certificate is not None:
+        verified = "true" if certificate.verified else "false"
+        thumbprint = _quote(certificate.thumbprint)
+        shown = f'{{"x5t#S256":{thumbprint},"verified":{verified}}}'
+    return (
+        f'{{"version":{_quote(facts.version)},"cipher":{_quote(facts.cipher)}'
+        f',"server_name":{_quote(_cut(facts.server_name or ""))}'
+        f',"certificate":{shown}}}'
+    )
 
 
 def audit_line(  # noqa: PLR0913

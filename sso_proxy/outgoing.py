@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sso_proxy.errors import BadMessageError
-from sso_proxy.model import Headers, Identity, Request, RequestHead
+from sso_proxy.model import Identity, Request, RequestHead
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.fields import encode_value
@@ -16,6 +16,8 @@ from sso_proxy.upstream import Outgoing
 if TYPE_CHECKING:
     from sso_proxy.pipeline import Admission
 
+_NOTHING: frozenset[str] = frozenset()
+_MOST_NAMES = 4096
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 
@@ -41,24 +43,23 @@ def build_block(  # noqa: PLR0913, PLR0917
         ValueError: A field of ours has a value that cannot be sent safely.
     """
     head = request.head
-    consumed = route.consumed if identity is not None else frozenset()
+    consumed = route.consumed if identity is not None else _NOTHING
     host = route.upstream_host or authority(head.host, head.port, head.scheme)
-    lines = [f"Host: {host}"]
+    begin = _BEGIN
+    lines = ["Host: " + host]
     for name, value in head.headers:
         if name in consumed:
             continue
         if name == "cookie" and OUR_COOKIES in value:
             kept = without_our_cookies(value)
-            if not kept:
-                continue
-            lines.append(f"Cookie: {kept}")
+            if kept:
+                lines.append("Cookie: " + kept)
             continue
-        lines.append(f"{display_name(name)}: {value}")
-    previous = ", ".join((*incoming.via, f"1.{incoming.framing.minor} {via}"))
-    lines.append(f"Via: {previous}")
-    for name, value in _forwarded(request):
-        lines.append(f"{display_name(name)}: {value}")
-    block = "\r\n".join(lines).encode("latin-1") + b"\r\n"
+        lines.append(begin[name] + value)
+    previous = "".join(f"{hop}, " for hop in incoming.via)
+    lines.append(f"Via: {previous}1.{incoming.framing.minor} {via}")
+    lines.append(_forwarded(request.client.address, head.scheme, head.host, head.port))
+    block = "\r\n".join(lines).encode("latin-1")
     if identity is not None:
         block += _identity_fields(route, request, identity, user)
     return block
@@ -129,20 +130,29 @@ def without_our_cookies(value: str) -> str:
     return "; ".join(p for p in pairs if p and not p.startswith(OUR_COOKIES))
 
 
-@lru_cache(maxsize=2048)
 def display_name(name: str) -> str:
     """Write a field's name as most do, ``Content-Type``, for backends that care."""
     return "-".join(part.capitalize() for part in name.split("-"))
 
 
-def _forwarded(request: Request) -> Headers:
-    head = request.head
-    return build_forwarded(
-        client=request.client.address,
-        scheme=head.scheme,
-        host=head.host,
-        port=head.port,
-    )
+class _Begin(dict[str, str]):
+    """How a field line begins, by the field's lower-case name."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= _MOST_NAMES:  # names come from clients
+            self.clear()
+        begin = self[name] = display_name(name) + ": "
+        return begin
+
+
+_BEGIN = _Begin()
+
+
+@lru_cache(maxsize=4096)
+def _forwarded(client: str, scheme: str, host: str, port: int) -> str:
+    """Give the forwarding field lines; they are the same for a client's requests."""
+    fields = build_forwarded(client=client, scheme=scheme, host=host, port=port)
+    return "".join(f"{display_name(name)}: {value}\r\n" for name, value in fields)
 
 
 def _identity_fields(

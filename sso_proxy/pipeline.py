@@ -319,7 +319,7 @@ class Pipeline:
         left = _REUSE
         if identity.expires is not None:
             left = min(left, identity.expires - self._clock.time())
-        if _given_id(incoming) and connection.trusted:
+        if connection.trusted and _given_id(incoming):
             left = 0.0
         return Admission(
             route=route,

@@ -84,6 +84,21 @@ _LOWER: Final = _LowerNames(
 )
 
 
+_ALIKE: Final = frozenset(
+    name.lower()
+    for name in COMMON_NAMES
+    if name.startswith(("Accept", "Cache", "Sec-CH", "Sec-Fetch", "sec-ch"))
+    or name in {"Connection", "DNT", "Host", "Pragma", "Priority", "Server", "TE"}
+    or name in {"Upgrade-Insecure-Requests", "User-Agent", "Vary", "Content-Type"}
+)
+"""Fields whose lines thousands of messages share, and that hold no secret."""
+
+_LONGEST_KNOWN: Final = 256
+_MOST_KNOWN: Final = 2048
+_KNOWN_LINES: Final[dict[str, tuple[str, str]]] = {}
+"""What such lines say: a pure function's results, bounded, since clients make them."""
+
+
 def words(text: str) -> frozenset[str]:
     """Make a set of the words of *text*."""
     return frozenset(text.split())
@@ -182,12 +197,19 @@ def read_fields(lines: list[str]) -> Headers:
         BadMessageError: 400: no colon, a name that is no token, a folded line
             (section 5.2), or a blank before the colon (section 5.1).
     """
-    lower = _LOWER
-    fields = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            reason = "field-folded" if name[:1] in (" ", "\t") else "field-no-colon"
-            raise BadMessageError(400, reason)
-        fields.append((lower[name], value.strip(" \t")))
-    return tuple(fields)
+    known = _KNOWN_LINES
+    return tuple([known.get(line) or _read_line(line) for line in lines])
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    """Read one field line, and remember it if others send the same."""
+    name, colon, value = line.partition(":")
+    if not colon:
+        reason = "field-folded" if name[:1] in (" ", "\t") else "field-no-colon"
+        raise BadMessageError(400, reason)
+    field = (_LOWER[name], value.strip(" \t"))
+    if field[0] in _ALIKE and len(line) <= _LONGEST_KNOWN:
+        if len(_KNOWN_LINES) >= _MOST_KNOWN:
+            _KNOWN_LINES.clear()
+        _KNOWN_LINES[line] = field
+    return field
