@@ -122,7 +122,7 @@ class Proxy:
         python: str = sys.executable,
         pass_fds: Sequence[int] = (),
     ) -> Self:
-        """Start the process; *prelude* is what the shell does before, as the same one."""
+        """Start the process; *prelude* is what its shell does before."""
         options = twistd or ("--nodaemon", "--pidfile=")
         command = [python, *program, *options]
         command += ["sso-proxy", "--config", str(self.config)]
