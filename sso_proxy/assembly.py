@@ -128,6 +128,7 @@ class Generation:
             ),
             tls=tls,
             trusted=self.trusted,
+            forwarded_certificate=listener.forwarded_certificate,
             speaks_proxy=speaks,
             handshake_timeout=listener.handshake_timeout,
             connections=server.connections,

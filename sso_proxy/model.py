@@ -68,7 +68,8 @@ class CertificateFacts:
         der: The leaf in DER.
         chain: The further certificates in DER, in the order sent, without the leaf.
         verified: Our own verify callback accepted the whole chain for this
-            connection.  False means that *der* is a fact and no identity.
+            connection, or a trusted proxy's did that is believed about it.  False
+            means that *der* is a fact and no identity.
         problem: Why not, in OpenSSL's words, for the log; empty if verified.
         thumbprint: ``x5t#S256`` of the leaf: SHA-256 of *der* in base64url without
             padding (RFC 8705 section 3.1).
@@ -98,8 +99,9 @@ class TlsFacts:
     What the handshake proved.
 
     Attributes:
-        version: ``TLSv1.2`` or ``TLSv1.3``.
-        cipher: OpenSSL's name of the cipher suite.
+        version: ``TLSv1.2`` or ``TLSv1.3``; empty if a trusted proxy before us ended
+            the client's TLS and speaks plain HTTP to us.
+        cipher: OpenSSL's name of the cipher suite, or empty likewise.
         server_name: The name the client asked for (SNI), lower-case, or None.
         alpn: The protocol agreed on, or None.
         certificate: The client's, or None if it sent none.

@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from sso_proxy.audit import stable_part
+from sso_proxy.config.model import ForwardedCertificate
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.model import (
@@ -38,9 +39,11 @@ from sso_proxy.model import (
     Unbound,
     UserName,
 )
+from sso_proxy.net.tls.forwarded import ForwardedCertificates
 from sso_proxy.outgoing import build_block
 from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.accept import is_navigation
+from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.http.target import has_encoded_slash, strip_parameters
@@ -64,6 +67,7 @@ class Connection:
         port: What a ``Host`` without port means.
         peer: The IP address at the other end.
         trusted: The peer is a trusted proxy.
+        forwarded_certificate: What a trusted proxy's ``Client-Cert`` counts.
         tls: TLS facts, or None.
         policy_for: Names the client-certificate rules of a host, or None without TLS.
         stale: The rules for client certificates have changed since the handshake.
@@ -74,6 +78,7 @@ class Connection:
     port: int
     peer: str
     trusted: bool
+    forwarded_certificate: ForwardedCertificate = "ignore"
     tls: TlsFacts | None = None
     policy_for: Callable[[str], str] | None = None
     stale: bool = False
@@ -107,7 +112,7 @@ class Trail:
             listener=connection.listener,
             peer=connection.peer,
             client=request.client.address if request else connection.peer,
-            tls=connection.tls,
+            tls=request.tls if request else connection.tls,
             host=request.head.host if request else "",
             route=self.route.name if self.route else "",
             authenticator=identity.authenticator if identity else "",
@@ -163,6 +168,7 @@ class Pipeline:
         self._trusted = trusted
         self._via = via
         self._new_id = new_id
+        self._certificates = ForwardedCertificates()
 
     async def decide(
         self, incoming: Incoming, connection: Connection, trail: Trail
@@ -230,18 +236,17 @@ class Pipeline:
         """Say where a request comes from; only trusted proxies may say it for us."""
         head = incoming.head
         client = Client(address=connection.peer, peer=connection.peer)
-        id_ = ""
+        id_, tls = "", connection.tls
         if connection.trusted and incoming.forwarded:
             fields = incoming.forwarded
             address = client_address(connection.peer, fields, self._trusted)
             client = Client(address=address, peer=connection.peer, trusted=True)
             scheme = forwarded_proto(fields)
             if scheme is not None and scheme != head.scheme:
-                head = attrs.evolve(head, scheme=scheme)
+                head = _under(scheme, head)
             id_ = _given_id(incoming)
-        return Request(
-            id=id_ or self._new_id(), head=head, tls=connection.tls, client=client
-        )
+            tls = self._certificates.read(fields, connection.forwarded_certificate, tls)
+        return Request(id=id_ or self._new_id(), head=head, tls=tls, client=client)
 
     def route(
         self, request: Request, connection: Connection
@@ -329,6 +334,14 @@ class Pipeline:
             reuse_until=self._clock.monotonic() + left,
             host_routes=routes,
         )
+
+
+def _under(scheme: str, head: RequestHead) -> RequestHead:
+    """Give *head* as it was asked for; a host without port means the scheme's own."""
+    port = head.port
+    if port == DEFAULT_PORTS[head.scheme]:
+        port = DEFAULT_PORTS[scheme]
+    return attrs.evolve(head, scheme=scheme, port=port)
 
 
 def authorise(route: Route, request: Request, identity: Identity) -> Decision | None:

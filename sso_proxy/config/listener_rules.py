@@ -73,6 +73,20 @@ def check_admin(
             yield Mistake(join(path, "port"), problem)
 
 
+def check_forwarded(
+    server: Placed[ServerConfig], listeners: Sequence[Placed[ListenerConfig]]
+) -> Iterator[Mistake]:
+    """Check that somebody is there whose ``Client-Cert`` would be believed."""
+    for listener in listeners:
+        path = join(listener.path, "forwarded_certificate")
+        if listener.value.forwarded_certificate == "ignore":
+            continue
+        if not server.value.trusted_proxies:
+            yield Mistake(path, "has no effect without server.trusted_proxies")
+        elif not serves(listener.value):
+            yield Mistake(path, "has no effect: this listener only redirects")
+
+
 def serves(listener: ListenerConfig) -> bool:
     """Say whether *listener* serves routes; if not, it only redirects."""
     return listener.tls or listener.allow_plaintext

@@ -21,6 +21,7 @@ from sso_proxy.config.checks import (
 )
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
+ForwardedCertificate = Literal["ignore", "unverified", "verified"]
 BindingLevel = Literal["require", "prefer", "observe"]
 
 FilePath: TypeAlias = Annotated[str, "file"]
@@ -182,7 +183,8 @@ class ServerConfig:
         workers: Processes that serve; 1 serves in the main process.
         plugin_path: Directories with plugin files of your own.
         trusted_proxies: Addresses and ranges whose ``X-Forwarded-For``,
-            ``Forwarded``, ``X-Request-Id`` and ``Client-Cert`` are believed.
+            ``Forwarded`` and ``X-Request-Id`` are believed; ``Client-Cert``, where a
+            listener says so (``forwarded_certificate``).
         managed_headers: Further header fields that clients may never send.
         drain_timeout: Seconds that requests may still take after SIGTERM or SIGHUP.
         connections: Client connections at once, in each worker.
@@ -265,6 +267,11 @@ class ListenerConfig:
         proxy_protocol: Addresses and ranges of peers that begin with a PROXY
             protocol header (version 1 or 2); from these it is required, from others
             not read.
+        forwarded_certificate: What ``Client-Cert`` (RFC 9440) of a trusted proxy
+            counts that ended the client's TLS: ``ignore``; ``unverified``: its
+            client holds the key, good for bindings and pins; ``verified``: it has
+            checked the issuer, too.  Only for proxies that take the field out of
+            what clients send.
         hsts: ``max-age`` in seconds of ``Strict-Transport-Security``; 0 sends none.
         name: What is different for some names.  Clients that ask for no name, or
             for another one, get the listener's own certificate and the strictest
@@ -288,6 +295,7 @@ class ListenerConfig:
     groups: tuple[str, ...] = ()
     handshake_timeout: float = attrs.field(default=10.0, validator=positive)
     proxy_protocol: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
+    forwarded_certificate: ForwardedCertificate = "ignore"
     hsts: int = attrs.field(default=31536000, validator=between(0, 2**31))
     name: tuple[NameConfig, ...] = ()
 

@@ -73,13 +73,12 @@ def _type_of(name: str, draft: Draft) -> str | None:
 
 def _check_certificate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:
     """Check that a route that needs a client certificate can ever see one."""
-    if draft.server is None or draft.server.value.trusted_proxies:
-        return  # a terminator before us may pass it on (RFC 9440)
     listeners = [listener.value for listener in draft.listeners]
     if not any(map(serves, listeners)) or _asks(listeners, route.value.host):
         return
     never = (
-        "no listener asks for client certificates here; set client_certificate on one"
+        "no listener asks for client certificates here; set client_certificate on one,"
+        " or forwarded_certificate behind a proxy that passes them on"
     )
     if route.value.binding.certificate == "require":
         yield Mistake(join(route.path, "binding.certificate"), never)
@@ -91,6 +90,8 @@ def _check_certificate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mis
 def _asks(listeners: Iterable[ListenerConfig], host: str) -> bool:
     """Say whether any listener may ask clients of *host* for a certificate."""
     for listener in listeners:
+        if listener.forwarded_certificate != "ignore":
+            return True  # a terminator before us may pass it on (RFC 9440)
         modes = {listener.client_certificate}
         for name in listener.name:
             if any(_overlap(host, pattern) for pattern in name.host):

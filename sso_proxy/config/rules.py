@@ -4,7 +4,11 @@ import re
 from collections.abc import Iterator
 
 from sso_proxy.config.draft import Draft, Placed
-from sso_proxy.config.listener_rules import check_admin, check_listeners
+from sso_proxy.config.listener_rules import (
+    check_admin,
+    check_forwarded,
+    check_listeners,
+)
 from sso_proxy.config.model import AuditConfig, ServerConfig
 from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED
 from sso_proxy.config.route_rules import check_routes
@@ -20,6 +24,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     if draft.server is not None:
         yield from _check_server(draft.server)
         yield from check_admin(draft.server, draft.listeners)
+        yield from check_forwarded(draft.server, draft.listeners)
     yield from _check_names(draft)
     yield from check_listeners(draft.listeners)
     yield from check_routes(draft)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import attrs
 from twisted.logger import Logger
 
+from sso_proxy.config.model import ForwardedCertificate
 from sso_proxy.edge.connection import ServerConnection, State
 from sso_proxy.edge.preface import Preface
 from sso_proxy.edge.site import Rules, Site
@@ -36,6 +37,7 @@ class ListenerRules:
         rules: To its connections.
         tls: Contexts, or None without TLS.
         trusted: Whether an address is a trusted proxy's.
+        forwarded_certificate: What a trusted proxy's ``Client-Cert`` counts.
         speaks_proxy: Whether a peer begins with a PROXY protocol header.
         handshake_timeout: Seconds for the handshake, PROXY header included.
         connections: Connections at once.
@@ -45,6 +47,7 @@ class ListenerRules:
     rules: Rules
     tls: ListenerTls | None
     trusted: Callable[[str], bool]
+    forwarded_certificate: ForwardedCertificate = "ignore"
     speaks_proxy: Callable[[str], bool] | None
     handshake_timeout: float
     connections: int
@@ -97,6 +100,7 @@ class Listener:
                 connection.facts = attrs.evolve(
                     facts,
                     trusted=listener_rules.trusted(facts.peer),
+                    forwarded_certificate=listener_rules.forwarded_certificate,
                     policy_for=tls.policy_for if tls is not None else None,
                     stale=facts.stale or old_rules != new_rules,
                 )
@@ -177,6 +181,7 @@ class Listener:
             port=443 if tls is not None else 80,
             peer=peer,
             trusted=trusted,
+            forwarded_certificate=rules.forwarded_certificate,
         )
         connection = ServerConnection(site, facts, self._gone)
         if tls is None:

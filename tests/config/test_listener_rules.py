@@ -198,3 +198,32 @@ def test_admin_address_that_is_none_is_refused(
 def test_admin_on_a_listeners_port_is_refused(mistakes: Mistakes) -> None:
     path, _ = one(mistakes('[server.admin]\naddress = "127.0.0.1"\nport = 8443'))
     assert path == "server.admin.port"
+
+
+def test_certificates_of_nobody_cannot_be_believed(mistakes: Mistakes) -> None:
+    text = TLS + 'forwarded_certificate = "unverified"\n'
+    found = mistakes(listener=text)
+    assert found == {
+        "listener[0].forwarded_certificate": (
+            "has no effect without server.trusted_proxies"
+        )
+    }
+
+
+def test_listener_that_only_redirects_believes_no_certificates(
+    mistakes: Mistakes,
+) -> None:
+    server = '[server]\ntrusted_proxies = ["10.0.0.0/8"]'
+    plain = """
+[[listener]]
+address = "127.0.0.1"
+port = 8080
+tls = false
+forwarded_certificate = "verified"
+"""
+    found = mistakes(server, listener=TLS + plain)
+    assert found == {
+        "listener[1].forwarded_certificate": (
+            "has no effect: this listener only redirects"
+        )
+    }

@@ -144,7 +144,10 @@ def test_certificate_may_be_asked_for_by_name(
 def test_certificate_may_come_from_a_trusted_terminator(mistakes: Mistakes) -> None:
     text = route(binding='{ certificate = "require" }')
     server = '[server]\ntrusted_proxies = ["10.0.0.0/8"]'
-    assert mistakes(server, listener=NEVER, route=text) == {}
+    passes = NEVER + 'forwarded_certificate = "unverified"\n'
+    assert mistakes(server, listener=passes, route=text) == {}
+    path, _ = one(mistakes(server, listener=NEVER, route=text))
+    assert path == "route[0].binding.certificate"
 
 
 def test_backend_that_is_none_is_refused(mistakes: Mistakes) -> None:
