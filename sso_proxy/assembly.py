@@ -3,7 +3,7 @@
 import itertools
 import os
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -54,6 +54,7 @@ def check(config: Config) -> list[str]:
         http_client=HttpClient(None, config.server.outbound),
         reactor=None,
         spawn=lambda coroutine: coroutine.close(),
+        shared=lambda _key, make: make(),
     )
     parts = Builder(config, tools, lambda target, _: target).build()
     now = clock.time()
@@ -66,12 +67,17 @@ class Generation:
     def __init__(self, gateway: "Gateway", config: Config) -> None:
         self.config = config
         self._gateway = gateway
+        self.shared: dict[tuple[Any, ...], Any] = {}
+        outbound = config.server.outbound
         tools = Tools(
             name="",
             clock=gateway.clock,
-            http_client=HttpClient(gateway.reactor, config.server.outbound),
+            http_client=self._share(
+                ("http-client", outbound), lambda: HttpClient(gateway.reactor, outbound)
+            ),
             reactor=gateway.reactor,
             spawn=_spawn,
+            shared=self._share,
         )
         self.parts = Builder(config, tools, self._make_upstream).build()
         server = config.server
@@ -95,6 +101,13 @@ class Generation:
             via=server.name,
             new_id=gateway.new_id,
         )
+
+    def _share(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Take over what the generation before had for *key*, or make it."""
+        if key not in self.shared:
+            before = self._gateway.shared
+            self.shared[key] = before[key] if key in before else make()
+        return self.shared[key]
 
     def listener_rules(self, index: int) -> ListenerRules:
         """Give what this configuration says to its listener number *index*."""
@@ -269,6 +282,11 @@ class Gateway:
         registry = CollectorRegistry()
         registry.register(GatewayCollector(self))
         return generate_latest(registry)
+
+    @property
+    def shared(self) -> Mapping[tuple[Any, ...], Any]:
+        """Give what the current generation would leave to the next."""
+        return self._generation.shared if self._generation is not None else {}
 
     @property
     def listeners(self) -> Sequence[Listener]:

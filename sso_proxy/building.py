@@ -39,6 +39,7 @@ class Tools:
     http_client: Any
     reactor: Any
     spawn: Callable[[Coroutine[Any, Any, Any]], None]
+    shared: Callable[[tuple[Any, ...], Callable[[], Any]], Any]
 
 
 MakeUpstream = Callable[[Target, Patience], Any]

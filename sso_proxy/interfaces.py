@@ -267,3 +267,12 @@ class ITools(Interface):
     spawn: Callable[[Any], None] = Attribute(
         "Start a coroutine in the background; failures are logged."
     )
+
+    def shared(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """
+        Give what was made for *key* before, or make it.
+
+        What a reload should not forget, such as keys fetched from a provider that may
+        be down just then.  *key* begins with a name of its own and has everything that
+        the thing depends on; it is dropped when a configuration no longer asks for it.
+        """

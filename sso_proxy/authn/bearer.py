@@ -82,7 +82,10 @@ class BearerAuthenticator:
             ConfigError: A key cannot be used.
         """
         if config.jwks_uri is not None:
-            source = JwksSource(config.jwks_uri, tools.http_client, tools.clock)
+            url, client = config.jwks_uri, tools.http_client
+            source = tools.shared(
+                ("jwks", url, client), lambda: JwksSource(url, client, tools.clock)
+            )
             return cls(config, tools, source)
         return cls(config, tools, FixedKeys(read_keys(config)))
 

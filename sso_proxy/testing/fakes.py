@@ -7,7 +7,7 @@ fakes provide the real interfaces and record what they were asked.
 
 import base64
 import hashlib
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -156,6 +156,10 @@ class FakeTools:
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note *coroutine*."""
         self.spawned.append(coroutine)
+
+    def shared(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002
+        """Make the thing: there was no configuration before."""
+        return make()
 
 
 class _Script:
