@@ -17,6 +17,7 @@ address = "127.0.0.1"
 port = 8080
 tls = false
 allow_plaintext = true
+forwarded_certificate = "unverified"
 [[route]]
 host = "*"
 authenticate = ["cert", "anonymous"]
