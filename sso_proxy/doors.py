@@ -77,11 +77,21 @@ def _installed() -> Iterator[Found | Mistake]:
     """Look into the modules of ``twisted.plugins`` that distributions installed."""
     seen = set()
     for directory in map(Path, twisted.plugins.__path__):
-        for file in sorted(directory.glob("*.py")):
+        for file in _modules(directory):
             # The import system, too, takes the first of several of one name.
             if file.stem not in seen and _MARK in file.read_bytes():
                 seen.add(file.stem)
                 yield from _import_installed(file)
+
+
+def _modules(directory: Path) -> list[Path]:
+    """List the modules in *directory*; one that cannot be read has none."""
+    try:
+        return sorted(directory.glob("*.py"))
+    except OSError:
+        # As in the import system: after privileges are dropped, parts of sys.path may
+        # be out of reach.  What was looked for there is then said to be missing.
+        return []
 
 
 def _import_installed(file: Path) -> Iterator[Found | Mistake]:

@@ -131,6 +131,11 @@ class BackendConnection:
         """Say whether an idle connection has anything to read, as only an end is."""
         return self._stream is None or self._stream.readable_now()
 
+    def retire(self) -> None:
+        """Close a connection on which nothing is under way."""
+        if self._stream is not None:
+            self._stream.close()
+
     def abort(self) -> None:
         """Close at once."""
         if self.drop_connector is not None:
@@ -191,7 +196,7 @@ class BackendConnection:
     def data_received(self, data: bytes) -> None:
         """Read on in the answer."""
         if self._exchange is None:  # an answer that nobody asked for (F12)
-            self.abort()
+            self.retire()
             return
         self._answered = True
         self.deadline = self._pool.now() + self._pool.response_timeout
@@ -340,6 +345,8 @@ class BackendConnection:
         if self._keep and self._request_done:
             self.reused = True
             self._pool.release(self)
+        elif self._request_done:
+            self.retire()
         else:
             # Before the request has ended, its rest would look like the next one.
             self.abort()

@@ -90,7 +90,7 @@ class HttpUpstream:
             if outgoing.replayable or not connection.is_stale():
                 connection.start(exchange, outgoing)
                 return connection
-            connection.abort()
+            connection.retire()
         return self.replay(exchange, outgoing)
 
     def replay(self, exchange: Exchange, outgoing: Outgoing) -> BackendConnection:
@@ -112,7 +112,7 @@ class HttpUpstream:
     def release(self, connection: BackendConnection) -> None:
         """Keep *connection* for the next request."""
         if self._closed or len(self._idle) >= self._patience.idle:
-            connection.abort()
+            connection.retire()
         else:
             connection.deadline = self.now() + self._patience.idle_timeout
             self._idle.append(connection)
@@ -127,7 +127,7 @@ class HttpUpstream:
         """Drop idle connections now, and all others as they become idle."""
         self._closed = True
         for connection in [*self._idle]:
-            connection.abort()
+            connection.retire()
 
     def counts(self) -> tuple[int, int]:
         """Give the number of connections in use and idle."""
@@ -170,7 +170,7 @@ class HttpUpstream:
     def _sweep(self, now: float) -> None:
         for connection in [c for c in self._all if c.deadline < now]:
             if connection in self._idle:
-                connection.abort()
+                connection.retire()
             else:
                 connection.expire()
         if self._closed and not self._all:
