@@ -14,7 +14,7 @@ from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.upstream import Outgoing
 
 if TYPE_CHECKING:
-    from sso_proxy.pipeline import Admission
+    from sso_proxy.admission import Admission
 
 _NOTHING: frozenset[str] = frozenset()
 _MOST_NAMES = 4096

@@ -13,8 +13,7 @@ import attrs
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from sso_proxy.audit import stable_part
-from sso_proxy.config.model import ForwardedCertificate
+from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.model import (
@@ -35,7 +34,6 @@ from sso_proxy.model import (
     Request,
     RequestHead,
     Response,
-    TlsFacts,
     Unbound,
     UserName,
 )
@@ -54,101 +52,6 @@ _REUSE = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
 
 NO_STORE = ("cache-control", "no-store")
-
-
-@attrs.frozen(kw_only=True)
-class Connection:
-    """
-    What holds for all requests of one client connection.
-
-    Attributes:
-        listener: The listener's name, for logs.
-        scheme: ``https`` or ``http``.
-        port: What a ``Host`` without port means.
-        peer: The IP address at the other end.
-        trusted: The peer is a trusted proxy.
-        forwarded_certificate: What a trusted proxy's ``Client-Cert`` counts.
-        tls: TLS facts, or None.
-        policy_for: Names the client-certificate rules of a host, or None without TLS.
-        stale: The rules for client certificates have changed since the handshake.
-    """
-
-    listener: str
-    scheme: str
-    port: int
-    peer: str
-    trusted: bool
-    forwarded_certificate: ForwardedCertificate = "ignore"
-    tls: TlsFacts | None = None
-    policy_for: Callable[[str], str] | None = None
-    stale: bool = False
-
-
-class Trail:
-    """
-    What has been found out about one request so far, for its audit record.
-
-    Attributes:
-        request: The request, or None if it could not be read.
-        route: Its route.
-        identity: Who called.
-        user: The user name for the backend.
-        bound: Kinds of keys the caller proved to hold.
-    """
-
-    __slots__ = ("bound", "identity", "request", "route", "user")
-
-    def __init__(self) -> None:
-        self.request: Request | None = None
-        self.route: Route | None = None
-        self.identity: Identity | None = None
-        self.user = ""
-        self.bound: tuple[str, ...] = ()
-
-    def stable(self, connection: Connection) -> str:
-        """Give the part of the audit record that holds for all equal requests."""
-        request, identity = self.request, self.identity
-        return stable_part(
-            listener=connection.listener,
-            peer=connection.peer,
-            client=request.client.address if request else connection.peer,
-            tls=request.tls if request else connection.tls,
-            host=request.head.host if request else "",
-            route=self.route.name if self.route else "",
-            authenticator=identity.authenticator if identity else "",
-            issuer=identity.issuer if identity else "",
-            subject=identity.subject if identity else "",
-            user=self.user,
-            bindings=self.bound,
-        )
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Admission:
-    """
-    A request that may pass, and what its backend gets.
-
-    Attributes:
-        route: The route taken.
-        caller: The request decided on, and who makes it.
-        block: The backend's header fields, serialised, without request line, request
-            id, framing and the empty line.
-        stable: The audit record's part for this caller and route.
-        reuse_until: Monotonic time until which the same bytes may be answered alike.
-        own: The path is one of ours: served by the route's resource tree.
-        host_routes: Where to look for the route of a repeated request's path.
-    """
-
-    route: Route
-    caller: Caller
-    block: bytes = attrs.field(repr=False)
-    stable: str
-    reuse_until: float = 0.0
-    own: bool = False
-    host_routes: HostRoutes
-
-
-Verdict = Admission | Response
 
 
 class Pipeline:
@@ -387,11 +290,7 @@ async def _authenticate(
                         detail=outcome.detail,
                     )
                 challenge = outcome.challenge and HeaderChallenge(outcome.challenge)
-                return Response(
-                    status=outcome.status,
-                    reason=outcome.reason,
-                    headers=_no_store(challenge or None),
-                )
+                return _refused(outcome.status, outcome.reason, challenge or None)
             case _:
                 assert_never(outcome)
     return _challenge(route, request)
@@ -444,7 +343,14 @@ def _unbound(
         detail=unbound.detail,
     )
     challenge = authenticator.refusal("invalid_token", ())
-    return Response(status=401, reason=unbound.reason, headers=_no_store(challenge))
+    return _refused(401, unbound.reason, challenge)
+
+
+def _refused(status: int, reason: str, challenge: HeaderChallenge | None) -> Response:
+    """Refuse a credential; 401 would promise a challenge (RFC 9110 15.5.2)."""
+    if status == 401 and challenge is None:
+        status = 403
+    return Response(status=status, reason=reason, headers=_no_store(challenge))
 
 
 async def _map(route: Route, identity: Identity) -> UserName | Response:

@@ -1,11 +1,12 @@
 """
 One client connection: requests in, one after the other, answers out.
 
-The state says what a byte from the client means; `_step` is the only place where a
-request begins, `_end_exchange` the only one where it ends.
+The state says what a byte from the client means.  A request begins in `_step` or
+`_repeat`, and ends in `_end_exchange`.
 """
 
 import math
+from collections.abc import Callable
 from enum import Enum
 from time import monotonic
 from typing import Any
@@ -14,21 +15,20 @@ import attrs
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from sso_proxy.edge.answers import client_block, own_answer
+from sso_proxy.admission import Admission, Connection, Trail, Verdict
+from sso_proxy.edge.answers import own_answer
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.site import Rules, Site
-from sso_proxy.edge.tunnel import Tunnel
+from sso_proxy.edge.uplink import Uplink
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import Waiting, run
-from sso_proxy.net.stream import Stream
 from sso_proxy.outgoing import build_outgoing
-from sso_proxy.pipeline import Admission, Connection, Trail, Verdict
 from sso_proxy.specs.http.head import end_of_head
 from sso_proxy.specs.http.request import Incoming, read_request
-from sso_proxy.upstream import Outgoing, Reply
+from sso_proxy.upstream import Outgoing
 
 _log = Logger()
 
@@ -52,7 +52,7 @@ class State(Enum):
     GONE = "gone"
 
 
-class ServerConnection:
+class ServerConnection(Uplink):
     """
     Reads requests, has them decided on, and relays; a stream's handler.
 
@@ -65,49 +65,30 @@ class ServerConnection:
 
     __slots__ = (
         "_advancing",
-        "_buffer",
-        "_closing",
-        "_exchange",
         "_head_began",
-        "_held",
         "_incoming",
-        "_intake",
         "_lingered",
         "_memo",
         "_on_gone",
-        "_progress",
         "_requests",
         "_rest",
-        "_seen_moving",
         "_state",
         "_unreadable",
         "_waiting",
-        "deadline",
         "facts",
-        "site",
-        "stream",
     )
 
     def __init__(self, site: Site, facts: Connection, on_gone: Any) -> None:  # noqa: ANN401
-        self.site = site
+        super().__init__(site)
         self.facts = facts
-        self.stream: Stream = None  # type: ignore[assignment]  # set by the listener
-        self.deadline = math.inf
         self._on_gone = on_gone
         self._state = State.HANDSHAKE
-        self._buffer = b""
         self._rest = b""
         self._head_began = False
-        self._held = False
-        self._closing = False
         self._advancing = False
         self._requests = 0
         self._lingered = 0
-        self._progress = 0
-        self._seen_moving = 0.0
-        self._exchange: Exchange | None = None
         self._incoming: Incoming | None = None
-        self._intake: Intake | None = None
         self._memo: Memo | None = None
         self._waiting: Waiting[Verdict] | None = None
         self._unreadable = False
@@ -118,8 +99,6 @@ class ServerConnection:
         self.facts = facts
         self._state = State.IDLE
         self.deadline = monotonic() + self.site.rules.limits.keep_alive_timeout
-
-    # The stream's handler
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, for whatever it is."""
@@ -177,8 +156,6 @@ class ServerConnection:
             self._end_exchange()
         self._on_gone(self, state, reason)
 
-    # The site's side
-
     def timed_out(self) -> None:
         """React to the deadline."""
         if self._state is State.IDLE and not self._buffer:
@@ -193,26 +170,6 @@ class ServerConnection:
         else:
             self.abort()
 
-    def check_progress(self, now: float) -> None:
-        """Cut a client that takes nothing, or sends its body too slowly."""
-        limits = self.site.rules.limits
-        if self.stream.buffered:
-            if self.stream.progress != self._progress or not self._seen_moving:
-                self._progress = self.stream.progress
-                self._seen_moving = now
-            elif now - self._seen_moving > limits.send_timeout:
-                self.abort()
-        else:
-            self._seen_moving = 0.0
-        intake = self._intake
-        if (
-            intake is not None
-            and not self._held
-            and intake.too_slow(now, limits.body_idle_timeout, limits.body_min_rate)
-        ):
-            self._drop_request("body-too-slow")
-            self.refuse(408, "body-too-slow")
-
     def drain(self) -> None:
         """Let the next answer be the last."""
         self._closing = True
@@ -221,12 +178,6 @@ class ServerConnection:
         """Close unless a request is under way."""
         if self._state is State.IDLE and not self._buffer:
             self.stream.close()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.stream.abort()
-
-    # Reading requests
 
     def _advance(self) -> None:
         """Begin requests for as long as whole heads are there and none is under way."""
@@ -353,8 +304,6 @@ class ServerConnection:
         self._forward(exchange, admission, repeated.outgoing(exchange.id))
         return True
 
-    # Forwarding
-
     def _forward(
         self, exchange: Exchange, admission: Admission, outgoing: Outgoing
     ) -> None:
@@ -374,73 +323,6 @@ class ServerConnection:
         if not exchange.over:
             exchange.sink = sink
             self._pace(full=sink.full)
-
-    def _pump(self) -> None:
-        """Pass on what has come of the request's body."""
-        exchange = self._exchange
-        if exchange is None or exchange.sink is None:
-            return
-        framed = self._take_body()
-        if framed is None:
-            return
-        if framed:
-            exchange.sink.write(framed)
-        if self._intake is None:
-            exchange.sink.end()
-        self._pace(full=exchange.sink.full)
-
-    def _take_body(self) -> bytes | None:
-        """
-        Take what has come of the request's body out of the buffer, framed anew.
-
-        Gives None if it was no body, and the request is refused.
-        """
-        intake, exchange = self._intake, self._exchange
-        if intake is None or exchange is None:
-            return b""
-        data, self._buffer = self._buffer, b""
-        try:
-            framed = intake.feed(data)
-        except BadMessageError as e:
-            self._drop_request(e.reason)
-            self.refuse(e.status, e.reason)
-            return None
-        exchange.received = intake.received
-        if intake.done:
-            self._intake = None
-            self._buffer = intake.leftover
-        return framed
-
-    def _pace(self, *, full: bool) -> None:
-        """Wait for the rest of the body, but not faster than the backend takes it."""
-        if self._intake is None:
-            self.deadline = math.inf
-        elif full:
-            self.deadline = math.inf
-            self._hold()
-        else:
-            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
-            self._release()
-
-    def body_may_go_on(self) -> None:
-        """Read on: the backend takes more of the body."""
-        if self._intake is not None:
-            self._intake.since = monotonic() - 1
-            self._intake.received = 0
-            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
-        self._release()
-
-    def _hold(self) -> None:
-        if not self._held:
-            self._held = True
-            self.stream.pause()
-
-    def _release(self) -> None:
-        if self._held:
-            self._held = False
-            self.stream.resume()
-
-    # Answering
 
     def persistence(self) -> bytes:
         """Give the ``Connection`` line of the answer that begins now."""
@@ -490,19 +372,6 @@ class ServerConnection:
         self.stream.write(data)
         self.exchange_done()
 
-    def _skip_body(self) -> None:
-        """Drop the body of a request that is not forwarded, if it is all here."""
-        intake = self._intake
-        if intake is None or not self._buffer or self._closing:
-            return
-        try:
-            intake.feed(self._buffer)
-        except BadMessageError:
-            return  # it ends in an unknown place: the connection closes
-        if intake.done:
-            self._buffer = intake.leftover
-            self._intake = None
-
     def exchange_done(self) -> None:
         """Go on after an answer: with the next request, or to the end."""
         unfinished = self._intake is not None or self._unreadable
@@ -551,41 +420,24 @@ class ServerConnection:
         exchange.over = True
         self.site.rules.record(exchange)
 
-    # Tunnels
+    def hand_over(self) -> tuple[bytes, Callable[[Exchange, str], None]]:
+        """
+        Let go of the stream, which becomes a tunnel.
 
-    def tunnel(self, reply: Reply, backend: Stream, first: bytes) -> None:
-        """Relay bytes both ways from now on."""
-        exchange = self._exchange
-        if exchange is None or exchange.admission is None:
-            backend.abort()
-            return
-        self.stream.write(
-            b"%bX-Request-Id: %b\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n"
-            % (
-                client_block(reply, self.site),
-                exchange.id.encode("ascii"),
-                (reply.answer.upgrade or "").encode("latin-1"),
-            )
-        )
+        Returns:
+            What the client has sent already, and what to call when it is over.
+        """
         early, self._buffer = self._buffer, b""
         self._exchange = None
         self._state = State.GONE
         self.deadline = math.inf
         self.site.connections.discard(self)
+        self._release()
 
-        def over(sent: int, received: int, reason: str) -> None:
-            exchange.sent, exchange.received = sent, received
+        def over(exchange: Exchange, reason: str) -> None:
             exchange.reason = reason
             self._exchange = exchange
             self._end_exchange()
             self._on_gone(self, State.BUSY, reason)
 
-        tunnel = Tunnel(
-            self.site,
-            self.stream,
-            backend,
-            idle=exchange.admission.route.upgrade_idle_timeout,
-            over=over,
-        )
-        self._release()
-        tunnel.start(early=early, first=first)
+        return early, over

@@ -3,9 +3,10 @@
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from sso_proxy.admission import Admission, Trail
 from sso_proxy.edge.answers import client_block
+from sso_proxy.edge.tunnel import Tunnel
 from sso_proxy.net.stream import Stream
-from sso_proxy.pipeline import Admission, Trail
 from sso_proxy.specs.http.chunked import LAST_CHUNK, encode_chunk
 from sso_proxy.upstream import Reply, Sink
 
@@ -150,7 +151,28 @@ class Exchange:
     def switch(self, reply: Reply, stream: Stream, first: bytes) -> None:
         """Become a tunnel."""
         self.status = self.upstream_status = reply.answer.status
-        self.connection.tunnel(reply, stream, first)
+        if self.admission is None:  # what is not decided on is not forwarded
+            stream.abort()
+            return
+        connection = self.connection
+        client = connection.stream
+        client.write(
+            b"%bX-Request-Id: %b\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n"
+            % (
+                client_block(reply, connection.site),
+                self.id.encode("ascii"),
+                (reply.answer.upgrade or "").encode("latin-1"),
+            )
+        )
+        early, finish = connection.hand_over()
+
+        def over(sent: int, received: int, reason: str) -> None:
+            self.sent, self.received = sent, received
+            finish(self, reason)
+
+        idle = self.admission.route.upgrade_idle_timeout
+        tunnel = Tunnel(connection.site, client, stream, idle=idle, over=over)
+        tunnel.start(early=early, first=first)
 
     def sendable(self) -> None:
         """Let the request's body go on."""

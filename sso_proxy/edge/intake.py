@@ -60,6 +60,14 @@ class Intake:
             framed += LAST_CHUNK
         return framed
 
+    def skip(self, data: bytes) -> bool:
+        """Take *data* and drop it; say whether that was all of the body."""
+        try:
+            self.feed(data)
+        except BadMessageError:
+            return False  # it ends in an unknown place
+        return self.done
+
     def too_slow(self, now: float, grace: float, rate: int) -> bool:
         """Say whether less than *rate* octets a second came after *grace* seconds."""
         took = now - self.since

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import attrs
 from twisted.logger import Logger
 
+from sso_proxy.admission import Connection
 from sso_proxy.config.model import ForwardedCertificate
 from sso_proxy.edge.connection import ServerConnection, State
 from sso_proxy.edge.preface import Preface
@@ -18,7 +19,6 @@ from sso_proxy.net.nest import Nest
 from sso_proxy.net.stream import Stream
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.stream import server_stream
-from sso_proxy.pipeline import Connection
 
 _log = Logger()
 

@@ -8,8 +8,9 @@ authorised each time.
 
 import attrs
 
+from sso_proxy.admission import Admission
 from sso_proxy.edge.site import Rules
-from sso_proxy.pipeline import Admission, authorise
+from sso_proxy.pipeline import authorise
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.specs.http.repeat import read_repeat_line
 from sso_proxy.upstream import Outgoing

@@ -6,10 +6,10 @@ from time import monotonic
 
 import attrs
 
+from sso_proxy.admission import Trail
 from sso_proxy.audit import DecisionMember, audit_line, combined_line, refused_line
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.interfaces import IAuditSink, IClock
-from sso_proxy.pipeline import Trail
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -1,8 +1,8 @@
 """A plain listener's only answer: the same address under https."""
 
+from sso_proxy.admission import Connection, Trail, Verdict
 from sso_proxy.model import Client, Request, Response
 from sso_proxy.outgoing import authority
-from sso_proxy.pipeline import Connection, Trail, Verdict
 from sso_proxy.routing import RouteTable
 from sso_proxy.specs.http.request import Incoming
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from sso_proxy.admission import Connection, Trail, Verdict
 from sso_proxy.config.model import LimitsConfig
 from sso_proxy.interfaces import IClock
-from sso_proxy.pipeline import Connection, Trail, Verdict
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Incoming

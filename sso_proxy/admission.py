@@ -1,0 +1,105 @@
+"""The values that a request's way is made of, from connection to verdict."""
+
+from collections.abc import Callable
+
+import attrs
+
+from sso_proxy.audit import stable_part
+from sso_proxy.config.model import ForwardedCertificate
+from sso_proxy.model import Caller, Identity, Request, Response, TlsFacts
+from sso_proxy.routing import HostRoutes, Route
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """
+    What holds for all requests of one client connection.
+
+    Attributes:
+        listener: The listener's name, for logs.
+        scheme: ``https`` or ``http``.
+        port: What a ``Host`` without port means.
+        peer: The IP address at the other end.
+        trusted: The peer is a trusted proxy.
+        forwarded_certificate: What a trusted proxy's ``Client-Cert`` counts.
+        tls: TLS facts, or None.
+        policy_for: Names the client-certificate rules of a host, or None without TLS.
+        stale: The rules for client certificates have changed since the handshake.
+    """
+
+    listener: str
+    scheme: str
+    port: int
+    peer: str
+    trusted: bool
+    forwarded_certificate: ForwardedCertificate = "ignore"
+    tls: TlsFacts | None = None
+    policy_for: Callable[[str], str] | None = None
+    stale: bool = False
+
+
+class Trail:
+    """
+    What has been found out about one request so far, for its audit record.
+
+    Attributes:
+        request: The request, or None if it could not be read.
+        route: Its route.
+        identity: Who called.
+        user: The user name for the backend.
+        bound: Kinds of keys the caller proved to hold.
+    """
+
+    __slots__ = ("bound", "identity", "request", "route", "user")
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+        self.route: Route | None = None
+        self.identity: Identity | None = None
+        self.user = ""
+        self.bound: tuple[str, ...] = ()
+
+    def stable(self, connection: Connection) -> str:
+        """Give the part of the audit record that holds for all equal requests."""
+        request, identity = self.request, self.identity
+        return stable_part(
+            listener=connection.listener,
+            peer=connection.peer,
+            client=request.client.address if request else connection.peer,
+            tls=request.tls if request else connection.tls,
+            host=request.head.host if request else "",
+            route=self.route.name if self.route else "",
+            authenticator=identity.authenticator if identity else "",
+            issuer=identity.issuer if identity else "",
+            subject=identity.subject if identity else "",
+            user=self.user,
+            bindings=self.bound,
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Admission:
+    """
+    A request that may pass, and what its backend gets.
+
+    Attributes:
+        route: The route taken.
+        caller: The request decided on, and who makes it.
+        block: The backend's header fields, serialised, without request line, request
+            id, framing and the empty line.
+        stable: The audit record's part for this caller and route.
+        reuse_until: Monotonic time until which the same bytes may be answered alike.
+        own: The path is one of ours: served by the route's resource tree.
+        host_routes: Where to look for the route of a repeated request's path.
+    """
+
+    route: Route
+    caller: Caller
+    block: bytes = attrs.field(repr=False)
+    stable: str
+    reuse_until: float = 0.0
+    own: bool = False
+    host_routes: HostRoutes
+
+
+Verdict = Admission | Response

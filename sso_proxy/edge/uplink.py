@@ -1,0 +1,146 @@
+"""A client connection's way in: bodies, no faster than backends take them."""
+
+import math
+from abc import ABC, abstractmethod
+from time import monotonic
+
+from sso_proxy.edge.exchange import Exchange
+from sso_proxy.edge.intake import Intake
+from sso_proxy.edge.progress import ProgressWatch
+from sso_proxy.edge.site import Site
+from sso_proxy.errors import BadMessageError
+from sso_proxy.net.stream import Stream
+
+
+class Uplink(ABC):
+    """
+    Holds what a client has sent and nobody has taken, and passes bodies on.
+
+    Attributes:
+        stream: The client's bytes; set by the listener.
+        site: The listener.
+        deadline: Monotonic time at which `timed_out` is due.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_exchange",
+        "_held",
+        "_intake",
+        "_watch",
+        "deadline",
+        "site",
+        "stream",
+    )
+
+    stream: Stream
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.deadline = math.inf
+        self._buffer = b""
+        self._closing = False
+        self._held = False
+        self._exchange: Exchange | None = None
+        self._intake: Intake | None = None
+        self._watch = ProgressWatch()
+
+    @abstractmethod
+    def refuse(self, status: int, reason: str) -> None:
+        """Answer *status* ourselves, or cut if an answer is under way."""
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.stream.abort()
+
+    def check_progress(self, now: float) -> None:
+        """Cut a client that takes nothing, or sends its body too slowly."""
+        limits = self.site.rules.limits
+        if self._watch.stuck(self.stream, now, limits.send_timeout):
+            self.abort()
+            return
+        intake = self._intake
+        if (
+            intake is not None
+            and not self._held
+            and intake.too_slow(now, limits.body_idle_timeout, limits.body_min_rate)
+        ):
+            self._drop_request("body-too-slow")
+            self.refuse(408, "body-too-slow")
+
+    def _pump(self) -> None:
+        """Pass on what has come of the request's body."""
+        exchange = self._exchange
+        if exchange is None or exchange.sink is None:
+            return
+        framed = self._take_body()
+        if framed is None:
+            return
+        if framed:
+            exchange.sink.write(framed)
+        if self._intake is None:
+            exchange.sink.end()
+        self._pace(full=exchange.sink.full)
+
+    def _take_body(self) -> bytes | None:
+        """
+        Take what has come of the request's body out of the buffer, framed anew.
+
+        Gives None if it was no body, and the request is refused.
+        """
+        intake, exchange = self._intake, self._exchange
+        if intake is None or exchange is None:
+            return b""
+        data, self._buffer = self._buffer, b""
+        try:
+            framed = intake.feed(data)
+        except BadMessageError as e:
+            self._drop_request(e.reason)
+            self.refuse(e.status, e.reason)
+            return None
+        exchange.received = intake.received
+        if intake.done:
+            self._intake = None
+            self._buffer = intake.leftover
+        return framed
+
+    def _pace(self, *, full: bool) -> None:
+        """Wait for the rest of the body, but not faster than the backend takes it."""
+        if self._intake is None:
+            self.deadline = math.inf
+        elif full:
+            self.deadline = math.inf
+            self._hold()
+        else:
+            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+            self._release()
+
+    def body_may_go_on(self) -> None:
+        """Read on: the backend takes more of the body."""
+        if self._intake is not None:
+            self._intake.since = monotonic() - 1
+            self._intake.received = 0
+            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+        self._release()
+
+    def _hold(self) -> None:
+        if not self._held:
+            self._held = True
+            self.stream.pause()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self.stream.resume()
+
+    def _skip_body(self) -> None:
+        """Drop the body of a request that is not forwarded, if it is all here."""
+        intake = self._intake
+        if intake is not None and not self._closing and intake.skip(self._buffer):
+            self._buffer = intake.leftover
+            self._intake = None
+
+    @abstractmethod
+    def _drop_request(self, reason: str) -> None:
+        """Stop working on the request under way."""
