@@ -1,7 +1,7 @@
 """Run a coroutine without a Deferred for as long as it need not wait."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -32,25 +32,41 @@ class Waiting(Generic[T]):
         if self._deferred is not None:
             self._deferred.cancel()
 
-    def step(self, result: Any) -> Any:  # noqa: ANN401
+    def wait(self, awaited: object) -> None:
+        """Go on with the coroutine once *awaited*, a Deferred, has its result."""
+        if isinstance(awaited, Deferred):
+            self._deferred = awaited
+            awaited.addBoth(self.step)
+            return
+        self._coroutine.close()
+        message = f"a coroutine awaits {type(awaited).__name__}, which is no Deferred"
+        self._fail(Failure(TypeError(message)))
+
+    def step(self, result: object) -> None:
         """Give the coroutine *result* and see how far it gets."""
         try:
             if isinstance(result, Failure):
-                if result.value is None:  # a Failure always has one
-                    return
-                deferred = self._coroutine.throw(result.value)
+                awaited = self._coroutine.throw(cast("Exception", result.value))
             else:
-                deferred = self._coroutine.send(result)
+                awaited = self._coroutine.send(result)
         except StopIteration as end:
             if not self.cancelled:
-                self._done(end.value)
-            return
+                self._end(end.value)
         except Exception:  # noqa: BLE001
-            if not self.cancelled:
-                self._failed(Failure())
-            return
-        self._deferred = deferred
-        deferred.addBoth(self.step)
+            self._fail(Failure())
+        else:
+            self.wait(awaited)
+
+    def _end(self, result: T) -> None:
+        try:
+            self._done(result)
+        except Exception:  # noqa: BLE001
+            # Nobody else would hear of it: a Deferred called us.
+            self._fail(Failure())
+
+    def _fail(self, failure: Failure) -> None:
+        if not self.cancelled:
+            self._failed(failure)
 
 
 def run(
@@ -62,10 +78,11 @@ def run(
     Start *coroutine*, and tell *done* its result or *failed* what it raised.
 
     Returns:
-        None if it has ended already, else something that can be cancelled.
+        None if it has ended already, else something that can be cancelled.  What
+        *done* raises comes out of here in the first case, and goes to *failed* later.
     """
     try:
-        deferred = coroutine.send(None)
+        awaited = coroutine.send(None)
     except StopIteration as end:
         done(end.value)
         return None
@@ -73,6 +90,5 @@ def run(
         failed(Failure())
         return None
     waiting = Waiting(coroutine, done, failed)
-    waiting._deferred = deferred  # noqa: SLF001
-    deferred.addBoth(waiting.step)
+    waiting.wait(awaited)
     return waiting

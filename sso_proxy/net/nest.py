@@ -17,7 +17,9 @@ _log = Logger()
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
-GONE = select.EPOLLHUP | select.EPOLLERR
+BROKEN = select.EPOLLERR
+"""An error: what has not been read is lost."""
+GONE = select.EPOLLHUP | BROKEN
 """Reported whether asked for or not."""
 
 _BATCH = 512
@@ -45,12 +47,14 @@ class Nest:
         self._reactor = reactor
         self._epoll = select.epoll()
         self._descriptors: dict[int, Descriptor] = {}
+        self._fresh: set[int] = set()
         reactor.addReader(self)
 
     def watch(self, fd: int, events: int, descriptor: Descriptor) -> None:
         """Begin to tell *descriptor* about *events* of *fd*."""
         self._epoll.register(fd, events)
         self._descriptors[fd] = descriptor
+        self._fresh.add(fd)
 
     def change(self, fd: int, events: int) -> None:
         """Tell about other events; 0 still tells about GONE."""
@@ -80,10 +84,13 @@ class Nest:
                 return
 
     def _dispatch(self, batch: list[tuple[int, int]]) -> None:
-        descriptors = self._descriptors
+        descriptors, fresh = self._descriptors, self._fresh
+        fresh.clear()
         for fd, events in batch:
             descriptor = descriptors.get(fd)
-            if descriptor is None:  # forgotten by an earlier one of this batch
+            # Forgotten by an earlier one of this batch, perhaps with another in its
+            # place, whom these events do not mean.
+            if descriptor is None or fd in fresh:
                 continue
             try:
                 descriptor.on_event(events)

@@ -7,10 +7,13 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IResolutionReceiver
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from sso_proxy.interfaces import IClock
 from sso_proxy.net.connect import Address
+
+_log = Logger()
 
 _REMEMBERED = 10.0
 """Seconds that an answer is used; the system's resolver tells us no lifetime."""
@@ -48,11 +51,17 @@ class Resolver:
         self._reactor = reactor
         self._clock = clock
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._asking: dict[tuple[str, int], list[Callable[[list[Address]], None]]] = {}
 
     def lookup(
         self, host: str, port: int, done: Callable[[list[Address]], None]
     ) -> None:
-        """Call *done* with the addresses of *host*, at once if they are known."""
+        """
+        Call *done* with the addresses of *host*, at once if they are known.
+
+        Who asks for what is being looked up waits for the same answer: the threads
+        that ask the system are few.
+        """
         key = (host, port)
         known = self._known.get(key)
         if known is not None and known[0] > self._clock.monotonic():
@@ -62,6 +71,11 @@ class Resolver:
         if literal is not None:
             done([literal])
             return
+        waiting = self._asking.get(key)
+        if waiting is not None:
+            waiting.append(done)
+            return
+        self._asking[key] = [done]
 
         def found(addresses: list[Address]) -> None:
             if addresses:
@@ -69,7 +83,11 @@ class Resolver:
                     self._known.clear()
                 until = self._clock.monotonic() + _REMEMBERED
                 self._known[key] = (until, addresses)
-            done(addresses)
+            for each in self._asking.pop(key, ()):
+                try:
+                    each(addresses)
+                except Exception:  # noqa: BLE001
+                    _log.failure("A connection to {host} failed to begin.", host=host)
 
         self._reactor.nameResolver.resolveHostName(_Receiver(found), host, port)
 

@@ -2,14 +2,15 @@
 Byte streams on non-blocking sockets: written at once, only the remainder buffered.
 
 A stream tells its handler what arrives; the handler may write, pause, close or abort at
-any time, within its own callbacks too.  A stream never calls its handler from within a
-call that the handler makes.
+any time, within its own callbacks too.  Of these calls only `close` and `abort` may
+call the handler back, with ``connection_lost``; an error in a write is told later.
 """
 
+import contextlib
 import socket
 from typing import Protocol
 
-from sso_proxy.net.nest import GONE, READ, WRITE, Nest
+from sso_proxy.net.nest import BROKEN, GONE, READ, WRITE, Nest
 
 HIGH_WATER = 65536
 """Octets waiting to be sent from which a stream is full."""
@@ -46,11 +47,13 @@ class Stream:
 
     __slots__ = (
         "_closing",
+        "_ended",
         "_events",
         "_failed",
         "_fd",
         "_half_closed",
         "_nest",
+        "_parked",
         "_reading",
         "_sock",
         "_waiting",
@@ -68,6 +71,8 @@ class Stream:
         self._reading = True
         self._closing = False
         self._half_closed = False
+        self._ended = False
+        self._parked = False
         self._failed = ""
         self.handler = handler
         self.buffered = 0
@@ -96,7 +101,10 @@ class Stream:
         elif events & READ and self._reading:
             self._read()
         elif events & GONE:
-            self._lose("reset")
+            if self._ended or events & BROKEN:
+                self._lose("reset")
+            else:
+                self._park()
         if events & WRITE and self._fd != -1:
             self._flush()
 
@@ -134,8 +142,8 @@ class Stream:
             self._want(self._events & ~READ)
 
     def resume(self) -> None:
-        """Read on."""
-        if not self._reading:
+        """Read on, unless the peer has ended or `close` was called."""
+        if not self._reading and not self._ended and not self._closing:
             self._reading = True
             self._want(self._events | READ)
 
@@ -160,15 +168,30 @@ class Stream:
         """Close at once; what waits is dropped, and the peer sees a reset."""
         if self._fd != -1:
             linger_zero = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-            try:
+            with contextlib.suppress(OSError):  # it is closed in any case
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
-            finally:
-                self._lose("aborted")
+            self._lose("aborted")
 
     def _want(self, events: int) -> None:
         if self._fd != -1 and events != self._events:
             self._events = events
-            self._nest.change(self._fd, events)
+            if self._parked:
+                self._parked = False
+                self._nest.watch(self._fd, events, self)
+            else:
+                self._nest.change(self._fd, events)
+
+    def _park(self) -> None:
+        """
+        Hear nothing until the handler reads or writes again.
+
+        The peer is done, but what it sent last may still be unread: dropping the
+        stream would cut it.  An epoll would tell us for ever.
+        """
+        if self._parked or self._reading or self._events & WRITE:
+            return
+        self._parked = True
+        self._nest.forget(self._fd)
 
     def _fail(self, reason: str) -> None:
         """Be lost at the next event: a write must not call the handler back."""
@@ -189,6 +212,7 @@ class Stream:
             self._eof()
 
     def _eof(self) -> None:
+        self._ended = True
         self.pause()
         self.handler.eof_received()
 
@@ -237,7 +261,8 @@ class Stream:
     def _lose(self, reason: str) -> None:
         if self._fd == -1:
             return
-        self._nest.forget(self._fd)
+        if not self._parked:
+            self._nest.forget(self._fd)
         self._fd = -1
         self._waiting.clear()
         self.buffered = 0

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from OpenSSL import SSL
+from twisted.logger import Logger
 
 from sso_proxy.model import TlsFacts
 from sso_proxy.net.nest import GONE, READ, WRITE, Nest
@@ -23,6 +24,8 @@ from sso_proxy.net.tls.facts import read_facts
 ClientContext: TypeAlias = SSL.Context
 """What `client_stream` needs, for those who may not know OpenSSL."""
 
+_log = Logger()
+
 _RECORD = 16384
 """The most that one TLS record holds, so that one ``recv`` leaves nothing pending."""
 
@@ -34,8 +37,8 @@ class TlsStream(Stream):
     A stream over TLS, client or server.
 
     Its handler hears nothing until the handshake is done and *on_handshake* was
-    called with the connection; if that raises, or the handshake fails, the handler
-    hears ``connection_lost``.
+    called with the connection; if that raises, or the handshake fails, all that the
+    handler hears is ``connection_lost``.
     """
 
     __slots__ = ("_connection", "_on_handshake", "_recv", "_send_tls")
@@ -75,11 +78,23 @@ class TlsStream(Stream):
         except (SSL.Error, OSError) as e:
             self._lose(_describe(e))
             return
+        except Exception:  # noqa: BLE001 - whatever a callback of ours raised
+            _log.failure("A handshake failed in a way that is ours; it is refused.")
+            self._lose("failed")
+            return
         done, self._on_handshake = self._on_handshake, None
         wanted = READ if self._reading else 0
         self._want(wanted | WRITE if self._waiting else wanted)
         if done is not None:
-            done(self._connection)
+            try:
+                done(self._connection)
+            except PeerError as e:
+                self._lose(str(e))
+                return
+            except Exception:  # noqa: BLE001
+                _log.failure("What follows a handshake failed; it is refused.")
+                self._lose("failed")
+                return
         # The first request may have come with the end of the handshake, and what
         # OpenSSL has read wakes no epoll.
         if self._fd != -1 and self._reading and self._connection.pending():
@@ -88,6 +103,20 @@ class TlsStream(Stream):
     def refuse(self, reason: str) -> None:
         """Be lost at once: the peer is not who we want to talk to."""
         self._lose(reason)
+
+    def pause(self) -> None:
+        """Stop reading; a handshake goes on, and what follows it waits."""
+        if self._on_handshake is None:
+            super().pause()
+        else:
+            self._reading = False
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._on_handshake is None:
+            super().resume()
+        elif not self._closing:
+            self._reading = True
 
     def write(self, data: bytes) -> None:
         """Send *data* now or as soon as the peer takes it."""
