@@ -19,7 +19,7 @@ import attrs
 
 from tests.support.running import PATIENCE, REAL, Proxy, eventually, is_alive
 
-RELOADED = "XXX"
+RELOADED = "reloaded"
 
 
 def program(name: str) -> str:
@@ -241,14 +241,25 @@ def curl(*options: str | Path, body: bytes = b"") -> CurlAnswer:
         head.touch()
         content.touch()
         done = subprocess.run(  # noqa: S603
-            [program("curl"), "-sS", "--max-time", "15", "--noproxy", "*"]
-            + ["-D", str(head), "-o", str(content), *map(str, options)],
+            [
+                program("curl"),
+                "-sS",
+                "--max-time",
+                "15",
+                "--noproxy",
+                "*",
+                "-D",
+                str(head),
+                "-o",
+                str(content),
+                *map(str, options),
+            ],
             input=body,
             capture_output=True,
             timeout=PATIENCE,
             check=False,
         )
-        sections = head.read_text("latin-1").split("\r\n\r\n")
+        sections = head.read_bytes().decode("latin-1").split("\r\n\r\n")
         lines = [section for section in sections if section][-1:] or [""]
         status, *fields = lines[0].split("\r\n")
         words = status.split()
