@@ -50,14 +50,16 @@ class Reply:
 
     Attributes:
         answer: The head as read.
+        to_head: It answers HEAD: a length that it does not tell is not 0.
         made_for: For whom *block* was serialised, or None.
         block: The status line and fields for the client.
     """
 
-    __slots__ = ("answer", "block", "made_for")
+    __slots__ = ("answer", "block", "made_for", "to_head")
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, to_head: bool = False) -> None:
         self.answer = answer
+        self.to_head = to_head
         self.made_for: object = None
         self.block = b""
 

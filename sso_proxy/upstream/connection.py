@@ -13,6 +13,9 @@ from sso_proxy.upstream import Exchange, Outgoing, Reply
 
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _DONE = range(5)
 
+_MOST_INTERIM = 32
+"""Answers of the 100 kind before the real one; none of them goes further."""
+
 
 class Pool(Protocol):
     """Where connections come from and go back to."""
@@ -48,6 +51,7 @@ class BackendConnection:
         "_buffer",
         "_decoder",
         "_exchange",
+        "_interim",
         "_keep",
         "_known_head",
         "_known_reply",
@@ -77,6 +81,7 @@ class BackendConnection:
         self._decoder: ChunkedDecoder | None = None
         self._left = 0
         self._keep = False
+        self._interim = 0
         self._begun = False
         self._answered = False
         self._paused = False
@@ -96,6 +101,7 @@ class BackendConnection:
         self._outgoing = outgoing
         self._state = _HEAD
         self._begun = self._answered = False
+        self._interim = 0
         self._request_done = outgoing.bodyless
         stream = self._stream
         if stream is None:
@@ -106,12 +112,15 @@ class BackendConnection:
 
     def connected(self, stream: Stream) -> None:
         """Use *stream*, on which nothing has been sent yet."""
+        if self._exchange is None:  # nobody waits: the request must not be made
+            stream.abort()
+            return
         self._stream = stream
         self.drop_connector = None
         self.deadline = self._pool.now() + self._pool.response_timeout
         ahead, self._ahead, self._queued = b"".join(self._ahead), [], 0
         stream.write(ahead)
-        if self._exchange is not None and not self._request_done and not stream.full:
+        if not self._request_done and not stream.full:
             self._exchange.sendable()
 
     def unreachable(self, status: int, reason: str) -> None:
@@ -138,12 +147,13 @@ class BackendConnection:
 
     def abort(self) -> None:
         """Close at once."""
-        if self.drop_connector is not None:
-            self.drop_connector()
-            self.drop_connector = None
-            self._pool.dropped(self)
+        drop, self.drop_connector = self.drop_connector, None
+        if drop is not None:
+            drop()
         if self._stream is not None:
             self._stream.abort()
+        else:
+            self._pool.dropped(self)
 
     # The exchange's sink
 
@@ -217,7 +227,9 @@ class BackendConnection:
         if exchange is not None and self._state == _UNTIL_CLOSE:
             self._exchange = None
             exchange.finish()
-        if self._stream is not None:
+        if self._exchange is not None:
+            self.abort()  # even if the request waits to be sent: nobody answers it
+        elif self._stream is not None:
             self._stream.close()
 
     def drained(self) -> None:
@@ -250,27 +262,32 @@ class BackendConnection:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
+        to_head = outgoing.method == "HEAD"
         known = self._known_reply
-        if (
-            known is not None
-            and outgoing.method != "HEAD"
-            and data.startswith(self._known_head)
-        ):
-            reply, end = known, len(self._known_head)
-        else:
+        if known is not None and not to_head and data.startswith(self._known_head):
+            self._begin(exchange, known, data[len(self._known_head) :])
+            return
+        while True:
             end = end_of_answer_head(data)
             if end < 0:
                 self._buffer = data
                 return
-            head = data[:end]
+            head, data = data[:end], data[end:]
             answer = read_answer(head, method=outgoing.method)
-            reply = Reply(answer)
-            if answer.status < 200:
-                self._informational(reply, data[end:])
+            reply = Reply(answer, to_head=to_head)
+            if answer.status >= 200:
+                break
+            if answer.status == 101:
+                self._switch(exchange, outgoing, reply, data)
                 return
-            if outgoing.method != "HEAD" and answer.length is not None:
-                self._known_head, self._known_reply = head, reply
-        self._begin(exchange, reply, data[end:])
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise BadAnswerError("too-many-interim-answers")
+            if not data:
+                return
+        if not to_head and answer.length is not None:
+            self._known_head, self._known_reply = head, reply
+        self._begin(exchange, reply, data)
 
     def _begin(self, exchange: Exchange, reply: Reply, body: bytes) -> None:
         answer = reply.answer
@@ -351,13 +368,11 @@ class BackendConnection:
             # Before the request has ended, its rest would look like the next one.
             self.abort()
 
-    def _informational(self, reply: Reply, rest: bytes) -> None:
-        exchange, outgoing, stream = self._exchange, self._outgoing, self._stream
-        if exchange is None or outgoing is None or stream is None:
-            return
-        if reply.answer.status != 101:
-            if rest:
-                self._read_head(rest)
+    def _switch(
+        self, exchange: Exchange, outgoing: Outgoing, reply: Reply, rest: bytes
+    ) -> None:
+        stream = self._stream
+        if stream is None:
             return
         if outgoing.upgrade is None or reply.answer.upgrade != outgoing.upgrade:
             raise BadAnswerError("backend-switched-unasked")
