@@ -165,6 +165,7 @@ class Generation:
                 depth=target.depth,
                 patience=patience,
                 ticker=gateway.ticker,
+                reactor=gateway.reactor,
             )
         return HttpUpstream(
             target,

@@ -27,6 +27,7 @@ from sso_proxy.registry import Registry
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.upstream.http import Patience, Target
+from sso_proxy.upstream.resource import check_hosted
 
 
 @implementer(ITools)
@@ -75,6 +76,7 @@ class Builder:
         self._mistakes: list[Mistake] = []
         self._healthy: list[Any] = []
         self._upstreams: dict[Any, Any] = {}
+        self._endpoints = Endpoints()
 
     def build(self) -> Parts:
         """
@@ -195,6 +197,7 @@ class Builder:
             ),
             upstream=upstream,
             own=self._own(route),
+            own_names=self._endpoints.names(),
             upstream_host=None
             if route.upstream.host == "client"
             else route.upstream.host,
@@ -232,7 +235,10 @@ class Builder:
         key = ("own", depth)
         if key not in self._upstreams:
             target = Target(
-                name="sso-proxy", kind="resource", application=Endpoints(), depth=depth
+                name="sso-proxy",
+                kind="resource",
+                application=self._endpoints,
+                depth=depth,
             )
             self._upstreams[key] = self._make_upstream(target, Patience())
         return self._upstreams[key]
@@ -275,10 +281,12 @@ def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401
             raise ConfigError(Mistake(path, f"{backend.target!r} is no directory"))
         return backend.target
     try:
-        return namedAny(backend.target.replace(":", "."))
+        found = namedAny(backend.target.replace(":", "."))
+        check_hosted(backend.kind, found)
     except Exception as e:
         problem = f"cannot load {backend.target!r}: {type(e).__name__}: {e}"
         raise ConfigError(Mistake(path, problem)) from e
+    return found
 
 
 def _client_context(

@@ -44,7 +44,11 @@ from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.request import Incoming
-from sso_proxy.specs.http.target import has_encoded_slash, strip_parameters
+from sso_proxy.specs.http.target import (
+    has_encoded_slash,
+    has_parameters,
+    strip_parameters,
+)
 
 _log = Logger()
 
@@ -110,7 +114,7 @@ class Pipeline:
         routes, route, request = taken
         trail.route, trail.request = route, request
         # 3 own endpoint?
-        if request.head.path.startswith(route.endpoints):
+        if route.is_own(request.head.path):
             return self._admit_own(incoming, connection, trail, routes)
         # 4 authenticate
         found = await _authenticate(route, request)
@@ -176,7 +180,11 @@ class Pipeline:
             # one path and forwarded on another (B12).
             request = attrs.evolve(request, head=checked)
             route = routes.find(checked.path)
-            if route is None or route.path_parameters != "strip":
+            if (
+                route is None
+                or route.path_parameters != "strip"
+                or _check_path(route, checked) is not checked
+            ):
                 return Response(status=400, reason="ambiguous-path")
         if route.methods and head.method not in route.methods:
             allow = ", ".join(sorted(route.methods))
@@ -189,10 +197,13 @@ class Pipeline:
         connection: Connection,
         trail: Trail,
         routes: HostRoutes,
-    ) -> Admission:
+    ) -> Verdict:
         request, route = trail.request, trail.route
         assert request is not None  # noqa: S101
         assert route is not None  # noqa: S101
+        below = request.head.path.removeprefix(route.endpoints)
+        if below.partition("/")[0] not in route.own_names:
+            return Response(status=404, reason="no-endpoint")
         return Admission(
             route=route,
             caller=Caller(request=request, identity=None, user=""),
@@ -370,7 +381,7 @@ async def _map(route: Route, identity: Identity) -> UserName | Response:
 def _check_path(route: Route, head: RequestHead) -> RequestHead | Response:
     if not route.encoded_slashes and has_encoded_slash(head.path):
         return Response(status=400, reason="encoded-slash")
-    if ";" in head.path and route.path_parameters != "keep":
+    if route.path_parameters != "keep" and has_parameters(head.path):
         if route.path_parameters == "reject":
             return Response(status=400, reason="path-parameters")
         return attrs.evolve(head, path=strip_parameters(head.path))

@@ -8,6 +8,7 @@ import attrs
 
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.interfaces import IAuthenticator, IBinding, IUserMapper
+from sso_proxy.specs.http.target import matching_path
 
 _NAMED = re.compile(r"\{\w+\}")
 
@@ -53,6 +54,7 @@ class Route:
         origins: Origins whose pages may open WebSockets, besides our own.
         endpoints: Prefix of our own paths.
         own: Serves them, as a backend would.
+        own_names: The first segments that there are below *endpoints*.
         body_bytes: Octets of a request body at most.
         upgrade_idle_timeout: Seconds of silence in a tunnel.
     """
@@ -76,8 +78,15 @@ class Route:
     origins: tuple[str, ...] = ()
     endpoints: str = "/.sso/"
     own: Any = None
+    own_names: frozenset[str] = frozenset()
     body_bytes: int
     upgrade_idle_timeout: float
+
+    def is_own(self, path: str) -> bool:
+        """Say whether a canonical path is ours, as any backend might read it."""
+        if "%" in path:
+            path = path.replace("%2F", "/").replace("%5C", "/")
+        return path.startswith(self.endpoints) or path + "/" == self.endpoints
 
 
 class HostRoutes:
@@ -89,7 +98,9 @@ class HostRoutes:
         self.endpoints = {route.endpoints: route for route in reversed(ordered)}
 
     def find(self, path: str) -> Route | None:
-        """Give the route for the canonical *path*."""
+        """Give the route for the canonical *path*, ``/@a`` and ``/%40a`` alike."""
+        if "%" in path:
+            path = matching_path(path)
         for below, exact, pattern, route in self._entries:
             if pattern is not None:
                 if pattern(path) is not None:
@@ -131,14 +142,14 @@ def _weight(path: str) -> tuple[int, int]:
 
 
 def _entry(route: Route) -> tuple[str, str, Any, Route]:
-    trimmed = route.path.rstrip("/")
+    exact = matching_path(route.path)
+    trimmed = exact.rstrip("/")
     if "{" not in trimmed:
         # "/orders/" is itself and all below; "/orders" is that and itself.
-        exact = route.path
         return trimmed + "/", exact, None, route
     parts = [
         "[^/]+" if _NAMED.fullmatch(part) else re.escape(part)
         for part in trimmed.split("/")
     ]
-    end = "/.*" if route.path.endswith("/") else "(?:/.*)?"
+    end = "/.*" if exact.endswith("/") else "(?:/.*)?"
     return "", "", re.compile("/".join(parts) + end, re.DOTALL).fullmatch, route

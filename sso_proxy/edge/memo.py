@@ -86,7 +86,7 @@ class Memo:
         path = raw_path.decode("ascii")
         route = self._routes.find(path)
         admission = self._admissions.get(route) if route is not None else None
-        if route is None or admission is None or path.startswith(route.endpoints):
+        if route is None or admission is None or route.is_own(path):
             return None
         method = raw_method.decode("ascii")
         if route.methods and method not in route.methods:

@@ -1,39 +1,30 @@
 """
 Our own paths as one resource tree, by default below ``/.sso/``.
 
-Whatever is not here is nowhere: these paths never reach a backend.
+Whatever is not here is nowhere: these paths never reach a backend.  The pipeline
+answers for names that the tree does not have, with a page like all others of ours.
 """
 
-from twisted.web.resource import Resource
+from twisted.web.pages import notFound
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
 
-class NotHere(Resource):
-    """Says 404."""
-
-    isLeaf = True
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def render(self, request: Request) -> bytes:
-        """Answer in a few words."""
-        request.setResponseCode(404)
-        request.setHeader("content-type", "text/plain; charset=utf-8")
-        request.setHeader("cache-control", "no-store")
-        return b"There is nothing here.\n"
-
-
 class Endpoints(Resource):
-    """The root of our own paths."""
+    """The root of our own paths; children are put here by name."""
 
     def __init__(self) -> None:
         super().__init__()
 
-    def getChild(self, path: bytes, request: Request) -> Resource:  # noqa: ARG002
+    def names(self) -> frozenset[str]:
+        """Give the first segments of all paths that there are."""
+        return frozenset(name.decode("ascii") for name in self.listStaticNames())
+
+    def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: ARG002
         """Find nothing but what was put here by name."""
-        return NotHere()
+        return notFound()
 
     def render(self, request: Request) -> bytes:
         """Show no overview."""
-        return NotHere().render(request)
+        missing: bytes = notFound().render(request)
+        return missing
