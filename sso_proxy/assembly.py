@@ -22,6 +22,7 @@ from sso_proxy.edge.redirect import RedirectOnly
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.interfaces import IAuditSink, IClock
 from sso_proxy.metrics import GatewayCollector
+from sso_proxy.model import WARNING
 from sso_proxy.net.audit_sinks import build_sink
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
@@ -35,6 +36,8 @@ from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
 
 _log = Logger()
+
+_DAY = 86400.0
 
 
 def check(config: Config) -> list[str]:
@@ -193,6 +196,7 @@ class Gateway:
         self._sockets = sockets
         self._listeners: list[Listener] = []
         self._generation: Generation | None = None
+        self._report_at = 0.0
 
     def start(self) -> None:
         """
@@ -218,7 +222,6 @@ class Gateway:
         self._flusher.start(self._config.server.audit.flush_interval, now=False)
         for listener in self._listeners:
             listener.start()
-        self.report()
 
     async def reload(self, config: Config) -> None:
         """
@@ -305,11 +308,14 @@ class Gateway:
             now = self.clock.time()
             for tls in self.parts.tls:
                 for line in tls.health(now) if tls is not None else ():
-                    _log.warn("{line}", line=line)
+                    _log.warn("{line}", line=line.removeprefix(WARNING))
 
     def _sweep(self, now: float) -> None:
         for listener in self._listeners:
             listener.sweep(now)
+        if now >= self._report_at:
+            self._report_at = now + _DAY
+            self.report()
 
     def _flush(self) -> None:
         if self._generation is not None:

@@ -242,7 +242,12 @@ class IHealth(Interface):
     """A part whose state matters to whoever sends traffic here."""
 
     async def probe() -> tuple[str, ...]:
-        """Say what is missing, one line each, nothing secret; empty if all is well."""
+        """
+        Say what is missing, one line each, nothing secret; empty if all is well.
+
+        A line that begins with ``warning: `` is for the operator, and no reason to
+        send requests elsewhere.
+        """
 
 
 class IClock(Interface):

@@ -219,6 +219,9 @@ class Caller:
     user: str
 
 
+WARNING: Final = "warning: "
+"""How a line about health begins that is no reason to send requests elsewhere."""
+
 ANONYMOUS: Final = "anonymous"
 """The issuer of those who are nobody in particular."""
 

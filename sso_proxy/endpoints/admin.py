@@ -19,6 +19,8 @@ from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from sso_proxy.model import WARNING
+
 _log = Logger()
 
 _REASONS = {421: b"Misdirected Request"}
@@ -148,9 +150,15 @@ def _refusal(status: int, why: str) -> _Answer:
 
 
 def _report(good: str, bad: str, missing: tuple[str, ...]) -> _Answer:
-    report = {"status": bad if missing else good, "missing": list(missing)}
+    warnings = [line for line in missing if line.startswith(WARNING)]
+    wrong = [line for line in missing if not line.startswith(WARNING)]
+    report = {
+        "status": bad if wrong else good,
+        "missing": wrong,
+        "warnings": [line.removeprefix(WARNING) for line in warnings],
+    }
     body = json.dumps(report).encode() + b"\n"
-    return _Answer(503 if missing else 200, b"application/json", body)
+    return _Answer(503 if wrong else 200, b"application/json", body)
 
 
 class _AdminSite(Site):

@@ -63,7 +63,10 @@ class AdminTests(TestCase):
 
     async def test_alive_is_200(self) -> None:
         code, body, _ = await self.ask("/health/live")
-        assert (code, body) == (200, '{"status": "alive", "missing": []}\n')
+        assert (code, body) == (
+            200,
+            '{"status": "alive", "missing": [], "warnings": []}\n',
+        )
 
     async def test_dead_is_503_and_says_what(self) -> None:
         self.status.dead = ("worker 2: not running",)
@@ -73,8 +76,17 @@ class AdminTests(TestCase):
 
     async def test_ready_is_200(self) -> None:
         code, body, headers = await self.ask("/health/ready")
-        assert (code, body) == (200, '{"status": "ready", "missing": []}\n')
+        assert (code, body) == (
+            200,
+            '{"status": "ready", "missing": [], "warnings": []}\n',
+        )
         assert headers.getRawHeaders("content-type") == ["application/json"]
+
+    async def test_a_warning_is_told_and_keeps_nobody_away(self) -> None:
+        self.status.missing = ("warning: a certificate expires tomorrow",)
+        code, body, _ = await self.ask("/health/ready")
+        assert code == 200
+        assert '"warnings": ["a certificate expires tomorrow"]' in body
 
     async def test_not_ready_is_503_and_says_what_is_missing(self) -> None:
         self.status.missing = ("keys of https://op.example",)

@@ -9,6 +9,7 @@ from OpenSSL import SSL, crypto
 
 from sso_proxy.config.model import ListenerConfig
 from sso_proxy.errors import ConfigError
+from sso_proxy.model import WARNING
 from sso_proxy.net.tls.certificates import CertificateCache
 from sso_proxy.net.tls.handshake import (
     ConnectionState,
@@ -82,7 +83,12 @@ class ListenerTls:
         return self._table.find(host).rules.policy
 
     def health(self, now: float) -> tuple[str, ...]:
-        """Say what has ended or is about to, at *now* in seconds since the epoch."""
+        """
+        Say what has ended, or, as a warning, is about to.
+
+        Args:
+            now: Seconds since the epoch.
+        """
         return tuple(_health_lines(self.ends, now))
 
 
@@ -148,7 +154,7 @@ def _health_lines(ends: Sequence[Expiry], now: float) -> Iterator[str]:
         if left <= 0:
             yield f"{end.what} has expired on {day}"
         elif left < end.warning:
-            yield f"{end.what} expires on {day}, in {int(left // _DAY)} days"
+            yield f"{WARNING}{end.what} expires on {day}, in {int(left // _DAY)} days"
 
 
 def _build_entry(
