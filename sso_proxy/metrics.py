@@ -30,7 +30,7 @@ class GatewayCollector:
             labels=["status", "reason"],
         )
         for (status, reason), count in gateway.counts.items():
-            requests.add_metric([str(status), reason.partition(":")[0]], count)
+            requests.add_metric([str(status), reason], count)
         yield requests
         connections = GaugeMetricFamily(
             "sso_proxy_client_connections", "Open connections.", labels=["listener"]

@@ -33,7 +33,7 @@ def client_block(reply: Reply, site: Site) -> bytes:
             continue  # no backend may set a session of ours
         lines.append(f"{display_name(name)}: {value}")
     lines.append(f"Via: 1.{answer.minor} {rules.via}")
-    if answer.length is not None and _needs_length(answer):
+    if answer.length is not None and not reply.to_head and _needs_length(answer):
         lines.append(f"Content-Length: {answer.length}")
     block = "\r\n".join(lines).encode("latin-1") + b"\r\n" + rules.hsts
     if dated:
@@ -45,7 +45,7 @@ def client_block(reply: Reply, site: Site) -> bytes:
 
 
 def _needs_length(answer: Answer) -> bool:
-    """Say whether to write a length of ours: HEAD and 304 keep the backend's."""
+    """Say whether to write a length of ours: a 304 keeps the backend's."""
     return answer.status not in _BODYLESS and not any(
         name == "content-length" for name, _ in answer.headers
     )
@@ -58,9 +58,9 @@ def own_answer(
     request_id: str,
     head: RequestHead | None,
     persistence: bytes,
-) -> bytes:
+) -> tuple[bytes, int]:
     """
-    Serialise an answer of ours.
+    Serialise an answer of ours; give it and the length of its body.
 
     Args:
         response: What to say; without a body, a page is made for it.
@@ -68,6 +68,9 @@ def own_answer(
         request_id: The request's id.
         head: The request, or None if it could not be read.
         persistence: The ``Connection`` line, or empty.
+
+    Raises:
+        ValueError: A field has a value that would not stay one line.
     """
     headers, body = response.headers, response.body
     if not body and response.status not in _BODYLESS:
@@ -75,7 +78,10 @@ def own_answer(
         given = {name for name, _ in headers}
         headers += tuple(h for h in page_headers if h[0] not in given)
     lines = [f"HTTP/1.1 {response.status} {phrase_of(response.status)}"]
-    lines += [f"{display_name(name)}: {value}" for name, value in headers]
+    for name, value in headers:
+        if not value.isprintable():  # a plugin's, perhaps with a client's text in it
+            raise ValueError(f"{name} has a character that a field must not have")
+        lines.append(f"{display_name(name)}: {value}")
     lines.append(f"X-Request-Id: {request_id}")
     if response.status not in _BODYLESS:
         lines.append(f"Content-Length: {len(body)}")
@@ -83,4 +89,4 @@ def own_answer(
     block += b"Date: " + site.date() + b"\r\n" + site.rules.hsts + persistence
     if head is not None and head.method == "HEAD":
         body = b""
-    return block + b"\r\n" + body
+    return block + b"\r\n" + body, len(body)

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.edge.answers import own_answer
-from sso_proxy.edge.exchange import Exchange
+from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.site import Rules, Site
@@ -34,6 +34,9 @@ _log = Logger()
 
 _MOST_PIPELINED = 65536
 """Octets that may wait for the answer before them; then the client is not read."""
+
+_FIRST_REQUEST = 1.0
+"""Seconds for the first request on a connection, while no more are accepted."""
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
@@ -84,7 +87,7 @@ class ServerConnection(Uplink):
         self._on_gone = on_gone
         self._state = State.HANDSHAKE
         self._rest = b""
-        self._head_began = False
+        self._head_began = 0.0
         self._advancing = False
         self._requests = 0
         self._lingered = 0
@@ -99,6 +102,8 @@ class ServerConnection(Uplink):
         self.facts = facts
         self._state = State.IDLE
         self.deadline = monotonic() + self.site.rules.limits.keep_alive_timeout
+        if self.site.draining:
+            self.drain()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, for whatever it is."""
@@ -131,7 +136,8 @@ class ServerConnection(Uplink):
         """Learn that the client sends no more; it may still read."""
         self._closing = True
         if self._state is State.BUSY:
-            if self._intake is not None:
+            # While a request is decided on, its body may be here already, and whole.
+            if self._intake is not None and self._waiting is None:
                 self._drop_request("client-gone")
                 self.refuse(400, "body-incomplete")
         elif self._state is State.IDLE and self._buffer:
@@ -173,10 +179,17 @@ class ServerConnection(Uplink):
     def drain(self) -> None:
         """Let the next answer be the last."""
         self._closing = True
+        if self._state is State.IDLE and not self._requests:
+            self.deadline = min(self.deadline, monotonic() + _FIRST_REQUEST)
 
     def close_if_idle(self) -> None:
-        """Close unless a request is under way."""
-        if self._state is State.IDLE and not self._buffer:
+        """
+        Close unless a request is under way, or the first is awaited.
+
+        Clients try again on a new connection if a used one closes; a fresh one that
+        closes without an answer is an error to them.
+        """
+        if self._state is State.IDLE and not self._buffer and self._requests:
             self.stream.close()
 
     def _advance(self) -> None:
@@ -192,12 +205,13 @@ class ServerConnection(Uplink):
 
     def _step(self) -> bool:
         rules = self.site.rules
+        raw = b""
         try:
             end = end_of_head(self._buffer, rules.head_limits)
             if end < 0:
                 if not self._head_began:
-                    self._head_began = True
-                    self.deadline = monotonic() + rules.limits.header_timeout
+                    self._head_began = monotonic()
+                    self.deadline = self._head_began + rules.limits.header_timeout
                 if self._closing:
                     self.refuse(400, "head-incomplete")
                 return False
@@ -210,6 +224,7 @@ class ServerConnection(Uplink):
                 managed=rules.managed,
             )
         except BadMessageError as e:
+            self._buffer = raw + self._buffer
             self.refuse(e.status, e.reason)
             return False
         self._begin(incoming, raw, rules)
@@ -236,7 +251,7 @@ class ServerConnection(Uplink):
     def _start_exchange(self, exchange: Exchange, *, keep_alive: bool) -> None:
         self._exchange = exchange
         self._state = State.BUSY
-        self._head_began = False
+        self._head_began = 0.0
         self.deadline = math.inf
         self._requests += 1
         if (
@@ -249,6 +264,11 @@ class ServerConnection(Uplink):
     def _undecided(self, failure: Failure) -> None:
         """Deny: deciding was cancelled or broke in a way the pipeline does not know."""
         _log.failure("A decision broke; denied.", failure=failure)
+        self._waiting = None
+        if self._exchange is None:  # it was answered before it broke
+            self.abort()
+            return
+        self._drop_request("failed")
         self.refuse(503, "failed")
 
     def _decided(self, verdict: Verdict) -> None:
@@ -259,20 +279,21 @@ class ServerConnection(Uplink):
         trail = exchange.trail
         if trail is not None and trail.request is not None:
             exchange.id = trail.request.id
+            exchange.path = trail.request.head.path
         if isinstance(verdict, Response):
             self._answer(verdict, incoming.head)
             return
-        exchange.admission = verdict
-        self._remember(verdict)
         framing = incoming.framing
         try:
             outgoing = build_outgoing(verdict, framing, exchange.id)
         except BadMessageError as e:
             self._answer(Response(status=e.status, reason=e.reason), incoming.head)
             return
+        exchange.admission = verdict
+        self._remember(verdict)
         if self._intake is not None:
             limit = verdict.route.body_bytes
-            self._intake = Intake(framing.length, limit, exchange.started)
+            self._intake = Intake(framing.length, limit, monotonic())
         if framing.expect_continue and not self._buffer:
             self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._forward(exchange, verdict, outgoing)
@@ -317,6 +338,9 @@ class ServerConnection(Uplink):
                 head=outgoing.head + first,
                 bodyless=self._intake is None,
             )
+        if self._intake is not None and self.stream.ended:
+            self.refuse(400, "body-incomplete")
+            return
         route = admission.route
         upstream = route.own if admission.own else route.upstream
         sink = upstream.forward(exchange, outgoing)
@@ -343,15 +367,19 @@ class ServerConnection(Uplink):
         exchange = self._exchange
         if exchange is None:
             # Nobody knows where this request ends: what follows is not read.
-            exchange = Exchange(self, "", "")
+            exchange = unread_exchange(self, self._buffer, self._head_began)
             self._start_exchange(exchange, keep_alive=False)
             self._unreadable = True
         elif exchange.relaying:
             exchange.reason = reason
             self.abort()
             return
-        incoming = self._incoming
-        head = incoming.head if incoming is not None else None
+        head = None
+        if self._incoming is not None:
+            head = self._incoming.head
+        elif exchange.admission is not None:  # a repeated request
+            head = exchange.admission.caller.request.head
+            head = attrs.evolve(head, method=exchange.method)
         self._answer(Response(status=status, reason=reason), head)
 
     def _answer(self, response: Response, head: RequestHead | None) -> None:
@@ -361,14 +389,19 @@ class ServerConnection(Uplink):
         exchange.id = exchange.id or self.site.rules.new_id()
         exchange.status, exchange.reason = response.status, response.reason
         self._skip_body()
-        data = own_answer(
-            response,
-            site=self.site,
-            request_id=exchange.id,
-            head=head,
-            persistence=self.persistence(),
-        )
-        exchange.sent = len(data)
+        persistence = self.persistence()
+        try:
+            data, exchange.sent = own_answer(
+                response,
+                site=self.site,
+                request_id=exchange.id,
+                head=head,
+                persistence=persistence,
+            )
+        except ValueError:
+            _log.failure("The answer to {id} cannot be sent.", id=exchange.id)
+            self._answer(Response(status=503, reason="header-value"), head)
+            return
         self.stream.write(data)
         self.exchange_done()
 
@@ -389,7 +422,7 @@ class ServerConnection(Uplink):
 
     def _close(self, *, linger: bool) -> None:
         self._buffer = b""
-        if not linger:
+        if not linger or self.stream.ended:
             self.stream.close()
             return
         # A reset, which unread bytes would cause, takes the answer from the client.

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sso_proxy.edge.connection import ServerConnection
 
 
+_SHOWN = 2048
+"""Octets of a request that could not be read, in which its path is looked for."""
+
+
 class Exchange:
     """
     A request and its answer; implements `sso_proxy.upstream.Exchange`.
@@ -177,3 +181,29 @@ class Exchange:
     def sendable(self) -> None:
         """Let the request's body go on."""
         self.connection.body_may_go_on()
+
+
+def unread_exchange(
+    connection: "ServerConnection", data: bytes, began: float
+) -> Exchange:
+    """
+    Make the exchange of a request that could not be read, for its record.
+
+    What looks like a method and a path is shown; anything else may be a secret.
+
+    Args:
+        connection: The client's.
+        data: What came of the request.
+        began: Monotonic time of its first octet, or 0.0 if that was just now.
+    """
+    line = data[:_SHOWN].partition(b"\r\n")[0].decode("latin-1")
+    method, _, rest = line.partition(" ")
+    path = rest.partition(" ")[0].partition("?")[0]
+    exchange = Exchange(
+        connection,
+        method if method.isascii() and method.isalpha() and len(method) < 32 else "",
+        path if path.startswith("/") else "",
+    )
+    exchange.started = began or exchange.started
+    exchange.received = len(data)
+    return exchange

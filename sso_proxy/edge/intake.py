@@ -14,7 +14,16 @@ class Intake:
         leftover: What came after it: the next request.
     """
 
-    __slots__ = ("_decoder", "_left", "_limit", "done", "leftover", "received", "since")
+    __slots__ = (
+        "_decoder",
+        "_left",
+        "_limit",
+        "_measured",
+        "_since",
+        "done",
+        "leftover",
+        "received",
+    )
 
     def __init__(self, length: int | None, limit: int, now: float) -> None:
         """
@@ -31,7 +40,8 @@ class Intake:
         self.received = 0
         self.done = False
         self.leftover = b""
-        self.since = now
+        self._since = now
+        self._measured = 0
 
     def feed(self, data: bytes) -> bytes:
         """
@@ -68,7 +78,11 @@ class Intake:
             return False  # it ends in an unknown place
         return self.done
 
+    def restart(self, now: float) -> None:
+        """Measure the rate from now on: before, we did not read."""
+        self._since, self._measured = now, self.received
+
     def too_slow(self, now: float, grace: float, rate: int) -> bool:
         """Say whether less than *rate* octets a second came after *grace* seconds."""
-        took = now - self.since
-        return took > grace and self.received < rate * (took - grace)
+        took = now - self._since
+        return took > grace and self.received - self._measured < rate * (took - grace)

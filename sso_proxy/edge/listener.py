@@ -83,6 +83,7 @@ class Listener:
         """Take what waits already, and then no more."""
         if self._watching:
             self._accept(1024)
+        if self._watching:  # still: there may be no descriptors left
             self._nest.forget(self._sock.fileno())
             self._watching = False
         self._resume_at = 0.0
@@ -165,7 +166,7 @@ class Listener:
             self._resume_at = self.site.now + 1.0
 
     def _serve(self, sock: socket.socket, peer: str) -> None:
-        rules, site = self._rules, self.site
+        rules, site, peer = self._rules, self.site, _plain(peer)
         trusted = rules.trusted(peer)
         if len(site.connections) >= rules.connections or (
             not trusted and self._by_address[peer] >= rules.per_address
@@ -184,23 +185,34 @@ class Listener:
             forwarded_certificate=rules.forwarded_certificate,
         )
         connection = ServerConnection(site, facts, self._gone)
+        try:
+            self._begin(connection, sock, tls)
+        except Exception:  # noqa: BLE001
+            _log.failure("{name}: a connection failed to begin.", name=site.name)
+            sock.close()
+            connection.connection_lost("failed")
+
+    def _begin(
+        self, connection: ServerConnection, sock: socket.socket, tls: ListenerTls | None
+    ) -> None:
         if tls is None:
             connection.stream = Stream(self._nest, sock, connection)
-            connection.ready(facts)
+            connection.ready(connection.facts)
             return
 
         def shaken(proved: TlsFacts) -> None:
             current = self._rules.tls
             connection.ready(
                 attrs.evolve(
-                    facts,
+                    connection.facts,  # a reload may have changed them meanwhile
                     tls=proved,
                     policy_for=current.policy_for if current is not None else None,
                     stale=current is None or current.client_rules != tls.client_rules,
                 )
             )
 
-        connection.deadline = site.clock.monotonic() + rules.handshake_timeout
+        patience = self._rules.handshake_timeout
+        connection.deadline = self.site.clock.monotonic() + patience
         connection.stream = server_stream(self._nest, sock, connection, tls, shaken)
 
     def _gone(self, connection: ServerConnection, state: State, reason: str) -> None:

@@ -79,8 +79,11 @@ class Memo:
         line has a form that leaves nothing to interpret, this route was decided on,
         and what depends on the request line still permits it.
         """
-        match = read_repeat_line(data, 0, len(data) - len(self.rest))
-        if match is None or self.rules is not rules:
+        end = len(data) - len(self.rest)
+        if end > rules.head_limits.request_line or self.rules is not rules:
+            return None
+        match = read_repeat_line(data, 0, end)
+        if match is None:
             return None
         raw_method, raw_path, query = match.groups(b"")
         path = raw_path.decode("ascii")

@@ -1,6 +1,7 @@
 """The PROXY protocol header, read before TLS and not one octet further."""
 
 import math
+import select
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from twisted.logger import Logger
 
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
-from sso_proxy.net.nest import READ, Nest
+from sso_proxy.net.nest import GONE, READ, Nest
 from sso_proxy.specs.http.proxy_protocol import read_proxy_header
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 _log = Logger()
 
 _MOST = 4096
+
+_ENDED = select.EPOLLRDHUP | GONE
+_WATCHED = READ | _ENDED | select.EPOLLET
+"""Told once for what arrives: taking a look does not make an epoll quiet."""
 
 
 class Preface:
@@ -38,10 +43,10 @@ class Preface:
         self._site = site
         self._serve = serve
         self.deadline = site.clock.monotonic() + rules.handshake_timeout
-        nest.watch(sock.fileno(), READ, self)
+        nest.watch(sock.fileno(), _WATCHED, self)
         site.connections.add(self)
 
-    def on_event(self, events: int) -> None:  # noqa: ARG002
+    def on_event(self, events: int) -> None:
         """Look at what is there; take it only when it is whole."""
         try:
             data = self._sock.recv(_MOST, socket.MSG_PEEK)
@@ -59,14 +64,10 @@ class Preface:
         except OSError:
             self.abort()
             return
-        if not data:
-            self.abort()
-            return
         if header is None:
-            # Taking a look does not make the epoll quiet: wait for the next octet.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(data) + 1)
+            if not data or events & _ENDED:
+                self.abort()
             return
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._sock.recv(header.length)
         self._leave()
         peer = header.source

@@ -7,7 +7,13 @@ from time import monotonic
 import attrs
 
 from sso_proxy.admission import Trail
-from sso_proxy.audit import DecisionMember, audit_line, combined_line, refused_line
+from sso_proxy.audit import (
+    DecisionMember,
+    audit_line,
+    combined_line,
+    decision_of,
+    refused_line,
+)
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.interfaces import IAuditSink, IClock
 
@@ -33,12 +39,13 @@ class Recorder:
         """Record *exchange*, which is over."""
         took = monotonic() - exchange.started
         now = self.clock.time()
-        self.counts[exchange.status, exchange.reason] += 1
+        # What stands after a colon is for the record: it would be a label too many.
+        self.counts[exchange.status, exchange.reason.partition(":")[0]] += 1
         line = self._line(exchange, now, took)
         for sink in self.json:
             sink.record(line)
         for sink in self.combined:
-            sink.record(_combined(exchange, now))
+            sink.record(_combined(exchange, now - took))
 
     def _line(self, exchange: Exchange, now: float, took: float) -> bytes:
         admission, trail = exchange.admission, exchange.trail
@@ -48,7 +55,7 @@ class Recorder:
             backend = "" if admission.own else admission.route.upstream.name
         elif trail is not None and trail.request is not None:
             stable = trail.stable(exchange.connection.facts)
-            decision = "deny" if exchange.status < 500 else "error"
+            decision = decision_of(exchange.status)
             backend = ""
         else:
             return refused_line(
@@ -60,10 +67,12 @@ class Recorder:
                 sent=exchange.sent,
                 received=exchange.received,
                 duration=took,
+                method=exchange.method,
+                path=exchange.path,
             )
         return audit_line(
             stable,
-            time=now,
+            time=now - took,
             id=exchange.id,
             method=exchange.method,
             path=exchange.path,
@@ -78,7 +87,7 @@ class Recorder:
         )
 
 
-def _combined(exchange: Exchange, now: float) -> bytes:
+def _combined(exchange: Exchange, began: float) -> bytes:
     admission, trail = exchange.admission, exchange.trail
     request = admission.caller.request if admission is not None else None
     if request is None and trail is not None:
@@ -86,13 +95,14 @@ def _combined(exchange: Exchange, now: float) -> bytes:
     head = request.head if request is not None else None
     user = admission.caller.user if admission is not None else ""
     return combined_line(
-        time=now,
+        time=began,
         client=request.client.address if request else exchange.connection.facts.peer,
         user=user,
         method=exchange.method,
         path=exchange.path,
         status=exchange.status,
         sent=exchange.sent,
+        minor=exchange.minor,
         referer=_first(head.values("referer")) if head else "",
         agent=_first(head.values("user-agent")) if head else "",
     )

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
+from twisted.logger import Logger
 
 from sso_proxy.admission import Connection, Trail, Verdict
 from sso_proxy.config.model import LimitsConfig
@@ -17,6 +18,9 @@ from sso_proxy.specs.http.request import Incoming
 
 if TYPE_CHECKING:
     from sso_proxy.edge.exchange import Exchange
+
+
+_log = Logger()
 
 
 class Decider(Protocol):
@@ -102,10 +106,16 @@ class Site:
         """End what has taken too long."""
         self.now = now
         for connection in [*self.connections]:
-            if connection.deadline < now:
-                connection.timed_out()
-            else:
-                connection.check_progress(now)
+            try:
+                if connection.deadline < now:
+                    connection.timed_out()
+                else:
+                    connection.check_progress(now)
+            except Exception:  # noqa: BLE001
+                # The others must still be swept, and this one not for ever.
+                _log.failure("Looking after a connection failed; it is closed.")
+                self.connections.discard(connection)
+                connection.abort()
 
     def drain(self) -> None:
         """Close connections as they fall idle."""

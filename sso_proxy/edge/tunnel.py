@@ -63,6 +63,7 @@ class Tunnel:
         self._client = _End(self, client, backend)
         self._backend = _End(self, backend, client)
         self._halves = 2
+        self._reason = ""
         self.deadline = site.now + idle
 
     def start(self, *, early: bytes, first: bytes) -> None:
@@ -74,6 +75,9 @@ class Tunnel:
             self._client.data_received(early)
         if first:
             self._backend.data_received(first)
+        for end in (self._client, self._backend):
+            if end.stream.ended:
+                end.eof_received()
 
     def touch(self) -> None:
         """Note that something moved."""
@@ -87,15 +91,22 @@ class Tunnel:
             self._backend.stream.close()
 
     def lost(self, reason: str) -> None:
-        """End both streams and say so once."""
+        """End both streams, and say so once when both are gone."""
+        self._reason = self._reason or reason
+        streams = (self._client.stream, self._backend.stream)
+        for stream in streams:
+            stream.close()  # may come back here at once
+        if not all(stream.closed for stream in streams):
+            # What one has to say still waits to be sent, and somebody must watch.
+            patience = self._site.rules.limits.send_timeout
+            self.deadline = min(self.deadline, self._site.now + patience)
+            return
         over, self._over = self._over, None
         if over is None:
             return
         self.deadline = math.inf
         self._site.connections.discard(self)
-        self._client.stream.close()
-        self._backend.stream.close()
-        over(self._backend.count, self._client.count, reason)
+        over(self._backend.count, self._client.count, self._reason)
 
     def timed_out(self) -> None:
         """Close: nothing has moved."""

@@ -60,9 +60,11 @@ class Uplink(ABC):
         if self._watch.stuck(self.stream, now, limits.send_timeout):
             self.abort()
             return
-        intake = self._intake
+        intake, exchange = self._intake, self._exchange
         if (
             intake is not None
+            and exchange is not None
+            and exchange.sink is not None  # until then, nothing is counted
             and not self._held
             and intake.too_slow(now, limits.body_idle_timeout, limits.body_min_rate)
         ):
@@ -119,8 +121,7 @@ class Uplink(ABC):
     def body_may_go_on(self) -> None:
         """Read on: the backend takes more of the body."""
         if self._intake is not None:
-            self._intake.since = monotonic() - 1
-            self._intake.received = 0
+            self._intake.restart(monotonic())
             self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
         self._release()
 

@@ -87,6 +87,11 @@ class Stream:
         return self._fd == -1
 
     @property
+    def ended(self) -> bool:
+        """Whether the peer has said that it sends no more."""
+        return self._ended
+
+    @property
     def full(self) -> bool:
         """Whether the writer should wait for `drained`; asking promises that call."""
         if self.buffered < HIGH_WATER:
