@@ -81,9 +81,10 @@ class RealProxy(Proxy):
         line = re.findall(r"serving on (.*)", self.log())[-1]
         return [int(port) for port in re.findall(r"port (\d+)", line)]
 
-    def audited(self, text: str) -> bool:
-        """Say whether a record has *text*."""
-        return self.audit.exists() and text in self.audit.read_text()
+    def wait_for_record(self, text: str) -> None:
+        """Wait until an audit record has *text*."""
+        file = self.audit
+        eventually(lambda: file.exists() and text in file.read_text(), text)
 
 
 def _toml(value: object) -> str:
