@@ -1,5 +1,6 @@
 """The composition root: a configuration becomes objects that serve."""
 
+import functools
 import itertools
 import os
 import socket
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 
 from sso_proxy.building import Builder, Parts, Tools, managed_names
 from sso_proxy.config.model import (
+    AuditConfig,
     Config,
     ListenerConfig,
 )
@@ -20,10 +22,11 @@ from sso_proxy.edge.listener import Listener, ListenerRules
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly
 from sso_proxy.edge.site import Rules, Site
-from sso_proxy.interfaces import IAuditSink, IClock
+from sso_proxy.errors import ConfigError
+from sso_proxy.interfaces import IAuditSink, IClock, IUpstream
 from sso_proxy.metrics import GatewayCollector
 from sso_proxy.model import WARNING
-from sso_proxy.net.audit_sinks import build_sink
+from sso_proxy.net.audit_sinks import Sink, build_sink
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.net.nest import Nest
@@ -82,15 +85,16 @@ class Generation:
             spawn=_spawn,
             shared=self._share,
         )
-        self.parts = Builder(config, tools, self._make_upstream).build()
+        self._upstreams: list[Any] = []
+        try:
+            self.parts = Builder(config, tools, self._make_upstream).build()
+            by_format = self._open_streams()
+        except ConfigError:
+            self.close(kept=gateway.shared)
+            raise
         server = config.server
         self.trusted = trusted_ranges(server.trusted_proxies)
         self.managed = managed_names(config)
-        streams = [server.audit] + ([server.access_log] if server.access_log else [])
-        self.sinks = [build_sink(stream) for stream in streams]
-        by_format: dict[str, list[IAuditSink]] = {"json": [], "combined": []}
-        for stream, sink in zip(streams, self.sinks, strict=True):
-            by_format[stream.format].append(sink)
         self.recorder = Recorder(
             json=by_format["json"],
             combined=by_format["combined"],
@@ -111,6 +115,37 @@ class Generation:
             before = self._gateway.shared
             self.shared[key] = before[key] if key in before else make()
         return self.shared[key]
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """Give all streams of records, each once."""
+        return [part for part in self.shared.values() if isinstance(part, Sink)]
+
+    @property
+    def flush_interval(self) -> float:
+        """Give the seconds between two writes of all streams."""
+        return min(stream.flush_interval for _, stream in self._streams())
+
+    def _streams(self) -> list[tuple[str, AuditConfig]]:
+        server = self.config.server
+        streams = [("server.audit", server.audit)]
+        if server.access_log is not None:
+            streams.append(("server.access_log", server.access_log))
+        return streams
+
+    def _open_streams(self) -> dict[str, list[IAuditSink]]:
+        """
+        Open the streams of records, by their format.
+
+        Two writers of one file could tear each other's lines, in one generation or in
+        two; so there is one.
+        """
+        by_format: dict[str, list[IAuditSink]] = {"json": [], "combined": []}
+        for path, stream in self._streams():
+            key = ("stream", stream.to, stream.file, stream.syslog)
+            sink = self._share(key, functools.partial(build_sink, stream, path))
+            by_format[stream.format].append(sink)
+        return by_format
 
     def listener_rules(self, index: int) -> ListenerRules:
         """Give what this configuration says to its listener number *index*."""
@@ -151,15 +186,21 @@ class Generation:
             per_address=server.connections_per_address,
         )
 
-    def close(self) -> None:
-        """Let go of what the next generation does not use."""
-        for upstream in self.parts.upstreams:
+    def close(self, kept: Mapping[tuple[Any, ...], Any]) -> None:
+        """Let go of what is ours alone; *kept* is what another generation shares."""
+        for upstream in self._upstreams:
             upstream.close()
         for sink in self.sinks:
-            sink.flush()
-            sink.close()
+            if sink not in kept.values():
+                sink.flush()
+                sink.close()
 
     def _make_upstream(self, target: Target, patience: Patience) -> Any:  # noqa: ANN401
+        upstream = self._new_upstream(target, patience)
+        self._upstreams.append(upstream)
+        return upstream
+
+    def _new_upstream(self, target: Target, patience: Patience) -> IUpstream:
         gateway = self._gateway
         if target.application is not None:
             return ResourceUpstream(
@@ -219,7 +260,7 @@ class Gateway:
         self.ticker.start()
         self._flusher = LoopingCall(self._flush)
         self._flusher.clock = self.reactor
-        self._flusher.start(self._config.server.audit.flush_interval, now=False)
+        self._flusher.start(generation.flush_interval, now=False)
         for listener in self._listeners:
             listener.start()
 
@@ -235,7 +276,10 @@ class Gateway:
         for i, listener in enumerate(self._listeners):
             listener.reload(new.listener_rules(i))
         if old is not None:
-            old.close()
+            old.close(kept=new.shared)
+        if self._flusher.interval != new.flush_interval:
+            self._flusher.stop()
+            self._flusher.start(new.flush_interval, now=False)
         self.report()
 
     async def drain(self) -> None:
@@ -257,7 +301,7 @@ class Gateway:
         if self._flusher.running:
             self._flusher.stop()
         if self._generation is not None:
-            self._generation.close()
+            self._generation.close(kept={})
         self.nest.close()
 
     async def probe(self) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ from sso_proxy.specs.http.target import (
     has_parameters,
     strip_parameters,
 )
+from sso_proxy.specs.user_name import is_safe_user_name
 
 _log = Logger()
 
@@ -172,20 +173,11 @@ class Pipeline:
         route = routes.find(head.path) if routes is not None else None
         if routes is None or route is None:
             return Response(status=404, reason="no-route")
-        checked = _check_path(route, head)
-        if isinstance(checked, Response):
-            return checked
-        if checked is not head:
-            # What is left of the path decides anew, so that nothing is decided on
-            # one path and forwarded on another (B12).
-            request = attrs.evolve(request, head=checked)
-            route = routes.find(checked.path)
-            if (
-                route is None
-                or route.path_parameters != "strip"
-                or _check_path(route, checked) is not checked
-            ):
-                return Response(status=400, reason="ambiguous-path")
+        path = _settle_path(routes, route, head.path)
+        if isinstance(path, Response):
+            return path
+        if path != head.path:
+            request = attrs.evolve(request, head=attrs.evolve(head, path=path))
         if route.methods and head.method not in route.methods:
             allow = ", ".join(sorted(route.methods))
             return Response(status=405, reason="method", headers=(("allow", allow),))
@@ -368,24 +360,38 @@ async def _map(route: Route, identity: Identity) -> UserName | Response:
     """Find the name that the backend knows the caller by."""
     if not route.mappers:
         # Nobody in particular must not look like a user called "anonymous".
-        return UserName("" if identity.issuer == ANONYMOUS else identity.subject)
+        if identity.issuer == ANONYMOUS:
+            return UserName("")
+        return _named(identity.subject)
     for mapper in route.mappers:
         user = await mapper.map_user(identity)
         if user is REFUSED:
             return Response(status=403, reason="user-refused", headers=(NO_STORE,))
         if user is not DECLINED:
-            return UserName(str(user))
+            return _named(str(user))
     return Response(status=403, reason="user-unmapped", headers=(NO_STORE,))
 
 
-def _check_path(route: Route, head: RequestHead) -> RequestHead | Response:
-    if not route.encoded_slashes and has_encoded_slash(head.path):
+def _settle_path(routes: HostRoutes, route: Route, path: str) -> str | Response:
+    """Give the path that is decided on and forwarded, or refuse it."""
+    if not route.encoded_slashes and has_encoded_slash(path):
         return Response(status=400, reason="encoded-slash")
-    if route.path_parameters != "keep" and has_parameters(head.path):
-        if route.path_parameters == "reject":
-            return Response(status=400, reason="path-parameters")
-        return attrs.evolve(head, path=strip_parameters(head.path))
-    return head
+    if route.path_parameters == "keep" or not has_parameters(path):
+        return path
+    if route.path_parameters == "reject":
+        return Response(status=400, reason="path-parameters")
+    path = strip_parameters(path)
+    if routes.find(path) is not route:
+        # The backend would serve what is another route's to decide on (B12).
+        return Response(status=400, reason="ambiguous-path")
+    return path
+
+
+def _named(user: str) -> UserName | Response:
+    """Refuse a name that a backend might read otherwise, whoever gave it."""
+    if not is_safe_user_name(user):
+        return Response(status=403, reason="user-unsafe", headers=(NO_STORE,))
+    return UserName(user)
 
 
 def _given_id(incoming: Incoming) -> str:
