@@ -127,7 +127,9 @@ class RawClient:
                 if pause and i:
                     time.sleep(pause)
                 self.socket.sendall(piece)
-        except (BrokenPipeError, ConnectionResetError):
+        except ConnectionResetError:
+            self.reset = True  # said once: reading would look like an orderly end
+        except BrokenPipeError:
             pass
         return self
 

@@ -6,6 +6,7 @@ sends in another form is noted as garbage instead of being understood kindly.
 """
 
 import asyncio
+import itertools
 import re
 import threading
 import time
@@ -92,7 +93,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        self.recorder.connections.append(self)
+        self.recorder.connections[self.number] = self
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -222,9 +223,10 @@ class Recorder:
         self.seen: list[Seen] = []
         self.garbage: list[tuple[str, bytes]] = []
         self.scripts: dict[str, Sequence[Step]] = {}
-        self.connections: list[_Connection] = []
+        self.connections: dict[int, _Connection] = {}
         self.lost = 0
         self.port = 0
+        self._numbers = itertools.count()
         self._started = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -254,13 +256,13 @@ class Recorder:
 
     async def _serve(self) -> None:
         server = await self._loop.create_server(
-            lambda: _Connection(self, len(self.connections)), "127.0.0.1", 0
+            lambda: _Connection(self, next(self._numbers)), "127.0.0.1", 0
         )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
         server.close()
-        for connection in self.connections:
+        for connection in self.connections.values():
             connection.transport.abort()
         await asyncio.sleep(0.05)
 
