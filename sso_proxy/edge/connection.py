@@ -24,7 +24,7 @@ from sso_proxy.edge.site import Rules, Site
 from sso_proxy.edge.uplink import Uplink
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead, Response
-from sso_proxy.net.coroutine import Waiting, run
+from sso_proxy.net.coroutine import run
 from sso_proxy.outgoing import build_outgoing
 from sso_proxy.specs.http.head import end_of_head
 from sso_proxy.specs.http.request import Incoming, read_request
@@ -69,7 +69,6 @@ class ServerConnection(Uplink):
     __slots__ = (
         "_advancing",
         "_head_began",
-        "_incoming",
         "_lingered",
         "_memo",
         "_on_gone",
@@ -77,7 +76,6 @@ class ServerConnection(Uplink):
         "_rest",
         "_state",
         "_unreadable",
-        "_waiting",
         "facts",
     )
 
@@ -91,9 +89,7 @@ class ServerConnection(Uplink):
         self._advancing = False
         self._requests = 0
         self._lingered = 0
-        self._incoming: Incoming | None = None
         self._memo: Memo | None = None
-        self._waiting: Waiting[Verdict] | None = None
         self._unreadable = False
         site.connections.add(self)
 
@@ -430,28 +426,6 @@ class ServerConnection(Uplink):
         self.deadline = monotonic() + self.site.rules.limits.linger_timeout
         self._release()
         self.stream.half_close()
-
-    def _drop_request(self, reason: str) -> None:
-        """Stop working on the request under way."""
-        exchange = self._exchange
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-        if exchange is None:
-            return
-        exchange.reason = reason
-        sink, exchange.sink = exchange.sink, None
-        if sink is not None:
-            sink.abandon()
-
-    def _end_exchange(self) -> None:
-        """Write the audit record: phase 10."""
-        exchange, self._exchange = self._exchange, None
-        self._incoming = self._intake = None
-        if exchange is None or exchange.over:
-            return
-        exchange.over = True
-        self.site.rules.record(exchange)
 
     def hand_over(self) -> tuple[bytes, Callable[[Exchange, str], None]]:
         """

@@ -1,20 +1,23 @@
-"""A client connection's way in: bodies, no faster than backends take them."""
+"""A client connection's way in: one request at a time, and bodies in their time."""
 
 import math
 from abc import ABC, abstractmethod
 from time import monotonic
 
+from sso_proxy.admission import Verdict
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.progress import ProgressWatch
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
+from sso_proxy.net.coroutine import Waiting
 from sso_proxy.net.stream import Stream
+from sso_proxy.specs.http.request import Incoming
 
 
 class Uplink(ABC):
     """
-    Holds what a client has sent and nobody has taken, and passes bodies on.
+    Holds the request under way and what nobody has taken of it; passes bodies on.
 
     Attributes:
         stream: The client's bytes; set by the listener.
@@ -27,7 +30,9 @@ class Uplink(ABC):
         "_closing",
         "_exchange",
         "_held",
+        "_incoming",
         "_intake",
+        "_waiting",
         "_watch",
         "deadline",
         "site",
@@ -43,7 +48,9 @@ class Uplink(ABC):
         self._closing = False
         self._held = False
         self._exchange: Exchange | None = None
+        self._incoming: Incoming | None = None
         self._intake: Intake | None = None
+        self._waiting: Waiting[Verdict] | None = None
         self._watch = ProgressWatch()
 
     @abstractmethod
@@ -142,6 +149,24 @@ class Uplink(ABC):
             self._buffer = intake.leftover
             self._intake = None
 
-    @abstractmethod
     def _drop_request(self, reason: str) -> None:
         """Stop working on the request under way."""
+        exchange = self._exchange
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if exchange is None:
+            return
+        exchange.reason = reason
+        sink, exchange.sink = exchange.sink, None
+        if sink is not None:
+            sink.abandon()
+
+    def _end_exchange(self) -> None:
+        """Write the audit record: phase 10."""
+        exchange, self._exchange = self._exchange, None
+        self._incoming = self._intake = None
+        if exchange is None or exchange.over:
+            return
+        exchange.over = True
+        self.site.rules.record(exchange)
