@@ -132,7 +132,12 @@ def audit_line(  # noqa: PLR0913
         f'"{upstream}","upstream_status":'
         f"{'null' if upstream_status is None else upstream_status},"
     )
-    if line.count('"') != _QUOTES or "\\" in line or not _is_plain(line):
+    if not (
+        line.count('"') == _QUOTES
+        and "\\" not in line
+        and line.isascii()
+        and line.isprintable()
+    ):
         return _escaped_line(
             stable,
             {

@@ -6,6 +6,8 @@ connection.  The path differs; it is canonical by its form, and it is routed and
 authorised each time.
 """
 
+from typing import NamedTuple
+
 import attrs
 
 from sso_proxy.admission import Admission
@@ -15,37 +17,34 @@ from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.specs.http.repeat import read_repeat_line
 from sso_proxy.upstream import Outgoing
 
+_VERSION = len(" HTTP/1.1")
 
-@attrs.frozen(kw_only=True)
-class Repeated:
+
+class Repeated(NamedTuple):
     """
     A request that differs from an admitted one in its request line only.
 
     Attributes:
         method: Its method.
         path: Its path, canonical.
-        query: Its query with the ``?``, or empty.
+        line: Method and target, as they stand in the request line.
         admission: What was decided for the same caller on the same route.
     """
 
     method: str
     path: str
-    query: bytes
+    line: bytes
     admission: Admission
 
     def outgoing(self, request_id: str) -> Outgoing:
         """Serialise it for the backend."""
+        admission = self.admission
+        id_ = request_id.encode("ascii")
         return Outgoing(
-            head=b"%b %b%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
-            % (
-                self.method.encode("ascii"),
-                self.path.encode("ascii"),
-                self.query,
-                request_id.encode("ascii"),
-                self.admission.block,
-            ),
+            head=b"%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
+            % (self.line, id_, admission.block),
             method=self.method,
-            caller=self.admission.caller,
+            caller=admission.caller,
             replayable=True,
         )
 
@@ -85,22 +84,21 @@ class Memo:
         match = read_repeat_line(data, 0, end)
         if match is None:
             return None
-        raw_method, raw_path, query = match.groups(b"")
-        path = raw_path.decode("ascii")
+        path = match[2].decode("ascii")
         route = self._routes.find(path)
         admission = self._admissions.get(route) if route is not None else None
         if route is None or admission is None or route.is_own(path):
             return None
-        method = raw_method.decode("ascii")
+        method = match[1].decode("ascii")
         if route.methods and method not in route.methods:
             return None
-        repeated = Repeated(method=method, path=path, query=query, admission=admission)
-        if route.requirements.depends_on_request and not _permitted(repeated):
+        repeated = Repeated(method, path, data[: end - _VERSION], admission)
+        if route.requirements.depends_on_request and not _permitted(repeated, match[3]):
             return None
         return repeated
 
 
-def _permitted(repeated: Repeated) -> bool:
+def _permitted(repeated: Repeated, query: bytes | None) -> bool:
     """Authorise anew what may depend on method and path."""
     admission, caller = repeated.admission, repeated.admission.caller
     if caller.identity is None:
@@ -109,7 +107,7 @@ def _permitted(repeated: Repeated) -> bool:
         caller.request.head,
         method=repeated.method,
         path=repeated.path,
-        query=repeated.query[1:].decode("ascii") if repeated.query else None,
+        query=None if query is None else query[1:].decode("ascii"),
     )
     request = attrs.evolve(caller.request, head=head)
     return authorise(admission.route, request, caller.identity) is None

@@ -17,10 +17,13 @@ from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.answer import Answer
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Outgoing:
     """
     One request as it goes to a backend.
+
+    Nobody changes it; it is not frozen because that doubles what making it costs, and
+    one is made for every request.
 
     Attributes:
         head: Request line, fields and the empty line.
