@@ -61,6 +61,14 @@ class Directory(File):
         # A named pipe would hold up whoever opens it.
         return inside and (self.isdir() or self.isfile())
 
+    def render(self, request: Request) -> bytes | int:
+        """Answer those who want to read."""
+        if request.method not in {b"GET", b"HEAD"}:
+            request.setResponseCode(http.NOT_ALLOWED)
+            request.setHeader(b"allow", b"GET, HEAD")
+            return b""
+        return self.render_GET(request)
+
     def render_GET(self, request: Request) -> bytes | int:
         """Send the file, or the part asked for."""
         if not self.is_inside():
@@ -70,8 +78,6 @@ class Directory(File):
         _check_range(request, self.getModificationTime(), self.getsize())
         answer: bytes | int = super().render_GET(request)  # type: ignore[no-untyped-call]
         return answer
-
-    render_HEAD = render_GET
 
     def redirect(self, request: Request) -> bytes:
         """Add the slash to a directory's path; the path is canonical, so no ``//``."""

@@ -1,5 +1,6 @@
 """WSGI applications (PEP 3333), run in threads of this process and told who calls."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from threading import Condition, Thread
@@ -21,6 +22,8 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 THREADS: Final = 20
 """Calls into one application at a time; more wait."""
 
+_has_controls = re.compile("[\x00-\x08\x0a-\x1f\x7f]").search
+
 _IDLE: Final = 10.0
 """Seconds after which a thread without work ends."""
 
@@ -36,12 +39,12 @@ class Threads:
 
     def __init__(self, most: int = THREADS) -> None:
         self._most = most
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[Callable[[], object]] = deque()
         self._changed = Condition()
         self._idle = 0
         self._count = 0
 
-    def callInThread(self, call: Callable[[], None]) -> None:  # noqa: N802
+    def callInThread(self, call: Callable[[], object]) -> None:  # noqa: N802
         """Have *call*, which does not raise, called as soon as a thread is free."""
         with self._changed:
             self._calls.append(call)
@@ -57,7 +60,7 @@ class Threads:
         while (call := self._next()) is not None:
             call()
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> Callable[[], object] | None:
         with self._changed:
             self._idle += 1
             self._changed.wait_for(lambda: self._calls, _IDLE)
@@ -202,5 +205,5 @@ def check_start(status: str, headers: Iterable[tuple[str, str]]) -> None:
         raise ValueError(f"{status!r} is no status such as '200 OK'")
     for text in (status, *(part for header in headers for part in header)):
         text.encode("latin-1")
-        if not text.isprintable() and any(ord(char) < 32 for char in text):
+        if _has_controls(text):
             raise ValueError("a status or header field holds control characters")
