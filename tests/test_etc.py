@@ -19,10 +19,12 @@ from sso_proxy.testing.demo.checks import fields_at_api
 from sso_proxy.testing.demo.echo import Echo
 from sso_proxy.testing.demo.proxy import ProxyProcess
 from sso_proxy.testing.demo.scene import choose_ports, prepare
-from sso_proxy.testing.pki import Issued
+from sso_proxy.testing.pki import Issued, Pki
+from tests.support.programs import CurlAnswer, curl, free_port
+from tests.support.running import REAL, Proxy
 
 ETC = Path(__file__).parent.parent / "etc"
-RUN_HERE = {"certificate-bound.toml"}
+RUN_HERE = {"certificate-bound.toml", "hosted.toml"}
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)
@@ -143,3 +145,45 @@ class CertificateBoundTests(TestCase):
         assert 'scope="orders.read"' in challenge
 
         assert (await self.ask(self.token(), mine, "/invoices/1")).status == 404
+
+
+WIKI = """
+def application(environ, start):
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [environ["PATH_INFO"].encode(), b" ", environ["REMOTE_USER"].encode()]
+"""
+
+
+def test_hosted_application_and_files(tmp_path: Path) -> None:
+    """etc/hosted.toml"""
+    tls, static, port = tmp_path / "tls", tmp_path / "static", free_port()
+    for directory in (tls, static, tmp_path / "wiki"):
+        directory.mkdir()
+    pki = Pki.create()
+    pki.write(tls, "clients-ca")
+    pki.issue("wiki", dns=["wiki.example.com"], server=True).write(tls, "wiki")
+    pki.issue("alice").write(tls, "alice")
+    (static / "style.css").write_text("p {}")
+    (tmp_path / "wiki" / "web.py").write_text(WIKI)
+    proxy = Proxy(tmp_path)
+    changes = {
+        '"0.0.0.0"': '"127.0.0.1"',
+        "8443": str(port),
+        "static:/srv/wiki/static": f"static:{static}",
+    }
+    text = replaced((ETC / "hosted.toml").read_text(), changes)
+    proxy.config.write_text(f"[server]\nstate_dir = '{tmp_path}'\n{text}")
+
+    def ask(path: str, *options: str) -> CurlAnswer:
+        url = f"https://wiki.example.com:{port}{path}"
+        connect = f"wiki.example.com:{port}:127.0.0.1"
+        ca = tls / "clients-ca.crt"
+        cert = ("--cert", tls / "alice.crt", "--key", tls / "alice.key")
+        return curl("--cacert", ca, *cert, "--resolve", connect, *options, url)
+
+    program = ("-c", "import sys; sys.path.insert(0, '.');" + REAL[1])
+    with proxy.start(program=program).wait_until_serving():
+        assert ask("/page", "-H", "X-Remote-User: root").text == "/page CN=alice"
+        assert ask("/static/style.css").text == "p {}"
+        assert ask("/static/").status == 404
+        assert ask("/static/style.css", "-d", "x").status == 405
