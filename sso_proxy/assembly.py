@@ -29,7 +29,8 @@ from sso_proxy.model import WARNING
 from sso_proxy.net.audit_sinks import Sink, build_sink
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
-from sso_proxy.net.nest import Nest
+from sso_proxy.net.nest import Watcher
+from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.pipeline import Pipeline
@@ -228,8 +229,10 @@ class Gateway:
         reactor: Any,  # noqa: ANN401
         config: Config,
         sockets: Sequence[socket.socket],
+        make_nest: Callable[[Any], Watcher] = open_nest,
     ) -> None:
         self.reactor = reactor
+        self._make_nest = make_nest
         self.clock: IClock = SystemClock()
         self.new_id = _id_maker()
         self.counts: Any = GatewayCollector.new_counts()
@@ -246,7 +249,7 @@ class Gateway:
         Raises:
             ConfigError: Something named cannot be built.
         """
-        self.nest = Nest(self.reactor)
+        self.nest = self._make_nest(self.reactor)
         self.ticker = Ticker(self.reactor, self.clock)
         self.resolver = Resolver(self.reactor, self.clock)
         generation = self._generation = Generation(self, self._config)

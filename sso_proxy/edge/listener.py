@@ -1,7 +1,6 @@
 """Accept connections, find out who is at the other end, and begin to serve."""
 
 import errno
-import select
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from sso_proxy.edge.connection import ServerConnection, State
 from sso_proxy.edge.preface import Preface
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.model import TlsFacts
-from sso_proxy.net.nest import Nest
+from sso_proxy.net.nest import EXCLUSIVE, READ, Watcher
 from sso_proxy.net.stream import Stream
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.stream import server_stream
@@ -25,7 +24,7 @@ _log = Logger()
 _AT_ONCE = 32
 """Connections taken at one event, so that other workers get some."""
 
-_ACCEPT = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)
+_ACCEPT = READ | EXCLUSIVE
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +57,11 @@ class Listener:
     """One listening socket and its connections."""
 
     def __init__(
-        self, nest: Nest, sock: socket.socket, site: Site, listener_rules: ListenerRules
+        self,
+        nest: Watcher,
+        sock: socket.socket,
+        site: Site,
+        listener_rules: ListenerRules,
     ) -> None:
         self.site = site
         self._nest = nest

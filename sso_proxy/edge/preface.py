@@ -1,7 +1,6 @@
 """The PROXY protocol header, read before TLS and not one octet further."""
 
 import math
-import select
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from twisted.logger import Logger
 
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
-from sso_proxy.net.nest import GONE, READ, Nest
+from sso_proxy.net.nest import ENDED, GONE, ONCE, READ, Watcher
 from sso_proxy.specs.http.proxy_protocol import read_proxy_header
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ _log = Logger()
 
 _MOST = 4096
 
-_ENDED = select.EPOLLRDHUP | GONE
-_WATCHED = READ | _ENDED | select.EPOLLET
+_ENDED = ENDED | GONE
+_WATCHED = READ | _ENDED | ONCE
 """Told once for what arrives: taking a look does not make an epoll quiet."""
 
 
@@ -32,7 +31,7 @@ class Preface:
 
     def __init__(
         self,
-        nest: Nest,
+        nest: Watcher,
         sock: socket.socket,
         site: Site,
         rules: "ListenerRules",

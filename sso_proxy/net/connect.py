@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
-from sso_proxy.net.nest import WRITE, Nest
+from sso_proxy.net.nest import WRITE, Watcher
 
 Address = tuple[int, tuple[str, int] | str]
 """An address family and what `connect` takes for it."""
@@ -23,7 +23,7 @@ class Connector:
 
     def __init__(
         self,
-        nest: Nest,
+        nest: Watcher,
         addresses: Sequence[Address],
         on_connected: Callable[[socket.socket], None],
         on_failed: Callable[[str], None],
@@ -40,7 +40,7 @@ class Connector:
         while self._addresses:
             family, address = self._addresses.pop(0)
             try:
-                sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+                sock = socket.socket(family, socket.SOCK_STREAM)
             except OSError as e:  # no descriptors left, or no such family here
                 reason = e.strerror or "no socket"
                 continue

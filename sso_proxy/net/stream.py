@@ -10,7 +10,7 @@ import contextlib
 import socket
 from typing import Protocol
 
-from sso_proxy.net.nest import BROKEN, GONE, READ, WRITE, Nest
+from sso_proxy.net.nest import BROKEN, GONE, READ, WRITE, Watcher
 
 HIGH_WATER = 65536
 """Octets waiting to be sent from which a stream is full."""
@@ -63,7 +63,9 @@ class Stream:
         "was_full",
     )
 
-    def __init__(self, nest: Nest, sock: socket.socket, handler: StreamHandler) -> None:
+    def __init__(
+        self, nest: Watcher, sock: socket.socket, handler: StreamHandler
+    ) -> None:
         self._nest = nest
         self._sock = sock
         self._fd = sock.fileno()

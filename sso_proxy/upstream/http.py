@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from sso_proxy.interfaces import IUpstream
 from sso_proxy.net.connect import Address, Connector
-from sso_proxy.net.nest import Nest
+from sso_proxy.net.nest import Watcher
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.stream import Stream
 from sso_proxy.net.ticker import Ticker
@@ -64,7 +64,7 @@ class HttpUpstream:
         backend: Target,
         patience: Patience,
         *,
-        nest: Nest,
+        nest: Watcher,
         resolver: Resolver,
         ticker: Ticker,
     ) -> None:

@@ -14,7 +14,7 @@ from OpenSSL import SSL
 from twisted.logger import Logger
 
 from sso_proxy.model import TlsFacts
-from sso_proxy.net.nest import GONE, READ, WRITE, Nest
+from sso_proxy.net.nest import GONE, READ, WRITE, Watcher
 from sso_proxy.net.stream import Stream, StreamHandler
 from sso_proxy.net.tls.client import check_peer, is_address
 from sso_proxy.net.tls.context import ListenerTls
@@ -45,7 +45,7 @@ class TlsStream(Stream):
 
     def __init__(
         self,
-        nest: Nest,
+        nest: Watcher,
         sock: socket.socket,
         handler: StreamHandler,
         *,
@@ -163,7 +163,7 @@ class TlsStream(Stream):
 
 
 def server_stream(
-    nest: Nest,
+    nest: Watcher,
     sock: socket.socket,
     handler: StreamHandler,
     tls: ListenerTls,
@@ -182,7 +182,7 @@ def server_stream(
 
 
 def client_stream(  # noqa: PLR0913
-    nest: Nest,
+    nest: Watcher,
     sock: socket.socket,
     handler: StreamHandler,
     *,
