@@ -220,6 +220,17 @@ class Scene:
             context.load_cert_chain(f"{stem}.crt", f"{stem}.key")
         return context
 
+    def tls_client(
+        self,
+        name: str | None,
+        certificate: str = "",
+        version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+        session: ssl.SSLSession | None = None,
+    ) -> RawClient:
+        """Connect with TLS, asking for *name*."""
+        context = self.tls(certificate, version)
+        return RawClient(self.secure, tls=context, name=name, session=session)
+
     def ask(self, *pieces: bytes, heads: tuple[int, ...] = ()) -> list[Got]:
         """Send *pieces*, then a plain last request, and give all answers."""
         with self.client() as client:
