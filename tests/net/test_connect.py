@@ -1,70 +1,117 @@
-"""One address after the other, over real sockets."""
+"""One address after the other, until one answers."""
 
+import resource
 import socket
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+import pytest
 
 from sso_proxy.net.connect import Address, Connector
 from sso_proxy.net.nest import Nest
+from tests.support.sockets import new_nest, turn, until
 
 
-class ConnectorTests(TestCase):
-    """A listener on 127.0.0.1, and nobody on 127.0.0.2."""
+@pytest.fixture
+def nest() -> Iterator[Nest]:
+    nest = new_nest()
+    yield nest
+    nest.close()
 
-    def setUp(self) -> None:
-        from twisted.internet import reactor  # noqa: PLC0415, TID251
 
-        self.reactor: Any = reactor
-        self.nest = Nest(reactor)
-        self.addCleanup(self.nest.close)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(self.listener.close)
-        port = self.listener.getsockname()[1]
-        self.there: Address = (socket.AF_INET, ("127.0.0.1", port))
-        self.nobody: Address = (socket.AF_INET, ("127.0.0.2", port))
+class Outcome:
+    """What a connector told."""
 
-    def connector(self, *addresses: Address) -> tuple[Connector, Deferred[Any]]:
-        ended: Deferred[Any] = Deferred()
-        connector = Connector(self.nest, addresses, ended.callback, ended.callback)
-        return connector, ended
+    def __init__(self, nest: Nest, *addresses: Address) -> None:
+        self.sockets: list[socket.socket] = []
+        self.reasons: list[str] = []
+        self.connector = Connector(
+            nest, addresses, self.sockets.append, self.reasons.append
+        )
 
-    async def connect(self, *addresses: Address) -> socket.socket | str:
-        connector, ended = self.connector(*addresses)
-        connector.start()
-        ended.addTimeout(5, self.reactor)
-        found: socket.socket | str = await ended
-        if isinstance(found, socket.socket):
-            self.addCleanup(found.close)
-        return found
+    def __bool__(self) -> bool:
+        return bool(self.sockets or self.reasons)
 
-    async def test_next_address_is_tried_where_one_refuses(self) -> None:
-        sock = await self.connect(self.nobody, self.there)
-        assert isinstance(sock, socket.socket)
-        assert sock.getpeername() == self.there[1]
+
+def closed_port() -> Address:
+    """Give an address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return socket.AF_INET, server.getsockname()[:2]
+
+
+def test_it_connects(nest: Nest) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        outcome = Outcome(nest, (socket.AF_INET, server.getsockname()))
+        outcome.connector.start()
+        assert not outcome
+        until(nest, lambda: outcome)
+        (sock,) = outcome.sockets
         assert not sock.getblocking()
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        sock.close()
 
-    async def test_last_refusal_is_told(self) -> None:
-        assert await self.connect(self.nobody, self.nobody) == "Connection refused"
 
-    async def test_name_without_addresses_fails(self) -> None:
-        assert await self.connect() == "no address"
+def test_the_next_address_is_tried(nest: Nest) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        good = (socket.AF_INET, server.getsockname())
+        outcome = Outcome(nest, closed_port(), good)
+        outcome.connector.start()
+        until(nest, lambda: outcome)
+        assert outcome.sockets[0].getpeername() == server.getsockname()
+        outcome.sockets[0].close()
 
-    async def test_address_that_no_socket_takes_is_passed_over(self) -> None:
-        """A path longer than the system's limit, for one."""
-        odd: Address = (socket.AF_UNIX, "/" + "x" * 200)
-        assert isinstance(await self.connect(odd), str)
-        assert isinstance(await self.connect(odd, self.there), socket.socket)
 
-    async def test_socket_that_is_not_there_fails(self) -> None:
-        nothing: Address = (socket.AF_UNIX, "/nothing/here")
-        assert await self.connect(nothing) == "No such file or directory"
+def test_when_none_answers_the_last_reason_is_told(nest: Nest) -> None:
+    outcome = Outcome(nest, closed_port(), closed_port())
+    outcome.connector.start()
+    until(nest, lambda: outcome)
+    assert outcome.reasons == ["Connection refused"]
 
-    async def test_who_gave_up_is_not_told(self) -> None:
-        connector, ended = self.connector(self.there)
-        connector.start()
-        connector.abort()
-        await deferLater(self.reactor, 0.05)
-        assert not ended.called
+
+def test_no_address_is_a_reason(nest: Nest) -> None:
+    outcome = Outcome(nest)
+    outcome.connector.start()
+    assert outcome.reasons == ["no address"]
+
+
+def test_a_unix_socket_that_is_not_there_is_a_reason(
+    nest: Nest, tmp_path: Path
+) -> None:
+    outcome = Outcome(nest, (socket.AF_UNIX, str(tmp_path / "none")))
+    outcome.connector.start()
+    assert outcome.reasons == ["No such file or directory"]
+
+
+def test_a_unix_socket_connects(nest: Nest, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        outcome = Outcome(nest, (socket.AF_UNIX, path))
+        outcome.connector.start()
+        until(nest, lambda: outcome)
+        outcome.sockets[0].close()
+
+
+def test_giving_up_tells_nobody(nest: Nest) -> None:
+    outcome = Outcome(nest, closed_port())
+    outcome.connector.start()
+    outcome.connector.abort()
+    outcome.connector.abort()
+    turn(nest, 3)
+    outcome.connector.on_event(0)
+    assert not outcome
+
+
+def test_without_descriptors_left_it_fails_and_does_not_raise(nest: Nest) -> None:
+    address = closed_port()
+    outcome = Outcome(nest, address)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as last:
+        used = last.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, hard))
+    try:
+        outcome.connector.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert outcome.reasons == ["Too many open files"]

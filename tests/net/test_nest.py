@@ -1,0 +1,174 @@
+"""Events come to whom they mean, and to nobody else."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.net.nest import READ, WRITE, Nest
+from tests.support.sockets import StillReactor, new_nest, unix_pair
+
+
+class Descriptor:
+    """Keeps what it is told."""
+
+    def __init__(self, do: Callable[[], None] | None = None) -> None:
+        self.events: list[int] = []
+        self.aborted = 0
+        self.do = do
+
+    def on_event(self, events: int) -> None:
+        self.events.append(events)
+        if self.do is not None:
+            self.do()
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+@pytest.fixture
+def nest() -> Iterator[Nest]:
+    nest = new_nest()
+    yield nest
+    nest.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    near, far = unix_pair()
+    yield near, far
+    near.close()
+    far.close()
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def test_it_is_one_reader_of_the_reactor() -> None:
+    reactor = StillReactor()
+    nest = Nest(reactor)
+    assert reactor.readers == [nest]
+    assert nest.fileno() > 0
+    assert nest.logPrefix() == "nest"
+    nest.connectionLost(None)
+    nest.close()
+    assert reactor.readers == []
+
+
+def test_what_is_watched_for_is_told(nest: Nest, pair: Pair) -> None:
+    near, far = pair
+    told = Descriptor()
+    nest.watch(near.fileno(), READ, told)
+    nest.doRead()
+    assert told.events == []
+    far.send(b"x")
+    nest.doRead()
+    assert set(told.events) == {READ}
+    nest.change(near.fileno(), WRITE)
+    told.events.clear()
+    nest.doRead()
+    assert set(told.events) == {WRITE}
+
+
+def test_what_is_forgotten_hears_nothing(nest: Nest, pair: Pair) -> None:
+    near, far = pair
+    told = Descriptor()
+    nest.watch(near.fileno(), READ, told)
+    nest.forget(near.fileno())
+    far.send(b"x")
+    nest.doRead()
+    assert told.events == []
+
+
+def test_events_of_a_descriptor_that_was_closed_do_not_reach_the_next(
+    nest: Nest,
+) -> None:
+    """Both sockets are readable; whichever is told first puts another in its place."""
+    pairs = [unix_pair() for _ in range(2)]
+    ends = {near.fileno(): near for near, _ in pairs}
+    fresh = Descriptor()
+    quiet = unix_pair()
+
+    def replace_the_other(mine: int) -> Callable[[], None]:
+        def replace() -> None:
+            (other,) = set(ends) - {mine}
+            nest.forget(other)
+            os.dup2(quiet[0].fileno(), other)  # the same number, another socket
+            nest.watch(other, READ, fresh)
+            nest.forget(mine)
+
+        return replace
+
+    for near, far in pairs:
+        mine = near.fileno()
+        nest.watch(mine, READ, Descriptor(replace_the_other(mine)))
+        far.send(b"x")
+    nest.doRead()
+    assert fresh.events == []
+    quiet[1].send(b"x")
+    nest.doRead()
+    assert fresh.events
+    for sock in (*pairs[0], *pairs[1], *quiet):
+        sock.close()
+
+
+def test_a_descriptor_forgotten_by_another_of_the_batch_hears_nothing(
+    nest: Nest,
+) -> None:
+    pairs = [unix_pair() for _ in range(2)]
+    told: dict[int, Descriptor] = {}
+
+    def forget_the_other(mine: int) -> Callable[[], None]:
+        def forget() -> None:
+            for fd in set(told) - {mine}:
+                nest.forget(fd)
+            nest.forget(mine)
+
+        return forget
+
+    for near, far in pairs:
+        fd = near.fileno()
+        told[fd] = Descriptor(forget_the_other(fd))
+        nest.watch(fd, READ, told[fd])
+        far.send(b"x")
+    nest.doRead()
+    assert sorted(len(each.events) for each in told.values()) == [0, 1]
+    for sock in (*pairs[0], *pairs[1]):
+        sock.close()
+
+
+def test_a_nest_may_be_closed_by_what_it_tells() -> None:
+    nest = new_nest()
+    near, far = unix_pair()
+    nest.watch(near.fileno(), READ, Descriptor(nest.close))
+    far.send(b"x")
+    nest.doRead()
+    near.close()
+    far.close()
+
+
+class BrokenDescriptorTests(TestCase):
+    """A descriptor that raises."""
+
+    def test_it_is_closed_and_the_others_are_told(self) -> None:
+        nest = new_nest()
+        pairs = [unix_pair() for _ in range(2)]
+        told = []
+        for near, far in pairs:
+            fd = near.fileno()
+
+            def fail(fd: int = fd) -> None:
+                nest.forget(fd)
+                raise RuntimeError("bug")
+
+            told.append(Descriptor(fail))
+            nest.watch(fd, READ, told[-1])
+            far.send(b"x")
+        nest.doRead()
+        assert [each.aborted for each in told] == [1, 1]
+        assert len(self.flushLoggedErrors(RuntimeError)) == 2
+        nest.close()
+        for sock in (*pairs[0], *pairs[1]):
+            sock.close()

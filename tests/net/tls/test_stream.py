@@ -1,0 +1,305 @@
+"""TLS streams on real sockets, both ends ours."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from OpenSSL import SSL
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.config.model import ListenerConfig
+from sso_proxy.model import TlsFacts
+from sso_proxy.net.nest import Nest
+from sso_proxy.net.stream import HIGH_WATER
+from sso_proxy.net.tls.client import build_client_context
+from sso_proxy.net.tls.context import build_listener_tls
+from sso_proxy.net.tls.errors import PeerError
+from sso_proxy.net.tls.stream import TlsStream, client_stream, server_stream
+from sso_proxy.testing.pki import Pki
+from tests.support.sockets import Heard, new_nest, read_all, turn, unix_pair, until
+
+BIG = b"x" * (1 << 22)
+PKI = Pki.create()
+SERVER = PKI.issue("server", dns=["app.example.com"], ips=["127.0.0.1"])
+
+
+def listener_tls() -> Any:  # noqa: ANN401
+    files = {"crt": SERVER.chain_pem, "key": SERVER.key_pem}
+    config = ListenerConfig(address="127.0.0.1", certificate="crt", key="key")
+    return build_listener_tls(config, now=0.0, read_file=files.__getitem__)
+
+
+TLS = listener_tls()
+TRUSTING = build_client_context(ca=PKI.ca_pem)
+
+
+class Both:
+    """A client and a server stream, connected."""
+
+    def __init__(
+        self,
+        server_name: str = "app.example.com",
+        context: SSL.Context = TRUSTING,
+        on_facts: Callable[[TlsFacts], None] = lambda _: None,
+    ) -> None:
+        self.nest: Nest = new_nest()
+        near, far = unix_pair()
+        self.facts: list[TlsFacts] = []
+        self.ready: list[int] = []
+        self.client_heard, self.server_heard = Heard(), Heard()
+
+        def proved(facts: TlsFacts) -> None:
+            self.facts.append(facts)
+            on_facts(facts)
+
+        self.server = server_stream(self.nest, far, self.server_heard, TLS, proved)
+        self.client = client_stream(
+            self.nest,
+            near,
+            self.client_heard,
+            context=context,
+            server_name=server_name,
+            on_ready=lambda: self.ready.append(1),
+        )
+
+    def shake(self) -> None:
+        self.client.shake_hands()
+        until(self.nest, lambda: self.ready and self.facts)
+
+    def close(self) -> None:
+        self.client.abort()
+        self.server.abort()
+        self.nest.close()
+
+
+@pytest.fixture
+def both() -> Iterator[Both]:
+    both = Both()
+    yield both
+    both.close()
+
+
+def test_a_handshake_is_told_to_both(both: Both) -> None:
+    both.shake()
+    assert both.facts[0].server_name == "app.example.com"
+    assert both.facts[0].alpn == "http/1.1"
+    assert both.facts[0].version == "TLSv1.3"
+
+
+def test_octets_go_both_ways(both: Both) -> None:
+    both.shake()
+    both.client.write(b"ping")
+    until(both.nest, lambda: both.server_heard.data)
+    both.server.write(b"pong")
+    until(both.nest, lambda: both.client_heard.data)
+    assert (both.server_heard.data, both.client_heard.data) == (b"ping", b"pong")
+
+
+def test_what_is_written_before_the_handshake_goes_after_it(both: Both) -> None:
+    both.client.write(b"early ")
+    both.client.write(b"bird")
+    assert both.client.buffered == 10
+    both.shake()
+    until(both.nest, lambda: both.server_heard.data)
+    turn(both.nest, 3)
+    assert both.server_heard.data == b"early bird"
+    assert both.client.buffered == 0
+
+
+def test_a_pause_during_the_handshake_does_not_stop_it(both: Both) -> None:
+    both.server.pause()
+    both.shake()
+    both.client.write(b"held")
+    turn(both.nest, 3)
+    assert both.server_heard.said == []
+    both.server.resume()
+    until(both.nest, lambda: both.server_heard.data)
+
+
+def test_a_pause_can_be_taken_back_during_the_handshake(both: Both) -> None:
+    both.server.pause()
+    both.server.resume()
+    both.shake()
+    both.client.write(b"read")
+    until(both.nest, lambda: both.server_heard.data)
+
+
+def test_much_is_sent_as_the_peer_takes_it(both: Both) -> None:
+    both.shake()
+    both.server.pause()
+    both.client.write(BIG)
+    assert both.client.full
+    assert both.client.buffered > HIGH_WATER
+    both.server.resume()
+    until(both.nest, lambda: len(both.server_heard.data) == len(BIG))
+    turn(both.nest, 3)
+    assert both.client_heard.said == ["drained"]
+    assert both.server_heard.data == BIG
+
+
+def test_a_handler_that_pauses_gets_no_more(both: Both) -> None:
+    both.shake()
+    both.server_heard.on_data = lambda _: both.server.pause()
+    both.client.write(b"a")
+    both.client.write(b"b")
+    turn(both.nest, 5)
+    assert both.server_heard.data == b"a"
+    both.server.resume()
+    turn(both.nest, 3)
+    assert both.server_heard.data == b"ab"
+
+
+def test_the_end_is_told_inside_the_stream(both: Both) -> None:
+    both.shake()
+    both.client.write(b"last")
+    both.client.half_close()
+    until(both.nest, lambda: "eof" in both.server_heard.said)
+    assert both.server_heard.data == b"last"
+    both.server.write(b"answer")
+    until(both.nest, lambda: both.client_heard.data)
+    both.server.close()
+    until(both.nest, lambda: both.client_heard.said[-1] in {"eof", "lost"})
+
+
+def test_an_end_without_notice_is_a_loss(both: Both) -> None:
+    """Whoever can cut a connection must not make an answer look complete."""
+    both.shake()
+    both.client.abort()
+    until(both.nest, lambda: both.server_heard.reason)
+    assert "eof" not in both.server_heard.said
+
+
+def test_closing_before_the_handshake_says_so_once(both: Both) -> None:
+    both.server.close()
+    assert both.server_heard.said == ["lost"]
+    both.client.shake_hands()
+    until(both.nest, lambda: both.client_heard.reason)
+    assert both.client_heard.said == ["lost"]
+
+
+def test_writing_to_a_peer_that_is_gone_is_told_later(both: Both) -> None:
+    both.shake()
+    both.server.pause()
+    both.client.abort()
+    for _ in range(3):
+        both.server.write(BIG[:100000])
+    assert both.server_heard.said == []
+    until(both.nest, lambda: both.server_heard.reason)
+    assert both.server_heard.said == ["lost"]
+
+
+def test_a_certificate_for_another_name_is_refused() -> None:
+    both = Both(server_name="other.example.com")
+    both.client.shake_hands()
+    until(both.nest, lambda: both.client_heard.reason)
+    assert "not for other.example.com" in both.client_heard.reason
+    assert both.ready == []
+    both.close()
+
+
+def test_a_certificate_for_the_address_is_accepted() -> None:
+    both = Both(server_name="127.0.0.1")
+    both.shake()
+    assert both.facts[0].server_name is None
+    both.close()
+
+
+def test_a_ca_that_is_not_trusted_is_refused_with_openssls_reason() -> None:
+    other = Pki.create("Other CA")
+    both = Both(context=build_client_context(ca=other.ca_pem))
+    both.client.shake_hands()
+    until(both.nest, lambda: both.client_heard.reason and both.server_heard.reason)
+    assert "certificate verify failed" in both.client_heard.reason
+    assert both.server_heard.said == ["lost"]
+    both.close()
+
+
+def test_no_tls_at_all_is_a_failed_handshake(both: Both) -> None:
+    near, far = unix_pair()
+    heard = Heard()
+    server_stream(both.nest, far, heard, TLS, both.facts.append)
+    near.send(b"GET / HTTP/1.1\r\n\r\n")
+    until(both.nest, lambda: heard.reason)
+    assert "http request" in heard.reason
+    near.close()
+    assert both.facts == []
+
+
+def test_a_client_certificate_that_cannot_be_read_is_a_failed_handshake() -> None:
+    """Not a traceback: the log is not the client's to fill."""
+
+    def refuse(_: TlsFacts) -> None:
+        raise PeerError("the certificate cannot be read")
+
+    both = Both(on_facts=refuse)
+    both.client.write(b"GET /")
+    both.client.shake_hands()
+    until(both.nest, lambda: both.server_heard.reason)
+    assert both.server_heard.said == ["lost"]
+    assert both.server_heard.reason == "the certificate cannot be read"
+    both.close()
+
+
+class FaultTests(TestCase):
+    """What is ours to log."""
+
+    def test_a_fault_after_the_handshake_closes(self) -> None:
+        def broken(_: TlsFacts) -> None:
+            raise RuntimeError("bug")
+
+        both = Both(on_facts=broken)
+        both.client.shake_hands()
+        until(both.nest, lambda: both.server_heard.reason)
+        assert both.server_heard.said == ["lost"]
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        both.close()
+
+    def test_a_fault_in_a_callback_closes(self) -> None:
+        class Broken:
+            def __init__(self, connection: SSL.Connection) -> None:
+                self.recv, self.send = connection.recv, connection.send
+
+            def do_handshake(self) -> None:
+                raise RuntimeError("bug")
+
+            def shutdown(self) -> None:
+                raise SSL.Error
+
+        nest = new_nest()
+        near, far = unix_pair()
+        heard = Heard()
+        connection: Any = Broken(SSL.Connection(TLS.context, far))
+        stream = TlsStream(
+            nest, far, heard, connection=connection, on_handshake=lambda _: None
+        )
+        stream.shake_hands()
+        assert heard.said == ["lost"]
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
+        near.close()
+        nest.close()
+
+
+def test_a_handshake_waits_for_a_slow_peer() -> None:
+    """One octet at a time, as a slow client sends it."""
+    nest = new_nest()
+    near, far = unix_pair()
+    heard, facts = Heard(), list[TlsFacts]()
+    server_stream(nest, far, heard, TLS, facts.append)
+    client = SSL.Connection(TRUSTING)
+    client.set_connect_state()
+    client.set_tlsext_host_name(b"app.example.com")
+    for _ in range(4):
+        with contextlib.suppress(SSL.WantReadError):
+            client.do_handshake()
+        with contextlib.suppress(SSL.WantReadError):
+            for octet in client.bio_read(1 << 20):
+                near.send(bytes([octet]))
+                turn(nest)
+        if answered := read_all(near):
+            client.bio_write(answered)
+    assert facts
+    assert heard.said == []
+    near.close()
+    until(nest, lambda: heard.reason)
+    nest.close()
