@@ -55,8 +55,14 @@ def between(low: float, high: float) -> Between:
 
 
 def cidr_list(_instance: object, _attribute: Attribute, value: tuple[str, ...]) -> None:
-    """Refuse what is no IP address or range, and the range of everything."""
+    """
+    Refuse what is no IP address or range, and the range of everything.
+
+    ``unix`` stands for the peers on unix sockets, which have no address.
+    """
     for item in value:
+        if item == "unix":
+            continue
         try:
             network = ipaddress.ip_network(item)
         except ValueError as e:

@@ -182,7 +182,7 @@ class ServerConfig:
             ``$XDG_STATE_HOME/sso-proxy``.
         workers: Processes that serve; 1 serves in the main process.
         plugin_path: Directories with plugin files of your own.
-        trusted_proxies: Addresses and ranges whose ``X-Forwarded-For``,
+        trusted_proxies: Addresses and ranges, or ``unix``, whose ``X-Forwarded-For``,
             ``Forwarded`` and ``X-Request-Id`` are believed; ``Client-Cert``, where a
             listener says so (``forwarded_certificate``).
         managed_headers: Further header fields that clients may never send.
@@ -264,9 +264,9 @@ class ListenerConfig:
         ciphersuites: TLS 1.3 cipher suites; unset, OpenSSL's.
         groups: Key exchange groups, in order; unset, OpenSSL's.
         handshake_timeout: Seconds for the handshake, PROXY line included.
-        proxy_protocol: Addresses and ranges of peers that begin with a PROXY
-            protocol header (version 1 or 2); from these it is required, from others
-            not read.
+        proxy_protocol: Addresses and ranges, or ``unix``, of peers that begin with a
+            PROXY protocol header (version 1 or 2); from these it is required, from
+            others not read.
         forwarded_certificate: What ``Client-Cert`` (RFC 9440) of a trusted proxy
             counts that ended the client's TLS: ``ignore``; ``unverified``: its
             client holds the key, good for bindings and pins; ``verified``: it has

@@ -40,6 +40,11 @@ def test_non_empty_refuses_an_empty_list() -> None:
         non_empty(None, NONE, ())
 
 
+@pytest.mark.parametrize("item", ["10.0.0.0/8", "192.0.2.1", "::1", "unix"])
+def test_range_is_accepted(item: str) -> None:
+    cidr_list(None, NONE, (item,))
+
+
 @pytest.mark.parametrize("item", ["0.0.0.0/0", "::/0", "10.0.0.1/8", "example.com"])
 def test_range_of_everybody_or_nobody_is_refused(item: str) -> None:
     with pytest.raises(ValueError, match=r"\d|example"):

@@ -201,3 +201,96 @@ def ask(connection: http.client.HTTPSConnection) -> None:
     assert connection.sock is not None
     connection.request("GET", "/")
     assert connection.getresponse().read().startswith(b"GET /")
+
+
+MUTUAL = """
+[[listener]]
+address = "127.0.0.1"
+port = 0
+certificate = "ours.crt"
+key = "ours.key"
+client_certificate = "required"
+client_ca = "ca.crt"
+client_crl = "ca.crl"
+
+[authenticator.cert]
+type = "mtls"
+
+[[route]]
+host = "localhost"
+authenticate = ["cert"]
+backend = "http://127.0.0.1:{port}"
+"""
+
+
+@pytest.fixture
+def mutual(files: "Files", echo: Backend) -> Iterator[RealProxy]:
+    """Give a proxy that asks for certificates, with files of its own."""
+    directory = files.place()
+    (directory / "ca.crl").write_bytes(files.authority.crl())
+    first = files.authority.issue("first", dns=["localhost"], server=True)
+    first.write(directory, "ours")
+    text = MUTUAL.format(port=echo.port)
+    with RealProxy(directory, text).serve() as proxy:
+        yield proxy
+
+
+def as_alice(files: "Files", proxy: RealProxy) -> http.client.HTTPSConnection:
+    context = files.client_context()
+    context.load_cert_chain(
+        files.directory / "alice.crt", files.directory / "alice.key"
+    )
+    return http.client.HTTPSConnection(
+        "localhost", proxy.port, timeout=10, context=context
+    )
+
+
+def status_of(connection: http.client.HTTPSConnection) -> int:
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def test_revoked_client_is_out_from_the_next_request_on(
+    files: "Files", mutual: RealProxy
+) -> None:
+    """A connection accepted under the old list is not one of the new."""
+    with contextlib.closing(as_alice(files, mutual)) as old:
+        assert status_of(old) == 200
+        revoked = files.authority.crl([files.alice])
+        (mutual.directory / "ca.crl").write_bytes(revoked)
+        assert status_of(old) == 200
+        mutual.reload()
+        assert status_of(old) == 421
+    with (
+        contextlib.closing(as_alice(files, mutual)) as new,
+        pytest.raises((OSError, http.client.HTTPException)),
+    ):
+        status_of(new)
+
+
+def test_new_certificate_of_ours_is_shown_after_a_reload(
+    files: "Files", mutual: RealProxy
+) -> None:
+    with contextlib.closing(as_alice(files, mutual)) as old:
+        assert status_of(old) == 200
+        second = files.authority.issue("second", dns=["localhost"], server=True)
+        second.write(mutual.directory, "ours")
+        mutual.reload()
+        assert status_of(old) == 200
+    with contextlib.closing(as_alice(files, mutual)) as new:
+        assert status_of(new) == 200
+        assert new.sock.getpeercert(binary_form=True) == second.der
+
+
+def test_file_with_mistakes_changes_nothing(files: "Files", mutual: RealProxy) -> None:
+    with contextlib.closing(as_alice(files, mutual)) as connection:
+        assert status_of(connection) == 200
+        mutual.text += "[[route]]\nhost = 5\n"
+        mutual.write_config()
+        mutual.signal(signal.SIGHUP)
+        mutual.wait_for_log("not reloaded")
+        assert status_of(connection) == 200
+    with contextlib.closing(as_alice(files, mutual)) as new:
+        assert status_of(new) == 200

@@ -14,6 +14,7 @@ import pytest
 
 from sso_proxy.specs.http.client_cert import build_client_cert
 from sso_proxy.testing.pki import Issued, self_signed
+from sso_proxy.testing.tokens import TokenSigner
 from tests.support.programs import (
     Backend,
     CurlAnswer,
@@ -41,6 +42,13 @@ port = 0
 tls = false
 allow_plaintext = true
 """
+UNIX = """
+[[listener]]
+address = "unix:{path}"
+tls = false
+allow_plaintext = true
+forwarded_certificate = "verified"
+"""
 ROUTE = """
 [[route]]
 host = "localhost"
@@ -51,12 +59,22 @@ backend = "http://127.0.0.1:{port}"
 """
 SPEAKS = 'proxy_protocol = ["127.0.0.0/8"]\n'
 
+SIGNER = TokenSigner.create("ES256")
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
 def v2(source: str, *, command: int = 0x21) -> bytes:
     addresses = socket.inet_aton(source) + socket.inet_aton("192.0.2.9")
     return V2 + bytes((command, 0x11)) + b"\x00\x0c" + addresses + b"\x30\x39\x01\xbb"
+
+
+V2_SIX = (
+    V2
+    + b"\x21\x21\x00\x24"
+    + socket.inet_pton(socket.AF_INET6, "2001:db8::7")
+    + socket.inet_pton(socket.AF_INET6, "2001:db8::9")
+    + b"\x30\x39\x01\xbb"
+)
 
 
 def v1(source: str) -> bytes:
@@ -115,6 +133,15 @@ def test_header_is_read_before_tls(
     files: "Files", listening: RealProxy, header: bytes
 ) -> None:
     assert seen(talk(files, listening.port, [header])) == ["198.51.100.7"]
+
+
+@pytest.mark.parametrize(
+    "header", [b"PROXY TCP6 2001:db8::7 2001:db8::9 12345 443\r\n", V2_SIX]
+)
+def test_header_of_the_other_family_is_read(
+    files: "Files", listening: RealProxy, header: bytes
+) -> None:
+    assert seen(talk(files, listening.port, [header])) == ["2001:db8::7"]
 
 
 @pytest.mark.parametrize("header", [v1("198.51.100.7"), v2("198.51.100.7")])
@@ -225,6 +252,20 @@ backend = "http://127.0.0.1:{port}"
 """
 
 
+BOUND = """
+[authenticator.api]
+type = "bearer"
+issuer = "https://login.example.com"
+audience = ["https://api.example.com"]
+pem = "issuer.pem"
+
+[[route]]
+host = "localhost"
+path = "/bound/"
+authenticate = ["api"]
+binding = {{ certificate = "require" }}
+backend = "http://127.0.0.1:{port}"
+"""
 BELIEFS = ("ignore", "unverified", "verified")
 
 
@@ -235,7 +276,11 @@ def behind(files: "Files", echo: Backend) -> Iterator[RealProxy]:
     text = "".join(PLAIN + f'forwarded_certificate = "{b}"\n' for b in BELIEFS)
     text += ROUTE.format(port=echo.port)
     text += CHECKED.format(port=echo.port, pin=pinned.thumbprint)
-    proxy = RealProxy(files.place(), text, trusted_proxies=["127.0.0.1"])
+    text += BOUND.format(port=echo.port)
+    (files.directory / "issuer.pem").write_bytes(SIGNER.public_pem())
+    text = UNIX.format(path=files.directory / "proxy.sock") + text
+    trusted = ["127.0.0.1", "unix"]
+    proxy = RealProxy(files.place(), text, trusted_proxies=trusted)
     with proxy.serve():
         yield proxy
 
@@ -311,6 +356,44 @@ def test_whether_haproxy_vouches_for_the_issuer_is_said(
     assert fields_of(known.text, "X-Remote-User") == ["alice"]
     assert files.ask(before["unverified"] + "/mtls/", *alice).status == 403
     assert files.ask(before["ignore"] + "/mtls/", *alice).status == 403
+
+
+def test_bound_token_is_good_behind_haproxy(
+    files: "Files", behind: RealProxy, before: dict[str, str]
+) -> None:
+    claims = {
+        "iss": "https://login.example.com",
+        "aud": "https://api.example.com",
+        "sub": "alice",
+        "exp": time.time() + 600,
+        "iat": time.time(),
+        "jti": "1",
+        "client_id": "c",
+        "cnf": {"x5t#S256": files.alice.thumbprint},
+    }
+    token = ("-H", f"Authorization: Bearer {SIGNER.sign(claims)}")
+    url = before["unverified"] + "/bound/"
+    right = files.ask(url, *token, *as_client(files, "alice"))
+    other = files.ask(url, *token, *as_client(files, "pinned"))
+    nobody = files.ask(url, *token)
+    assert right.status == 200
+    assert (other.status, nobody.status) == (401, 401)
+    assert 'error="invalid_token"' in other.values("www-authenticate")[0]
+    thumbprint = f'"x5t#S256":"{files.alice.thumbprint}","verified":false'
+    behind.wait_for_record(thumbprint)
+
+
+def test_terminator_may_be_at_the_other_end_of_a_unix_socket(
+    files: "Files", behind: RealProxy
+) -> None:
+    assert behind.ports
+    answer = curl(
+        *("--unix-socket", files.directory / "proxy.sock"),
+        *("-H", shown(files.alice), "-H", "X-Forwarded-Proto: https"),
+        "http://localhost/mtls/",
+    )
+    assert answer.status == 200
+    assert fields_of(answer.text, "X-Remote-User") == ["alice"]
 
 
 def ask_plainly(
