@@ -43,7 +43,8 @@ from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
+from sso_proxy.specs.http.request import METHODS, Incoming
 from sso_proxy.specs.http.target import (
     has_encoded_slash,
     has_parameters,
@@ -216,6 +217,12 @@ class Pipeline:
         assert request is not None  # noqa: S101
         assert route is not None  # noqa: S101
         assert identity is not None  # noqa: S101
+        forwards = read_max_forwards(request.head)
+        if forwards == 0:
+            return _final_recipient(route)
+        if forwards is not None:
+            head = forwarded_once(request.head, forwards)
+            request = attrs.evolve(request, head=head)
         try:
             block = build_block(
                 incoming, request, route, identity, trail.user, self._via
@@ -230,7 +237,7 @@ class Pipeline:
         left = _REUSE
         if identity.expires is not None:
             left = min(left, identity.expires - self._clock.time())
-        if connection.trusted and _given_id(incoming):
+        if forwards is not None or (connection.trusted and _given_id(incoming)):
             left = 0.0
         return Admission(
             route=route,
@@ -240,6 +247,12 @@ class Pipeline:
             reuse_until=self._clock.monotonic() + left,
             host_routes=routes,
         )
+
+
+def _final_recipient(route: Route) -> Response:
+    """Answer OPTIONS that may go no further (RFC 9110 section 7.6.2)."""
+    allow = ", ".join(sorted(route.methods or METHODS))
+    return Response(status=204, reason="max-forwards", headers=(("allow", allow),))
 
 
 def _under(scheme: str, head: RequestHead) -> RequestHead:

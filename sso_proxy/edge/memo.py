@@ -90,12 +90,16 @@ class Memo:
         if route is None or admission is None or route.is_own(path):
             return None
         method = match[1].decode("ascii")
-        if route.methods and method not in route.methods:
+        if (route.methods and method not in route.methods) or self._counts(method):
             return None
         repeated = Repeated(method, path, data[: end - _VERSION], admission)
         if route.requirements.depends_on_request and not _permitted(repeated, match[3]):
             return None
         return repeated
+
+    def _counts(self, method: str) -> bool:
+        """Say whether the request counts its steps, which only OPTIONS does."""
+        return method == "OPTIONS" and b"max-forwards" in self.rest.lower()
 
 
 def _permitted(repeated: Repeated, query: bytes | None) -> bool:
