@@ -47,7 +47,10 @@ class Connector:
             sock.setblocking(False)
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = sock.connect_ex(address)
+            try:
+                code = sock.connect_ex(address)
+            except OSError:  # a path that is too long, before the system is asked
+                code = errno.ENAMETOOLONG
             if code in {0, errno.EINPROGRESS}:
                 self._sock = sock
                 self._nest.watch(sock.fileno(), WRITE, self)
