@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.config.model import LimitsConfig
 from sso_proxy.edge.connection import State
+from sso_proxy.edge.exchange import Exchange
 from sso_proxy.model import (
     Authenticated,
     HeaderChallenge,
@@ -322,9 +323,9 @@ def test_pipelined_requests_are_answered_one_after_the_other() -> None:
 def test_a_client_that_pipelines_without_end_is_not_read() -> None:
     scene = Scene().ask()
     scene.client.receive(*[GET * 500] * 10)
-    assert scene.client.paused
+    assert scene.client.is_paused()
     answer_ok(scene.backend.exchange)
-    assert not scene.client.paused
+    assert not scene.client.is_paused()
 
 
 def test_a_thousand_refused_requests_at_once_do_not_exhaust_the_stack() -> None:
@@ -506,11 +507,11 @@ def test_a_slow_backend_holds_the_client() -> None:
     scene = Scene()
     scene.backend.full = True
     scene.client.receive(POST)
-    assert scene.client.paused
+    assert scene.client.is_paused()
     assert scene.connection.deadline == math.inf
     scene.backend.sink.full = False
     scene.backend.exchange.sendable()
-    assert not scene.client.paused
+    assert not scene.client.is_paused()
     assert scene.connection.deadline < math.inf
     scene.client.receive(b"0123456789")
     assert scene.connection.deadline == math.inf
@@ -869,7 +870,7 @@ class BrokenDecisionTests(TestCase):
         authenticator = WaitingAuthenticator()
         scene = Scene(authenticators=(authenticator,)).ask()
 
-        def broken(exchange: object) -> None:
+        def broken(exchange: Exchange) -> None:
             answer_ok(exchange)
             raise RuntimeError("bug")
 

@@ -62,8 +62,7 @@ class FakeStream(Stream):
     def full(self) -> bool:
         return self.is_full
 
-    @property
-    def paused(self) -> bool:
+    def is_paused(self) -> bool:
         return not self._reading
 
     def readable_now(self) -> bool:
