@@ -1,21 +1,19 @@
 """Binding to the client's certificate: the ``cnf`` member ``x5t#S256`` (RFC 8705)."""
 
-import hmac
 from typing import ClassVar, Final, Self
 
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.errors import TokenError
 from sso_proxy.interfaces import IBinding, ITools
 from sso_proxy.model import Identity, Request, Unbound
+from sso_proxy.specs.oauth.confirmation import (
+    CERTIFICATE_MEMBER,
+    check_thumbprint_binding,
+)
 
-MEMBER: Final = "x5t#S256"
-
-_NOT_BOUND: Final = Unbound(reason="not-certificate-bound")
 _NO_TLS: Final = Unbound(reason="certificate-binding-without-tls")
-_NO_CERTIFICATE: Final = Unbound(reason="certificate-missing")
-_MALFORMED: Final = Unbound(reason="certificate-confirmation-malformed")
-_MISMATCH: Final = Unbound(reason="certificate-mismatch")
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +33,7 @@ class CertificateBinding:
 
     config_class: ClassVar = CertificateBindingConfig
     kind = "certificate"
-    members = frozenset({MEMBER})
+    members = frozenset({CERTIFICATE_MEMBER})
 
     @classmethod
     def from_config(cls, _config: CertificateBindingConfig, _tools: ITools) -> Self:
@@ -44,16 +42,12 @@ class CertificateBinding:
 
     async def check(self, request: Request, identity: Identity) -> Unbound | None:
         """Say why *identity* may not be used over this connection, or None."""
-        thumbprint = identity.confirmation.get(MEMBER)
-        if thumbprint is None:
-            # A null is a member that nobody can satisfy, and none at all.
-            return _MALFORMED if MEMBER in identity.confirmation else _NOT_BOUND
-        if not isinstance(thumbprint, str) or not thumbprint.isascii():
-            return _MALFORMED
         if request.tls is None:
             return _NO_TLS
-        if request.tls.certificate is None:
-            return _NO_CERTIFICATE
-        if not hmac.compare_digest(thumbprint, request.tls.certificate.thumbprint):
-            return _MISMATCH
+        certificate = request.tls.certificate
+        thumbprint = certificate.thumbprint if certificate is not None else None
+        try:
+            check_thumbprint_binding(identity.confirmation, thumbprint, required=True)
+        except TokenError as e:
+            return Unbound(reason=e.reason, detail=e.detail)
         return None

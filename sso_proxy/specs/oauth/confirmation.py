@@ -69,23 +69,27 @@ def check_certificate_binding(
     thumbprint = None
     if client_cert_der is not None:
         thumbprint = certificate_thumbprint(client_cert_der)
-    check_thumbprint_binding(claims, thumbprint, required=required)
+    check_thumbprint_binding(read_confirmation(claims), thumbprint, required=required)
 
 
 def check_thumbprint_binding(
-    claims: Mapping[str, Any], thumbprint: str | None, *, required: bool
+    confirmation: Mapping[str, Any], thumbprint: str | None, *, required: bool
 ) -> None:
     """
-    Do as `check_certificate_binding`, given the certificate's ``x5t#S256``.
+    Do as `check_certificate_binding`, given what is compared.
+
+    Args:
+        confirmation: The members of ``cnf``.
+        thumbprint: The ``x5t#S256`` of the client's certificate, or None.
+        required: As there.
 
     Raises:
         CertificateMismatchError: As there.
         TokenError: As there.
     """
-    confirmation = read_confirmation(claims)
     if CERTIFICATE_MEMBER not in confirmation:
         if required:
-            raise TokenError("bound to no certificate", reason="certificate-unbound")
+            raise TokenError("bound to no certificate", reason="not-certificate-bound")
         return
     expected = confirmation[CERTIFICATE_MEMBER]
     if not _is_thumbprint(expected):

@@ -58,7 +58,7 @@ def test_unbound_token_passes_unless_binding_is_required(
     check_certificate_binding(claims, None, required=False)
     with pytest.raises(TokenError) as caught:
         check_certificate_binding(claims, CERTIFICATE, required=True)
-    assert caught.value.reason == "certificate-unbound"
+    assert caught.value.reason == "not-certificate-bound"
 
 
 @pytest.mark.parametrize("cnf", [None, "x", [], ["x5t#S256"], 1, {}, True])
@@ -99,9 +99,11 @@ def test_malformed_thumbprint_is_refused(value: object) -> None:
 
 
 def test_the_thumbprint_of_the_connection_will_do() -> None:
-    check_thumbprint_binding(BOUND, GOOD, required=True)
+    confirmation = BOUND["cnf"]
+    check_thumbprint_binding(confirmation, GOOD, required=True)
+    other = certificate_thumbprint(b"x")
     with pytest.raises(CertificateMismatchError):
-        check_thumbprint_binding(BOUND, certificate_thumbprint(b"x"), required=True)
+        check_thumbprint_binding(confirmation, other, required=True)
 
 
 def test_members_that_nobody_checks_are_found() -> None:
