@@ -62,6 +62,7 @@ class Once(Generic[T]):
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.callback(result)
-        unexpected = isinstance(result, Failure) and not result.check(SsoProxyError)
-        if unexpected and not waiting:
+        if waiting or not isinstance(result, Failure):
+            return
+        if not result.check(SsoProxyError):
             _log.failure("What nobody waited for failed", failure=result)
