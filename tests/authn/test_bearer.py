@@ -1,9 +1,8 @@
 """A bearer token is believed if, and for as long as, everything about it is right."""
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, cast
+from typing import Any
 
-import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
@@ -12,7 +11,7 @@ from zope.interface.verify import verifyObject
 from sso_proxy.authn.bearer import BearerAuthenticator
 from sso_proxy.authn.bearer_config import BearerConfig
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import IAuthenticator, IHealth, ITools
+from sso_proxy.interfaces import IAuthenticator, IHealth
 from sso_proxy.model import (
     Authenticated,
     Client,
@@ -26,23 +25,12 @@ from sso_proxy.model import (
 )
 from sso_proxy.net.http_client import HttpReply
 from sso_proxy.net.jwks import DEFAULT_TTL, RETRY_AFTER, UNKNOWN_AFTER
-from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import FakeTools
 from sso_proxy.testing.tokens import TokenSigner, jwks
 
 ISSUER = "https://login.example.com"
 SIGNER = TokenSigner.create("ES256", "first")
 SECOND = TokenSigner.create("ES256", "second")
-
-
-@attrs.define
-class Tools:
-    """What a component may use."""
-
-    clock: SettableClock = attrs.field(factory=SettableClock)
-    http_client: Any = None
-    name: str = "api"
-    reactor: Any = None
-    spawn: Any = None
 
 
 class Provider:
@@ -66,12 +54,12 @@ class Provider:
         return HttpReply(status=200, body=jwks(*self.signers))
 
 
-def authenticator(tools: Tools, **options: Any) -> BearerAuthenticator:  # noqa: ANN401
+def authenticator(tools: FakeTools, **options: Any) -> BearerAuthenticator:  # noqa: ANN401
     given = {"jwk": jwks(SIGNER).decode(), **options}
     if tools.http_client is not None:
         given = {"jwks_uri": ISSUER + "/jwks", **options}
     config = BearerConfig(issuer=ISSUER, audience=("api",), **given)
-    return BearerAuthenticator.from_config(config, cast("ITools", tools))
+    return BearerAuthenticator.from_config(config, tools)
 
 
 def request(*values: str) -> Request:
@@ -85,7 +73,7 @@ def request(*values: str) -> Request:
 
 class BearerTests(TestCase):
     def setUp(self) -> None:
-        self.tools = Tools()
+        self.tools = FakeTools(name="api")
         self.bearer = authenticator(self.tools)
 
     def with_provider(self, *signers: TokenSigner) -> Provider:
