@@ -9,6 +9,7 @@ need() { # package, and a command or file that it brings
     command -v "$2" >/dev/null || [ -e "$2" ] || missing="$missing $1"
 }
 need nginx-light nginx
+need haproxy haproxy
 need slowhttptest slowhttptest
 need curl curl
 need openssl openssl

@@ -29,13 +29,13 @@ def install(programs: Path, *names: str) -> None:
 
 
 def test_nothing_is_said_if_nothing_is_missing(tmp_path: Path) -> None:
-    install(tmp_path, "nginx", "slowhttptest", "curl", "openssl", "git")
+    install(tmp_path, "nginx", "haproxy", "slowhttptest", "curl", "openssl", "git")
     done = prepare(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_missing_packages_are_named_in_one_line(tmp_path: Path) -> None:
-    install(tmp_path, "id", "nginx", "curl", "git")
+    install(tmp_path, "id", "nginx", "haproxy", "curl", "git")
     done = prepare(tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -43,7 +43,9 @@ def test_missing_packages_are_named_in_one_line(tmp_path: Path) -> None:
 
 
 def test_measurements_need_more(tmp_path: Path) -> None:
-    install(tmp_path, "id", "nginx", "slowhttptest", "curl", "openssl", "git")
+    install(
+        tmp_path, "id", "nginx", "haproxy", "slowhttptest", "curl", "openssl", "git"
+    )
     assert "wrk" in prepare(tmp_path, "bench").stderr
 
 

@@ -23,6 +23,7 @@ from tests.support.programs import (
     fields_of,
     free_port,
     haproxy,
+    program,
 )
 
 if TYPE_CHECKING:
@@ -557,7 +558,7 @@ def test_old_versions_are_refused(site: RealProxy, old: str) -> None:
 
 def s_client(port: int, *options: str) -> str:
     done = subprocess.run(  # noqa: S603
-        ["/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options],
+        [program("openssl"), "s_client", "-connect", f"127.0.0.1:{port}", *options],
         input=b"",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
