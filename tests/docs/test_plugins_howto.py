@@ -10,7 +10,7 @@ import pytest
 
 from sso_proxy.config.model import ComponentConfig
 from sso_proxy.registry import Registry
-from sso_proxy.testing.checks import check_user_mapper, outcome_of
+from sso_proxy.testing import check_user_mapper, outcome_of
 from sso_proxy.testing.fakes import FakeTools, make_identity
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "plugins.md"
