@@ -30,12 +30,21 @@ _TEXT = {
     508: "The request came back to where it started.",
 }
 
+# Both shades of grey keep a contrast of 4.5 to 1 and more against their ground.
 _STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem; }
-h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
-p { margin: .5rem 0; }
-small, code { color: GrayText; }
+:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif;
+  --ground: #fff; --text: #1b1f24; --quiet: #57606a; --line: #d8dee4; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #14171b; --text: #e9edf1; --quiet: #9aa4af; --line: #30363d; } }
+body { max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem;
+  background: var(--ground); color: var(--text); }
+h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .75rem; }
+h1 span { display: block; font-size: 1rem; font-weight: 400; color: var(--quiet);
+  margin-bottom: .25rem; }
+p { margin: 0; }
+footer { margin-top: 2rem; padding-top: 1rem; border-top: 1px solid var(--line);
+  font-size: .875rem; color: var(--quiet); }
+code { color: var(--text); overflow-wrap: anywhere; user-select: all; }
 """
 
 _PAGE = Environment(autoescape=True).from_string(
@@ -48,10 +57,11 @@ _PAGE = Environment(autoescape=True).from_string(
 <style>{{ style | safe }}</style>
 </head>
 <body>
-<h1>{{ status }} {{ phrase }}</h1>
+<main>
+<h1><span>{{ status }}</span> {{ phrase }}</h1>
 <p>{{ text }}</p>
-<p><small>If you ask for help, give this number:
-<code>{{ id }}</code></small></p>
+</main>
+<footer>If you ask for help, give this number: <code>{{ id }}</code></footer>
 </body>
 </html>
 """
