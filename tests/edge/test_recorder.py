@@ -1,0 +1,136 @@
+"""What the records say."""
+
+import json
+from time import monotonic
+from typing import Any
+
+from zope.interface import implementer
+
+from sso_proxy.edge.recorder import Recorder
+from sso_proxy.interfaces import IAuditSink
+from sso_proxy.model import NotPresented
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import NOW, FakeAuthenticator
+from tests.support.doubles import Scene, WaitingAuthenticator, answer_ok
+
+
+@implementer(IAuditSink)
+class FakeSink:
+    """Keeps lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def record(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def flush(self) -> None:
+        pass
+
+    def reopen(self) -> None:
+        pass
+
+
+class Recorded:
+    """A recorder and what it wrote about a scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.json, self.combined = FakeSink(), FakeSink()
+        self.recorder = Recorder(
+            json=[self.json], combined=[self.combined], clock=SettableClock()
+        )
+        for exchange in scene.records:
+            self.recorder.record(exchange)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        (line,) = self.json.lines
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    @property
+    def line(self) -> str:
+        (line,) = self.combined.lines
+        return line.decode()
+
+
+def answered(line: bytes = b"GET /a?b HTTP/1.1") -> Scene:
+    scene = Scene().ask(line, b"User-Agent: curl", b"Referer: https://x.example/?s")
+    scene.backend.exchange.started = monotonic() - 2
+    answer_ok(scene.backend.exchange)
+    return scene
+
+
+def test_a_permitted_request() -> None:
+    record = Recorded(answered()).record
+    assert record["decision"] == "permit"
+    assert (record["path"], record["status"], record["sent"]) == ("/a", 200, 2)
+    assert record["upstream"] == "http://backend.example"
+    assert record["upstream_status"] == 200
+    assert (record["subject"], record["user"]) == ("alice", "alice")
+    assert record["reason"] == ""
+
+
+def test_the_time_is_when_the_head_was_complete() -> None:
+    record = Recorded(answered()).record
+    assert 2 <= record["duration"] < 3
+    assert abs(record["time"] + record["duration"] - NOW) < 0.001
+
+
+def test_the_combined_form() -> None:
+    line = Recorded(answered(b"GET /a?b HTTP/1.0")).line
+    assert line.startswith("192.0.2.1 - alice [15/Jan/2027:07:59:5")
+    assert line.endswith('"GET /a HTTP/1.0" 200 2 "https://x.example/" "curl"\n')
+
+
+def test_a_denied_request() -> None:
+    scene = Scene(authenticators=(FakeAuthenticator(NotPresented()),)).ask()
+    recorded = Recorded(scene)
+    assert recorded.record["decision"] == "deny"
+    assert recorded.record["reason"] == "no-credential"
+    assert recorded.record["route"] == "app.example.com/"
+    assert recorded.record["upstream_status"] is None
+    assert " - - [" in recorded.line
+
+
+def test_a_request_that_could_not_be_read() -> None:
+    scene = Scene()
+    scene.client.receive(b"GET /a?b HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    record = Recorded(scene).record
+    assert record["decision"] == "error"
+    assert record["reason"] == "host-repeated"
+    assert (record["method"], record["path"]) == ("GET", "/a")
+    assert record["received"] == 39
+    assert record["time"] == NOW
+    assert record["host"] == ""
+    assert record["peer"] == "192.0.2.1"
+
+
+def test_a_head_that_took_long_says_so() -> None:
+    scene = Scene()
+    scene.client.receive(b"GET /")
+    scene.connection.timed_out()
+    scene.records[0].started -= 10
+    assert 10 <= Recorded(scene).record["duration"] < 11
+
+
+def test_a_client_that_is_gone_before_a_decision() -> None:
+    scene = Scene(authenticators=(WaitingAuthenticator(),)).ask()
+    scene.client.lose()
+    record = Recorded(scene).record
+    assert (record["status"], record["decision"]) == (0, "error")
+
+
+def test_a_permitted_request_without_an_answer_is_permitted() -> None:
+    scene = Scene().ask()
+    scene.backend.exchange.fail(502, "backend-tls: no shared cipher")
+    recorded = Recorded(scene)
+    assert recorded.record["decision"] == "permit"
+    assert recorded.record["reason"] == "backend-tls: no shared cipher"
+    assert recorded.recorder.counts == {(502, "backend-tls"): 1}
+
+
+def test_our_own_paths_have_no_backend() -> None:
+    scene = Scene(own_names=frozenset({"x"})).ask(b"GET /.sso/x HTTP/1.1")
+    answer_ok(scene.backend.exchange)
+    assert Recorded(scene).record["upstream"] == ""

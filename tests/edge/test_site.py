@@ -1,0 +1,77 @@
+"""What looks after a listener's connections."""
+
+import math
+
+from twisted.trial.unittest import TestCase
+
+from tests.support.doubles import Scene
+
+
+class FakeSwept:
+    """A connection as the site sees it."""
+
+    def __init__(self, deadline: float = math.inf) -> None:
+        self.deadline = deadline
+        self.said: list[str] = []
+
+    def timed_out(self) -> None:
+        self.said.append("timed out")
+
+    def check_progress(self, now: float) -> None:
+        self.said.append(f"at {now}")
+
+    def drain(self) -> None:
+        self.said.append("drain")
+
+    def close_if_idle(self) -> None:
+        self.said.append("close if idle")
+
+    def abort(self) -> None:
+        self.said.append("abort")
+
+
+def test_a_deadline_that_has_passed_is_told() -> None:
+    site = Scene().site
+    late, early = FakeSwept(9.0), FakeSwept(11.0)
+    site.connections = {late, early}
+    site.sweep(10.0)
+    assert (late.said, early.said) == (["timed out"], ["at 10.0"])
+    assert site.now == 10.0
+
+
+def test_everything_is_passed_on_to_all() -> None:
+    site = Scene().site
+    one, two = FakeSwept(), FakeSwept()
+    site.connections = {one, two}
+    site.drain()
+    site.close_idle()
+    site.abort()
+    assert one.said == two.said == ["drain", "close if idle", "abort"]
+    assert site.draining
+
+
+def test_the_date_is_made_twice_a_second() -> None:
+    site = Scene().site
+    first = site.date()
+    assert site.date() is first
+    site.now += 0.6
+    assert site.date() is not first
+    assert first.endswith(b" GMT")
+
+
+class BrokenConnectionTests(TestCase):
+    """One connection that fails."""
+
+    def test_it_is_closed_and_the_others_are_looked_after(self) -> None:
+        class Broken(FakeSwept):
+            def timed_out(self) -> None:
+                raise RuntimeError("bug")
+
+        site = Scene().site
+        broken, others = Broken(0.0), [FakeSwept(), FakeSwept()]
+        site.connections = {broken, *others}
+        site.sweep(10.0)
+        site.sweep(11.0)
+        assert broken.said == ["abort"]
+        assert [each.said for each in others] == [["at 10.0", "at 11.0"]] * 2
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
