@@ -59,6 +59,7 @@ type = "bearer"
 issuer = "https://login.example"
 audience = ["https://api.example"]
 pem = "issuer.pem"
+leeway = 0
 
 [[route]]
 host = "*"
@@ -137,6 +138,13 @@ headers = {{ user = "X-Auth-User", claims = ["email"], claim_prefix = "X-Id-" }}
 backend = "{backend}"
 
 [[route]]
+host = "*"
+path = "/tls-backend/"
+authenticate = ["anonymous"]
+backend = "{backend_tls}"
+upstream = {{ ca = "servers.crt" }}
+
+[[route]]
 host = "*.wild.example"
 authenticate = ["token"]
 backend = "{backend}"
@@ -210,9 +218,7 @@ class Scene:
         version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     ) -> ssl.SSLContext:
         """Make a client's context; *certificate* is ``alice`` or ``bob``."""
-        context = ssl.create_default_context(
-            cafile=str(self.directory / "servers.crt")
-        )
+        context = ssl.create_default_context(cafile=str(self.directory / "servers.crt"))
         context.check_hostname = False
         context.minimum_version = context.maximum_version = version
         if certificate:
@@ -290,6 +296,7 @@ def start(
         proxy.config.write_text(
             CONFIG.format(
                 backend=f"http://127.0.0.1:{recorder.port}",
+                backend_tls=f"https://127.0.0.1:{recorder.port}",
                 limits=limits,
                 server=server,
             )

@@ -71,14 +71,14 @@ BAD_ANSWERS: dict[str, list[Step]] = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"
     ],
     "length-and-chunked": [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"0\r\n\r\n"
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        )
     ],
     "length-sign": [b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc"],
     "coding-unknown": [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc"],
-    "chunked-1.0": [
-        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-    ],
+    "chunked-1.0": [b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
     "204-with-length": [b"HTTP/1.1 204 No\r\nContent-Length: 3\r\n\r\nabc"],
     "204-chunked": [
         b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -161,8 +161,10 @@ EXTRA: dict[str, tuple[bytes, int, bytes]] = {
     "205": (b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n" + STRAY, 205, b""),
     "interim": (b"HTTP/1.1 103 Hint\r\nX: y\r\n\r\n" + answer(b"ok"), 200, b"ok"),
     "trailers": (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
-        b"Set-Cookie: a=b\r\n\r\n",
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+            b"Set-Cookie: a=b\r\n\r\n"
+        ),
         200,
         b"ok",
     ),
@@ -213,7 +215,7 @@ def test_an_answer_without_length_ends_with_its_connection(scene: Scene) -> None
         CLOSE,
     ]
     answers = scene.ask(GET % b"/till-end")
-    assert [got.body for got in answers][0] == b"abc"
+    assert next(got.body for got in answers) == b"abc"
     assert answers[0].whole
 
 
@@ -238,6 +240,13 @@ def test_a_body_that_ends_early_is_not_completed(scene: Scene) -> None:
         answers = client.send(request).half_close().read_to_end()
     assert statuses(answers) == [400]
     assert not [seen for seen in scene.seen() if seen.whole]
+
+
+def test_who_sends_no_more_still_gets_the_answer(scene: Scene) -> None:
+    scene.recorder.scripts["/slow"] = [BODY, 0.1, answer(b"slow")]
+    with scene.client() as client:
+        answers = client.send(GET % b"/slow").half_close().read_to_end()
+    assert [got.body for got in answers] == [b"slow"]
 
 
 EXPECTING = (
@@ -333,7 +342,8 @@ def test_hop_by_hop_fields_of_answers_go_no_further(scene: Scene) -> None:
 
 
 UPGRADE = (
-    b"GET /socket/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET /socket/x HTTP/1.1\r\nHost: a\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Key: %b\r\nSec-WebSocket-Version: %b\r\n\r\n"
 )
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="

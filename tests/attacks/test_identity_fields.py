@@ -1,6 +1,7 @@
 """Section A of the reference: nobody but us says who is calling, or from where."""
 
 import itertools
+import time
 
 import pytest
 
@@ -115,7 +116,9 @@ def test_connection_takes_none_of_our_fields_away(
 
 
 def test_connection_takes_other_fields_away(scene: Scene) -> None:
-    request = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\nConnection: x-a\r\nX-C: d\r\n\r\n"
+    request = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\nConnection: x-a\r\nX-C: d\r\n\r\n"
+    )
     assert [got.status for got in scene.ask(request)] == [200, 200]
     [seen] = scene.seen()
     assert seen.names == OURS | {"x-c"}
@@ -161,6 +164,18 @@ def test_our_cookies_do_not_reach_a_backend(scene: Scene) -> None:
     assert scene.get("/", *cookies).status == 200
     [seen] = scene.seen()
     assert seen.values("cookie") == ["a=b; c=d"]
+
+
+def test_a_repetition_does_not_outlive_its_token(scene: Scene) -> None:
+    """What was decided for equal octets is used no longer than the token is good."""
+    line = scene.token(exp=int(time.time()) + 2)
+    request = b"GET /token/ HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n"
+    with scene.client() as client:
+        client.send(request).read(1)
+        client.send(request).read(2)
+        time.sleep(2.1)
+        answers = client.send(request).read(3)
+    assert [got.status for got in answers] == [200, 200, 401]
 
 
 def test_a_repetition_gets_the_fields_of_its_own_request(scene: Scene) -> None:

@@ -65,8 +65,10 @@ def drip(client: RawClient, piece: bytes, seconds: float) -> None:
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_field_now_and_then_is_cut_off(strict: Scene, secure: bool) -> None:  # noqa: FBT001
     """Slowloris: the whole head has to be there in time, however it moves."""
-    with strict.tls_client("one.example", "alice") if secure else strict.client() as (
-        client
+    with (
+        strict.tls_client("one.example", "alice") if secure else strict.client() as (
+            client
+        )
     ):
         began = time.monotonic()
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
@@ -236,7 +238,9 @@ def test_after_a_refusal_little_more_is_taken_in(strict: Scene) -> None:
         assert time.monotonic() - began < 1.0 + LATE
 
 
-@pytest.mark.parametrize("hello", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"])
+@pytest.mark.parametrize(
+    "hello", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"]
+)
 def test_a_handshake_that_stalls_is_cut_off(strict: Scene, hello: bytes) -> None:
     with RawClient(strict.secure) as client:
         began = time.monotonic()

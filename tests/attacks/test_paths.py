@@ -23,10 +23,6 @@ GUARDED = [
     "/admin@site/x",
     "/admin%40site/x",
     "/strip/closed/x",
-    "/strip/closed;a=b/x",
-    "/strip/;a/closed/x",
-    "/strip/x;a/../closed;b/",
-    "/strip/closed%3Ba=b/x",
 ]
 
 
@@ -70,6 +66,10 @@ AMBIGUOUS = [
     "/reject/a%3Bb",
     "/strip/..;a/x",
     "/strip/plain/a%2Fb",
+    "/strip/closed;a=b/x",
+    "/strip/;a/closed/x",
+    "/strip/x;a/../closed;b/",
+    "/strip/closed%3Ba=b/x",
     "/strip/plain;x/a%2Fb",
 ]
 
@@ -123,7 +123,11 @@ def test_every_spelling_of_a_guarded_host_is_guarded(scene: Scene, host: bytes) 
 
 
 def test_an_absolute_target_chooses_the_same_route(scene: Scene) -> None:
-    for target in ("http://a.wild.example/", "HTTP://A.wild.EXAMPLE:80", "http://a/token/"):
+    for target in (
+        "http://a.wild.example/",
+        "HTTP://A.wild.EXAMPLE:80",
+        "http://a/token/",
+    ):
         host = b"a" if "a/" in target else b"a.wild.example"
         assert scene.get(target, host=host).status == 401
     assert scene.seen() == []
@@ -160,7 +164,13 @@ def test_a_token_is_judged_anew_on_each_route(scene: Scene) -> None:
     """A good token on one route says nothing about another (B20)."""
     line = scene.token()
     get = b"GET %b HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n"
-    paths = [b"/token/x", b"/token/read/x", b"/token/x", b"/token/read/x", b"/token/read/"]
+    paths = [
+        b"/token/x",
+        b"/token/read/x",
+        b"/token/x",
+        b"/token/read/x",
+        b"/token/read/",
+    ]
     with scene.client() as client:
         for count, path in enumerate(paths, 1):
             answers = client.send(get % path).read(count)

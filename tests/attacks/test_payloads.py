@@ -86,7 +86,10 @@ REFUSED = {
     "te-blank-colon": (400, POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
     "te-vertical-tab": (400, POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n"),
     "te-empty": (400, POST + b"Transfer-Encoding:\r\n\r\n0\r\n\r\n"),
-    "lengths-differ": (400, POST + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+    "lengths-differ": (
+        400,
+        POST + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    ),
     "lengths-same": (400, POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
     "length-list": (400, POST + b"Content-Length: 3, 3\r\n\r\nabc"),
     "length-sign": (400, POST + b"Content-Length: +3\r\n\r\nabc"),

@@ -13,6 +13,7 @@ from sso_proxy.testing.pki import self_signed
 from tests.attacks.conftest import Scene
 from tests.attacks.test_payloads import OURS
 from tests.support.raw_client import Got, RawClient
+from tests.support.recorder import answer
 from tests.support.running import REAL, Proxy
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -31,10 +32,10 @@ def ask(client: RawClient, *hosts: bytes) -> list[int]:
 def test_each_name_takes_certificates_of_its_own_authority(
     scene: Scene, version: ssl.TLSVersion
 ) -> None:
-    for name, certificate, user in (
-        ("one.example", "alice", "alice"),
-        ("two.example", "bob", "bob"),
-        ("a.two.example", "bob", "bob"),
+    for name, certificate in (
+        ("one.example", "alice"),
+        ("two.example", "bob"),
+        ("a.two.example", "bob"),
     ):
         with scene.tls_client(name, certificate, version) as client:
             assert ask(client, name.encode()) == [200]
@@ -203,12 +204,22 @@ def test_what_comes_before_the_handshake_is_not_http(scene: Scene) -> None:
     assert scene.seen() == []
 
 
+def test_what_a_backend_says_before_the_handshake_is_no_answer(scene: Scene) -> None:
+    """CVE-2026-1642: whoever sits before the backend's TLS answers in its name."""
+    scene.recorder.greeting = answer(b"injected") * 2
+    try:
+        got = scene.get("/tls-backend/")
+    finally:
+        scene.recorder.greeting = b""
+    assert got.status == 502
+    assert b"injected" not in got.body
+    assert scene.seen() == []
+
+
 def test_a_hello_in_pieces_chooses_the_same_rules(scene: Scene) -> None:
     """Nothing is peeked at: OpenSSL reads the name, however it is cut (E3)."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    hello = scene.tls("bob").wrap_bio(
-        incoming, outgoing, server_hostname="one.example"
-    )
+    hello = scene.tls("bob").wrap_bio(incoming, outgoing, server_hostname="one.example")
     with pytest.raises(ssl.SSLWantReadError):
         hello.do_handshake()
     record = outgoing.read()
@@ -235,9 +246,7 @@ def test_a_hello_in_pieces_chooses_the_same_rules(scene: Scene) -> None:
     assert scene.seen() == []
 
 
-@pytest.mark.parametrize(
-    "missing", ["one.crt", "proxy.crt", "proxy.key", "issuer.pem"]
-)
+@pytest.mark.parametrize("missing", ["one.crt", "proxy.crt", "proxy.key", "issuer.pem"])
 def test_a_file_that_is_missing_stops_the_start(
     scene: Scene, missing: str, tmp_path: Path
 ) -> None:

@@ -51,7 +51,8 @@ def read_answers(octets: bytes, *, ended: bool, heads: Sequence[int] = ()) -> li
         pairs = [each.decode("latin-1").partition(": ") for each in lines]
         assert all(colon for _, colon, _ in pairs), lines
         got = Got(
-            status=int(match[1]), headers=tuple((name, value) for name, _, value in pairs)
+            status=int(match[1]),
+            headers=tuple((name, value) for name, _, value in pairs),
         )
         at = end + 4
         if got.status >= 200:
@@ -72,25 +73,28 @@ def _body(
     if got.values("transfer-encoding"):
         assert got.values("transfer-encoding") == ["chunked"]
         assert not got.values("content-length")
-        body = b""
-        while True:
-            end = octets.find(b"\r\n", at)
-            if end < 0:
-                return body, len(octets), False
-            size = int(octets[at:end], 16)
-            piece = octets[end + 2 : end + 2 + size]
-            body += piece
-            at = end + 4 + size
-            if at > len(octets):
-                return body, len(octets), False
-            if not size:
-                return body, at, True
+        return _chunks(octets, at)
     lengths = got.values("content-length")
     if lengths:
         assert len(lengths) == 1
         size = int(lengths[0])
         return octets[at : at + size], at + size, len(octets) >= at + size
     return octets[at:], len(octets), ended
+
+
+def _chunks(octets: bytes, at: int) -> tuple[bytes, int, bool]:
+    body = b""
+    while True:
+        end = octets.find(b"\r\n", at)
+        if end < 0:
+            return body, len(octets), False
+        size = int(octets[at:end], 16)
+        body += octets[end + 2 : end + 2 + size]
+        at = end + 4 + size
+        if at > len(octets):
+            return body, len(octets), False
+        if not size:
+            return body, at, True
 
 
 class RawClient:
@@ -123,13 +127,13 @@ class RawClient:
         self.ended = self.reset = False
 
     def send(self, *pieces: bytes, pause: float = 0.0) -> Self:
-        """Send *pieces*, each in a packet of its own; a closed connection is no error."""
+        """Send *pieces*, each in a packet of its own, for as long as anybody reads."""
         try:
             for i, piece in enumerate(pieces):
                 if pause and i:
                     time.sleep(pause)
                 self.socket.sendall(piece)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):
             self.reset = True  # said once: reading would look like an orderly end
         except BrokenPipeError:
             pass
@@ -155,7 +159,9 @@ class RawClient:
         self.octets += data
         return data
 
-    def read_to_end(self, seconds: float = PATIENCE, heads: Sequence[int] = ()) -> list[Got]:
+    def read_to_end(
+        self, seconds: float = PATIENCE, heads: Sequence[int] = ()
+    ) -> list[Got]:
         """Read until the proxy ends the connection, and give the answers."""
         until = time.monotonic() + seconds
         while not self.ended:

@@ -94,6 +94,8 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.recorder.connections[self.number] = self
+        if self.recorder.greeting:
+            self.transport.write(self.recorder.greeting)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -134,9 +136,7 @@ class _Connection(asyncio.Protocol):
         if self._player is not None and not self._player.done():
             raise ValueError("a request before the answer to the one before")
         self._at = end + 4
-        headers = [
-            (f[1].decode("ascii"), f[2].decode("latin-1")) for f in fields if f
-        ]
+        headers = [(f[1].decode("ascii"), f[2].decode("latin-1")) for f in fields if f]
         seen = self._now = Seen(
             method=first[1].decode(),
             target=first[2].decode("ascii"),
@@ -217,6 +217,7 @@ class Recorder:
         scripts: Steps for paths; others are told the request's number.
         connections: All that were ever made.
         lost: How many of them are gone.
+        greeting: What new connections are told before anything is asked.
     """
 
     def __init__(self) -> None:
@@ -225,6 +226,7 @@ class Recorder:
         self.scripts: dict[str, Sequence[Step]] = {}
         self.connections: dict[int, _Connection] = {}
         self.lost = 0
+        self.greeting = b""
         self.port = 0
         self._numbers = itertools.count()
         self._started = threading.Event()

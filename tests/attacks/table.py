@@ -1,0 +1,312 @@
+"""
+Every row A, B, E and F of the attack corpus, and what shows that it does not work here.
+
+A row is a bug of a product like this one: its identifier in the corpus, what was sent
+to whom, and the tests that send it to us.  Where a row cannot apply, `why` says so.
+"""
+
+from typing import Final
+
+import attrs
+
+FIELDS: Final = "attacks/test_identity_fields.py::"
+PATHS: Final = "attacks/test_paths.py::"
+PAYLOADS: Final = "attacks/test_payloads.py::"
+REFUSED: Final = PAYLOADS + "test_a_payload_is_refused_with_an_answer"
+ALLOWED: Final = PAYLOADS + "test_a_payload_arrives_without_what_it_smuggles"
+ANSWERS: Final = "attacks/test_answers.py::"
+LIMITS: Final = "attacks/test_limits.py::"
+GENERATED: Final = "attacks/test_generated.py::"
+TLS: Final = "attacks/test_tls.py::"
+CONTEXT: Final = "net/tls/test_context.py::"
+
+STRIPPED: Final = FIELDS + "test_managed_names_are_stripped_in_every_spelling"
+ANEW: Final = FIELDS + "test_what_is_said_about_the_client_is_made_anew"
+CONNECTION: Final = FIELDS + "test_connection_takes_none_of_our_fields_away"
+GUARDED: Final = PATHS + "test_every_spelling_of_a_guarded_path_is_guarded"
+AMBIGUOUS: Final = PATHS + "test_a_path_with_two_readings_is_refused"
+SENT: Final = PATHS + "test_the_backend_gets_the_path_that_was_decided_on"
+HOSTS: Final = PATHS + "test_every_spelling_of_a_guarded_host_is_guarded"
+NO_FIELD: Final = PATHS + "test_no_field_changes_what_is_decided_on"
+NO_HTTP_2: Final = TLS + "test_http_2_is_not_spoken"
+EXACTLY: Final = GENERATED + "test_the_backend_gets_what_was_decided_on_or_nothing"
+
+
+@attrs.frozen
+class Row:
+    """One attack, and the tests that show it; *why* it cannot apply, or not wholly."""
+
+    attack: str
+    tests: tuple[str, ...]
+    why: str = ""
+
+
+def row(attack: str, *tests: str, why: str = "") -> Row:
+    """Make a row."""
+    return Row(attack, tests, why)
+
+
+TABLE: Final = {
+    "A1": row("X_Forwarded_Email beside ours", STRIPPED),
+    "A2": row("X_forwarded_proto alters the decision", ANEW, NO_FIELD),
+    "A3": row("X_Auth_User beside X-Auth-User", STRIPPED),
+    "A4": row("X.Auth.User, Remote.User", STRIPPED),
+    "A5": row(
+        "a client's field where we set none",
+        FIELDS + "test_a_claim_that_is_missing_is_not_the_clients_to_give",
+    ),
+    "A7": row(
+        "Connection: X-Forwarded-User",
+        REFUSED + "[connection-managed]",
+        REFUSED + "[connection-lower]",
+        CONNECTION,
+    ),
+    "A8": row("an empty first member of Connection", CONNECTION),
+    "A9": row("Connection erases what a mutator set", CONNECTION),
+    "A10": row("Proxy becomes HTTP_PROXY", ALLOWED + "[proxy]", STRIPPED),
+    "A12": row("X-Client-IP of an untrusted peer", STRIPPED, ANEW),
+    "A14": row("Host injects into Forwarded", REFUSED + "[host-forwarded]"),
+    "A15": row("X-Forwarded-Port, -Prefix left over", STRIPPED, ANEW),
+    "A16": row(
+        "an output's name where no plugin sets it",
+        STRIPPED,
+        FIELDS + "test_claims_arrive_once_whatever_the_client_says",
+    ),
+    "A17": row(
+        "CR LF in a value of ours",
+        FIELDS + "test_a_claim_with_control_characters_is_not_sent",
+    ),
+    "A18": row("identity fields on anonymous routes", STRIPPED),
+    "A19": row(
+        "credentials sent to side services",
+        FIELDS + "test_credentials_go_nowhere_else",
+        why="error pages are our own: there is no side service to send them to",
+    ),
+    "A20": row("a field hidden behind a bare LF", REFUSED + "[hidden-field]", EXACTLY),
+    "A21": row(
+        "claims of any characters and any length",
+        FIELDS + "test_a_claim_with_control_characters_is_not_sent",
+        FIELDS + "test_a_claim_beyond_ascii_is_escaped",
+        FIELDS + "test_a_claim_of_any_length_breaks_no_backend",
+        FIELDS + "test_a_claim_that_is_another_kind_of_list_is_not_guessed",
+    ),
+    "A22": row("x-envoy-original-path", STRIPPED),
+    "B1": row("a rule that a query can match", GUARDED, SENT),
+    "B3": row("X-Forwarded-Uri decides", NO_FIELD, STRIPPED),
+    "B4": row("/public/../admin", GUARDED, SENT, EXACTLY),
+    "B8": row("escapes switch a matcher's mode", GUARDED, AMBIGUOUS, SENT),
+    "B9": row("/%61dmin, //admin, /./admin", GUARDED, EXACTLY),
+    "B10": row("raw URI against canonical path", GUARDED, EXACTLY),
+    "B11": row("/admin;x=y/action", GUARDED, AMBIGUOUS, SENT),
+    "B12": row(
+        "a rewrite after the decision",
+        GUARDED,
+        AMBIGUOUS,
+        why="the one rewrite, taking parameters off, is decided on anew",
+    ),
+    "B13": row(
+        "?a=1;admin=1 and duplicate keys",
+        SENT,
+        why="no condition reads the query; it passes as it came",
+    ),
+    "B14": row(
+        "/private./x, /private%20/x, backslashes",
+        AMBIGUOUS,
+        SENT,
+        why="a trailing dot or blank is one path only where no file system of Windows"
+        " is behind; backslashes are refused, escaped ones by default",
+    ),
+    "B15": row(
+        "case, dot and port of Host",
+        HOSTS,
+        TLS + "test_another_host_than_the_name_is_misdirected",
+    ),
+    "B16": row(
+        "two, bad or no Host",
+        REFUSED + "[two-hosts]",
+        REFUSED + "[host-user]",
+        REFUSED + "[host-path]",
+        REFUSED + "[no-host]",
+    ),
+    "B17": row(
+        "an absolute target for another host",
+        REFUSED + "[absolute-other-host]",
+        PATHS + "test_an_absolute_target_chooses_the_same_route",
+        TLS + "test_an_absolute_target_does_not_get_around_the_name",
+    ),
+    "B19": row("X-Forwarded-Proto selects the rule", NO_FIELD, ANEW),
+    "B20": row(
+        "a token that one rule accepted passes another",
+        PATHS + "test_a_token_is_judged_anew_on_each_route",
+        PATHS + "test_the_short_way_for_equal_heads_is_guarded_as_the_long_one",
+    ),
+    "B21": row(
+        "a cached token accepted for another issuer",
+        "authn/test_bearer.py::test_a_token_verified_elsewhere_is_unknown_here",
+        why="each authenticator remembers its own tokens",
+    ),
+    "B22": row("path and query split twice", SENT, EXACTLY),
+    "B23": row(
+        "the route taken is not the route judged",
+        GENERATED + "test_the_record_tells_what_the_backend_got",
+        why="the route is looked up once, and the same object forwards",
+    ),
+    "B24": row(
+        "groups that changed keep their effect",
+        FIELDS + "test_a_repetition_does_not_outlive_its_token",
+        why="claims come with each token; nothing of them outlives it",
+    ),
+    "B25": row(
+        "captures of another rule",
+        "mappers/test_pattern.py::test_captures_belong_to_the_rule_that_matched",
+    ),
+    "B27": row(
+        "OPTIONS passes, the backend reads an override",
+        PATHS + "test_no_method_is_exempt",
+        STRIPPED,
+    ),
+    "B28": row(
+        "a target without slash, * with GET",
+        REFUSED + "[no-slash]",
+        REFUSED + "[asterisk-get]",
+    ),
+    "E1": row(
+        "name A's ticket resumed under name B",
+        TLS + "test_a_session_of_one_name_opens_no_other",
+        TLS + "test_tls_1_2_gives_no_session",
+        TLS + "test_no_session_of_tls_1_3_is_resumed",
+        CONTEXT + "test_a_session_of_one_name_is_not_resumed_under_another",
+        CONTEXT + "test_a_listener_that_asks_for_certificates_resumes_nothing",
+    ),
+    "E2": row(
+        "odd spellings of a name; Host is not the name",
+        TLS + "test_no_spelling_of_a_name_gets_around_its_authority",
+        TLS + "test_another_host_than_the_name_is_misdirected",
+        CONTEXT + "test_names_with_different_rules_have_different_policies",
+    ),
+    "E3": row(
+        "a ClientHello in several records",
+        TLS + "test_a_hello_in_pieces_chooses_the_same_rules",
+        CONTEXT + "test_a_client_hello_in_small_records_is_read_whole",
+    ),
+    "E4": row(
+        "HTTP/3 and 0-RTT ignore client certificates",
+        TLS + "test_no_session_of_tls_1_3_is_resumed",
+        why="HTTP/3 is not spoken; nothing is resumed, hence no early data",
+    ),
+    "E5": row(
+        "a CA file that is missing opens",
+        TLS + "test_a_file_that_is_missing_stops_the_start",
+        "net/tls/test_plan.py::test_a_ca_file_that_is_not_there_is_a_mistake",
+    ),
+    "E6": row(
+        "empty TLS options open",
+        TLS + "test_a_file_that_is_missing_stops_the_start",
+        "net/tls/test_plan.py::test_asking_for_certificates_needs_a_ca",
+        "config/test_listener_rules.py::test_tls_without_certificate_or_key_is_refused",
+    ),
+    "E8": row(
+        "stale fields about certificates",
+        TLS + "test_a_stale_certificate_field_is_not_passed_on",
+        STRIPPED,
+    ),
+    "E9": row(
+        "handshakes that stall",
+        LIMITS + "test_a_handshake_that_stalls_is_cut_off",
+        TLS + "test_stalled_handshakes_do_not_slow_the_others",
+    ),
+    "E11": row(
+        "plaintext before TLS is complete",
+        TLS + "test_what_comes_before_the_handshake_is_not_http",
+        TLS + "test_what_a_backend_says_before_the_handshake_is_no_answer",
+        "net/test_tunnel.py::test_octets_before_tls_are_refused",
+    ),
+    "E12": row(
+        "keying material without extended master secret",
+        "net/tls/test_facts.py::"
+        "test_without_extended_master_secret_nothing_is_exported",
+    ),
+    "F1": row(
+        "two lengths, length and coding, LF",
+        REFUSED + "[lengths-differ]",
+        REFUSED + "[length-and-te]",
+        REFUSED + "[te-list]",
+        REFUSED + "[lf-line]",
+    ),
+    "F2": row(
+        "+3, 0x3, 1_0, LF in an extension",
+        REFUSED + "[length-sign]",
+        REFUSED + "[length-hex]",
+        REFUSED + "[length-underscore]",
+        REFUSED + "[chunk-sign]",
+        REFUSED + "[chunk-extension-lf]",
+    ),
+    "F3": row(
+        "answers out of order",
+        ANSWERS + "test_answers_come_in_the_order_of_the_requests",
+        ANSWERS + "test_concurrent_clients_get_their_own_answers",
+        EXACTLY,
+    ),
+    "F4": row(
+        "bare LF in a chunk's line, huge extensions",
+        REFUSED + "[chunk-size-lf]",
+        REFUSED + "[chunk-data-lf]",
+        REFUSED + "[chunk-extension-long]",
+        REFUSED + "[chunk-waste]",
+    ),
+    "F5": row("framing copied instead of made", ALLOWED + "[chunked]", EXACTLY),
+    "F6": row(
+        "GET, HEAD, OPTIONS with a body",
+        ALLOWED + "[get-with-body]",
+        ALLOWED + "[delete-with-chunks]",
+        EXACTLY,
+    ),
+    "F7": row(
+        "races and disguises of Expect",
+        ANSWERS + "test_we_answer_100_and_the_backend_never_sees_the_expectation",
+        ANSWERS + "test_a_body_that_does_not_wait_for_100_needs_none",
+        ANSWERS + "test_who_is_refused_is_not_asked_for_the_body",
+        REFUSED + "[expect-obfuscated]",
+        REFUSED + "[expect-other]",
+    ),
+    "F8": row(
+        "floods of HTTP/2 frames",
+        NO_HTTP_2,
+        REFUSED + "[preface-of-http-2]",
+        why="HTTP/2 is not spoken",
+    ),
+    "F9": row("bad HPACK hangs", NO_HTTP_2, why="HTTP/2 is not spoken"),
+    "F10": row(
+        "downgrade from HTTP/2",
+        NO_HTTP_2,
+        ALLOWED + "[upgrade-elsewhere]",
+        why="HTTP/2 is not spoken, nor switched to",
+    ),
+    "F11": row(
+        "the next user gets what was left on a connection",
+        REFUSED + "[connect]",
+        ANSWERS + "test_what_follows_an_answer_reaches_nobody",
+        ANSWERS + "test_an_answer_that_comes_late_and_unasked_reaches_nobody",
+        ANSWERS + "test_an_early_answer_ends_both_connections",
+    ),
+    "F12": row(
+        "split, truncated, bodies where there are none",
+        ANSWERS + "test_an_answer_that_cannot_be_read_is_502",
+        ANSWERS + "test_a_truncated_answer_is_cut_and_never_completed",
+        ANSWERS + "test_a_body_in_an_answer_to_head_reaches_nobody",
+        ANSWERS + "test_what_follows_an_answer_reaches_nobody",
+    ),
+    "F13": row(
+        "a tunnel that the backend never opened",
+        ANSWERS + "test_a_bad_handshake_is_refused_before_any_backend",
+        ANSWERS + "test_without_a_switch_what_follows_are_requests",
+        ANSWERS + "test_a_switch_that_is_not_proved_is_none",
+    ),
+    "F14": row(
+        "slow heads, slow bodies, slow readers",
+        LIMITS + "test_a_field_now_and_then_is_cut_off",
+        LIMITS + "test_a_slow_body_is_cut_off",
+        LIMITS + "test_who_reads_nothing_is_cut_off",
+        LIMITS + "test_slow_clients_do_not_slow_the_others",
+    ),
+}

@@ -1,0 +1,41 @@
+"""The table of attacks is whole, and the tests that it names exist."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.table import TABLE
+from tests.attacks.test_payloads import ALLOWED, REFUSED
+
+TESTS = Path(__file__).parent.parent
+
+ROWS = (
+    "A1 A2 A3 A4 A5 A7 A8 A9 A10 A12 A14 A15 A16 A17 A18 A19 A20 A21 A22"
+    " B1 B3 B4 B8 B9 B10 B11 B12 B13 B14 B15 B16 B17 B19 B20 B21 B22 B23 B24 B25 B27"
+    " B28 E1 E2 E3 E4 E5 E6 E8 E9 E11 E12"
+    " F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12 F13 F14"
+)
+
+
+def test_no_row_is_missing() -> None:
+    assert list(TABLE) == ROWS.split()
+
+
+@pytest.mark.parametrize("attack", TABLE)
+def test_a_row_names_tests_that_exist(attack: str) -> None:
+    row = TABLE[attack]
+    assert row.tests
+    assert row.attack
+    for test in row.tests:
+        file, _, name = test.partition("::")
+        name, _, payload = name.partition("[")
+        tree = ast.parse((TESTS / file).read_text())
+        found = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        assert name in found, test
+        if payload:
+            assert payload.rstrip("]") in {**REFUSED, **ALLOWED}, test
