@@ -245,7 +245,7 @@ class IHealth(Interface):
         """
         Say what is missing, one line each, nothing secret; empty if all is well.
 
-        A line that begins with ``warning: `` is for the operator, and no reason to
+        A line that begins with ``warning:`` is for the operator, and no reason to
         send requests elsewhere.
         """
 

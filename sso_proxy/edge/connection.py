@@ -1,8 +1,8 @@
 """
 One client connection: requests in, one after the other, answers out.
 
-The state says what a byte from the client means.  A request begins in `_step` or
-`_repeat`, and ends in `_end_exchange`.
+The state says what a byte from the client means.  A request begins in ``_step`` or
+``_repeat``, and ends in ``_end_exchange``.
 """
 
 import math

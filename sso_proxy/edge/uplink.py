@@ -22,7 +22,7 @@ class Uplink(ABC):
     Attributes:
         stream: The client's bytes; set by the listener.
         site: The listener.
-        deadline: Monotonic time at which `timed_out` is due.
+        deadline: Monotonic time at which ``timed_out`` is due.
     """
 
     __slots__ = (
