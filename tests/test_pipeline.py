@@ -1,0 +1,482 @@
+"""A request's way, phase by phase: whatever is unexpected denies."""
+
+from typing import Any
+
+import attrs
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.admission import Admission, Connection, Trail, Verdict
+from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.errors import UnavailableError
+from sso_proxy.model import (
+    ANONYMOUS,
+    DECLINED,
+    REFUSED,
+    Authenticated,
+    Decision,
+    Effect,
+    HeaderChallenge,
+    Identity,
+    LoginRedirect,
+    NotPresented,
+    Outcome,
+    Rejected,
+    Request,
+    Response,
+    TlsFacts,
+    Unbound,
+)
+from sso_proxy.net.coroutine import run
+from sso_proxy.pipeline import Pipeline
+from sso_proxy.routing import RouteHeaders, RouteTable
+from sso_proxy.specs.http.limits import HeadLimits
+from sso_proxy.specs.http.names import ManagedNames
+from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import (
+    NOW,
+    FakeAuthenticator,
+    FakeMapper,
+    make_identity,
+)
+from tests.support.doubles import FakeUpstream, WaitingAuthenticator, make_route
+
+PEER = Connection(
+    listener="l", scheme="https", port=443, peer="192.0.2.1", trusted=False
+)
+PROXY = attrs.evolve(PEER, scheme="http", port=80, trusted=True)
+
+
+class FakeBinding:
+    """A binding that says what it is told."""
+
+    members = frozenset({"x5t#S256"})
+
+    def __init__(
+        self, answer: Unbound | None = None, kind: str = "certificate"
+    ) -> None:
+        self.kind = kind
+        self.answer = answer
+
+    async def check(
+        self,
+        request: Request,  # noqa: ARG002
+        identity: Identity,  # noqa: ARG002
+    ) -> Unbound | None:
+        return self.answer
+
+
+def read(line: str = "GET /", *fields: str) -> Incoming:
+    lines = [f"{line} HTTP/1.1", "Host: app.example.com", *fields, "", ""]
+    return read_request(
+        "\r\n".join(lines).encode(),
+        scheme="https",
+        port=443,
+        limits=HeadLimits(),
+        managed=ManagedNames(),
+    )
+
+
+class Asked:
+    """One request, decided on."""
+
+    def __init__(
+        self,
+        incoming: Incoming | None = None,
+        *authenticators: Any,  # noqa: ANN401
+        connection: Connection = PEER,
+        others: tuple[dict[str, Any], ...] = (),
+        **route: Any,  # noqa: ANN401
+    ) -> None:
+        self.clock = SettableClock()
+        routes = [
+            make_route(
+                FakeUpstream(),
+                authenticators=authenticators or (FakeAuthenticator(),),
+                **route,
+            ),
+            *(make_route(FakeUpstream(), **other) for other in others),
+        ]
+        self.pipeline = Pipeline(
+            RouteTable(routes),
+            clock=self.clock,
+            trusted=lambda address: address == PROXY.peer,
+            via="proxy",
+            new_id=lambda: "new-id",
+        )
+        self.trail = Trail()
+        self.verdicts: list[Verdict] = []
+        self.failures: list[Failure] = []
+        self.connection = connection
+        self.waiting = run(
+            self.pipeline.decide(incoming or read(), connection, self.trail),
+            self.verdicts.append,
+            self.failures.append,
+        )
+
+    @property
+    def admission(self) -> Admission:
+        (verdict,) = self.verdicts
+        assert isinstance(verdict, Admission), verdict
+        return verdict
+
+    @property
+    def refused(self) -> tuple[int, str]:
+        return self.response.status, self.response.reason
+
+    @property
+    def response(self) -> Response:
+        (verdict,) = self.verdicts
+        assert isinstance(verdict, Response), verdict
+        return verdict
+
+
+# 1 facts
+
+
+def test_an_untrusted_peer_says_nothing_about_the_client() -> None:
+    asked = Asked(
+        read(
+            "GET /",
+            "X-Forwarded-For: 198.51.100.7",
+            "X-Forwarded-Proto: http",
+            "X-Request-Id: theirs",
+        )
+    )
+    request = asked.admission.caller.request
+    assert request.client.address == "192.0.2.1"
+    assert request.head.scheme == "https"
+    assert request.id == "new-id"
+
+
+def http(incoming: Incoming, port: int = 80) -> Incoming:
+    head = attrs.evolve(incoming.head, scheme="http", port=port)
+    return attrs.evolve(incoming, head=head)
+
+
+def test_a_trusted_proxy_does() -> None:
+    incoming = read(
+        "GET /",
+        "X-Forwarded-For: 198.51.100.7",
+        "X-Forwarded-Proto: https",
+        "X-Request-Id: their-id_1",
+    )
+    asked = Asked(http(incoming), connection=PROXY)
+    request = asked.admission.caller.request
+    assert request.client.address == "198.51.100.7"
+    assert (request.head.scheme, request.head.port) == ("https", 443)
+    assert request.id == "their-id_1"
+    assert asked.admission.reuse_until == 0.0
+    assert b"X-Forwarded-Port: 443\r\n" in asked.admission.block
+
+
+def test_a_port_that_was_named_is_kept_under_another_scheme() -> None:
+    incoming = http(read("GET /", "X-Forwarded-Proto: https"), port=8443)
+    request = Asked(incoming, connection=PROXY).admission.caller.request
+    assert (request.head.scheme, request.head.port) == ("https", 8443)
+
+
+@pytest.mark.parametrize("bad", ["", "a b", "a" * 129, "-", "é"])
+def test_an_implausible_id_is_not_taken(bad: str) -> None:
+    incoming = attrs.evolve(read(), forwarded=(("x-request-id", bad),))
+    request = Asked(incoming, connection=PROXY).admission.caller.request
+    assert request.id == "new-id"
+
+
+def test_proxies_that_contradict_each_other_are_refused() -> None:
+    incoming = read(
+        "GET /", "X-Forwarded-For: 198.51.100.7", "Forwarded: for=198.51.100.8"
+    )
+    assert Asked(incoming, connection=PROXY).refused == (400, "forwarded-conflict")
+
+
+def test_a_loop_is_found() -> None:
+    assert Asked(read("GET /", "Via: 1.1 proxy")).refused == (508, "loop")
+
+
+# 2 route
+
+
+def test_a_path_without_route_is_404() -> None:
+    assert Asked(read("GET /x"), path="/y/").refused == (404, "no-route")
+
+
+def test_a_host_without_route_is_404() -> None:
+    assert Asked(host="other.example").refused == (404, "no-route")
+
+
+def test_a_host_with_other_client_rules_is_421() -> None:
+    tls = TlsFacts(version="TLSv1.3", cipher="c", policy="one")
+    connection = attrs.evolve(PEER, tls=tls, policy_for=lambda _: "two")
+    assert Asked(connection=connection).refused == (421, "misdirected")
+    connection = attrs.evolve(PEER, tls=tls, policy_for=lambda _: "one")
+    assert Asked(connection=connection).admission.caller.user == "alice"
+    assert Asked(connection=attrs.evolve(PEER, stale=True)).refused[0] == 421
+
+
+def test_a_method_that_is_not_allowed_is_405_and_told_which_are() -> None:
+    asked = Asked(read("PUT /"), methods=frozenset({"GET", "HEAD"}))
+    assert asked.refused == (405, "method")
+    assert asked.response.headers == (("allow", "GET, HEAD"),)
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb", "/a%5Cb", "/a%2fb"])
+def test_escaped_slashes_have_to_be_allowed(path: str) -> None:
+    assert Asked(read(f"GET {path}")).refused == (400, "encoded-slash")
+    asked = Asked(read(f"GET {path}"), encoded_slashes=True)
+    assert asked.admission.caller.request.head.path == path.upper().replace(
+        "/A", "/a"
+    ).replace("B", "b").replace("%5c", "%5C")
+
+
+@pytest.mark.parametrize("path", ["/a;x=1/b", "/a%3Bx=1/b"])
+def test_path_parameters_are_rejected_kept_or_taken_off(path: str) -> None:
+    line = f"GET {path}"
+    rejected = Asked(read(line), path_parameters="reject")
+    assert rejected.refused == (400, "path-parameters")
+    kept = Asked(read(line), path_parameters="keep")
+    assert kept.admission.caller.request.head.path == path
+    stripped = Asked(read(line), path_parameters="strip")
+    assert stripped.admission.caller.request.head.path == "/a/b"
+    assert stripped.trail.request is stripped.admission.caller.request
+
+
+def test_what_is_left_of_a_path_has_to_be_the_same_routes() -> None:
+    asked = Asked(
+        read("GET /;x/admin/y"),
+        path_parameters="strip",
+        others=({"path": "/admin/", "path_parameters": "strip"},),
+    )
+    assert asked.refused == (400, "ambiguous-path")
+
+
+# 3 own endpoints
+
+
+def test_our_own_paths_need_no_identity() -> None:
+    nobody = FakeAuthenticator(NotPresented())
+    asked = Asked(read("GET /.sso/x/y"), nobody, own_names=frozenset({"x"}))
+    assert asked.admission.own
+    assert asked.admission.caller.identity is None
+    assert nobody.asked == []
+
+
+def test_an_own_path_that_there_is_not_is_404() -> None:
+    assert Asked(read("GET /.sso/none")).refused == (404, "no-endpoint")
+
+
+# 4 authenticate
+
+
+def test_the_first_who_knows_decides() -> None:
+    first = FakeAuthenticator(NotPresented())
+    second = FakeAuthenticator(Authenticated(make_identity("bob")))
+    third = FakeAuthenticator()
+    asked = Asked(None, first, second, third)
+    assert asked.admission.caller.user == "bob"
+    assert (len(first.asked), len(third.asked)) == (1, 0)
+
+
+def test_a_bad_credential_is_refused_and_nobody_else_asked() -> None:
+    bad = FakeAuthenticator(Rejected(reason="token-expired", challenge="Bearer x"))
+    second = FakeAuthenticator()
+    asked = Asked(None, bad, second)
+    assert asked.refused == (401, "token-expired")
+    assert ("www-authenticate", "Bearer x") in asked.response.headers
+    assert ("cache-control", "no-store") in asked.response.headers
+    assert second.asked == []
+
+
+def test_a_bad_credential_without_challenge_is_403() -> None:
+    bad = FakeAuthenticator(Rejected(reason="bad", detail="more"))
+    assert Asked(None, bad).refused == (403, "bad")
+
+
+def test_all_challenges_go_into_one_answer() -> None:
+    asked = Asked(
+        None,
+        FakeAuthenticator(NotPresented(), challenge=HeaderChallenge("One")),
+        FakeAuthenticator(NotPresented()),
+        FakeAuthenticator(NotPresented(), challenge=HeaderChallenge("Two")),
+    )
+    assert asked.refused == (401, "no-credential")
+    names = [value for name, value in asked.response.headers if name[0] == "w"]
+    assert names == ["One", "Two"]
+
+
+def test_nobody_with_a_challenge_is_403() -> None:
+    asked = Asked(None, FakeAuthenticator(NotPresented()))
+    assert asked.refused == (403, "no-credential")
+
+
+def test_a_login_is_for_navigations() -> None:
+    login = FakeAuthenticator(NotPresented(), challenge=LoginRedirect("/login"))
+    fields = ("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+    asked = Asked(read("GET /", *fields), login)
+    assert asked.refused == (302, "login")
+    assert ("location", "/login") in asked.response.headers
+    assert Asked(read("GET /", "Sec-Fetch-Mode: cors"), login).refused[0] == 401
+
+
+# 5 bind
+
+
+def test_an_unknown_confirmation_is_refused() -> None:
+    bound = make_identity(confirmation={"jkt": "x"})
+    asked = Asked(None, FakeAuthenticator(Authenticated(bound)))
+    assert asked.refused == (401, "unknown-confirmation")
+
+
+@pytest.mark.parametrize("demanded", [True, False])
+def test_a_confirmation_is_checked_whether_demanded_or_not(
+    demanded: bool,  # noqa: FBT001
+) -> None:
+    bound = Authenticated(make_identity(confirmation={"x5t#S256": "x"}))
+    for answer in (None, Unbound(reason="other-certificate")):
+        binding = FakeBinding(answer)
+        asked = Asked(
+            None,
+            FakeAuthenticator(bound),
+            bindings={"x5t#S256": binding},
+            demanded=(binding,) if demanded else (),
+        )
+        if answer is None:
+            assert asked.trail.bound == ("certificate",)
+        else:
+            assert asked.refused == (401, "other-certificate")
+
+
+def test_what_the_route_demands_is_checked_without_confirmation() -> None:
+    binding = FakeBinding(Unbound(reason="not-bound"))
+    assert Asked(demanded=(binding,)).refused == (401, "not-bound")
+
+
+# 6 map
+
+
+@pytest.mark.parametrize("unsafe", ["a\nb", "", " admin", "admin ", "a\u200bb"])
+def test_a_name_that_reads_otherwise_elsewhere_is_refused(unsafe: str) -> None:
+    someone = FakeAuthenticator(Authenticated(make_identity(unsafe)))
+    assert Asked(None, someone).refused == (403, "user-unsafe")
+    assert Asked(mappers=(FakeMapper(unsafe),)).refused == (403, "user-unsafe")
+
+
+def test_nobody_in_particular_has_no_name() -> None:
+    nobody = Authenticated(make_identity("anonymous", issuer=ANONYMOUS))
+    admission = Asked(None, FakeAuthenticator(nobody)).admission
+    assert admission.caller.user == ""
+    assert b"X-Remote-User" not in admission.block
+
+
+def test_mappers_are_asked_in_turn() -> None:
+    asked = Asked(mappers=(FakeMapper(DECLINED), FakeMapper("carol")))
+    assert asked.admission.caller.user == asked.trail.user == "carol"
+    refused = Asked(mappers=(FakeMapper(REFUSED), FakeMapper("carol")))
+    assert refused.refused == (403, "user-refused")
+    assert Asked(mappers=(FakeMapper(DECLINED),)).refused == (403, "user-unmapped")
+
+
+# 7 authorise
+
+
+def test_a_condition_that_does_not_hold_is_403_with_the_scope_that_would() -> None:
+    condition = compile_condition("scope:orders", "require")
+    asked = Asked(requirements=Requirements((condition,)))
+    assert asked.refused[0] == 403
+    assert (
+        "www-authenticate",
+        'Fake error="insufficient_scope", scope="orders"',
+    ) in asked.response.headers
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision(effect=Effect.PERMIT, obligations=(("log", {}),)),
+        Decision(effect=Effect.STEP_UP),
+        Decision(effect=Effect.DENY, reasons=("why",)),
+    ],
+)
+def test_whatever_is_not_a_plain_permit_denies(decision: Decision) -> None:
+    class Odd(Requirements):
+        def check(
+            self,
+            identity: Identity,  # noqa: ARG002
+            request: Request,  # noqa: ARG002
+        ) -> Decision:
+            return decision
+
+    asked = Asked(requirements=Odd(()))
+    assert asked.refused == (403, decision.reasons[0] if decision.reasons else "denied")
+
+
+# 8 equip
+
+
+def test_a_decision_is_reused_until_the_identity_expires() -> None:
+    for expires, left in ((None, 30.0), (NOW + 5, 5.0), (NOW + 99, 30.0)):
+        someone = Authenticated(make_identity(expires=expires))
+        asked = Asked(None, FakeAuthenticator(someone))
+        assert asked.admission.reuse_until == left
+
+
+def test_a_claim_that_cannot_be_sent_is_403() -> None:
+    someone = Authenticated(make_identity(claims={"groups": ["a,b"]}))
+    headers = RouteHeaders(claims=(("groups", "X-Groups"),))
+    asked = Asked(None, FakeAuthenticator(someone), headers=headers)
+    assert asked.refused == (403, "header-value")
+
+
+class SurpriseTests(TestCase):
+    """Whatever breaks denies."""
+
+    def test_an_error_denies_and_nobody_else_is_asked(self) -> None:
+        second = FakeAuthenticator()
+        asked = Asked(None, FakeAuthenticator(OSError("down")), second)
+        assert asked.refused == (503, "failed")
+        assert second.asked == []
+        assert len(self.flushLoggedErrors(OSError)) == 1
+
+    def test_what_is_not_available_is_503_without_a_traceback(self) -> None:
+        asked = Asked(None, FakeAuthenticator(UnavailableError("keys")))
+        assert asked.refused == (503, "unavailable")
+        assert asked.response.headers == (("retry-after", "5"),)
+        assert self.flushLoggedErrors() == []
+
+    def test_an_answer_that_is_none_denies(self) -> None:
+        outcome: Any = None
+        asked = Asked(None, FakeAuthenticator(outcome))
+        assert asked.refused == (503, "failed")
+        assert len(self.flushLoggedErrors(AssertionError)) == 1
+
+    def test_cancelling_is_not_an_answer(self) -> None:
+        waits = WaitingAuthenticator()
+        asked = Asked(None, waits)
+        assert asked.waiting is not None
+        asked.waiting.cancel()
+        assert waits.cancelled == 1
+        assert asked.verdicts == []
+        assert asked.failures == []
+
+    def test_waiting_costs_nothing_of_the_rest(self) -> None:
+        waits = WaitingAuthenticator()
+        asked = Asked(None, waits)
+        assert asked.verdicts == []
+        waits.answer()
+        assert asked.admission.caller.user == "alice"
+
+    def test_a_mapper_that_breaks_denies(self) -> None:
+        asked = Asked(mappers=(FakeMapper(ValueError("bug")),))
+        assert asked.refused == (503, "failed")
+        assert len(self.flushLoggedErrors(ValueError)) == 1
+
+    def test_a_late_error_denies(self) -> None:
+        waits = WaitingAuthenticator()
+        asked = Asked(None, waits)
+        pending: Deferred[Outcome] = waits.waits[0]
+        pending.errback(OSError("down"))
+        assert asked.refused == (503, "failed")
+        assert len(self.flushLoggedErrors(OSError)) == 1
