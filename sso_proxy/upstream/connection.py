@@ -262,11 +262,21 @@ class BackendConnection:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        to_head = outgoing.method == "HEAD"
         known = self._known_reply
-        if known is not None and not to_head and data.startswith(self._known_head):
+        if (
+            known is not None
+            and outgoing.method != "HEAD"
+            and data.startswith(self._known_head)
+        ):
             self._begin(exchange, known, data[len(self._known_head) :])
-            return
+        else:
+            self._read_new_head(exchange, outgoing, data)
+
+    def _read_new_head(
+        self, exchange: Exchange, outgoing: Outgoing, data: bytes
+    ) -> None:
+        """Read the final answer's head, and the interim ones before it."""
+        to_head = outgoing.method == "HEAD"
         while True:
             end = end_of_answer_head(data)
             if end < 0:
