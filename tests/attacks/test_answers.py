@@ -315,6 +315,21 @@ def test_a_post_whose_answer_is_lost_is_not_sent_again(
     assert paths.count("/lost") == 1
 
 
+def test_a_post_is_not_sent_where_nobody_reads_it(scene: Scene) -> None:
+    """It cannot be sent again, so a connection is looked at before it is used."""
+    scene.recorder.scripts["/once"] = [BODY, answer(b"ok"), CLOSE]
+    post = b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+    with scene.client() as client:
+        for count in range(1, 11, 2):
+            client.send(GET % b"/once").read(count)
+            time.sleep(0.03)  # until the end has arrived
+            client.send(post).read(count + 1)
+        answers = client.send(LAST).read_to_end()
+    assert statuses(answers) == [200] * 11
+    paths = [seen.path for seen in scene.seen()]
+    assert paths.count("/p") == 5
+
+
 def test_an_answer_that_began_is_not_asked_for_again(scene: Scene) -> None:
     scene.recorder.scripts["/lost"] = [BODY, b"HTTP/1.1 200 OK\r\nX", CLOSE]
     assert statuses(scene.ask(GET % b"/good", GET % b"/lost")) == [200, 502, 200]

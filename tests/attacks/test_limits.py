@@ -22,7 +22,7 @@ send_timeout = 1.0, keep_alive_timeout = 1.0, requests_per_connection = 5,
 request_line = 1000, header_bytes = 4000, headers = 20,
 linger_timeout = 1.0, linger_bytes = 100000, upgrade_idle_timeout = 1.0
 """.replace("\n", " ")
-LATE = 1.6
+LATE = 4.0
 """Seconds by which the sweeping of deadlines, and a busy machine, may be late."""
 FLOOD = 450
 
@@ -49,9 +49,10 @@ def strict(_strict: Scene) -> Iterator[Scene]:
     assert "Traceback" not in _strict.proxy.log()[said:]
 
 
-def took(began: float, least: float) -> bool:
-    """Say whether *least* seconds have passed, and not many more."""
-    return least - 0.1 <= time.monotonic() - began <= least + LATE
+def check_took(began: float, least: float) -> None:
+    """Check that *least* seconds have passed, and not many more."""
+    seconds = time.monotonic() - began
+    assert least - 0.1 <= seconds <= least + LATE, f"{seconds} s instead of {least}"
 
 
 def drip(client: RawClient, piece: bytes, seconds: float) -> None:
@@ -75,7 +76,7 @@ def test_a_field_now_and_then_is_cut_off(strict: Scene, secure: bool) -> None:  
         drip(client, b"X: y\r\n", 5)
         answers = client.read_to_end()
         assert statuses(answers) == [408]
-        assert took(began, 1.5)
+        check_took(began, 1.5)
     assert strict.seen() == []
 
 
@@ -83,7 +84,7 @@ def test_the_first_octet_starts_the_clock(strict: Scene) -> None:
     with strict.client() as client:
         began = time.monotonic()
         assert statuses(client.send(b"G").read_to_end()) == [408]
-        assert took(began, 1.5)
+        check_took(began, 1.5)
 
 
 def test_the_second_head_has_no_more_time(strict: Scene) -> None:
@@ -92,7 +93,7 @@ def test_the_second_head_has_no_more_time(strict: Scene) -> None:
         began = time.monotonic()
         client.send(b"GET / HT")
         assert statuses(client.read_to_end()) == [200, 408]
-        assert took(began, 1.5)
+        check_took(began, 1.5)
 
 
 @pytest.mark.parametrize("requests", [0, 1])
@@ -102,7 +103,7 @@ def test_an_idle_connection_is_closed(strict: Scene, requests: int) -> None:
         began = time.monotonic()
         assert statuses(client.read_to_end()) == [200] * requests
         assert not client.reset
-        assert took(began, 1.0)
+        check_took(began, 1.0)
 
 
 POST = b"POST /p HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n"
@@ -122,7 +123,7 @@ def test_a_slow_body_is_cut_off(strict: Scene, body: str) -> None:
         client.send(head)
         drip(client, piece, 5)
         assert statuses(client.read_to_end()) == [408]
-        assert took(began, 1.0)
+        check_took(began, 1.0)
     assert not [seen for seen in strict.seen() if seen.whole]
 
 
@@ -131,14 +132,14 @@ def test_a_body_that_stops_is_cut_off(strict: Scene) -> None:
         began = time.monotonic()
         client.send(POST % b"Content-Length: 50000", b"x" * 40000)
         assert statuses(client.read_to_end()) == [408]
-        assert took(began, 1.0)
+        check_took(began, 1.0)
 
 
 def test_who_reads_nothing_is_cut_off(strict: Scene) -> None:
     strict.recorder.scripts["/long"] = [BODY, answer(b"x" * 30_000_000)]
     with strict.client() as client:
         client.send(GET % b"/long")
-        time.sleep(1.0 + LATE)
+        time.sleep(2.5)
         [got] = client.read_to_end()
         assert client.reset
         assert not got.whole
@@ -246,14 +247,14 @@ def test_a_handshake_that_stalls_is_cut_off(strict: Scene, hello: bytes) -> None
         began = time.monotonic()
         client.send(hello)
         assert client.read_to_end() == []
-        assert took(began, 1.5)
+        check_took(began, 1.5)
 
 
 def test_a_backend_that_says_nothing_is_504(strict: Scene) -> None:
     strict.recorder.scripts["/never"] = [BODY]
     began = time.monotonic()
     assert strict.get("/never").status == 504
-    assert took(began, 2.0)
+    check_took(began, 2.0)
 
 
 def test_a_silent_tunnel_is_closed(strict: Scene) -> None:
@@ -261,7 +262,7 @@ def test_a_silent_tunnel_is_closed(strict: Scene) -> None:
     with strict.client() as client:
         began = time.monotonic()
         client.send(UPGRADE % (KEY, b"13")).read_to_end()
-        assert took(began, 1.0)
+        check_took(began, 1.0)
 
 
 def test_one_address_gets_so_many_connections(strict: Scene) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.attacks.conftest import Scene
+from tests.attacks.conftest import LAST, Scene
 
 H = b"Host: a\r\n"
 POST = b"POST /p HTTP/1.1\r\n" + H
@@ -161,6 +161,23 @@ def test_a_payload_is_refused_with_an_answer(
     assert [answer.status for answer in answers] == [status]
     assert answers[0].whole
     assert answers[0].values("connection") == ["close"]
+    assert not [seen for seen in scene.seen() if seen.whole]
+
+
+OF_TLS = {"absolute-other-scheme"}
+"""Not refused over TLS as such: there it names the right scheme."""
+
+
+@pytest.mark.parametrize("payload", [name for name in REFUSED if name not in OF_TLS])
+def test_a_payload_is_refused_over_tls_alike(scene: Scene, payload: str) -> None:
+    """What comes in records is read by the same rules, and answered before the end."""
+    status, octets = REFUSED[payload]
+    with scene.tls_client("one.example", "alice") as client:
+        here = octets.replace(H, b"Host: one.example\r\n")
+        answers = client.send(here, LAST).read_to_end()
+        assert not client.reset
+    assert [answer.status for answer in answers] == [status]
+    assert answers[0].whole
     assert not [seen for seen in scene.seen() if seen.whole]
 
 
