@@ -1,0 +1,164 @@
+"""From a configuration to its parts, or to every reason why not."""
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sso_proxy.building import Builder, Parts, Tools, managed_names
+from sso_proxy.config.model import (
+    BindingConfig,
+    ComponentConfig,
+    Config,
+    HeadersConfig,
+    ListenerConfig,
+    RouteConfig,
+    RouteLimitsConfig,
+    UpstreamConfig,
+)
+from sso_proxy.errors import ConfigError
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.upstream.http import Patience, Target
+
+
+def close(coroutine: Coroutine[Any, Any, Any]) -> None:
+    coroutine.close()
+
+
+def route(**options: Any) -> RouteConfig:  # noqa: ANN401
+    given = {
+        "host": "a.example",
+        "authenticate": ("anonymous",),
+        "backend": "http://127.0.0.1:9",
+    }
+    return RouteConfig(**(given | options))
+
+
+class Built:
+    """The parts of a configuration, and the targets that were asked for."""
+
+    def __init__(self, *routes: RouteConfig, **config: Any) -> None:  # noqa: ANN401
+        self.targets: list[tuple[Target, Patience]] = []
+        self.config = Config(
+            listener=(ListenerConfig(address="127.0.0.1", tls=False),),
+            route=routes,
+            **config,
+        )
+        tools = Tools(
+            name="",
+            clock=SettableClock(),
+            http_client=None,
+            reactor=None,
+            spawn=close,
+            shared=lambda _key, make: make(),
+        )
+        self.builder = Builder(self.config, tools, self.make)
+
+    def make(self, target: Target, patience: Patience) -> Target:
+        self.targets.append((target, patience))
+        return target
+
+    def parts(self) -> Parts:
+        return self.builder.build()
+
+    def mistakes(self) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            self.parts()
+        return [mistake.path for mistake in caught.value.mistakes]
+
+
+def only(parts: Parts, path: str = "/") -> Any:  # noqa: ANN401
+    routes = parts.routes.of_host("a.example")
+    assert routes is not None
+    return routes.find(path)
+
+
+def test_a_route_has_what_it_names() -> None:
+    made = only(
+        Built(
+            route(
+                methods=("GET",),
+                upgrade=("WebSocket",),
+                binding=BindingConfig(certificate="require"),
+                headers=HeadersConfig(claims=("a",), claim_names={"b": "X-B"}),
+                require=("scope:x",),
+                limits=RouteLimitsConfig(body_bytes=7),
+                upstream=UpstreamConfig(host="inner"),
+            )
+        ).parts()
+    )
+    assert made.methods == {"GET"}
+    assert made.upgrades == {"websocket"}
+    assert [binding.kind for binding in made.demanded] == ["certificate"]
+    assert made.headers.claims == (("a", "X-Claim-a"), ("b", "X-B"))
+    assert made.body_bytes == 7
+    assert made.upstream_host == "inner"
+    assert len(made.requirements.conditions) == 1
+
+
+def test_routes_that_reach_a_backend_alike_share_it() -> None:
+    built = Built(route(), route(path="/b/"), route(path="/c/", backend="unix:/c"))
+    built.parts()
+    kinds = [target.kind for target, _ in built.targets]
+    assert sorted(kinds) == ["http", "resource", "unix"]
+
+
+def test_limits_are_the_servers_unless_the_route_has_its_own() -> None:
+    built = Built(
+        route(), route(path="/b/", limits=RouteLimitsConfig(connect_timeout=1.0))
+    )
+    built.parts()
+    waits = {p.connect_timeout for target, p in built.targets if target.kind == "http"}
+    assert waits == {5.0, 1.0}
+
+
+def test_every_mistake_is_said_at_once(tmp_path: Path) -> None:
+    built = Built(
+        route(require=("nonsense(", "scope:x")),
+        route(path="/b/", backend=f"static:{tmp_path}/none"),
+        route(path="/c/", backend="wsgi:no.such.module:app"),
+        route(
+            path="/d/",
+            backend="https://b.example",
+            upstream=UpstreamConfig(ca=str(tmp_path / "none")),
+        ),
+        authenticator={"x": ComponentConfig(type="no-such-type")},
+    )
+    assert sorted(built.mistakes()) == sorted(
+        [
+            "authenticator.x.type",
+            "route[0].require[0]",
+            "route[1].backend",
+            "route[2].backend",
+            "route[3].upstream",
+        ]
+    )
+
+
+def test_a_listener_that_cannot_be_built_is_said() -> None:
+    built = Built(route())
+    built.config = built.builder._config = Config(  # noqa: SLF001
+        listener=(ListenerConfig(address="127.0.0.1", certificate="/no", key="/no"),),
+        route=(route(),),
+    )
+    assert built.mistakes()
+
+
+def test_a_directory_is_hosted(tmp_path: Path) -> None:
+    built = Built(route(path="/files/", backend=f"static:{tmp_path}"))
+    built.parts()
+    hosted = [t for t, _ in built.targets if t.kind == "static"]
+    assert (hosted[0].application, hosted[0].depth) == (str(tmp_path), 1)
+
+
+def test_whatever_any_route_sets_no_client_may_set() -> None:
+    names = managed_names(
+        Built(
+            route(headers=HeadersConfig(user="X-User", claim_names={"a": "X-A"})),
+            route(path="/b/", headers=HeadersConfig(claim_prefix="X-C-")),
+        ).config
+    )
+    for name in ("x_user", "x.a", "x-c-anything", "x-claim-anything"):
+        assert names.covers(name)
+    assert not names.covers("x-other")
