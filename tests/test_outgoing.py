@@ -15,6 +15,7 @@ from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Framing, Incoming, read_request
 from sso_proxy.testing.fakes import make_certificate, make_identity, make_request
+from sso_proxy.upstream import Outgoing
 from tests.support.doubles import FakeUpstream, make_route
 
 UPGRADE = Framing(upgrade="websocket")
@@ -133,7 +134,7 @@ def build(
     headers: dict[str, str] | None = None,
     query: str | None = None,
     **route: Any,  # noqa: ANN401
-) -> outgoing.Outgoing:
+) -> Outgoing:
     made = make_route(FakeUpstream(), **route)
     request = make_request(method, "/a", headers=headers, query=query)
     admission = Admission(

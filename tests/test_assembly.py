@@ -1,0 +1,187 @@
+"""A configuration serves, is replaced and ends, in one process without a reactor."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.assembly import Gateway, check
+from sso_proxy.config.model import (
+    AuditConfig,
+    Config,
+    ListenerConfig,
+    RouteConfig,
+    ServerConfig,
+)
+from sso_proxy.errors import ConfigError
+from tests.support.doubles import HOST, status_of
+from tests.support.listening import answer_from
+from tests.support.sockets import StillReactor, turn
+
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+class Reactor(Clock, StillReactor):
+    """Time and readers, both moved by hand."""
+
+    def __init__(self) -> None:
+        Clock.__init__(self)
+        StillReactor.__init__(self)
+
+
+def config(
+    *,
+    audit: AuditConfig | None = None,
+    access: AuditConfig | None = None,
+    **route: Any,  # noqa: ANN401
+) -> Config:
+    given = {"backend": "http://127.0.0.1:9", "path": "/nothing/", **route}
+    return Config(
+        server=ServerConfig(
+            audit=audit or AuditConfig(to="none"), access_log=access, drain_timeout=5.0
+        ),
+        listener=(
+            ListenerConfig(address="127.0.0.1", tls=False, allow_plaintext=True),
+        ),
+        route=(RouteConfig(host="*", authenticate=("anonymous",), **given),),
+    )
+
+
+class GatewayTests(TestCase):
+    """From start to end."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.audit = AuditConfig(to="file", file=str(self.path), flush_interval=5.0)
+        self.reactor = Reactor()
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.sock.setblocking(False)
+        self.clients: list[socket.socket] = []
+        self.addCleanup(self.close)
+        self.gateway = self.serve(config(audit=self.audit))
+
+    def serve(self, first: Config) -> Gateway:
+        gateway = Gateway(self.reactor, first, [self.sock])
+        gateway.start()
+        return gateway
+
+    def close(self) -> None:
+        done = self.done(self.gateway.drain())
+        self.reactor.pump([1.0] * 10)
+        assert done == [None]
+        for sock in (self.sock, *self.clients):
+            sock.close()
+
+    def done(self, coroutine: Any) -> list[object]:  # noqa: ANN401
+        ended: list[object] = []
+        deferred: Deferred[object] = ensureDeferred(coroutine)
+        deferred.addBoth(ended.append)
+        return ended
+
+    def ask(self) -> int:
+        client = socket.create_connection(self.sock.getsockname())
+        client.setblocking(False)
+        self.clients.append(client)
+        client.send(GET)
+        nest: Any = self.gateway.nest
+        return status_of(answer_from(nest, client))
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def test_a_request_is_answered_recorded_and_counted(self) -> None:
+        assert self.ask() == 404
+        assert self.records() == []
+        self.reactor.advance(5.0)
+        (record,) = self.records()
+        assert (record["status"], record["reason"]) == (404, "no-route")
+        assert record["listener"] == "127.0.0.1:0"
+        assert b'requests_total{reason="no-route",status="404"} 1.0' in (
+            self.gateway.metrics()
+        )
+        assert self.done(self.gateway.probe()) == [()]
+
+    def test_no_record_is_lost_or_torn_by_reloads(self) -> None:
+        for number in range(6):
+            assert self.ask() == 404
+            assert self.done(self.gateway.reload(config(audit=self.audit))) == [None]
+            assert self.ask() == 404, number
+        self.reactor.advance(5.0)
+        assert len(self.records()) == 12
+
+    def test_a_reload_to_another_file_leaves_the_old_one_whole(self) -> None:
+        assert self.ask() == 404
+        other = attrs.evolve(self.audit, file=str(self.path) + ".2")
+        self.done(self.gateway.reload(config(audit=other)))
+        assert len(self.records()) == 1
+        assert self.ask() == 404
+        self.reactor.advance(5.0)
+        assert len(self.records()) == 1
+        assert Path(str(self.path) + ".2").read_text().count("\n") == 1
+
+    def test_both_streams_into_one_file_have_one_writer(self) -> None:
+        access = attrs.evolve(self.audit, format="combined", flush_interval=1.0)
+        self.done(self.gateway.reload(config(audit=self.audit, access=access)))
+        assert self.ask() == 404
+        self.reactor.advance(1.0)  # the shorter interval of both
+        lines = self.path.read_text().splitlines()
+        assert len(lines) == 2
+        assert sorted(line[0] for line in lines) == ["1", "{"]
+
+    def test_a_configuration_that_cannot_be_used_changes_nothing(self) -> None:
+        generation = self.gateway._generation  # noqa: SLF001
+        listening = len(self.gateway.ticker._listeners)  # noqa: SLF001
+        bad = AuditConfig(to="file", file="/nowhere/at/all")
+        for wrong, path in (
+            (config(audit=self.audit, access=bad), "server.access_log.file"),
+            (config(audit=bad), "server.audit.file"),
+            (config(require=("nonsense(",)), "route[0].require[0]"),
+        ):
+            (failure,) = self.done(self.gateway.reload(wrong))
+            assert isinstance(failure.value, ConfigError)  # type: ignore[attr-defined]
+            assert [m.path for m in failure.value.mistakes] == [path]  # type: ignore[attr-defined]
+        assert self.gateway._generation is generation  # noqa: SLF001
+        assert self.ask() == 404
+        self.reactor.advance(5.0)
+        assert len(self.records()) == 1
+        assert len(self.gateway.ticker._listeners) == listening  # noqa: SLF001
+
+    def test_logs_are_opened_anew(self) -> None:
+        self.ask()
+        self.path.rename(str(self.path) + ".1")
+        self.gateway.reopen_logs()
+        self.ask()
+        self.reactor.advance(5.0)
+        assert len(self.records()) == 1
+
+    def test_at_the_end_what_waits_to_be_accepted_is_answered(self) -> None:
+        client = socket.create_connection(self.sock.getsockname())
+        client.setblocking(False)
+        self.clients.append(client)
+        client.send(GET)
+        ended = self.done(self.gateway.drain())
+        assert ended == []
+        nest: Any = self.gateway.nest
+        assert status_of(answer_from(nest, client)) == 404
+        turn(nest, 3)
+        self.reactor.pump([0.05] * 3)
+        assert ended == [None]
+        assert len(self.records()) == 1
+        self.clients = [client]
+        self.gateway = self.serve(config(audit=self.audit))
+
+    def test_ids_are_never_used_twice(self) -> None:
+        ids = {self.gateway.new_id() for _ in range(1000)}
+        assert len(ids) == 1000
+
+
+def test_a_configuration_can_be_checked_without_serving() -> None:
+    assert check(config()) == []
+    with pytest.raises(ConfigError):
+        check(config(require=("nonsense(",)))
