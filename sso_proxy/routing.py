@@ -73,7 +73,7 @@ class Route:
     upstream_host: str | None = None
     methods: frozenset[str] = frozenset()
     encoded_slashes: bool = False
-    path_parameters: str = "keep"
+    path_parameters: str = "reject"
     upgrades: frozenset[str] = frozenset()
     origins: tuple[str, ...] = ()
     endpoints: str = "/.sso/"

@@ -380,7 +380,10 @@ class RouteConfig:
         upstream: How the backend is reached.
         methods: Allowed methods; none: all but TRACE and CONNECT.
         encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
-        path_parameters: ``;`` in the path: ``reject``, ``strip`` or ``keep``.
+        path_parameters: ``;`` in the path: ``reject`` it with 400, ``strip`` the
+            parameters, or ``keep`` them.  Servlet containers and others do not take
+            them for a part of the path; keep them only where all routes of the host
+            ask the same of callers.
         upgrade: Protocols that may be switched to, such as ``websocket``.
         origins: Origins besides the host's own whose pages may open WebSockets.
         limits: Limits of this route.
@@ -398,7 +401,7 @@ class RouteConfig:
     upstream: UpstreamConfig = attrs.field(factory=UpstreamConfig)
     methods: tuple[str, ...] = ()
     encoded_slashes: bool = False
-    path_parameters: Literal["reject", "strip", "keep"] = "keep"
+    path_parameters: Literal["reject", "strip", "keep"] = "reject"
     upgrade: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     limits: RouteLimitsConfig = attrs.field(factory=RouteLimitsConfig)

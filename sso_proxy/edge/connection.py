@@ -27,7 +27,7 @@ from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import run
 from sso_proxy.outgoing import build_outgoing
 from sso_proxy.specs.http.head import end_of_head
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import ALLOW, Incoming, read_request
 from sso_proxy.upstream import Outgoing
 
 _log = Logger()
@@ -370,13 +370,12 @@ class ServerConnection(Uplink):
             exchange.reason = reason
             self.abort()
             return
-        head = None
-        if self._incoming is not None:
-            head = self._incoming.head
-        elif exchange.admission is not None:  # a repeated request
+        head = self._incoming.head if self._incoming is not None else None
+        if head is None and exchange.admission is not None:  # a repeated request
             head = exchange.admission.caller.request.head
             head = attrs.evolve(head, method=exchange.method)
-        self._answer(Response(status=status, reason=reason), head)
+        allow = (("allow", ALLOW),) if status == 405 else ()
+        self._answer(Response(status=status, reason=reason, headers=allow), head)
 
     def _answer(self, response: Response, head: RequestHead | None) -> None:
         exchange = self._exchange

@@ -84,7 +84,6 @@ backend = "{backend}"
 host = "*"
 path = "/reject/"
 authenticate = ["anonymous"]
-path_parameters = "reject"
 backend = "{backend}"
 
 [[route]]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable
 from time import monotonic
 
@@ -358,6 +359,14 @@ def test_what_cannot_be_read_is_refused_and_recorded(sent: bytes, status: int) -
     (record,) = scene.records
     assert record.received == len(sent)
     assert not scene.backend.asked
+
+
+def test_a_405_says_what_is_allowed() -> None:
+    scene = Scene()
+    scene.client.receive(b"TRACE / HTTP/1.1\r\n" + HOST + b"\r\n")
+    (allow,) = re.findall(rb"\r\nAllow: ([^\r]*)\r\n", scene.client.sent)
+    assert b"GET" in allow.split(b", ")
+    assert b"TRACE" not in allow.split(b", ")
 
 
 def test_the_record_of_a_bad_request_shows_method_and_path_alone() -> None:

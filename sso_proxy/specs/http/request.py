@@ -33,6 +33,9 @@ METHODS: Final = words(
 """Methods that are served: the registry's that llhttp knows, without TRACE (it echoes
 credentials), CONNECT and PRI."""
 
+ALLOW: Final = ", ".join(sorted(METHODS))
+"""What ``Allow`` says with a 405 for another one (RFC 9110 section 15.5.6)."""
+
 
 @attrs.frozen(kw_only=True)
 class Framing:
