@@ -196,6 +196,12 @@ class Generation:
                 sink.flush()
                 sink.close()
 
+    def flush(self) -> None:
+        """Write the records that wait."""
+        self.recorder.flush()
+        for sink in self.sinks:
+            sink.flush()
+
     def _make_upstream(self, target: Target, patience: Patience) -> Any:  # noqa: ANN401
         upstream = self._new_upstream(target, patience)
         self._upstreams.append(upstream)
@@ -279,6 +285,7 @@ class Gateway:
         for i, listener in enumerate(self._listeners):
             listener.reload(new.listener_rules(i))
         if old is not None:
+            old.flush()
             old.close(kept=new.shared)
         if self._flusher.interval != new.flush_interval:
             self._flusher.stop()
@@ -303,6 +310,7 @@ class Gateway:
         self.ticker.stop()
         if self._flusher.running:
             self._flusher.stop()
+        self._flush()
         if self._generation is not None:
             self._generation.close(kept={})
         self.nest.close()
@@ -324,12 +332,14 @@ class Gateway:
 
     def reopen_logs(self) -> None:
         """Open audit and access files anew."""
+        self._flush()
         if self._generation is not None:
             for sink in self._generation.sinks:
                 sink.reopen()
 
     def metrics(self) -> bytes:
         """Give the state as Prometheus text."""
+        self._flush()
         registry = CollectorRegistry()
         registry.register(GatewayCollector(self))
         return generate_latest(registry)
@@ -366,8 +376,7 @@ class Gateway:
 
     def _flush(self) -> None:
         if self._generation is not None:
-            for sink in self._generation.sinks:
-                sink.flush()
+            self._generation.flush()
 
 
 def _name(listener: ListenerConfig) -> str:

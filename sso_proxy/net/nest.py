@@ -7,7 +7,6 @@ stock reactor: measured, this is as fast as a reactor of our own would be.
 """
 
 import select
-from time import monotonic
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -31,13 +30,6 @@ ONCE: int = getattr(select, "EPOLLET", 1 << 31)
 """Told once for what arrives, not for as long as it lies there."""
 
 _BATCH = 512
-
-_PATIENCE = 0.001
-"""Seconds to wait for more before the reactor has its turn: that costs as much as half
-a request, and under load the next event is not far."""
-
-_TURN = 0.004
-"""Seconds after which the reactor's other readers and timers get their turn anyway."""
 
 
 class Descriptor(Protocol):
@@ -102,13 +94,7 @@ class Nest:
 
     def doRead(self) -> None:
         """Pass on what has happened; a descriptor that raises is closed."""
-        until = monotonic() + _TURN
-        patience = 0.0
-        while batch := self._epoll.poll(patience, _BATCH):
-            self._dispatch(batch)
-            if self._epoll.closed or monotonic() > until:
-                return
-            patience = _PATIENCE
+        self._dispatch(self._epoll.poll(0, _BATCH))
 
     def _dispatch(self, batch: list[tuple[int, int]]) -> None:
         descriptors, fresh = self._descriptors, self._fresh

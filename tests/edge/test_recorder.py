@@ -41,6 +41,7 @@ class Recorded:
         )
         for exchange in scene.records:
             self.recorder.record(exchange)
+        self.recorder.flush()
 
     @property
     def record(self) -> dict[str, Any]:
