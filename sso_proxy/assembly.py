@@ -390,7 +390,7 @@ def _id_maker() -> Callable[[], str]:
     """Make request ids: unique everywhere by their first half, here by the second."""
     prefix = os.urandom(6).hex()
     count = itertools.count(1).__next__
-    return lambda: f"{prefix}-{count():x}"
+    return lambda: f"{prefix}-{count()}"
 
 
 def _spawn(coroutine: Coroutine[Any, Any, Any]) -> None:

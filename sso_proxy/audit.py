@@ -28,6 +28,9 @@ DecisionMember = Literal["permit", "deny", "error"]
 _QUOTES: Final = 38
 """Quotation marks in what `audit_line` adds, if none of the values has one."""
 
+_PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\?"))
+"""Octets that need no escaping.  ``?`` is none: it stands for what is not ASCII."""
+
 _dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _quote = json.encoder.encode_basestring_ascii
 
@@ -132,12 +135,8 @@ def audit_line(  # noqa: PLR0913
         f'"{upstream}","upstream_status":'
         f"{'null' if upstream_status is None else upstream_status},"
     )
-    if not (
-        line.count('"') == _QUOTES
-        and "\\" not in line
-        and line.isascii()
-        and line.isprintable()
-    ):
+    octets = line.encode("ascii", "replace")
+    if octets.count(b'"') != _QUOTES or octets.translate(None, _PLAIN):
         return _escaped_line(
             stable,
             {
@@ -156,7 +155,7 @@ def audit_line(  # noqa: PLR0913
                 "upstream_status": upstream_status,
             },
         )
-    return f"{line}{stable}}}\n".encode("ascii")
+    return b"%b%b}\n" % (octets, stable.encode("ascii"))
 
 
 def refused_line(  # noqa: PLR0913

@@ -107,7 +107,7 @@ class Pipeline:
     ) -> Verdict:
         # 1 facts
         request = trail.request = self.facts(incoming, connection)
-        if has_passed(incoming.via, self._via):
+        if incoming.via and has_passed(incoming.via, self._via):
             return Response(status=508, reason="loop")
         # 2 route
         taken = self.route(request, connection)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sso_proxy.config.model import Config
+from sso_proxy.process.limits import settle_memory
 
 
 class ServingGateway(Protocol):
@@ -68,6 +69,7 @@ class Alone:
     def start(self) -> None:
         """Begin to serve."""
         self._gateway.start()
+        settle_memory()
 
     async def reload(self, config: Config) -> None:
         """Serve as *config* says."""

@@ -27,6 +27,7 @@ from zope.interface import implementer
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.process import signals
 from sso_proxy.process.control import Control, Message, RefusedError, unpack_config
+from sso_proxy.process.limits import settle_memory
 from sso_proxy.process.logs import pack
 from sso_proxy.process.serving import GatewayMaker, ServingGateway
 
@@ -127,6 +128,7 @@ class Worker:
             self._drain_timeout = config.server.drain_timeout
             gateway = self._make_gateway(self._reactor, config, self._sockets)
             gateway.start()
+            settle_memory()
         except (SsoProxyError, OSError) as e:
             self._give_up(str(e))
         except Exception as e:  # noqa: BLE001

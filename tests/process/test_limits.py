@@ -49,3 +49,18 @@ def test_what_cannot_be_had_is_said_and_all_that_can_is_taken() -> None:
     assert said.startswith("only 2048 open files are allowed; 1000 connections may")
     assert "LimitNOFILE" in said
     assert limit == "2048 2048"
+
+
+def test_what_is_there_at_the_start_is_no_longer_looked_at() -> None:
+    code = (
+        "import gc; from sso_proxy.process.limits import settle_memory;"
+        "settle_memory(); print(gc.get_freeze_count() > 0, gc.get_threshold()[0])"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.split() == ["True", "20000"]
