@@ -384,14 +384,15 @@ class ServerConnection(Uplink):
         exchange.id = exchange.id or self.site.rules.new_id()
         exchange.status, exchange.reason = response.status, response.reason
         self._skip_body()
-        persistence = self.persistence()
+        if self.facts.stale:  # only a new connection helps
+            self._closing = True
         try:
             data, exchange.sent = own_answer(
                 response,
                 site=self.site,
                 request_id=exchange.id,
                 head=head,
-                persistence=persistence,
+                persistence=self.persistence(),
             )
         except ValueError:
             _log.failure("The answer to {id} cannot be sent.", id=exchange.id)
