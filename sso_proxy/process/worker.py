@@ -128,7 +128,6 @@ class Worker:
             self._drain_timeout = config.server.drain_timeout
             gateway = self._make_gateway(self._reactor, config, self._sockets)
             gateway.start()
-            settle_memory()
         except (SsoProxyError, OSError) as e:
             self._give_up(str(e))
         except Exception as e:  # noqa: BLE001
@@ -137,6 +136,7 @@ class Worker:
         else:
             self._gateway = gateway
             self.control.tell({"ready": True})
+            settle_memory()
 
     def _give_up(self, why: str) -> None:
         self.exit_code = 1

@@ -124,7 +124,7 @@ def expected(asked: Asked) -> tuple[int, str]:
         return 400, ""
     if re.search("%2F|%5C", found) and not found.startswith("/slashes/"):
         return 400, ""
-    if found.startswith("/reject/") and re.search(";|%3B", found):
+    if not found.startswith("/strip/") and re.search(";|%3B", found):
         return 400, ""
     if re.match("/token/|/admin(@|%40)site/", found):
         return 401, ""
