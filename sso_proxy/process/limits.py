@@ -18,7 +18,6 @@ behind, and looking at the requests under way is work for nothing."""
 
 def settle_memory() -> None:
     """Tell the collector that what is there now stays, and to look less often."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
