@@ -49,7 +49,11 @@ class Recorder:
         waiting = self._waiting
         waiting.append((exchange, self.clock.time(), monotonic() - exchange.started))
         if len(waiting) >= _MOST_WAITING:
+            # The streams hold a bounded number of lines, too: none may be lost only
+            # because the next flush is far.
             self.flush()
+            for sink in (*self.json, *self.combined):
+                sink.flush()
 
     def flush(self) -> None:
         """Give the streams what was recorded since the last time."""

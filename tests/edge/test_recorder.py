@@ -20,12 +20,13 @@ class FakeSink:
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
+        self.flushed = 0
 
     def record(self, line: bytes) -> None:
         self.lines.append(line)
 
     def flush(self) -> None:
-        pass
+        self.flushed += 1
 
     def reopen(self) -> None:
         pass
@@ -135,3 +136,15 @@ def test_our_own_paths_have_no_backend() -> None:
     scene = Scene(own_names=frozenset({"x"})).ask(b"GET /.sso/x HTTP/1.1")
     answer_ok(scene.backend.exchange)
     assert Recorded(scene).record["upstream"] == ""
+
+
+def test_many_records_at_once_are_written_before_they_are_too_many() -> None:
+    sink = FakeSink()
+    recorder = Recorder(json=[sink], combined=[], clock=SettableClock())
+    (exchange,) = answered().records
+    for _ in range(5000):
+        recorder.record(exchange)
+    assert len(sink.lines) == 4096
+    assert sink.flushed == 1
+    recorder.flush()
+    assert len(sink.lines) == 5000
