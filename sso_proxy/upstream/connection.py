@@ -369,13 +369,15 @@ class BackendConnection:
         self._decoder = None
         self._state = _DONE
         self.deadline = math.inf
-        if self._keep and self._request_done:
+        stream = self._stream
+        unsent = stream is not None and stream.buffered > 0
+        if self._keep and self._request_done and not unsent:
             self.reused = True
             self._pool.release(self)
-        elif self._request_done:
+        elif self._request_done and not unsent:
             self.retire()
         else:
-            # Before the request has ended, its rest would look like the next one.
+            # The rest of this request would look like the next one.
             self.abort()
 
     def _switch(

@@ -41,9 +41,11 @@ class Wire:
         lost: Nobody waits for the answer any more.
         room: For threads: set unless the client is slow.
         full: Never: a channel takes everything.
+        buffered: So nothing waits, either.
     """
 
     full = False
+    buffered = 0
 
     def __init__(self, reactor: Any, handler: StreamHandler) -> None:  # noqa: ANN401
         self.lost = False

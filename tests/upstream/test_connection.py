@@ -399,6 +399,17 @@ def test_an_answer_after_the_request_ended_keeps_the_connection() -> None:
     assert talk.kept
 
 
+def test_an_answer_before_the_request_is_out_is_the_last_there() -> None:
+    """The rest of it would arrive in front of the next request."""
+    talk = sending()
+    talk.stream.stuck = True
+    talk.connection.write(b"abcde")
+    talk.connection.end()
+    assert talk.hear(LENGTH + b"abcde").said[-1] == "whole"
+    assert not talk.kept
+    assert talk.stream.calls[-1] == "abort"
+
+
 def test_a_backend_that_ends_while_the_body_waits_is_answered_for_at_once() -> None:
     talk = sending()
     talk.stream.stuck = True
