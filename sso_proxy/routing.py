@@ -95,7 +95,6 @@ class HostRoutes:
     def __init__(self, routes: Sequence[Route]) -> None:
         ordered = sorted(routes, key=lambda r: _weight(r.path), reverse=True)
         self._entries = [_entry(route) for route in ordered]
-        self.endpoints = {route.endpoints: route for route in reversed(ordered)}
 
     def find(self, path: str) -> Route | None:
         """Give the route for the canonical *path*, ``/@a`` and ``/%40a`` alike."""
