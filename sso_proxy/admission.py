@@ -90,6 +90,7 @@ class Admission:
         stable: The audit record's part for this caller and route.
         reuse_until: Monotonic time until which the same bytes may be answered alike.
         own: The path is one of ours: served by the route's resource tree.
+        answer: Field lines that the answer gets besides the backend's, serialised.
         host_routes: Where to look for the route of a repeated request's path.
     """
 
@@ -98,6 +99,7 @@ class Admission:
     block: bytes = attrs.field(repr=False)
     stable: str
     reuse_until: float = 0.0
+    answer: bytes = b""
     own: bool = False
     host_routes: HostRoutes
 

@@ -75,13 +75,16 @@ class BadAnswerError(SsoProxyError):
 @attrs.frozen
 class UnavailableError(SsoProxyError):
     """
-    A decision needs something that cannot be had now; the client gets 503.
+    A decision needs something that cannot be had now.
 
     Attributes:
         what: The part that is down, for the log: ``jwks of https://…``.
+        status: 503; for a server that is asked about each token, what a gateway
+            would say: 502 for an answer that is none, 504 for none in time.
     """
 
     what: str
+    status: int = attrs.field(default=503, kw_only=True)
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from typing import Any
 from zope.interface import Attribute, Interface
 
 from sso_proxy.model import (
+    Bound,
     Decision,
     HeaderChallenge,
     Identity,
@@ -77,16 +78,22 @@ class IBinding(Interface):
     """
     Checks that the caller holds a key.
 
-    Never waits for anything outside the process.  The result belongs to the
-    connection and may be reused for the same bytes on it only.
+    May wait for a cache.  The result belongs to the connection and may be reused for
+    the same bytes on it only, and not at all if *once* is true.
     """
 
     kind: str = Attribute("``certificate``, ``dpop``, ``token_binding`` or ``device``.")
     members: frozenset[str] = Attribute("The ``cnf`` members it answers for.")
+    once: bool = Attribute(
+        "Whether a proof is good for one request only: then what was decided is never"
+        " used again for the same bytes."
+    )
 
-    async def check(request: Request, identity: Identity) -> Unbound | None:
+    async def check(request: Request, identity: Identity) -> Unbound | Bound | None:
         """
-        Say why *identity* may not be used over this connection, or None if it may.
+        Say why *identity* may not be used for this request, or None if it may.
+
+        `Bound` means None, too, and adds fields to the answer.
 
         Called when the identity has a confirmation member of ours, or the route
         requires this kind; without such a member the answer is *not bound*.

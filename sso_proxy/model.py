@@ -238,27 +238,6 @@ class NotPresented:
     """The request carries no credential of this authenticator's kind; ask the next."""
 
 
-@attrs.frozen(kw_only=True)
-class Rejected:
-    """
-    A credential was presented and is not good.  Nobody else is asked.
-
-    Attributes:
-        status: 400, 401 or 403.
-        reason: A short code for the log and the audit record: ``token-expired``.
-        detail: More for the log; never sent to the client, never a secret.
-        challenge: The ``WWW-Authenticate`` value for the client, or None.
-    """
-
-    status: int = 401
-    reason: str
-    detail: str = ""
-    challenge: str | None = None
-
-
-Outcome = Authenticated | NotPresented | Rejected
-
-
 @attrs.frozen
 class LoginRedirect:
     """Send the browser to log in."""
@@ -268,9 +247,41 @@ class LoginRedirect:
 
 @attrs.frozen
 class HeaderChallenge:
-    """One whole ``WWW-Authenticate`` value."""
+    """
+    What a 401 or 403 tells the client.
 
-    value: str
+    Attributes:
+        values: Whole ``WWW-Authenticate`` values; each gets a field line of its own.
+        headers: Further fields, such as ``dpop-nonce``.
+    """
+
+    values: tuple[str, ...]
+    headers: Headers = ()
+
+
+@attrs.frozen(kw_only=True)
+class Rejected:
+    """
+    A credential was presented and is not good.
+
+    Attributes:
+        status: 400, 401 or 403.
+        reason: A short code for the log and the audit record: ``token-expired``.
+        detail: More for the log; never sent to the client, never a secret.
+        challenge: What to tell the client, or None.
+        final: Nobody else is asked.  False for a credential that another
+            authenticator of the same kind may know, such as another issuer's token:
+            if none does, this is the answer.
+    """
+
+    status: int = 401
+    reason: str
+    detail: str = ""
+    challenge: HeaderChallenge | None = None
+    final: bool = True
+
+
+Outcome = Authenticated | NotPresented | Rejected
 
 
 @attrs.frozen(kw_only=True)
@@ -279,12 +290,29 @@ class Unbound:
     The caller did not prove to hold the key that the identity is bound to.
 
     Attributes:
+        status: 400 or 401.
         reason: A short code for the log and the audit record.
         detail: More for the log.
+        challenge: What to tell the client; None has the authenticator say that the
+            token is not valid here.
     """
 
+    status: int = 401
     reason: str
     detail: str = ""
+    challenge: HeaderChallenge | None = None
+
+
+@attrs.frozen
+class Bound:
+    """
+    The caller proved to hold the key, and hears something with the answer.
+
+    Attributes:
+        headers: Fields for the answer, such as ``dpop-nonce``.
+    """
+
+    headers: Headers
 
 
 class Effect(Enum):

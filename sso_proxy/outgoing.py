@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sso_proxy.errors import BadMessageError
-from sso_proxy.model import Identity, Request, RequestHead
+from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.fields import encode_value
@@ -63,6 +63,21 @@ def build_block(  # noqa: PLR0913, PLR0917
     if identity is not None:
         block += _identity_fields(route, request, identity, user)
     return block
+
+
+def build_fields(headers: Headers) -> bytes:
+    """
+    Serialise field lines of ours, for a backend or for a client.
+
+    Raises:
+        ValueError: A value would not stay one line.
+    """
+    lines = []
+    for name, value in headers:
+        if not value.isprintable():
+            raise ValueError(f"{name} has a character that a field must not have")
+        lines.append(f"{display_name(name)}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
 
 
 def build_outgoing(

@@ -38,7 +38,7 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
-from sso_proxy.outgoing import build_block
+from sso_proxy.outgoing import build_block, build_fields
 from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
@@ -58,6 +58,25 @@ _REUSE = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
 
 NO_STORE = ("cache-control", "no-store")
+
+
+@attrs.frozen
+class Proof:
+    """
+    What the caller proved to hold.
+
+    Attributes:
+        kinds: Kinds of keys.
+        once: The proof is good for this request only.
+        answer: Field lines for the answer, serialised.
+    """
+
+    kinds: tuple[str, ...] = ()
+    once: bool = False
+    answer: bytes = b""
+
+
+_NO_PROOF = Proof()
 
 
 class Pipeline:
@@ -96,7 +115,7 @@ class Pipeline:
                 what=e.what,
             )
             return Response(
-                status=503, reason="unavailable", headers=(("retry-after", "5"),)
+                status=e.status, reason="unavailable", headers=(("retry-after", "5"),)
             )
         except Exception:  # noqa: BLE001
             _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
@@ -128,7 +147,7 @@ class Pipeline:
         bound = await _bind(route, request, identity)
         if isinstance(bound, Unbound):
             return _unbound(bound, request, authenticator)
-        trail.bound = bound
+        trail.bound = bound.kinds
         # 6 map
         user = await _map(route, identity)
         if isinstance(user, Response):
@@ -139,7 +158,7 @@ class Pipeline:
         if decision is not None:
             return _denied(decision, authenticator)
         # 8 equip
-        return self._equip(incoming, connection, trail, routes)
+        return self._equip(incoming, connection, trail, routes, bound)
 
     def facts(self, incoming: Incoming, connection: Connection) -> Request:
         """Say where a request comes from; only trusted proxies may say it for us."""
@@ -212,6 +231,7 @@ class Pipeline:
         connection: Connection,
         trail: Trail,
         routes: HostRoutes,
+        proof: Proof,
     ) -> Verdict:
         request, route, identity = trail.request, trail.route, trail.identity
         assert request is not None  # noqa: S101
@@ -237,7 +257,8 @@ class Pipeline:
         left = _REUSE
         if identity.expires is not None:
             left = min(left, identity.expires - self._clock.time())
-        if forwards is not None or (connection.trusted and _given_id(incoming)):
+        given = connection.trusted and _given_id(incoming)
+        if forwards is not None or given or proof.once:
             left = 0.0
         return Admission(
             route=route,
@@ -245,6 +266,7 @@ class Pipeline:
             block=block,
             stable=trail.stable(connection),
             reuse_until=self._clock.monotonic() + left,
+            answer=proof.answer,
             host_routes=routes,
         )
 
@@ -283,14 +305,25 @@ def _denied(decision: Decision, authenticator: IAuthenticator) -> Response:
 def _no_store(challenge: HeaderChallenge | None) -> Headers:
     if challenge is None:
         return (NO_STORE,)
-    return (NO_STORE, ("www-authenticate", challenge.value))
+    return (NO_STORE, *_fields_of(challenge))
+
+
+def _fields_of(challenge: HeaderChallenge) -> Headers:
+    return (
+        *(("www-authenticate", value) for value in challenge.values),
+        *challenge.headers,
+    )
 
 
 async def _authenticate(
     route: Route, request: Request
 ) -> tuple[IAuthenticator, Identity] | Response:
     """Ask the route's authenticators; the first that has an opinion decides."""
+    rejected: Rejected | None = None
+    kind: type | None = None
     for authenticator in route.authenticators:
+        if rejected is not None and type(authenticator) is not kind:
+            continue  # nobody with a bad token becomes somebody by other means
         outcome = await authenticator.authenticate(request)
         match outcome:
             case Authenticated(identity):
@@ -298,18 +331,26 @@ async def _authenticate(
             case NotPresented():
                 continue
             case Rejected():
-                if outcome.detail:
-                    _log.info(
-                        "Request {id}: {reason}: {detail}",
-                        id=request.id,
-                        reason=outcome.reason,
-                        detail=outcome.detail,
-                    )
-                challenge = outcome.challenge and HeaderChallenge(outcome.challenge)
-                return _refused(outcome.status, outcome.reason, challenge or None)
+                rejected, kind = rejected or outcome, type(authenticator)
+                if outcome.final:
+                    return _rejected(outcome, request)
             case _:
                 assert_never(outcome)
+    if rejected is not None:
+        return _rejected(rejected, request)
     return _challenge(route, request)
+
+
+def _rejected(rejected: Rejected, request: Request) -> Response:
+    """Answer somebody whose credential is not good."""
+    if rejected.detail:
+        _log.info(
+            "Request {id}: {reason}: {detail}",
+            id=request.id,
+            reason=rejected.reason,
+            detail=rejected.detail,
+        )
+    return _refused(rejected.status, rejected.reason, rejected.challenge)
 
 
 def _challenge(route: Route, request: Request) -> Response:
@@ -322,17 +363,17 @@ def _challenge(route: Route, request: Request) -> Response:
             reason="login",
             headers=(NO_STORE, ("location", redirects[0].location)),
         )
-    headers = [c.value for c in asked if isinstance(c, HeaderChallenge)]
+    headers = [
+        f for c in asked if isinstance(c, HeaderChallenge) for f in _fields_of(c)
+    ]
     return Response(
         status=401 if headers or redirects else 403,
         reason="no-credential",
-        headers=(NO_STORE, *(("www-authenticate", value) for value in headers)),
+        headers=(NO_STORE, *headers),
     )
 
 
-async def _bind(
-    route: Route, request: Request, identity: Identity
-) -> tuple[str, ...] | Unbound:
+async def _bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
     """Check every key that the identity is bound to or the route demands."""
     wanted = {binding.kind: binding for binding in route.demanded}
     for member in identity.confirmation:
@@ -341,11 +382,16 @@ async def _bind(
             # An unknown confirmation is one that we cannot check (RFC 7800, D6).
             return Unbound(reason="unknown-confirmation", detail=member)
         wanted[binding.kind] = binding
+    if not wanted:
+        return _NO_PROOF
+    answer = b""
     for binding in wanted.values():
-        unbound = await binding.check(request, identity)
-        if unbound is not None:
-            return unbound
-    return tuple(wanted)
+        found = await binding.check(request, identity)
+        if isinstance(found, Unbound):
+            return found
+        if found is not None:
+            answer += build_fields(found.headers)
+    return Proof(tuple(wanted), any(b.once for b in wanted.values()), answer)
 
 
 def _unbound(
@@ -358,8 +404,8 @@ def _unbound(
         reason=unbound.reason,
         detail=unbound.detail,
     )
-    challenge = authenticator.refusal("invalid_token", ())
-    return _refused(401, unbound.reason, challenge)
+    challenge = unbound.challenge or authenticator.refusal("invalid_token", ())
+    return _refused(unbound.status, unbound.reason, challenge)
 
 
 def _refused(status: int, reason: str, challenge: HeaderChallenge | None) -> Response:

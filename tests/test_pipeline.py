@@ -16,6 +16,7 @@ from sso_proxy.model import (
     DECLINED,
     REFUSED,
     Authenticated,
+    Bound,
     Decision,
     Effect,
     HeaderChallenge,
@@ -56,16 +57,21 @@ class FakeBinding:
     members = frozenset({"x5t#S256"})
 
     def __init__(
-        self, answer: Unbound | None = None, kind: str = "certificate"
+        self,
+        answer: Unbound | Bound | None = None,
+        kind: str = "certificate",
+        *,
+        once: bool = False,
     ) -> None:
         self.kind = kind
         self.answer = answer
+        self.once = once
 
     async def check(
         self,
         request: Request,  # noqa: ARG002
         identity: Identity,  # noqa: ARG002
-    ) -> Unbound | None:
+    ) -> Unbound | Bound | None:
         return self.answer
 
 
@@ -281,13 +287,34 @@ def test_the_first_who_knows_decides() -> None:
 
 
 def test_a_bad_credential_is_refused_and_nobody_else_asked() -> None:
-    bad = FakeAuthenticator(Rejected(reason="token-expired", challenge="Bearer x"))
+    bad = FakeAuthenticator(
+        Rejected(reason="token-expired", challenge=HeaderChallenge(("Bearer x",)))
+    )
     second = FakeAuthenticator()
     asked = Asked(None, bad, second)
     assert asked.refused == (401, "token-expired")
     assert ("www-authenticate", "Bearer x") in asked.response.headers
     assert ("cache-control", "no-store") in asked.response.headers
     assert second.asked == []
+
+
+def test_a_credential_that_may_be_another_s_is_shown_to_those_of_its_kind() -> None:
+    foreign = FakeAuthenticator(Rejected(reason="token-issuer", final=False))
+    second = FakeAuthenticator()
+    asked = Asked(None, foreign, second)
+    assert asked.admission.caller.identity is not None
+    assert len(second.asked) == 1
+
+
+def test_a_credential_that_nobody_knows_does_not_become_anonymous() -> None:
+    class Other(FakeAuthenticator):
+        pass
+
+    other = Other()
+    first = FakeAuthenticator(Rejected(reason="token-issuer", final=False))
+    second = FakeAuthenticator(Rejected(reason="token-opaque", final=False))
+    assert Asked(None, first, second, other).refused == (403, "token-issuer")
+    assert other.asked == []
 
 
 def test_a_bad_credential_without_challenge_is_403() -> None:
@@ -298,9 +325,9 @@ def test_a_bad_credential_without_challenge_is_403() -> None:
 def test_all_challenges_go_into_one_answer() -> None:
     asked = Asked(
         None,
-        FakeAuthenticator(NotPresented(), challenge=HeaderChallenge("One")),
+        FakeAuthenticator(NotPresented(), challenge=HeaderChallenge(("One",))),
         FakeAuthenticator(NotPresented()),
-        FakeAuthenticator(NotPresented(), challenge=HeaderChallenge("Two")),
+        FakeAuthenticator(NotPresented(), challenge=HeaderChallenge(("Two",))),
     )
     assert asked.refused == (401, "no-credential")
     names = [value for name, value in asked.response.headers if name[0] == "w"]
@@ -352,6 +379,27 @@ def test_a_confirmation_is_checked_whether_demanded_or_not(
 def test_what_the_route_demands_is_checked_without_confirmation() -> None:
     binding = FakeBinding(Unbound(reason="not-bound"))
     assert Asked(demanded=(binding,)).refused == (401, "not-bound")
+
+
+def test_a_proof_for_one_request_is_not_used_again() -> None:
+    for once in (False, True):
+        admission = Asked(demanded=(FakeBinding(None, once=once),)).admission
+        assert (admission.reuse_until == SettableClock().monotonic()) is once
+
+
+def test_what_a_binding_tells_the_client_comes_with_the_answer() -> None:
+    binding = FakeBinding(Bound((("dpop-nonce", "n1"),)))
+    asked = Asked(demanded=(binding,))
+    assert asked.admission.answer == b"Dpop-Nonce: n1\r\n"
+    assert asked.trail.bound == ("certificate",)
+
+
+def test_a_binding_s_own_challenge_is_the_one_told() -> None:
+    challenge = HeaderChallenge(("DPoP",), (("dpop-nonce", "n1"),))
+    asked = Asked(demanded=(FakeBinding(Unbound(reason="x", challenge=challenge)),))
+    assert asked.refused == (401, "x")
+    assert ("dpop-nonce", "n1") in asked.response.headers
+    assert ("www-authenticate", "DPoP") in asked.response.headers
 
 
 # 6 map

@@ -71,7 +71,7 @@ class BearerAuthenticator:
         self._keys: KeySet | None = None
         self._good = _Memory(config.cache_entries)
         self._bad = _Memory(min(config.cache_entries, 1024))
-        self._challenge = HeaderChallenge(challenge(realm=config.realm))
+        self._challenge = HeaderChallenge((challenge(realm=config.realm),))
 
     @classmethod
     def from_config(cls, config: BearerConfig, tools: ITools) -> Self:
@@ -121,13 +121,11 @@ class BearerAuthenticator:
     def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
         """Say what is wrong with a token that is good as such."""
         if error == "insufficient_scope":
-            return HeaderChallenge(
-                challenge("insufficient_scope", scope=scope, realm=self._config.realm)
-            )
-        text = _DESCRIPTIONS["invalid_token"]
-        return HeaderChallenge(
-            challenge("invalid_token", text, realm=self._config.realm)
-        )
+            value = challenge(error, scope=scope, realm=self._config.realm)
+        else:
+            text = _DESCRIPTIONS["invalid_token"]
+            value = challenge("invalid_token", text, realm=self._config.realm)
+        return HeaderChallenge((value,))
 
     async def warm(self) -> None:
         """Fetch the keys ahead of the first token; a failure is only logged."""
@@ -183,7 +181,9 @@ class BearerAuthenticator:
             status=STATUS[error.error],
             reason=error.reason,
             detail=error.detail,
-            challenge=challenge(error.error, description, realm=self._config.realm),
+            challenge=HeaderChallenge(
+                (challenge(error.error, description, realm=self._config.realm),)
+            ),
         )
         if name and error.reason not in _MAY_BECOME_GOOD:
             self._bad.put(name, rejected, self._clock.time() + _REMEMBER_BAD)

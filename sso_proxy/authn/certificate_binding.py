@@ -33,6 +33,7 @@ class CertificateBinding:
 
     config_class: ClassVar = CertificateBindingConfig
     kind = "certificate"
+    once = False
     members = frozenset({CERTIFICATE_MEMBER})
 
     @classmethod

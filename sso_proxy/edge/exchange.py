@@ -95,10 +95,11 @@ class Exchange:
         self.status = self.upstream_status = reply.answer.status
         self.sent = len(body)
         connection.stream.write(
-            b"%bX-Request-Id: %b\r\n%b\r\n%b"
+            b"%bX-Request-Id: %b\r\n%b%b\r\n%b"
             % (
                 client_block(reply, connection.site),
                 self.id.encode("ascii"),
+                self.admission.answer if self.admission is not None else b"",
                 connection.persistence(),
                 body,
             )
@@ -118,10 +119,11 @@ class Exchange:
             else:
                 connection.close_after()
         connection.stream.write(
-            b"%bX-Request-Id: %b\r\n%b%b\r\n"
+            b"%bX-Request-Id: %b\r\n%b%b%b\r\n"
             % (
                 client_block(reply, connection.site),
                 self.id.encode("ascii"),
+                self.admission.answer if self.admission is not None else b"",
                 framing,
                 connection.persistence(),
             )

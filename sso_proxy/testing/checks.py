@@ -157,23 +157,26 @@ def _check_outcome(outcome: object) -> None:
         case Rejected():
             require(outcome.status in {400, 401, 403}, f"status {outcome.status}")
             check_code(outcome.reason)
-            _check_challenge(
-                None
-                if outcome.challenge is None
-                else HeaderChallenge(outcome.challenge)
-            )
+            _check_challenge(outcome.challenge)
             require(CANARY not in repr(outcome), "the credential is in the outcome")
         case _:
             raise ContractError(f"authenticate answers {outcome!r:.200}")
+
+
+def _check_text(text: str) -> None:
+    require(text.isascii() and text.isprintable(), "a challenge is not ASCII")
+    require(CANARY not in text, "the credential is in the challenge")
 
 
 def _check_challenge(challenge: object) -> None:
     match challenge:
         case None:
             return
-        case HeaderChallenge(text) | LoginRedirect(text):
-            require(text.isascii() and text.isprintable(), "a challenge is not ASCII")
-            require(CANARY not in text, "the credential is in the challenge")
+        case HeaderChallenge(values, headers):
+            for text in (*values, *(value for _, value in headers)):
+                _check_text(text)
+        case LoginRedirect(text):
+            _check_text(text)
         case _:
             raise ContractError(f"challenge answers {challenge!r:.200}")
 
@@ -259,4 +262,4 @@ def check_binding(
             check_code(answer.reason)
     for request, identity in cases:
         answer = called("check", checked.check, request, identity)
-        require(answer is None, f"check answers {answer!r}")
+        require(not isinstance(answer, Unbound), f"check answers {answer!r}")

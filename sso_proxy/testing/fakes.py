@@ -217,7 +217,7 @@ class FakeAuthenticator:
 
     def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
         """Give what it was asked, as a challenge of a scheme of its own."""
-        return HeaderChallenge(f'Fake error="{error}", scope="{" ".join(scope)}"')
+        return HeaderChallenge((f'Fake error="{error}", scope="{" ".join(scope)}"',))
 
 
 @implementer(IUserMapper)

@@ -150,7 +150,7 @@ class BearerTests(TestCase):
 
     def test_the_challenge_without_a_token_names_no_error(self) -> None:
         assert self.bearer.challenge(request()) == HeaderChallenge(
-            'Bearer realm="sso-proxy"'
+            ('Bearer realm="sso-proxy"',)
         )
 
     def test_a_malformed_credential_is_a_bad_request(self) -> None:

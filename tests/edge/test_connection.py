@@ -552,7 +552,7 @@ class BrokenDecisionTests(TestCase):
         assert len(self.flushLoggedErrors(RuntimeError)) == 1
 
     def test_a_challenge_that_is_no_field_value_is_not_sent(self) -> None:
-        evil = HeaderChallenge("Basic\r\nSet-Cookie: a=b")
+        evil = HeaderChallenge(("Basic\r\nSet-Cookie: a=b",))
         authenticator = FakeAuthenticator(NotPresented(), challenge=evil)
         scene = Scene(authenticators=(authenticator,)).ask()
         assert b"Set-Cookie" not in scene.client.sent
@@ -560,7 +560,9 @@ class BrokenDecisionTests(TestCase):
         assert len(self.flushLoggedErrors(ValueError)) == 1
 
     def test_a_rejection_is_relayed_with_its_challenge(self) -> None:
-        rejected = Rejected(reason="token-expired", challenge='Bearer error="x"')
+        rejected = Rejected(
+            reason="token-expired", challenge=HeaderChallenge(('Bearer error="x"',))
+        )
         scene = Scene(authenticators=(FakeAuthenticator(rejected),)).ask()
         assert b'Www-Authenticate: Bearer error="x"\r\n' in scene.client.sent
         assert scene.reasons() == ["token-expired"]

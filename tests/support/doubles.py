@@ -216,7 +216,7 @@ class WaitingAuthenticator:
         """Say nothing."""
 
     def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
-        return HeaderChallenge(f"{error} {scope}")
+        return HeaderChallenge((f"{error} {scope}",))
 
     def answer(self) -> None:
         """Say that it is Alice, to whoever waits last."""

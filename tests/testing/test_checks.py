@@ -98,8 +98,11 @@ def test_good_authenticators_pass() -> None:
     check_authenticator(
         lambda: FakeAuthenticator(
             NotPresented(),
-            Rejected(reason="token-expired", challenge='Bearer error="invalid_token"'),
-            challenge=HeaderChallenge("Bearer"),
+            Rejected(
+                reason="token-expired",
+                challenge=HeaderChallenge(('Bearer error="invalid_token"',)),
+            ),
+            challenge=HeaderChallenge(("Bearer",)),
             consumes=("authorization",),
         )
     )
@@ -115,7 +118,10 @@ def test_good_authenticators_pass() -> None:
         (OSError("down"), "raises OSError"),
         (Rejected(reason="Token expired!"), "no short code"),
         (Rejected(reason="x", status=200), "status 200"),
-        (Rejected(reason="x", challenge="Bearer\r\nX: y"), "not ASCII"),
+        (
+            Rejected(reason="x", challenge=HeaderChallenge(("Bearer\r\nX: y",))),
+            "not ASCII",
+        ),
         (Authenticated(make_identity("")), "nobody"),
         (Authenticated(make_identity(issuer="")), "nobody"),
         (Authenticated(make_identity(authenticator="")), "no authenticator's name"),
@@ -128,7 +134,7 @@ def test_a_bad_authenticator_is_found_out(answer: Any, problem: str) -> None:  #
 
 
 @pytest.mark.parametrize(
-    "challenge", ["Bearer", HeaderChallenge("a\nb"), LoginRedirect("https://é/")]
+    "challenge", ["Bearer", HeaderChallenge(("a\nb",)), LoginRedirect("https://é/")]
 )
 def test_a_bad_challenge_is_found_out(challenge: Any) -> None:  # noqa: ANN401
     with pytest.raises(ContractError, match="challenge"):
@@ -215,6 +221,8 @@ def test_a_policy_that_reads_headers_says_so() -> None:
 @implementer(IBinding)
 class Binding:
     """Answers what it is told to."""
+
+    once = False
 
     def __init__(self, answer: Unbound | None, kind: str = "certificate") -> None:
         self.answer = answer
