@@ -192,6 +192,9 @@ class Identity:
         confirmation: The ``cnf`` claim: keys the caller must prove to hold
             (RFC 7800).  Every member must be satisfied.
         expires: Seconds since the epoch when this stops being true, or None.
+        token: The access token that said so, for bindings to compare proofs with;
+            empty if there was none.  A secret: it never leaves this process, neither
+            to a backend nor into a log or record.
     """
 
     issuer: str
@@ -201,6 +204,7 @@ class Identity:
     scopes: frozenset[str] = frozenset()
     confirmation: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     expires: float | None = None
+    token: str = attrs.field(default="", repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
