@@ -7,7 +7,7 @@ from sso_proxy.testing.fakes import make_identity, make_request
 
 
 def test_an_identity_does_not_show_its_token() -> None:
-    identity = attrs.evolve(make_identity(), token="c4n4ry-53cr3t")  # noqa: S106
+    identity = attrs.evolve(make_identity(), token="c4n4ry-53cr3t")
     caller = Caller(request=make_request(), identity=identity, user="alice")
     for value in (identity, caller):
         assert "c4n4ry" not in f"{value} {value!r}"
@@ -15,4 +15,4 @@ def test_an_identity_does_not_show_its_token() -> None:
 
 def test_identities_are_the_same_whichever_token_said_so() -> None:
     """What is decided about somebody must not differ from token to token."""
-    assert attrs.evolve(make_identity(), token="other") == make_identity()  # noqa: S106
+    assert attrs.evolve(make_identity(), token="other") == make_identity()
