@@ -8,6 +8,7 @@ answered 503, the log has the traceback, and nobody else is asked.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from zope.interface import Attribute, Interface
@@ -20,6 +21,7 @@ from sso_proxy.model import (
     LoginRedirect,
     MapperVerdict,
     Outcome,
+    Refusal,
     Request,
     Unbound,
     UserName,
@@ -63,14 +65,11 @@ class IAuthenticator(Interface):
     def challenge(request: Request) -> LoginRedirect | HeaderChallenge | None:
         """Say how a client without a credential can get in.  Never waits."""
 
-    def refusal(error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
+    def refusal(request: Request, refusal: Refusal) -> HeaderChallenge | None:
         """
-        Say that an identity of ours is not enough.  Never waits.
+        Say that an identity of ours is not enough for *request*.  Never waits.
 
-        Args:
-            error: ``invalid_token`` (401) or ``insufficient_scope`` (403), as RFC 6750
-                section 3.1 means them.
-            scope: What would be enough, for the latter.
+        None leaves it at the status; a 401 then becomes a 403.
         """
 
 
@@ -167,9 +166,29 @@ class ICache(Interface):
     another.  Values are sealed by the caller before they get here.  An operation that
     a backend cannot do is not in ``operations``; the assembly then refuses it for a
     purpose that needs it.
+
+    A purpose is 1 to 32 of ``a-z 0-9 -``; a value, a member or a message has at most
+    1,000,000 octets; a time to live is in seconds, more than 0, and goes by elapsed
+    time, whatever is done to the clock.  ValueError is raised otherwise.
+
+    Each purpose has a budget of its own.  When it is used up, what `put` and
+    `compare_and_set` wrote goes, the soonest to expire first, and only of this
+    purpose.  What `add` and `index_add` wrote never goes before its time.
+    UnavailableError is raised where there is no room, and whenever the cache cannot
+    answer.
     """
 
     operations: frozenset[str] = Attribute("Names of the methods that work.")
+
+    def open() -> None:
+        """
+        Make everything else possible; not while only checking, nor before a fork.
+
+        Never waits.  Called once, when the configuration is known to be good.
+
+        Raises:
+            ConfigError: The cache can never be used as it is configured.
+        """
 
     async def get(purpose: str, name: bytes) -> bytes | None:
         """Read, or None."""
@@ -195,16 +214,51 @@ class ICache(Interface):
         """Write *new* if *old* is what is there; False if not."""
 
     async def index_add(purpose: str, index: bytes, member: bytes, ttl: float) -> None:
-        """Put *member* into the set *index*."""
+        """Put *member* into the set *index*, or set the time that it stays there."""
 
     async def index_remove(purpose: str, index: bytes, member: bytes) -> None:
         """Take *member* out of the set *index*."""
 
     async def index_list(purpose: str, index: bytes) -> list[bytes]:
-        """List the set *index*."""
+        """List the set *index*, in no order."""
 
-    def subscribe(purpose: str) -> AsyncIterator[bytes]:
-        """Hear what other processes announce."""
+    async def publish(purpose: str, message: bytes) -> None:
+        """Tell *message* to all who have subscribed to *purpose*, here and elsewhere."""
+
+    def subscribe(purpose: str) -> "ISubscription":
+        """Hear from now on what is published for *purpose*, by ourselves, too."""
+
+
+class ISubscription(Interface):
+    """
+    Messages as they are published: ``async for message in subscription``.
+
+    Ends when it or the cache is closed.  UnavailableError means that messages may have
+    been missed: subscribe anew, and read what they would have told.
+    """
+
+    def __aiter__() -> AsyncIterator[bytes]:
+        """Give itself."""
+
+    async def __anext__() -> bytes:
+        """Wait for the next message."""
+
+    def close() -> None:
+        """Hear no more."""
+
+
+class ISealer(Interface):
+    """
+    Makes octets that only we can make and read, wherever they were in the meantime.
+
+    Never waits.  What was sealed for one kind never opens as another.
+    """
+
+    def seal(data: bytes, context: bytes = b"") -> bytes:
+        """Seal *data*; *context* is not in the result, but has to be the same to open."""
+
+    def open(sealed: bytes, context: bytes = b"") -> bytes | None:
+        """Give the data; None if it was changed, is not ours, or its key is gone."""
 
 
 class IUpstream(Interface):
@@ -279,6 +333,10 @@ class ITools(Interface):
     spawn: Callable[[Any], None] = Attribute(
         "Start a coroutine in the background; failures are logged."
     )
+    state_dir: Path = Attribute(
+        "Where files may be kept; may not be there yet, and nothing may be made in it"
+        " while only checking."
+    )
 
     def shared(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """
@@ -288,3 +346,31 @@ class ITools(Interface):
         be down just then.  *key* begins with a name of its own and has everything that
         the thing depends on; it is dropped when a configuration no longer asks for it.
         """
+
+    def cache(name: str | None, needs: frozenset[str]) -> ICache:
+        """
+        Give a cache, usable once serving, not while components are being made.
+
+        Args:
+            name: Its name in the configuration; None is the default one, which there
+                always is.
+            needs: The operations that it has to have.
+
+        Raises:
+            ConfigError: There is none of this name, or it cannot do all that.
+        """
+
+    def sealer(kind: str) -> ISealer:
+        """
+        Give what seals records of *kind* with our own keys.
+
+        Raises:
+            ConfigError: There is no usable key ring.
+        """
+
+
+class IClosable(Interface):
+    """What ``ITools.shared`` gives, if it must be closed when nobody asks for it."""
+
+    def close() -> None:
+        """Let go of everything; called once."""

@@ -289,6 +289,27 @@ Outcome = Authenticated | NotPresented | Rejected
 
 
 @attrs.frozen(kw_only=True)
+class Refusal:
+    """
+    Why a good credential is not enough, in the words of OAuth.
+
+    Attributes:
+        error: ``invalid_token`` (the caller does not hold the key that it is bound
+            to), ``insufficient_scope`` (RFC 6750 section 3.1), or
+            ``insufficient_user_authentication`` (RFC 9470 section 3).
+        scope: Scopes that would be enough.
+        acr_values: Authentication contexts that would be enough, the best first.
+        max_age: Seconds that may have passed since the user authenticated, if too
+            many have.
+    """
+
+    error: str
+    scope: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Unbound:
     """
     The caller did not prove to hold the key that the identity is bound to.

@@ -30,6 +30,7 @@ from sso_proxy.model import (
     Identity,
     LoginRedirect,
     NotPresented,
+    Refusal,
     Rejected,
     Request,
     RequestHead,
@@ -156,7 +157,7 @@ class Pipeline:
         # 7 authorise
         decision = authorise(route, request, identity)
         if decision is not None:
-            return _denied(decision, authenticator)
+            return _denied(decision, request, authenticator)
         # 8 equip
         return self._equip(incoming, connection, trail, routes, bound)
 
@@ -293,12 +294,16 @@ def authorise(route: Route, request: Request, identity: Identity) -> Decision | 
     return decision
 
 
-def _denied(decision: Decision, authenticator: IAuthenticator) -> Response:
+def _denied(
+    decision: Decision, request: Request, authenticator: IAuthenticator
+) -> Response:
     """Answer somebody who is known and may not do this."""
     reason = decision.reasons[0] if decision.reasons else "denied"
     challenge = None
     if decision.scope:
-        challenge = authenticator.refusal("insufficient_scope", decision.scope)
+        challenge = authenticator.refusal(
+            request, Refusal(error="insufficient_scope", scope=decision.scope)
+        )
     return Response(status=403, reason=reason, headers=_no_store(challenge))
 
 
@@ -404,7 +409,9 @@ def _unbound(
         reason=unbound.reason,
         detail=unbound.detail,
     )
-    challenge = unbound.challenge or authenticator.refusal("invalid_token", ())
+    challenge = unbound.challenge or authenticator.refusal(
+        request, Refusal(error="invalid_token")
+    )
     return _refused(unbound.status, unbound.reason, challenge)
 
 

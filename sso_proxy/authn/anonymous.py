@@ -6,7 +6,7 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.interfaces import IAuthenticator, ITools
-from sso_proxy.model import ANONYMOUS, Authenticated, Identity, Request
+from sso_proxy.model import ANONYMOUS, Authenticated, Identity, Refusal, Request
 
 
 @attrs.frozen(kw_only=True)
@@ -38,5 +38,5 @@ class AnonymousAuthenticator:
     def challenge(self, request: Request) -> None:
         """Ask for nothing: everybody is in already."""
 
-    def refusal(self, error: str, scope: tuple[str, ...]) -> None:
+    def refusal(self, request: Request, refusal: Refusal) -> None:
         """Say nothing more than the status does."""

@@ -16,6 +16,7 @@ from sso_proxy.model import (
     Identity,
     NotPresented,
     Outcome,
+    Refusal,
     Rejected,
     Request,
 )
@@ -106,10 +107,12 @@ class BearerAuthenticator:
         else:
             name = b""
         try:
-            token = read_credential(values)
-            if token is None:
+            credential = read_credential(values)
+            if credential is None or credential.scheme != "Bearer":
                 return _NOT_PRESENTED
-            jws = split_compact(token, max_bytes=self._config.max_token_bytes)
+            jws = split_compact(
+                credential.token, max_bytes=self._config.max_token_bytes
+            )
             return await self._verify(jws, name)
         except TokenError as e:
             return self._refuse(e, name)
@@ -118,13 +121,17 @@ class BearerAuthenticator:
         """Ask for a token."""
         return self._challenge
 
-    def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
+    def refusal(self, request: Request, refusal: Refusal) -> HeaderChallenge | None:  # noqa: ARG002
         """Say what is wrong with a token that is good as such."""
-        if error == "insufficient_scope":
-            value = challenge(error, scope=scope, realm=self._config.realm)
-        else:
-            text = _DESCRIPTIONS["invalid_token"]
-            value = challenge("invalid_token", text, realm=self._config.realm)
+        value = challenge(
+            "Bearer",
+            refusal.error,
+            _DESCRIPTIONS.get(refusal.error),
+            refusal.scope,
+            realm=self._config.realm,
+            acr_values=refusal.acr_values,
+            max_age=refusal.max_age,
+        )
         return HeaderChallenge((value,))
 
     async def warm(self) -> None:
@@ -182,7 +189,11 @@ class BearerAuthenticator:
             reason=error.reason,
             detail=error.detail,
             challenge=HeaderChallenge(
-                (challenge(error.error, description, realm=self._config.realm),)
+                (
+                    challenge(
+                        "Bearer", error.error, description, realm=self._config.realm
+                    ),
+                )
             ),
         )
         if name and error.reason not in _MAY_BECOME_GOOD:

@@ -17,6 +17,7 @@ from sso_proxy.model import (
     Identity,
     NotPresented,
     Outcome,
+    Refusal,
     Rejected,
     Request,
 )
@@ -191,5 +192,5 @@ class MtlsAuthenticator:
     def challenge(self, request: Request) -> None:
         """Ask for nothing: HTTP has no challenge for certificates."""
 
-    def refusal(self, error: str, scope: tuple[str, ...]) -> None:
+    def refusal(self, request: Request, refusal: Refusal) -> None:
         """Say nothing more than the status does."""

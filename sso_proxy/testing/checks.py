@@ -23,6 +23,7 @@ from sso_proxy.model import (
     LoginRedirect,
     MapperVerdict,
     NotPresented,
+    Refusal,
     Rejected,
     Request,
     Unbound,
@@ -56,6 +57,13 @@ CANARY: Final = "c4n4ry-53cr3t"
 """Stands in every credential that the checks present, and must not come out."""
 
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_REFUSALS: Final = (
+    Refusal(error="invalid_token"),
+    Refusal(error="insufficient_scope", scope=("a", "b")),
+    Refusal(
+        error="insufficient_user_authentication", acr_values=("gold",), max_age=300
+    ),
+)
 _KINDS: Final = ("certificate", "dpop", "token_binding", "device")
 
 
@@ -114,8 +122,8 @@ def check_authenticator(
     for request in (*requests, *_requests(consumes)):
         _check_outcome(_authenticated(checked, request))
         _check_challenge(checked.challenge(request))
-    for error, scope in (("invalid_token", ()), ("insufficient_scope", ("a", "b"))):
-        refusal = checked.refusal(error, scope)
+    for why in _REFUSALS:
+        refusal = checked.refusal(make_request(), why)
         require(not isinstance(refusal, LoginRedirect), "refusal answers a redirect")
         _check_challenge(refusal)
 

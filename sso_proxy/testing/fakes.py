@@ -8,11 +8,15 @@ fakes provide the real interfaces and record what they were asked.
 import base64
 import hashlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.config.key_ring import KeyRing, RingKey
+from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import (
     IAuthenticator,
     IPolicy,
@@ -30,15 +34,20 @@ from sso_proxy.model import (
     LoginRedirect,
     MapperVerdict,
     Outcome,
+    Refusal,
     Request,
     RequestHead,
     TlsFacts,
     UserName,
 )
+from sso_proxy.sealing import RingSealer
 from sso_proxy.testing.clock import SettableClock
 
 NOW = 1_800_000_000.0
 """The time at which `SettableClock` starts: seconds since the epoch, in 2027."""
+
+KEY_RING = KeyRing((RingKey(kid="test", created=int(NOW), secret=bytes(range(32))),))
+"""The keys of `FakeTools`: the same in every test."""
 
 
 def make_identity(  # noqa: PLR0913
@@ -145,6 +154,8 @@ class FakeTools:
         http_client: None, or a double of yours.
         reactor: None, or a double of yours.
         spawned: The coroutines that the component started; they do not run.
+        state_dir: A directory that is not there, or one of yours.
+        memory: The cache that is given for every name.
     """
 
     name: str = "test"
@@ -152,6 +163,22 @@ class FakeTools:
     http_client: Any = None
     reactor: Any = None
     spawned: list[Coroutine[Any, Any, Any]] = attrs.field(factory=list)
+    state_dir: Path = Path("/nonexistent")
+    memory: MemoryCache = attrs.field()
+
+    @memory.default
+    def _memory(self) -> MemoryCache:
+        return MemoryCache(MemoryCacheConfig(), self.clock)
+
+    def cache(self, name: str | None, needs: frozenset[str]) -> MemoryCache:  # noqa: ARG002
+        """Give the cache, if there is such an operation at all."""
+        if unknown := needs - self.memory.operations:
+            raise ConfigError(Mistake("cache", f"no cache can do {sorted(unknown)}"))
+        return self.memory
+
+    def sealer(self, kind: str) -> RingSealer:
+        """Give what seals with `KEY_RING`."""
+        return RingSealer(kind, KEY_RING)
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note *coroutine*."""
@@ -215,9 +242,19 @@ class FakeAuthenticator:
         """Give the challenge it was made with."""
         return self._challenge
 
-    def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
+    def refusal(
+        self,
+        request: Request,  # noqa: ARG002
+        refusal: Refusal,
+    ) -> HeaderChallenge | None:
         """Give what it was asked, as a challenge of a scheme of its own."""
-        return HeaderChallenge((f'Fake error="{error}", scope="{" ".join(scope)}"',))
+        scope = " ".join(refusal.scope)
+        text = f'Fake error="{refusal.error}", scope="{scope}"'
+        if refusal.acr_values:
+            text += f', acr_values="{" ".join(refusal.acr_values)}"'
+        if refusal.max_age is not None:
+            text += f', max_age="{refusal.max_age}"'
+        return HeaderChallenge((text,))
 
 
 @implementer(IUserMapper)

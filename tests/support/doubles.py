@@ -14,7 +14,7 @@ from sso_proxy.edge.connection import ServerConnection, State
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.interfaces import IAuthenticator, IUpstream
-from sso_proxy.model import Authenticated, HeaderChallenge, Outcome, Request
+from sso_proxy.model import Authenticated, HeaderChallenge, Outcome, Refusal, Request
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.stream import Stream, StreamHandler
 from sso_proxy.pipeline import Pipeline
@@ -215,8 +215,12 @@ class WaitingAuthenticator:
     def challenge(self, request: Request) -> None:
         """Say nothing."""
 
-    def refusal(self, error: str, scope: tuple[str, ...]) -> HeaderChallenge | None:
-        return HeaderChallenge((f"{error} {scope}",))
+    def refusal(
+        self,
+        request: Request,  # noqa: ARG002
+        refusal: Refusal,
+    ) -> HeaderChallenge | None:
+        return HeaderChallenge((f"{refusal.error} {refusal.scope}",))
 
     def answer(self) -> None:
         """Say that it is Alice, to whoever waits last."""

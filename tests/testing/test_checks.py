@@ -20,6 +20,7 @@ from sso_proxy.model import (
     MapperVerdict,
     NotPresented,
     Outcome,
+    Refusal,
     Rejected,
     Request,
     Unbound,
@@ -149,7 +150,7 @@ def test_bad_names_of_header_fields_are_found_out(consumes: Any) -> None:  # noq
 
 def test_an_authenticator_that_redirects_a_refusal_is_found_out() -> None:
     class Redirecting(FakeAuthenticator):
-        def refusal(self, error: str, scope: tuple[str, ...]) -> Any:  # noqa: ANN401, ARG002
+        def refusal(self, request: Request, refusal: Refusal) -> Any:  # noqa: ANN401, ARG002
             return LoginRedirect("https://login.example.com/")
 
     with pytest.raises(ContractError, match="refusal answers a redirect"):
@@ -168,7 +169,7 @@ def test_an_authenticator_that_tells_the_credential_is_found_out() -> None:
         def challenge(self, request: Request) -> None:
             pass
 
-        def refusal(self, error: str, scope: tuple[str, ...]) -> None:
+        def refusal(self, request: Request, refusal: Refusal) -> None:
             pass
 
     with pytest.raises(ContractError, match="the credential is in the outcome"):

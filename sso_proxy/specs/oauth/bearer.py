@@ -1,21 +1,35 @@
-"""Bearer tokens in the Authorization field, and the answers to them (RFC 6750)."""
+"""Access tokens in the Authorization field, and answers to them (RFC 6750, 9449)."""
 
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
+
+import attrs
 
 from sso_proxy.errors import TokenError
 
-STATUS: Final[Mapping[str, int]] = MappingProxyType(
-    {"invalid_request": 400, "invalid_token": 401, "insufficient_scope": 403}
-)
-"""The HTTP status for each error (RFC 6750 section 3.1)."""
+Scheme = Literal["Bearer", "DPoP"]
 
+STATUS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "invalid_request": 400,
+        "invalid_token": 401,
+        "invalid_dpop_proof": 401,
+        "use_dpop_nonce": 401,
+        "insufficient_user_authentication": 401,
+        "insufficient_scope": 403,
+    }
+)
+"""The HTTP status for each error (RFC 6750 3.1, RFC 9449 7.1 and 9, RFC 9470 3)."""
+
+_SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType(
+    {"bearer": "Bearer", "dpop": "DPoP"}
+)
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
 _CREDENTIAL = re.compile(r"[A-Za-z]+ ([A-Za-z0-9._~+/-]+=*)")
 _NOT_IN_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+_LIST_ITEM = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
 class InvalidRequestError(TokenError):
@@ -24,7 +38,21 @@ class InvalidRequestError(TokenError):
     error: ClassVar[str] = "invalid_request"
 
 
-def read_credential(values: Sequence[str]) -> str | None:
+@attrs.frozen
+class Credential:
+    """
+    An access token, as it was presented.
+
+    Attributes:
+        scheme: The authentication scheme, written as its standard does.
+        token: The token.
+    """
+
+    scheme: Scheme
+    token: str = attrs.field(repr=False)
+
+
+def read_credential(values: Sequence[str]) -> Credential | None:
     """
     Take the token out of the Authorization fields of a request.
 
@@ -32,56 +60,83 @@ def read_credential(values: Sequence[str]) -> str | None:
         values: The field values, all that there are.
 
     Returns:
-        None if no field is of the scheme ``Bearer``, in whatever case.
+        None if no field is of the scheme ``Bearer`` or ``DPoP``, in whatever case.
 
     Raises:
         InvalidRequestError: One is, but there are others, or what follows is not one
-            space (RFC 9110 allows more; nobody sends them) and a ``b64token``.
+            space (RFC 9110 allows more; nobody sends them) and a ``b64token``, which
+            is the ``token68`` of RFC 9449 section 7.1.
     """
-    if not any(_scheme(value) == "bearer" for value in values):
+    found = [scheme for scheme in map(_scheme, values) if scheme is not None]
+    if not found:
         return None
     if len(values) != 1:
         raise InvalidRequestError("two Authorization fields", reason="token-twice")
     match = _CREDENTIAL.fullmatch(values[0])
     if match is None:
         raise InvalidRequestError("no b64token", reason="token-syntax")
-    return match[1]
+    return Credential(found[0], match[1])
 
 
 def challenge(
+    scheme: Scheme = "Bearer",
     error: str | None = None,
     description: str | None = None,
     scope: Sequence[str] = (),
     *,
-    realm: str,
+    realm: str | None = None,
+    **parameters: str | int | Sequence[str] | None,
 ) -> str:
     """
     Build a ``WWW-Authenticate`` value (RFC 6750 section 3).
 
+    Whatever the arguments hold, the value stays one line of printable ASCII, and no
+    parameter can end another.
+
     Args:
-        error: A code of `STATUS`, or of another standard; None if the request had no
-            token: then no error is told (section 3.1).
+        scheme: ``Bearer``, or ``DPoP`` (RFC 9449 section 7.1).
+        error: A code of `STATUS`; None if the request had no token: then no error is
+            told (section 3.1).
         description: For the client's developer; characters that cannot stand there
             become ``?``.
         scope: Scopes that would be enough; what is no scope token is left out.
         realm: The protection space, any text.
+        parameters: Further ones, such as ``algs``, ``acr_values``, ``max_age`` and
+            ``resource_metadata``.  A list becomes its items with blanks between them,
+            without those that cannot stand there; empty, it is left out, as is None.
     """
-    parameters = [f"realm={_quoted(realm)}"]
+    written = []
+    if realm is not None:
+        written.append(f"realm={_quoted(realm)}")
     if error is not None:
-        parameters.append(f'error="{error}"')
+        written.append(f'error="{_NOT_IN_DESCRIPTION.sub("?", error)}"')
     if description is not None:
         text = _NOT_IN_DESCRIPTION.sub("?", description)
-        parameters.append(f'error_description="{text}"')
-    wanted = " ".join(token for token in scope if _SCOPE_TOKEN.fullmatch(token))
-    if wanted:
-        parameters.append(f'scope="{wanted}"')
-    return "Bearer " + ", ".join(parameters)
+        written.append(f'error_description="{text}"')
+    for name, value in {"scope": scope, **parameters}.items():
+        text = _text(value)
+        if text:
+            written.append(f"{name}={_quoted(text)}")
+    return f"{scheme} {', '.join(written)}" if written else scheme
 
 
-def _scheme(value: str) -> str:
-    """Give the authentication scheme, lower-case (RFC 9110 section 11.1)."""
+def _text(value: str | int | Sequence[str] | None) -> str:
+    """Write a parameter's value; empty for none."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case int():
+            return str(value)
+        case _:
+            return " ".join(item for item in value if _LIST_ITEM.fullmatch(item))
+
+
+def _scheme(value: str) -> Scheme | None:
+    """Give the scheme of a field value if it is one of ours (RFC 9110 11.1)."""
     match = _SCHEME.match(value)
-    return match[0].lower() if match is not None else ""
+    return _SCHEMES.get(match[0].lower()) if match is not None else None
 
 
 def _quoted(text: str) -> str:
