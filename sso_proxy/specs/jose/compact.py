@@ -1,11 +1,13 @@
 """The JWS compact serialization (RFC 7515 section 7.1), as strict as it can be read."""
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
 from sso_proxy.errors import TokenError
+from sso_proxy.specs.jose.algorithms import MACS
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 
 MAX_TOKEN: Final = 16384
@@ -17,7 +19,7 @@ MAX_HEADER: Final = 4096
 ALGORITHMS: Final = frozenset(
     {
         *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-        *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+        *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
     }
 )
 """
@@ -26,6 +28,11 @@ The signature algorithms known here (RFC 7518 section 3.1, RFC 8037, RFC 9864).
 There is no ``none``, and no MAC: a MAC key that stands in a key set is a secret that
 somebody published, and a public key must never be taken for one.
 """
+
+MAC_ALGORITHMS: Final = frozenset(MACS)
+"""Algorithms for secrets of the operator; nobody gets them without asking for them."""
+
+_KNOWN: Final = ALGORITHMS | MAC_ALGORITHMS
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +44,8 @@ class JoseHeader:
     that it is checked with.
 
     Attributes:
-        alg: One of `ALGORITHMS`.
+        alg: One of `ALGORITHMS` or `MAC_ALGORITHMS`; which of them may be used is up
+            to the key and to who checks.
         kid: Which key is meant, or None.
         typ: Lower-case, without ``application/`` (RFC 7515 section 4.1.9), or None.
     """
@@ -65,6 +73,23 @@ class CompactJws:
     signature: bytes = attrs.field(repr=False)
 
 
+class Segments(NamedTuple):
+    """
+    The parts of a JWS, as they are encoded.
+
+    Attributes:
+        header: Its header.
+        payload: Its payload.
+        signature: Its signature.
+        signing_input: What the signature is over.
+    """
+
+    header: bytes
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
+
+
 def split_compact(token: str | bytes, *, max_bytes: int = MAX_TOKEN) -> CompactJws:
     """
     Take *token* apart without believing any of it.
@@ -74,6 +99,23 @@ def split_compact(token: str | bytes, *, max_bytes: int = MAX_TOKEN) -> CompactJ
     Raises:
         TokenError: It is longer than *max_bytes* or can be written in another way, or
             `read_header` refuses its header.
+    """
+    segments = split_segments(token, max_bytes=max_bytes)
+    return CompactJws(
+        header=read_header(segments.header),
+        payload=decode_base64url(segments.payload),
+        signing_input=segments.signing_input,
+        signature=decode_base64url(segments.signature),
+    )
+
+
+def split_segments(token: str | bytes, *, max_bytes: int) -> Segments:
+    """
+    Cut *token* at its dots.
+
+    Raises:
+        TokenError: It is longer than *max_bytes*, or not in three parts of which the
+            first and the last have content.
     """
     if isinstance(token, str):
         try:
@@ -86,13 +128,8 @@ def split_compact(token: str | bytes, *, max_bytes: int = MAX_TOKEN) -> CompactJ
     if len(parts) != 3 or not parts[0] or not parts[2]:
         reason = "token-encrypted" if len(parts) == 5 else "token-malformed"
         raise TokenError("no JWS in compact serialization", reason=reason)
-    encoded_header, encoded_payload, encoded_signature = parts
-    return CompactJws(
-        header=read_header(encoded_header),
-        payload=decode_base64url(encoded_payload),
-        signing_input=token[: -len(encoded_signature) - 1],
-        signature=decode_base64url(encoded_signature),
-    )
+    header, payload, signature = parts
+    return Segments(header, payload, signature, token[: -len(signature) - 1])
 
 
 @lru_cache(maxsize=256)  # a few different ones recur in every token of an issuer
@@ -102,26 +139,46 @@ def read_header(encoded: bytes) -> JoseHeader:
 
     Raises:
         TokenError: It is no strict JSON object in canonical base64url, is longer than
-            `MAX_HEADER`, ``alg`` is none of `ALGORITHMS`, ``kid`` or ``typ`` is no
-            string, or there is ``crit``, ``b64`` or ``zip``: extensions that change
-            what is signed, none of which is understood here (section 4.1.11).
+            `MAX_HEADER`, ``alg`` is known neither as a signature nor as a MAC, ``kid``
+            or ``typ`` is no string, or there is ``crit``, ``b64`` or ``zip``:
+            extensions that change what is signed, none of which is understood here
+            (section 4.1.11).
+    """
+    members = read_parameters(encoded)
+    alg = members.get("alg")
+    if not isinstance(alg, str) or alg not in _KNOWN:
+        raise TokenError("alg is not supported", reason="token-alg")
+    return JoseHeader(alg=alg, kid=_string(members, "kid"), typ=read_type(members))
+
+
+def read_parameters(encoded: bytes) -> dict[str, Any]:
+    """
+    Give the parameters of an encoded JWS header.
+
+    Raises:
+        TokenError: As for `read_header`, values apart.
     """
     if len(encoded) > MAX_HEADER:
         raise TokenError("the header is too long", reason="token-too-long")
     members = read_json_object(decode_base64url(encoded))
-    alg = members.get("alg")
-    if not isinstance(alg, str) or alg not in ALGORITHMS:
-        raise TokenError("alg is not supported", reason="token-alg")
     for name in ("crit", "b64", "zip"):
         if name in members:
             raise TokenError(f"{name} is not supported", reason="token-header")
+    return members
+
+
+def read_type(members: Mapping[str, Any]) -> str | None:
+    """
+    Give ``typ``, lower-case, without ``application/`` (RFC 7515 4.1.9), or None.
+
+    Raises:
+        TokenError: It is no string.
+    """
     typ = _string(members, "typ")
-    if typ is not None:
-        typ = typ.lower().removeprefix("application/")
-    return JoseHeader(alg=alg, kid=_string(members, "kid"), typ=typ)
+    return None if typ is None else typ.lower().removeprefix("application/")
 
 
-def _string(members: dict[str, Any], name: str) -> str | None:
+def _string(members: Mapping[str, Any], name: str) -> str | None:
     """Give the header parameter *name*, which may be missing."""
     if name not in members:
         return None
