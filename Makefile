@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 PORT ?= 8443
 STATE ?= .demo
 SOURCES := sso_proxy tests docs setup.py twisted/plugins
+SERVER := tests/support/op/node_modules/.package-lock.json
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -19,7 +20,7 @@ help: ## show this list
 demo: $(VENV)/.runs ## see it work: a demo CA, a token server, an API (ONCE=1: end after the checks)
 	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once)
 
-test: tools $(VENV)/.tests ## install what the tests need and run everything
+test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run everything
 	@$(MAKE) --no-print-directory --keep-going lint types layers docs unit
 
 tools:
@@ -38,7 +39,7 @@ types: $(VENV)/.tests ## mypy, strict
 layers: $(VENV)/.tests ## imports point down
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.tests ## the tests, under coverage
+unit: $(VENV)/.tests $(SERVER) ## the tests, under coverage
 	@BIN=$(BIN) tests/run.sh $(ARGS)
 
 docs: $(VENV)/.tests ## build docs/_build/html; a warning is an error
@@ -60,7 +61,8 @@ memory: benchtools $(VENV)/.tests ## memory of idle connections and of large bod
 
 clean: ## remove everything made here
 	rm -rf $(VENV) .demo build dist *.egg-info docs/_build docs/reference/generated .coverage* \
-		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
+		tests/support/op/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made once, and again when the metadata change.
@@ -79,3 +81,8 @@ $(VENV)/.runs: pyproject.toml setup.py | $(BIN)/python
 $(VENV)/.tests: pyproject.toml setup.py | $(BIN)/python
 	$(PIP) --editable '.[test,docs]'
 	@touch $@ $(VENV)/.runs
+
+# The authorization server that tests get tokens from, and Node.js for it.
+$(SERVER): tests/support/op/package-lock.json | $(VENV)/.tests
+	$(BIN)/python -m tests.support.oidc_provider
+	@touch $@

@@ -2,14 +2,16 @@
 
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import attrs
 import pytest
 
 from sso_proxy.testing.pki import Issued, Pki
+from tests.support.oidc_provider import OidcProvider
 from tests.support.programs import Backend, CurlAnswer, curl, echo_head
+from tests.support.tokens_from_op import TokenDesk, clients
 
 
 @attrs.frozen(kw_only=True)
@@ -76,3 +78,25 @@ def echo() -> Iterator[Backend]:
     """Give a backend that answers with what it was sent."""
     with Backend(echo_head) as backend:
         yield backend
+
+
+@pytest.fixture(scope="session")
+def desk(pki: Pki) -> Iterator[TokenDesk]:
+    """Give tokens of an authorization server that runs."""
+    known = clients(pki)
+    registrations = [client.registration() for client in known.values()]
+    with OidcProvider(pki, registrations) as server:
+        yield TokenDesk(server=server, clients=known)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the log of the authorization server with what failed."""
+    report = yield
+    desk = getattr(item, "funcargs", {}).get("desk")
+    if report.failed and isinstance(desk, TokenDesk):
+        tail = desk.server.log()[-4000:]
+        report.sections.append(("the authorization server", tail))
+    return report
