@@ -223,7 +223,7 @@ class ICache(Interface):
         """List the set *index*, in no order."""
 
     async def publish(purpose: str, message: bytes) -> None:
-        """Tell *message* to all who have subscribed to *purpose*, here and elsewhere."""
+        """Tell *message* to all who subscribed to *purpose*, here and elsewhere."""
 
     def subscribe(purpose: str) -> "ISubscription":
         """Hear from now on what is published for *purpose*, by ourselves, too."""
@@ -255,7 +255,7 @@ class ISealer(Interface):
     """
 
     def seal(data: bytes, context: bytes = b"") -> bytes:
-        """Seal *data*; *context* is not in the result, but has to be the same to open."""
+        """Seal *data*; it opens only with the same *context*, which is not in it."""
 
     def open(sealed: bytes, context: bytes = b"") -> bytes | None:
         """Give the data; None if it was changed, is not ours, or its key is gone."""
