@@ -4,13 +4,16 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from sso_proxy.errors import CertificateMismatchError, TokenError
 from sso_proxy.specs.jose.strict import decode_base64url
 
 CERTIFICATE_MEMBER: Final = "x5t#S256"
 """The member that names a certificate (RFC 8705 section 3.1)."""
+
+KEY_MEMBER: Final = "jkt"
+"""The member that names a key by its thumbprint (RFC 9449 section 6.1)."""
 
 
 def certificate_thumbprint(cert_der: bytes) -> str:
@@ -92,7 +95,7 @@ def check_thumbprint_binding(
             raise TokenError("bound to no certificate", reason="not-certificate-bound")
         return
     expected = confirmation[CERTIFICATE_MEMBER]
-    if not _is_thumbprint(expected):
+    if not is_thumbprint(expected):
         raise TokenError("x5t#S256 is no SHA-256 hash", reason="cnf-malformed")
     if thumbprint is None:
         raise CertificateMismatchError(
@@ -104,7 +107,7 @@ def check_thumbprint_binding(
         )
 
 
-def _is_thumbprint(value: object) -> bool:
+def is_thumbprint(value: object) -> TypeGuard[str]:
     """Say whether *value* is a SHA-256 hash in base64url."""
     if not isinstance(value, str) or len(value) != 43 or not value.isascii():
         return False
