@@ -131,6 +131,13 @@ class Listener:
             )
             self._refused = 0
 
+    def take_in(self) -> bool:
+        """Take in nothing ahead."""
+        return False
+
+    def deliver(self) -> None:
+        """Do nothing: there is nothing."""
+
     def on_event(self, events: int) -> None:  # noqa: ARG002
         """Accept what waits."""
         self._accept(_AT_ONCE)

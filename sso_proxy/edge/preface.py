@@ -45,6 +45,13 @@ class Preface:
         nest.watch(sock.fileno(), _WATCHED, self)
         site.connections.add(self)
 
+    def take_in(self) -> bool:
+        """Take in nothing ahead."""
+        return False
+
+    def deliver(self) -> None:
+        """Do nothing: there is nothing."""
+
     def on_event(self, events: int) -> None:
         """Look at what is there; take it only when it is whole."""
         try:

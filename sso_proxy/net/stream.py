@@ -1,8 +1,12 @@
 """
-Byte streams on non-blocking sockets: written at once, only the remainder buffered.
+Byte streams on non-blocking sockets: written soon, only the remainder buffered.
+
+What is small is sent when the nest has told all that has happened, what is large or
+written at another time at once.
 
 A stream tells its handler what arrives; the handler may write, pause, close or abort at
-any time, within its own callbacks too.  Of these calls only `close` and `abort` may
+any time, within its own callbacks too; what has been taken in by then is still told
+after a pause.  Of these calls only `close` and `abort` may
 call the handler back, with ``connection_lost``; an error in a write is told later.
 """
 
@@ -14,6 +18,9 @@ from sso_proxy.net.nest import BROKEN, GONE, READ, WRITE, Watcher
 
 HIGH_WATER = 65536
 """Octets waiting to be sent from which a stream is full."""
+
+_SMALL = 16384
+"""Octets that may wait for the end of a batch of events."""
 
 _CHUNK = 65536
 _RECEIVE_ERRORS = (BlockingIOError, InterruptedError)
@@ -47,10 +54,13 @@ class Stream:
 
     __slots__ = (
         "_closing",
+        "_deferred",
+        "_early",
         "_ended",
         "_events",
         "_failed",
         "_fd",
+        "_greeting",
         "_half_closed",
         "_nest",
         "_parked",
@@ -70,11 +80,14 @@ class Stream:
         self._sock = sock
         self._fd = sock.fileno()
         self._waiting: list[bytes | memoryview] = []
+        self._greeting = False
         self._reading = True
         self._closing = False
         self._half_closed = False
         self._ended = False
         self._parked = False
+        self._deferred = False
+        self._early = b""
         self._failed = ""
         self.handler = handler
         self.buffered = 0
@@ -101,8 +114,27 @@ class Stream:
         self.was_full = True
         return True
 
+    def take_in(self) -> bool:
+        """Take in what has arrived, for `deliver`."""
+        if not self._reading or self._greeting or self._failed:
+            return False
+        try:
+            self._early = self._sock.recv(_CHUNK)
+        except OSError:
+            return False
+        return bool(self._early)
+
+    def deliver(self) -> None:
+        """Tell the handler what was taken in."""
+        data, self._early = self._early, b""
+        if not self._closing:
+            self.handler.data_received(data)
+
     def on_event(self, events: int) -> None:
         """React to the nest."""
+        if self._greeting:
+            self._greet()
+            return
         if self._failed:
             self._lose(self._failed)
         elif events & READ and self._reading:
@@ -115,9 +147,14 @@ class Stream:
         if events & WRITE and self._fd != -1:
             self._flush()
 
+    @property
+    def unheard(self) -> bool:
+        """Whether something was taken in that the handler has not heard of."""
+        return bool(self._early)
+
     def readable_now(self) -> bool:
         """Say whether there is anything to read, an end included, or it is closed."""
-        if self._fd == -1 or self._failed:
+        if self._fd == -1 or self._failed or self._early:
             return True
         try:
             self._sock.recv(1, socket.MSG_PEEK)
@@ -128,12 +165,21 @@ class Stream:
         return True
 
     def write(self, data: bytes) -> None:
-        """Send *data* now or as soon as the peer takes it."""
-        if self._waiting:
+        """Send *data* soon, or as soon as the peer takes it."""
+        if self._waiting or self._greeting:
             self._waiting.append(data)
             self.buffered += len(data)
+            if self._deferred and self.buffered > _SMALL:
+                self.flush()
             return
         if self._fd == -1 or self._failed:
+            return
+        written = self._nest.written
+        if written is not None and len(data) <= _SMALL:
+            self._waiting.append(data)
+            self.buffered = len(data)
+            self._deferred = True
+            written.append(self)
             return
         sent = self._send(data)
         self.progress += sent
@@ -141,6 +187,20 @@ class Stream:
             self._waiting.append(memoryview(data)[sent:])
             self.buffered = len(data) - sent
             self._want(self._events | WRITE)
+
+    def flush(self) -> None:
+        """Send what waits for the end of a batch of events."""
+        if not self._deferred:
+            return
+        self._deferred = False
+        waiting = self._waiting
+        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        sent = self._send(data)
+        self.progress += sent
+        self.buffered -= sent
+        waiting[:] = [memoryview(data)[sent:]] if self.buffered else []
+        if waiting or self._half_closed or self.was_full:
+            self._flush()
 
     def pause(self) -> None:
         """Stop reading; the peer's window fills."""
@@ -156,6 +216,7 @@ class Stream:
 
     def close(self) -> None:
         """Close once everything written has been sent."""
+        self.flush()
         if self._waiting:
             self._closing = True
             self.pause()
@@ -173,11 +234,17 @@ class Stream:
 
     def abort(self) -> None:
         """Close at once; what waits is dropped, and the peer sees a reset."""
+        if self._deferred:
+            self._deferred = False
+            self._send(b"".join(self._waiting))
         if self._fd != -1:
             linger_zero = b"\x01\x00\x00\x00\x00\x00\x00\x00"
             with contextlib.suppress(OSError):  # it is closed in any case
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
             self._lose("aborted")
+
+    def _greet(self) -> None:
+        """Go on with what comes before the handler's bytes."""
 
     def _want(self, events: int) -> None:
         if self._fd != -1 and events != self._events:
@@ -243,7 +310,9 @@ class Stream:
                 waiting[0] = memoryview(data)[sent:]
                 break
             del waiting[0]
-        if not waiting and not self._failed:
+        if waiting:
+            self._want(self._events | WRITE)
+        elif not self._failed:
             self._want(self._events & ~WRITE)
             if self._closing:
                 self._say_end()
@@ -271,6 +340,8 @@ class Stream:
         if not self._parked:
             self._nest.forget(self._fd)
         self._fd = -1
+        self._deferred = False
+        self._early = b""
         self._waiting.clear()
         self.buffered = 0
         self._sock.close()

@@ -136,6 +136,11 @@ class BackendConnection:
         else:
             self._fail(504, "backend-timeout")
 
+    @property
+    def unheard(self) -> bool:
+        """Whether an idle connection has sent something, which we have in hand."""
+        return self._stream is None or self._stream.unheard
+
     def is_stale(self) -> bool:
         """Say whether an idle connection has anything to read, as only an end is."""
         return self._stream is None or self._stream.readable_now()

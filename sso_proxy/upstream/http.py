@@ -86,8 +86,10 @@ class HttpUpstream:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            # What cannot be sent again must not meet a closed connection.
-            if outgoing.replayable or not connection.is_stale():
+            # What cannot be sent again must not meet a closed connection, and nothing
+            # a connection with an answer that nobody asked for (F12).
+            fresh = outgoing.replayable and not connection.unheard
+            if fresh or not connection.is_stale():
                 connection.start(exchange, outgoing)
                 return connection
             connection.retire()

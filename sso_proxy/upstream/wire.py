@@ -100,6 +100,11 @@ class Wire:
 
     abort = close
 
+    @property
+    def unheard(self) -> bool:
+        """Say that there is no second request here."""
+        return True
+
     def readable_now(self) -> bool:
         """Say that there is no second request here."""
         return True

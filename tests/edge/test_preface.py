@@ -98,6 +98,12 @@ class _Spy:
     def __init__(self, events: list[int], told: Callable[[int], None]) -> None:
         self.events, self.told = events, told
 
+    def take_in(self) -> bool:
+        return False
+
+    def deliver(self) -> None:
+        raise AssertionError("nothing was taken in")
+
     def on_event(self, events: int) -> None:
         self.events.append(events)
         self.told(events)

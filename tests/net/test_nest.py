@@ -19,6 +19,12 @@ class Descriptor:
         self.aborted = 0
         self.do = do
 
+    def take_in(self) -> bool:
+        return False
+
+    def deliver(self) -> None:
+        raise AssertionError("nothing was taken in")
+
     def on_event(self, events: int) -> None:
         self.events.append(events)
         if self.do is not None:
@@ -149,6 +155,49 @@ def test_a_nest_may_be_closed_by_what_it_tells() -> None:
     far.close()
 
 
+class Steps(Descriptor):
+    """Takes in, tells, writes and sends; says so in a list shared with others."""
+
+    def __init__(self, nest: Nest, name: str, said: list[str]) -> None:
+        super().__init__()
+        self.nest = nest
+        self.name = name
+        self.said = said
+
+    def take_in(self) -> bool:
+        self.said.append("take in")
+        return True
+
+    def deliver(self) -> None:
+        self.said.append("deliver")
+        assert self.nest.written is not None
+        self.nest.written.append(self)
+
+    def flush(self) -> None:
+        self.said.append("flush")
+        assert self.nest.written is None
+        if self.name == "broken":
+            raise RuntimeError("bug")
+
+
+def watched(nest: Nest, *names: str) -> tuple[list[str], list[Steps], list[Pair]]:
+    pairs = [unix_pair() for _ in names]
+    said: list[str] = []
+    steps = [Steps(nest, name, said) for name in names]
+    for (near, far), step in zip(pairs, steps, strict=True):
+        nest.watch(near.fileno(), READ, step)
+        far.send(b"x")
+    return said, steps, pairs
+
+
+def test_a_batch_is_taken_in_then_told_then_sent(nest: Nest) -> None:
+    said, _, pairs = watched(nest, "one", "other")
+    nest.doRead()
+    assert said == ["take in"] * 2 + ["deliver"] * 2 + ["flush"] * 2
+    for sock in (*pairs[0], *pairs[1]):
+        sock.close()
+
+
 class BrokenDescriptorTests(TestCase):
     """A descriptor that raises."""
 
@@ -169,6 +218,17 @@ class BrokenDescriptorTests(TestCase):
         nest.doRead()
         assert [each.aborted for each in told] == [1, 1]
         assert len(self.flushLoggedErrors(RuntimeError)) == 2
+        nest.close()
+        for sock in (*pairs[0], *pairs[1]):
+            sock.close()
+
+    def test_one_that_cannot_send_is_closed_and_the_others_send(self) -> None:
+        nest = new_nest()
+        said, steps, pairs = watched(nest, "broken", "whole")
+        nest.doRead()
+        assert said[-2:] == ["flush"] * 2
+        assert sorted(step.aborted for step in steps) == [0, 1]
+        assert len(self.flushLoggedErrors(RuntimeError)) == 1
         nest.close()
         for sock in (*pairs[0], *pairs[1]):
             sock.close()

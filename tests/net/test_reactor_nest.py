@@ -35,6 +35,12 @@ class Told:
         self.aborted = 0
         self._act = act
 
+    def take_in(self) -> bool:
+        return False
+
+    def deliver(self) -> None:
+        raise AssertionError("nothing was taken in")
+
     def on_event(self, events: int) -> None:
         self.events.append(events)
         if self._act is not None:

@@ -5,7 +5,7 @@ import itertools
 import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -271,6 +271,143 @@ def test_a_handler_may_close_from_within_its_callbacks(ends: Ends) -> None:
     ends.far.send(b"x")
     until(ends.nest, lambda: ends.heard.reason)
     assert ends.heard.said == ["data", "lost"]
+
+
+def peek(sock: socket.socket) -> bytes:
+    """Give what has arrived at *sock*, without waiting."""
+    sock.setblocking(False)
+    try:
+        return sock.recv(1 << 20, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
+def test_what_is_small_and_written_in_an_event_is_sent_after_the_batch(
+    ends: Ends,
+) -> None:
+    seen = []
+
+    def answer(_: bytes) -> None:
+        ends.stream.write(b"one ")
+        ends.stream.write(b"two")
+        seen.append(peek(ends.far))
+        assert ends.stream.buffered == 7
+
+    ends.heard.on_data = answer
+    ends.far.send(b"x")
+    until(ends.nest, lambda: ends.heard.data)
+    assert seen == [b""]
+    assert peek(ends.far) == b"one two"
+    assert (ends.stream.buffered, ends.stream.progress) == (0, 7)
+
+
+@pytest.mark.parametrize("pieces", [(20000,), (9000, 9000)])
+def test_what_is_large_is_sent_at_once(ends: Ends, pieces: tuple[int, ...]) -> None:
+    left = []
+
+    def answer(_: bytes) -> None:
+        for size in pieces:
+            ends.stream.write(b"x" * size)
+        left.append(ends.stream.buffered)
+
+    ends.heard.on_data = answer
+    ends.far.send(b"x")
+    until(ends.nest, lambda: ends.heard.data)
+    assert left == [0]
+    assert ends.stream.progress == sum(pieces)
+
+
+@pytest.mark.parametrize("end", ["close", "abort", "half_close"])
+def test_what_was_written_before_an_end_in_the_same_event_is_sent(
+    ends: Ends, end: str
+) -> None:
+    def answer(_: bytes) -> None:
+        ends.stream.write(b"last")
+        getattr(ends.stream, end)()
+
+    ends.heard.on_data = answer
+    ends.far.send(b"x")
+    until(ends.nest, lambda: ends.heard.data)
+    ends.far.settimeout(5)
+    assert ends.stream.progress == 4 or end == "abort"
+    if end != "abort":  # a reset may overtake it
+        assert read_all(ends.far) == b"last"
+        assert ends.far.recv(1) == b""
+
+
+def test_what_the_peer_does_not_take_after_a_batch_is_sent_later(ends: Ends) -> None:
+    ends.stream.write(BIG)
+    size = ends.stream.buffered
+    ends.heard.on_data = lambda _: ends.stream.write(b"end")
+    ends.far.send(b"x")
+    until(ends.nest, lambda: ends.heard.data)
+    assert ends.stream.buffered == size + 3
+
+
+class Two:
+    """Two streams of one nest, whose peers have both sent something."""
+
+    def __init__(self) -> None:
+        self.nest = new_nest()
+        self.pairs = [unix_pair() for _ in range(2)]
+        self.heard = [Heard(), Heard()]
+        self.streams = [
+            Stream(self.nest, near, heard)
+            for (near, _), heard in zip(self.pairs, self.heard, strict=True)
+        ]
+        for _, far in self.pairs:
+            far.send(b"x")
+
+    def first_tells(self, act: Callable[[Stream], None]) -> Heard:
+        """Let whoever hears first *act* on the other; give the other's handler."""
+        told: list[int] = []
+
+        def hear(mine: int) -> None:
+            told.append(mine)
+            if len(told) == 1:
+                act(self.streams[1 - mine])
+
+        self.heard[0].on_data = lambda _: hear(0)
+        self.heard[1].on_data = lambda _: hear(1)
+        self.nest.doRead()
+        return self.heard[1 - told[0]]
+
+    def close(self) -> None:
+        for stream in self.streams:
+            stream.abort()
+        for _, far in self.pairs:
+            far.close()
+        self.nest.close()
+
+
+@pytest.fixture
+def two() -> Iterator[Two]:
+    two = Two()
+    yield two
+    two.close()
+
+
+def test_what_was_taken_in_is_told_after_a_pause(two: Two) -> None:
+    assert two.first_tells(lambda other: other.pause()).data == b"x"
+
+
+@pytest.mark.parametrize("end", [Stream.close, Stream.abort])
+def test_what_was_taken_in_is_not_told_after_an_end(
+    two: Two, end: Callable[[Stream], None]
+) -> None:
+    other = two.first_tells(end)
+    assert (other.data, other.said) == (b"", ["lost"])
+
+
+def test_what_was_taken_in_is_news(two: Two) -> None:
+    seen = []
+
+    def look(other: Stream) -> None:
+        seen.append((other.unheard, other.readable_now()))
+
+    two.first_tells(look)
+    assert seen == [(True, True)]
+    assert not any(stream.unheard for stream in two.streams)
 
 
 def test_events_that_mean_nothing_do_nothing(ends: Ends) -> None:

@@ -62,6 +62,10 @@ class FakeStream(Stream):
     def full(self) -> bool:
         return self.is_full
 
+    @property
+    def unheard(self) -> bool:
+        return self.has_news
+
     def is_paused(self) -> bool:
         return not self._reading
 

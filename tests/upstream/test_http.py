@@ -10,13 +10,14 @@ from twisted.internet.task import Clock
 
 from sso_proxy.net.connect import Address
 from sso_proxy.net.resolve import Resolver
+from sso_proxy.net.stream import Stream
 from sso_proxy.net.ticker import PERIOD, Ticker
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.pki import Pki
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from tests.support.exchanges import FakeExchange, outgoing
-from tests.support.sockets import new_nest, read_all, turn, until
+from tests.support.sockets import Heard, new_nest, read_all, turn, unix_pair, until
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -184,6 +185,25 @@ def test_what_must_not_be_made_twice_is_not_sent_on_a_stale_connection(
     second = backend.ask("POST")
     backend.serve(backend.accept())
     assert backend.answered(second).body == b"ok"
+
+
+def test_an_answer_taken_in_before_the_request_is_nobody_s(make: Make) -> None:
+    backend = make()
+    first = backend.ask()
+    sock = backend.accept()
+    backend.serve(sock)
+    backend.answered(first)
+    near, far = unix_pair()
+    asked, heard = [], Heard()
+    heard.on_data = lambda _: asked.append(backend.ask())
+    client = Stream(backend.nest, near, heard)
+    far.send(b"x")  # the first of a batch, and then comes:
+    sock.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+    backend.nest.doRead()
+    backend.serve(backend.accept())
+    assert backend.answered(asked[0]).body == b"ok"
+    client.abort()
+    far.close()
 
 
 def test_an_idle_connection_that_the_backend_closes_is_forgotten(make: Make) -> None:

@@ -27,12 +27,14 @@ class Capabilities:
         groups: Key exchange groups can be chosen.
         error_words: OpenSSL's words for a verification error.
         custom_extensions: TLS extensions of our own (Token Binding).
+        records: `read_record` and `write_records` need not go through pyOpenSSL.
     """
 
     extended_master_secret: bool
     groups: bool
     error_words: bool
     custom_extensions: bool
+    records: bool
 
 
 def find_capabilities(library: object) -> Capabilities:
@@ -49,6 +51,7 @@ def find_capabilities(library: object) -> Capabilities:
                 "SSL_extension_supported",
             )
         ),
+        records=hasattr(library, "SSL_read") and hasattr(library, "SSL_write"),
     )
 
 
@@ -62,6 +65,7 @@ def missing(capabilities: Capabilities = CAPABILITIES) -> tuple[str, ...]:
         "groups": "the option 'groups' of listeners is refused",
         "error_words": "verification errors are logged as numbers",
         "custom_extensions": "Token Binding is off",
+        "records": "TLS is slower",
     }
     return tuple(
         f"this build of pyOpenSSL and cryptography does not offer {name}: {effect}"
@@ -100,3 +104,44 @@ def error_words(code: int) -> str:
         return f"verification error {code}"
     words: bytes = _FFI.string(_LIB.X509_verify_cert_error_string(code))
     return words.decode("ascii", "replace")
+
+
+RECORD: Final = 16384
+"""The most that one TLS record holds (RFC 8446 section 5.1)."""
+
+_BUFFER: Final = _FFI.new("char[]", RECORD)
+_CONTENT: Final = _FFI.buffer(_BUFFER)
+
+
+def read_record(connection: SSL.Connection) -> bytes:
+    """
+    Do as ``connection.recv(RECORD)``, in half the time.
+
+    What is not simply data is left to pyOpenSSL, which asks OpenSSL again and raises
+    what it raises.
+    """
+    count = _LIB.SSL_read(connection._ssl, _BUFFER, RECORD)  # noqa: SLF001
+    if count > 0:
+        content: bytes = _CONTENT[:count]
+        return content
+    return connection.recv(RECORD)
+
+
+def write_records(connection: SSL.Connection, data: bytes | memoryview) -> int:
+    """Do as ``connection.send(data)``, in half the time."""
+    if type(data) is bytes:
+        count: int = _LIB.SSL_write(connection._ssl, data, len(data))  # noqa: SLF001
+        if count > 0:
+            return count
+    return connection.send(data)
+
+
+if not CAPABILITIES.records:
+
+    def read_record(connection: SSL.Connection) -> bytes:
+        """Receive through pyOpenSSL."""
+        return connection.recv(RECORD)
+
+    def write_records(connection: SSL.Connection, data: bytes | memoryview) -> int:
+        """Send through pyOpenSSL."""
+        return connection.send(data)

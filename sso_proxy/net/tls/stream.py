@@ -14,20 +14,21 @@ from OpenSSL import SSL
 from twisted.logger import Logger
 
 from sso_proxy.model import TlsFacts
-from sso_proxy.net.nest import GONE, READ, WRITE, Watcher
+from sso_proxy.net.nest import READ, WRITE, Watcher
 from sso_proxy.net.stream import Stream, StreamHandler
 from sso_proxy.net.tls.client import check_peer, is_address
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.errors import PeerError
 from sso_proxy.net.tls.facts import read_facts
+from sso_proxy.net.tls.probe import RECORD, read_record, write_records
 
 ClientContext: TypeAlias = SSL.Context
 """What `client_stream` needs, for those who may not know OpenSSL."""
 
 _log = Logger()
 
-_RECORD = 16384
-"""The most that one TLS record holds, so that one ``recv`` leaves nothing pending."""
+_AT_ONCE = 4
+"""Records that are read at once, so that others get their turn."""
 
 _SLICE = 131072
 
@@ -41,7 +42,7 @@ class TlsStream(Stream):
     handler hears is ``connection_lost``.
     """
 
-    __slots__ = ("_connection", "_on_handshake", "_recv", "_send_tls")
+    __slots__ = ("_connection", "_end", "_on_handshake")
 
     def __init__(
         self,
@@ -54,16 +55,9 @@ class TlsStream(Stream):
     ) -> None:
         self._connection = connection
         self._on_handshake: Callable[[SSL.Connection], None] | None = on_handshake
-        self._recv = connection.recv
-        self._send_tls = connection.send
         super().__init__(nest, sock, handler)
-
-    def on_event(self, events: int) -> None:
-        """React to the nest."""
-        if self._on_handshake is None:
-            super().on_event(events)
-        elif events & (READ | WRITE | GONE):
-            self.shake_hands()
+        self._greeting = True
+        self._end: Exception | None = None
 
     def shake_hands(self) -> None:
         """Go on with the handshake as far as the peer lets us."""
@@ -83,6 +77,7 @@ class TlsStream(Stream):
             self._lose("failed")
             return
         done, self._on_handshake = self._on_handshake, None
+        self._greeting = False
         wanted = READ if self._reading else 0
         self._want(wanted | WRITE if self._waiting else wanted)
         if done is not None:
@@ -100,47 +95,70 @@ class TlsStream(Stream):
         if self._fd != -1 and self._reading and self._connection.pending():
             self._read()
 
+    def _greet(self) -> None:
+        self.shake_hands()
+
     def refuse(self, reason: str) -> None:
         """Be lost at once: the peer is not who we want to talk to."""
         self._lose(reason)
 
     def pause(self) -> None:
         """Stop reading; a handshake goes on, and what follows it waits."""
-        if self._on_handshake is None:
+        if not self._greeting:
             super().pause()
         else:
             self._reading = False
 
     def resume(self) -> None:
         """Read on."""
-        if self._on_handshake is None:
+        if not self._greeting:
             super().resume()
         elif not self._closing:
             self._reading = True
 
-    def write(self, data: bytes) -> None:
-        """Send *data* now or as soon as the peer takes it."""
-        if self._on_handshake is not None:
-            self._waiting.append(data)
-            self.buffered += len(data)
-        else:
-            super().write(data)
+    def take_in(self) -> bool:
+        """Take in one record, for `deliver`."""
+        if not self._reading or self._greeting or self._failed:
+            return False
+        try:
+            self._early = read_record(self._connection)
+        except SSL.WantReadError:
+            return False
+        except (SSL.Error, OSError) as e:
+            self._end = e
+        return True
+
+    def deliver(self) -> None:
+        """Tell the handler what was taken in."""
+        if self._end is not None:
+            self._stop(self._end)
+            return
+        more = len(self._early) == RECORD
+        super().deliver()
+        if more:  # a full record is seldom alone
+            self._read()
 
     def _read(self) -> None:
-        while True:
+        for _ in range(_AT_ONCE):
+            if self._fd == -1 or not self._reading:
+                return
             try:
-                data = self._recv(_RECORD)
+                data = read_record(self._connection)
             except SSL.WantReadError:
                 return
-            except SSL.ZeroReturnError:
-                self._eof()
-                return
             except (SSL.Error, OSError) as e:
-                self._lose(_describe(e))
+                self._stop(e)
                 return
             self.handler.data_received(data)
-            if self._fd == -1 or not self._reading or not self._connection.pending():
+            if len(data) < RECORD:  # nothing of a record is left
                 return
+
+    def _stop(self, error: Exception) -> None:
+        """React to the end of what can be read."""
+        if isinstance(error, SSL.ZeroReturnError):
+            self._eof()
+        else:
+            self._lose(_describe(error))
 
     def _send(self, data: bytes | memoryview) -> int:
         sent = 0
@@ -148,7 +166,7 @@ class TlsStream(Stream):
             while sent < len(data):
                 # A write returns after each record; so a part is as good as all.
                 part = data if not sent else memoryview(data)[sent : sent + _SLICE]
-                sent += self._send_tls(part)
+                sent += write_records(self._connection, part)
         except (SSL.WantWriteError, SSL.WantReadError):
             return sent
         except (SSL.Error, OSError) as e:

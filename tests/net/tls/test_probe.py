@@ -18,7 +18,7 @@ def test_what_a_library_lacks_is_off_and_said_so() -> None:
     found = probe.find_capabilities(object())
     assert not any(attrs.asdict(found).values())
     lines = probe.missing(found)
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert any("Token Binding is off" in line for line in lines)
 
 
