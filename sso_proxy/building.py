@@ -18,7 +18,7 @@ from sso_proxy.config.model import (
 )
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import IClock, IHealth, ITools
+from sso_proxy.interfaces import ICache, IClock, IHealth, ISealer, ITools
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.net.tls.material import MaterialError
@@ -26,14 +26,23 @@ from sso_proxy.net.tls.stream import ClientContext
 from sso_proxy.registry import Registry
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
+from sso_proxy.storage import Storage, state_dir_of
 from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.resource import check_hosted
+
+
+def _not_here(*_: object) -> Any:  # noqa: ANN401
+    raise RuntimeError("only components have caches and sealers")
 
 
 @implementer(ITools)
 @attrs.frozen(kw_only=True)
 class Tools:
-    """What components may use of the proxy."""
+    """
+    What components may use of the proxy.
+
+    The builder of their configuration adds directory, caches and sealers.
+    """
 
     name: str
     clock: IClock
@@ -41,6 +50,9 @@ class Tools:
     reactor: Any
     spawn: Callable[[Coroutine[Any, Any, Any]], None]
     shared: Callable[[tuple[Any, ...], Callable[[], Any]], Any]
+    state_dir: Path = Path("/nonexistent")
+    cache: Callable[[str | None, frozenset[str]], ICache] = _not_here
+    sealer: Callable[[str], ISealer] = _not_here
 
 
 MakeUpstream = Callable[[Target, Patience], Any]
@@ -56,12 +68,16 @@ class Parts:
         tls: Contexts of each listener, or None for a plain one.
         healthy: Parts whose state matters.
         upstreams: Backends by name.
+        caches: The caches that somebody asked for, to be opened before serving.
+        needs_keys: Whether somebody asked for our own keys.
     """
 
     routes: RouteTable
     tls: tuple[ListenerTls | None, ...]
     healthy: tuple[Any, ...]
     upstreams: tuple[Any, ...]
+    caches: tuple[ICache, ...]
+    needs_keys: bool
 
 
 class Builder:
@@ -77,6 +93,10 @@ class Builder:
         self._healthy: list[Any] = []
         self._upstreams: dict[Any, Any] = {}
         self._endpoints = Endpoints()
+        self._registry: Registry
+        self._storage = Storage(
+            config, self._cache, checking=self._tools.reactor is None
+        )
 
     def build(self) -> Parts:
         """
@@ -86,7 +106,8 @@ class Builder:
             ConfigError: With all mistakes.
         """
         config = self._config
-        registry = Registry.load(config.server.plugin_path)
+        registry = self._registry = Registry.load(config.server.plugin_path)
+        self._storage.make_configured()
         known = {"anonymous": ComponentConfig(type="anonymous")}
         authenticators = self._family(
             registry,
@@ -111,13 +132,16 @@ class Builder:
             self._try(self._tls, f"listener[{i}]", listener)
             for i, listener in enumerate(config.listener)
         ]
-        if self._mistakes:
-            raise ConfigError(*self._mistakes)
+        mistakes = (*self._mistakes, *self._storage.mistakes)
+        if mistakes:
+            raise ConfigError(*mistakes)
         return Parts(
             routes=RouteTable([route for route in routes if route is not None]),
             tls=tuple(tls),
             healthy=tuple(self._healthy),
             upstreams=tuple(self._upstreams.values()),
+            caches=tuple(self._storage.caches),
+            needs_keys=self._storage.needs_keys,
         )
 
     def _try(self, build: Callable[..., Any], path: str, *arguments: Any) -> Any:  # noqa: ANN401
@@ -136,7 +160,7 @@ class Builder:
     ) -> dict[str, Any]:
         built = {}
         for name, component in components.items():
-            tools = attrs.evolve(self._tools, name=name)
+            tools = self._tools_for(name)
             path = f"{table}.{name}"
             try:
                 built[name] = registry.build(interface, component, tools, path)
@@ -146,6 +170,26 @@ class Builder:
             if IHealth.providedBy(built[name]):
                 self._healthy.append(built[name])
         return built
+
+    def _tools_for(self, name: str) -> Tools:
+        """Give what the component *name* may use."""
+        return attrs.evolve(
+            self._tools,
+            name=name,
+            state_dir=state_dir_of(self._config),
+            cache=self._storage.cache,
+            sealer=self._storage.sealer,
+        )
+
+    def _cache(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
+        """Make a cache; it needs nothing that is kept."""
+        tools = attrs.evolve(
+            self._tools, name=name, state_dir=state_dir_of(self._config)
+        )
+        cache = self._registry.build("ICache", component, tools, f"cache.{name}")
+        if IHealth.providedBy(cache):
+            self._healthy.append(cache)
+        return cache
 
     def _tls(self, path: str, listener: ListenerConfig) -> ListenerTls | None:
         if not listener.tls:

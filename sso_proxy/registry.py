@@ -30,9 +30,14 @@ _WORDS = {
     "IBinding": "binding",
     "IUserMapper": "user mapper",
     "IPolicy": "policy",
+    "ICache": "cache",
 }
 
-FAMILIES = {"authenticator": "IAuthenticator", "mapper": "IUserMapper"}
+FAMILIES = {
+    "authenticator": "IAuthenticator",
+    "mapper": "IUserMapper",
+    "cache": "ICache",
+}
 """The interface that the components of each family of tables provide."""
 
 

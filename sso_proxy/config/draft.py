@@ -49,6 +49,7 @@ class Draft:
         routes: The ``[[route]]`` tables.
         authenticators: The ``[authenticator.N]`` tables by name.
         mappers: The ``[mapper.N]`` tables by name.
+        caches: The ``[cache.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
     """
@@ -59,6 +60,7 @@ class Draft:
     routes: tuple[Placed[RouteConfig], ...] = ()
     authenticators: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     mappers: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    caches: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -81,9 +83,10 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         routes=reader.tables("route", raw.get("route"), RouteConfig),
         authenticators=reader.family("authenticator", raw.get("authenticator", {})),
         mappers=reader.family("mapper", raw.get("mapper", {})),
+        caches=reader.family("cache", raw.get("cache", {})),
         names={
             family: frozenset(raw[family])
-            for family in ("authenticator", "mapper")
+            for family in ("authenticator", "mapper", "cache")
             if isinstance(raw.get(family), dict)
         },
         mistakes=tuple(reader.mistakes),

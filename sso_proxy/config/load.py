@@ -80,7 +80,11 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
     except ConfigError as e:
         yield from e.mistakes
         return
-    families = {"authenticator": draft.authenticators, "mapper": draft.mappers}
+    families = {
+        "authenticator": draft.authenticators,
+        "mapper": draft.mappers,
+        "cache": draft.caches,
+    }
     for family, interface_name in FAMILIES.items():
         for placed in families[family].values():
             try:
@@ -109,6 +113,7 @@ def finish(draft: Draft) -> Config:
         listener=tuple(listener.value for listener in draft.listeners),
         authenticator={n: c.value for n, c in draft.authenticators.items()},
         mapper={n: c.value for n, c in draft.mappers.items()},
+        cache={n: c.value for n, c in draft.caches.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
         route=tuple(route.value for route in draft.routes),
     )

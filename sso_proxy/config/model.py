@@ -414,8 +414,9 @@ class KeyRingConfig:
     Our own symmetric keys.
 
     Attributes:
-        file: Path; unset, ``keys.json`` in the state directory.  Made by
-            ``sso-proxy key new``; must be readable by nobody else (0600).
+        file: Path; must be there, made by ``sso-proxy key new`` and readable by nobody
+            else (0600).  Unset, it is ``keys.json`` in the state directory, which is
+            made if something needs keys and it is not there.
     """
 
     file: FilePath | None = None
@@ -431,6 +432,8 @@ class Config:
         listener: Listening sockets.
         authenticator: Authenticators by name; ``anonymous`` is always there.
         mapper: User mappers by name.
+        cache: Caches by name.  Who names none gets the only one, or the one called
+            ``default``; if none is written, a ``local`` one in the state directory.
         key_ring: Our own symmetric keys.
         route: Routes.
     """
@@ -439,5 +442,6 @@ class Config:
     listener: tuple[ListenerConfig, ...] = attrs.field(validator=non_empty)
     authenticator: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     mapper: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    cache: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

@@ -26,6 +26,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
         yield from check_admin(draft.server, draft.listeners)
         yield from check_forwarded(draft.server, draft.listeners)
     yield from _check_names(draft)
+    yield from _check_caches(draft)
     yield from check_listeners(draft.listeners)
     yield from check_routes(draft)
 
@@ -62,6 +63,16 @@ def _check_audit(path: str, audit: AuditConfig, raw: object) -> Iterator[Mistake
         if option in written and audit.to != option:
             problem = f"has no effect with to = {audit.to!r}"
             yield Mistake(join(path, option), problem)
+
+
+def _check_caches(draft: Draft) -> Iterator[Mistake]:
+    """Check that workers share what has to be shared."""
+    if draft.server is None or draft.server.value.workers == 1:
+        return
+    for placed in draft.caches.values():
+        if placed.value.type == "memory":
+            problem = "each worker would have its own; with server.workers take local"
+            yield Mistake(join(placed.path, "type"), problem)
 
 
 def _check_names(draft: Draft) -> Iterator[Mistake]:

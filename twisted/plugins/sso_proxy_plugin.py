@@ -41,6 +41,11 @@ pattern_mapper = PluginFactory(
     makes="IUserMapper",
     target="sso_proxy.mappers.pattern:PatternMapper",
 )
+memory_cache = PluginFactory(
+    name="memory",
+    makes="ICache",
+    target="sso_proxy.caches.memory:MemoryCache",
+)
 certificate_binding = PluginFactory(
     name="certificate",
     makes="IBinding",
