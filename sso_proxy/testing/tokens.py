@@ -4,6 +4,7 @@ An issuer of signed tokens, for tests.
 It signs whatever it is told to, malformed and contradictory things included.
 """
 
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -11,11 +12,18 @@ from typing import Any, Final, Self
 
 import attrs
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import (
+    ec,
+    ed448,
+    ed25519,
+    padding,
+    rsa,
+)
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+EdwardsKey = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | EdwardsKey
 
 _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
     "ES256": ec.SECP256R1(),
@@ -41,7 +49,7 @@ class TokenSigner:
 
     alg: str
     kid: str | None
-    _key: PrivateKey = attrs.field(repr=False, alias="key")
+    _key: PrivateKey | bytes = attrs.field(repr=False, alias="key")
 
     @classmethod
     def create(cls, alg: str = "ES256", kid: str | None = "key-1") -> Self:
@@ -51,9 +59,16 @@ class TokenSigner:
             key = ec.generate_private_key(_CURVES[alg])
         elif alg in {"EdDSA", "Ed25519"}:
             key = ed25519.Ed25519PrivateKey.generate()
+        elif alg == "Ed448":
+            key = ed448.Ed448PrivateKey.generate()
         else:
             key = rsa.generate_private_key(65537, 2048)
         return cls(alg=alg, kid=kid, key=key)
+
+    @classmethod
+    def of_secret(cls, secret: bytes, alg: str = "HS256") -> Self:
+        """Take a secret that the issuer shares with us; nothing of it is public."""
+        return cls(alg=alg, kid=None, key=secret)
 
     def renamed(self, kid: str | None) -> "TokenSigner":
         """Give the same key under another name."""
@@ -71,7 +86,7 @@ class TokenSigner:
 
     def public_pem(self) -> bytes:
         """Give the public key in PEM."""
-        public = self._key.public_key()
+        public = self._private.public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def sign(self, claims: Mapping[str, Any], **header: object) -> str:
@@ -94,7 +109,9 @@ class TokenSigner:
     def signature(self, signing_input: bytes) -> bytes:
         """Give the signature over *signing_input*, as JWS has it."""
         key = self._key
-        if isinstance(key, ed25519.Ed25519PrivateKey):
+        if isinstance(key, bytes):
+            return hmac.digest(key, signing_input, f"sha{self.alg[2:]}")
+        if isinstance(key, EdwardsKey):
             return key.sign(signing_input)
         hash_ = _HASHES[self.alg[2:]]
         if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -106,12 +123,20 @@ class TokenSigner:
             return key.sign(signing_input, pss, hash_)
         return key.sign(signing_input, padding.PKCS1v15(), hash_)
 
+    @property
+    def _private(self) -> PrivateKey:
+        """Give the private key of a pair."""
+        if isinstance(self._key, bytes):
+            raise TypeError("a secret has no public key")
+        return self._key
+
     def _public_members(self) -> dict[str, str]:
         """Give the members that are the key."""
-        public = self._key.public_key()
-        if isinstance(public, ed25519.Ed25519PublicKey):
+        public = self._private.public_key()
+        if isinstance(public, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             octets = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-            return {"kty": "OKP", "crv": "Ed25519", "x": _b64(octets).decode()}
+            curve = "Ed25519" if len(octets) == 32 else "Ed448"
+            return {"kty": "OKP", "crv": curve, "x": _b64(octets).decode()}
         if isinstance(public, rsa.RSAPublicKey):
             rsa_numbers = public.public_numbers()
             return {"kty": "RSA", "n": _number(rsa_numbers.n), "e": _number(65537)}

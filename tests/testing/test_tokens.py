@@ -22,6 +22,18 @@ def test_jwcrypto_verifies_what_it_signs(alg: str) -> None:
     assert jws.jose_header == {"alg": alg, "kid": "key-1", "typ": "at+jwt", "x": 1}
 
 
+def test_jwcrypto_verifies_what_a_secret_authenticates() -> None:
+    token = TokenSigner.of_secret(b"k" * 32).sign({"sub": "alice"})
+    jws = JWS()
+    jws.deserialize(token, JWK.from_password("k" * 32))
+    assert json.loads(jws.payload) == {"sub": "alice"}
+
+
+def test_a_secret_has_nothing_public() -> None:
+    with pytest.raises(TypeError):
+        TokenSigner.of_secret(b"k" * 32).public_pem()
+
+
 def test_parameters_and_members_can_be_left_out() -> None:
     signer = TokenSigner.create()
     assert "kid" not in signer.public_jwk(kid=None)

@@ -1,16 +1,20 @@
-"""Check one signature with one key (RFC 7518 section 3, RFC 8037)."""
+"""Check one signature or MAC with one key (RFC 7518 section 3, RFC 8037, RFC 9864)."""
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-PublicKey: TypeAlias = RSAPublicKey | ec.EllipticCurvePublicKey | Ed25519PublicKey
+PublicKey: TypeAlias = (
+    RSAPublicKey | ec.EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
+)
 
 SignatureCheck: TypeAlias = Callable[[bytes, bytes], None]
 """Takes the signing input and the signature; raises InvalidSignature."""
@@ -25,6 +29,16 @@ _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES51
 """An ECDSA algorithm is a curve and a hash together (RFC 7518 section 3.4)."""
 
 
+MACS: Final[Mapping[str, str]] = {
+    "HS256": "sha256",
+    "HS384": "sha384",
+    "HS512": "sha512",
+}
+"""The MAC algorithms and their hashes (RFC 7518 section 3.2)."""
+
+_MAC_OCTETS: Final[Mapping[str, int]] = {"HS256": 32, "HS384": 48, "HS512": 64}
+
+
 def signature_checks(key: PublicKey) -> dict[str, SignatureCheck]:
     """Give the algorithms that *key* is fit for, and how each checks a signature."""
     if isinstance(key, RSAPublicKey):
@@ -33,8 +47,39 @@ def signature_checks(key: PublicKey) -> dict[str, SignatureCheck]:
     if isinstance(key, Ed25519PublicKey):
         check = _eddsa(key)
         return {"EdDSA": check, "Ed25519": check}
+    if isinstance(key, Ed448PublicKey):
+        check = _eddsa(key)
+        return {"EdDSA": check, "Ed448": check}
     alg = _CURVES.get(key.curve.name)
     return {} if alg is None else {alg: _ecdsa(key, _HASHES[alg[2:]])}
+
+
+def mac_check(secret: bytes, alg: str) -> SignatureCheck:
+    """
+    Make a check of the MAC *alg*, one of `MACS`, in constant time.
+
+    How long *secret* has to be is the caller's to know: `mac_checks` does.
+    """
+    hash_ = MACS[alg]
+
+    def check(signing_input: bytes, mac: bytes) -> None:
+        if not hmac.compare_digest(hmac.digest(secret, signing_input, hash_), mac):
+            raise InvalidSignature
+
+    return check
+
+
+def mac_checks(secret: bytes) -> dict[str, SignatureCheck]:
+    """
+    Give the MACs that *secret* is long enough for, and how each is checked.
+
+    A key has to be as long as the hash at least (RFC 7518 section 3.2).
+    """
+    return {
+        alg: mac_check(secret, alg)
+        for alg, octets in _MAC_OCTETS.items()
+        if len(secret) >= octets
+    }
 
 
 def _pkcs1(key: RSAPublicKey, hash_: hashes.HashAlgorithm) -> SignatureCheck:
@@ -74,8 +119,8 @@ def _ecdsa(
     return check
 
 
-def _eddsa(key: Ed25519PublicKey) -> SignatureCheck:
-    """Make a check of Ed25519 (RFC 8037 section 3.1)."""
+def _eddsa(key: Ed25519PublicKey | Ed448PublicKey) -> SignatureCheck:
+    """Make a check of Ed25519 or Ed448 (RFC 8037 section 3.1)."""
 
     def check(signing_input: bytes, signature: bytes) -> None:
         key.verify(signature, signing_input)

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from sso_proxy.errors import TokenError
+from sso_proxy.specs.jose.algorithms import MACS
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 
 MAX_TOKEN: Final = 16384
@@ -18,7 +19,7 @@ MAX_HEADER: Final = 4096
 ALGORITHMS: Final = frozenset(
     {
         *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-        *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+        *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
     }
 )
 """
@@ -27,6 +28,11 @@ The signature algorithms known here (RFC 7518 section 3.1, RFC 8037, RFC 9864).
 There is no ``none``, and no MAC: a MAC key that stands in a key set is a secret that
 somebody published, and a public key must never be taken for one.
 """
+
+MAC_ALGORITHMS: Final = frozenset(MACS)
+"""Algorithms for secrets of the operator; nobody gets them without asking for them."""
+
+_KNOWN: Final = ALGORITHMS | MAC_ALGORITHMS
 
 
 @attrs.frozen(kw_only=True)
@@ -38,7 +44,8 @@ class JoseHeader:
     that it is checked with.
 
     Attributes:
-        alg: One of `ALGORITHMS`.
+        alg: One of `ALGORITHMS` or `MAC_ALGORITHMS`; which of them may be used is up
+            to the key and to who checks.
         kid: Which key is meant, or None.
         typ: Lower-case, without ``application/`` (RFC 7515 section 4.1.9), or None.
     """
@@ -132,14 +139,14 @@ def read_header(encoded: bytes) -> JoseHeader:
 
     Raises:
         TokenError: It is no strict JSON object in canonical base64url, is longer than
-            `MAX_HEADER`, ``alg`` is none of `ALGORITHMS`, ``kid``
+            `MAX_HEADER`, ``alg`` is known neither as a signature nor as a MAC, ``kid``
             or ``typ`` is no string, or there is ``crit``, ``b64`` or ``zip``:
             extensions that change what is signed, none of which is understood here
             (section 4.1.11).
     """
     members = read_parameters(encoded)
     alg = members.get("alg")
-    if not isinstance(alg, str) or alg not in ALGORITHMS:
+    if not isinstance(alg, str) or alg not in _KNOWN:
         raise TokenError("alg is not supported", reason="token-alg")
     return JoseHeader(alg=alg, kid=_string(members, "kid"), typ=read_type(members))
 

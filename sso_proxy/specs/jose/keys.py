@@ -1,13 +1,16 @@
-"""Read public keys: JWK, JWK Set (RFC 7517) and PEM."""
+"""Read keys to check tokens with: JWK, JWK Set (RFC 7517), PEM and shared secrets."""
 
+import hmac
 import re
+from base64 import urlsafe_b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -16,7 +19,13 @@ from jwcrypto.common import JWException
 from jwcrypto.jwk import JWK
 
 from sso_proxy.errors import SsoProxyError, TokenError
-from sso_proxy.specs.jose.algorithms import SignatureCheck, signature_checks
+from sso_proxy.specs.jose.algorithms import (
+    MACS,
+    SignatureCheck,
+    mac_checks,
+    signature_checks,
+)
+from sso_proxy.specs.jose.secret import SecretEncoding, decode_secret
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 from sso_proxy.specs.jose.weak import rsa_weakness
 
@@ -35,6 +44,8 @@ _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 _PEM = re.compile(
     rb"-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s]+-----END \1-----", re.ASCII
 )
+_PEM_KEYS: Final = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
+_PEM_CERTIFICATE: Final = b"CERTIFICATE"
 
 
 @attrs.frozen
@@ -56,11 +67,15 @@ class UnknownKeyError(TokenError):
 @attrs.frozen(kw_only=True, eq=False)
 class VerificationKey:
     """
-    A public key and what it may be used for.
+    A public key, or a shared secret, and what it may be used for.
+
+    A key knows its algorithms: a public key has no way to check a MAC, and a secret
+    none to check a signature, so that neither can be taken for the other.
 
     Attributes:
         kid: What tokens call it, or None.
-        thumbprint: SHA-256 of the key in base64url (RFC 7638).
+        thumbprint: Tells keys apart: SHA-256 of a public key in base64url (RFC 7638);
+            of a secret something else, that gives no more away than its tokens do.
         checks: How a signature is checked, by algorithm.  A key with an ``alg`` has
             this one alone (RFC 8725 section 3.1).
     """
@@ -93,7 +108,7 @@ class VerificationKey:
 @attrs.frozen(eq=False)
 class KeySet:
     """
-    The public keys of one issuer.
+    The keys of one issuer.
 
     Attributes:
         keys: The keys that can be used.
@@ -204,21 +219,75 @@ def read_jwks(document: bytes, *, remote: bool = True) -> KeySet:
     return KeySet(tuple(keys), tuple(ignored))
 
 
-def read_pem(data: bytes) -> KeySet:
+def read_pem(data: bytes, *, kid: str | None = None) -> KeySet:
     """
-    Read PEM: public keys (SubjectPublicKeyInfo), or the keys of certificates.
+    Read PEM: public keys, or the keys of certificates; RSA, EC or Ed25519, Ed448.
 
     A certificate is a container here; its validity is not looked at.
 
+    Args:
+        data: One block or more, and text around them.
+        kid: What tokens call the key, if there is only one.
+
     Raises:
-        KeyRefusedError: There is none, a private one, or one that cannot be used.
+        KeyRefusedError: There is none, a private one, a broken one, one that cannot
+            be used, or several for one *kid*.
     """
     blocks = list(_PEM.finditer(data))
+    # What does not look like the others could be a private key with header lines.
+    if len(blocks) != data.count(b"-----BEGIN "):
+        raise KeyRefusedError("malformed PEM")
     if not blocks:
         raise KeyRefusedError("no PEM")
     if len(blocks) > MAX_KEYS:
         raise KeyRefusedError(f"more than {MAX_KEYS} keys")
-    return KeySet(tuple(_read_pem_block(match[0], match[1]) for match in blocks))
+    if kid is not None and len(blocks) > 1:
+        raise KeyRefusedError("several keys cannot have one kid")
+    return KeySet(tuple(_read_pem_block(match[0], match[1], kid) for match in blocks))
+
+
+def read_secret(
+    text: str,
+    encoding: SecretEncoding = "plain",
+    *,
+    algorithms: Collection[str] = (),
+    kid: str | None = None,
+) -> KeySet:
+    """
+    Read a secret that the operator and the issuer share, to check MACs with.
+
+    Args:
+        text: The secret.
+        encoding: How it is written.
+        algorithms: The MACs to check, each of which the secret has to be long enough
+            for (RFC 7518 section 3.2); none given: those that it is long enough for.
+        kid: What tokens call it, or None.
+
+    Raises:
+        KeyRefusedError: It is not written like this, or shorter than a hash.
+    """
+    try:
+        secret = decode_secret(text, encoding)
+    except ValueError as e:
+        raise KeyRefusedError(str(e)) from None
+    checks = mac_checks(secret)
+    for alg in algorithms or ("HS256",):
+        if alg not in MACS:
+            raise KeyRefusedError(f"a secret is not for {alg}")
+        if alg not in checks:
+            raise KeyRefusedError(
+                f"{len(secret)} octets are too short for {alg}, which needs"
+                f" {int(alg[2:]) // 8} at least"
+            )
+    if algorithms:
+        checks = {alg: checks[alg] for alg in algorithms}
+    name = hmac.digest(secret, b"thumbprint", "sha256")
+    key = VerificationKey(
+        kid=kid,
+        thumbprint=urlsafe_b64encode(name).rstrip(b"=").decode(),
+        checks=checks,
+    )
+    return KeySet((key,))
 
 
 def _read_item(item: object) -> VerificationKey:
@@ -228,18 +297,20 @@ def _read_item(item: object) -> VerificationKey:
     return read_jwk(item)
 
 
-def _read_pem_block(block: bytes, label: bytes) -> VerificationKey:
+def _read_pem_block(block: bytes, label: bytes, kid: str | None) -> VerificationKey:
     """Read one PEM block."""
+    if b"PRIVATE" in label:
+        raise KeyRefusedError("private: whoever can read it can sign")
     try:
-        if label == b"PUBLIC KEY":
+        if label in _PEM_KEYS:
             key: object = load_pem_public_key(block)
-        elif label == b"CERTIFICATE":
+        elif label == _PEM_CERTIFICATE:
             key = load_pem_x509_certificate(block).public_key()
         else:
             raise KeyRefusedError("PEM with neither PUBLIC KEY nor CERTIFICATE")
     except (ValueError, UnsupportedAlgorithm) as e:
         raise KeyRefusedError(f"malformed PEM: {type(e).__name__}") from e
-    return _from_public_key(key, None, None)
+    return _from_public_key(key, kid, None)
 
 
 def _check_use(members: Mapping[str, Any]) -> None:
@@ -271,7 +342,9 @@ def _from_public_key(key: object, kid: str | None, alg: object) -> VerificationK
         weakness = rsa_weakness(numbers.n, numbers.e)
         if weakness is not None:
             raise KeyRefusedError(weakness)
-    elif not isinstance(key, EllipticCurvePublicKey | Ed25519PublicKey):
+    elif not isinstance(
+        key, EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
+    ):
         raise KeyRefusedError("no key for signatures that are supported here")
     checks = signature_checks(key)
     if alg is not None:

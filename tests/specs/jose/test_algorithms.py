@@ -6,11 +6,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from sso_proxy.specs.jose.algorithms import PublicKey, signature_checks
+from sso_proxy.specs.jose.algorithms import (
+    MACS,
+    PublicKey,
+    mac_check,
+    mac_checks,
+    signature_checks,
+)
 from sso_proxy.specs.jose.compact import ALGORITHMS
 from sso_proxy.testing.tokens import TokenSigner
 
-KEYS = {alg: TokenSigner.create(alg) for alg in ("ES256", "ES384", "ES512", "EdDSA")}
+KEYS = {
+    alg: TokenSigner.create(alg)
+    for alg in ("ES256", "ES384", "ES512", "EdDSA", "Ed448")
+}
 RSA = TokenSigner.create("RS256")
 SIGNERS = {
     **KEYS,
@@ -98,3 +107,34 @@ def test_rsa_has_both_schemes() -> None:
     key = rsa.generate_private_key(65537, 2048).public_key()
     algs = {f"{scheme}{bits}" for scheme in ("RS", "PS") for bits in (256, 384, 512)}
     assert set(signature_checks(key)) == algs
+
+
+@pytest.mark.parametrize(
+    ("octets", "alg"), [(32, "HS256"), (48, "HS384"), (64, "HS512")]
+)
+def test_a_secret_is_as_long_as_the_hash(octets: int, alg: str) -> None:
+    """RFC 7518 3.2: as large as the hash output, or larger, it has to be."""
+    assert alg in mac_checks(bytes(octets))
+    assert alg not in mac_checks(bytes(octets - 1))
+
+
+@pytest.mark.parametrize("alg", sorted(MACS))
+def test_a_right_mac_passes_and_others_fail(alg: str) -> None:
+    secret = bytes(range(64))
+    mac = TokenSigner.of_secret(secret, alg).signature(b"input")
+    check = mac_check(secret, alg)
+    check(b"input", mac)
+    other = TokenSigner.of_secret(secret[1:], alg).signature(b"input")
+    for wrong in (b"", mac[:-1], mac + b"\0", bytes(len(mac)), other):
+        with pytest.raises(InvalidSignature):
+            check(b"input", wrong)
+    with pytest.raises(InvalidSignature):
+        check(b"inpuT", mac)
+
+
+def test_no_key_pair_checks_macs_and_no_secret_checks_signatures() -> None:
+    """What a public key is written as must never become the key of a MAC."""
+    for signer in SIGNERS.values():
+        assert not MACS.keys() & signature_checks(public_key(signer)).keys()
+    assert mac_checks(bytes(64)).keys() == MACS.keys()
+    assert not MACS.keys() & ALGORITHMS

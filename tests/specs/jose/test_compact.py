@@ -98,9 +98,7 @@ def test_a_header_is_not_longer_than_the_limit() -> None:
     assert reason_of(encoded + b".e30.c2ln") == "token-too-long"
 
 
-@pytest.mark.parametrize(
-    "alg", ["none", "None", "nOnE", "HS256", "HS512", "RS1", "", 1]
-)
+@pytest.mark.parametrize("alg", ["none", "None", "nOnE", "HS1", "hs256", "RS1", "", 1])
 def test_other_algorithms_are_refused(alg: object) -> None:
     assert reason_of(header(alg=alg) + b".e30.c2ln") == "token-alg"
 

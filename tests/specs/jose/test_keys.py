@@ -23,7 +23,9 @@ from sso_proxy.specs.jose.keys import (
     read_jwk,
     read_jwks,
     read_pem,
+    read_secret,
 )
+from sso_proxy.specs.jose.secret import SecretEncoding
 from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner, jwks
 
@@ -310,3 +312,106 @@ def test_abilities_tell_keys_and_algorithms_apart() -> None:
 
 def test_keys_are_not_shown_whole() -> None:
     assert EC.public_jwk()["x"] not in repr(key_set(EC))
+
+
+ED448 = TokenSigner.create("Ed448", "ed448")
+SECRET = "correct horse battery staple and some more"
+
+
+def test_a_key_of_ed448_is_read() -> None:
+    key = read_jwk(ED448.public_jwk(alg=None))
+    assert key.algs == {"EdDSA", "Ed448"}
+    (same,) = read_pem(ED448.public_pem()).keys
+    same.verify("Ed448", b"input", ED448.signature(b"input"))
+    assert same.thumbprint == key.thumbprint
+
+
+def test_the_one_key_of_a_file_may_be_given_a_name() -> None:
+    (key,) = read_pem(EC.public_pem(), kid="mine").keys
+    assert key.kid == "mine"
+    with pytest.raises(KeyRefusedError, match="several"):
+        read_pem(EC.public_pem() + RSA.public_pem(), kid="mine")
+
+
+def test_a_public_key_of_pkcs_1_is_read() -> None:
+    key = rsa.generate_private_key(65537, 2048).public_key()
+    (read,) = read_pem(key.public_bytes(Encoding.PEM, PublicFormat.PKCS1)).keys
+    assert "RS256" in read.algs
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        b"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: X,00\n\nAA\n-----END RSA PRIVATE",
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+        b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n",
+        b"-----BEGIN PUBLIC KEY-----\nAA AA!\n-----END PUBLIC KEY-----\n",
+    ],
+    ids=["with header lines", "of OpenSSH", "cut off", "not base64"],
+)
+def test_what_is_not_understood_beside_a_key_refuses_the_file(extra: bytes) -> None:
+    """It could be a private key that was put into the wrong file."""
+    with pytest.raises(KeyRefusedError):
+        read_pem(EC.public_pem() + extra)
+
+
+def test_a_secret_checks_macs_that_it_is_long_enough_for() -> None:
+    (key,) = read_secret(SECRET).keys
+    assert key.algs == {"HS256"}
+    signer = TokenSigner.of_secret(SECRET.encode())
+    key.verify("HS256", b"input", signer.signature(b"input"))
+    with pytest.raises(TokenError, match="wrong signature"):
+        key.verify("HS256", b"inpuT", signer.signature(b"input"))
+
+
+@pytest.mark.parametrize("encoding", ["plain", "hex", "base64", "base64url"])
+def test_a_secret_that_is_too_short_is_refused_and_told_how_long(
+    encoding: SecretEncoding,
+) -> None:
+    """RFC 7518 3.2; what counts are the octets, not the characters."""
+    text = {"plain": "x" * 31, "hex": "00" * 31}.get(encoding, "A" * 41 + "A")
+    with pytest.raises(KeyRefusedError, match="31 octets are too short for HS256"):
+        read_secret(text, encoding)
+
+
+def test_a_secret_is_long_enough_for_every_algorithm_that_is_wanted() -> None:
+    with pytest.raises(KeyRefusedError, match="HS512, which needs 64"):
+        read_secret(SECRET, algorithms=("HS256", "HS512"))
+    (key,) = read_secret("x" * 64, algorithms=("HS512",), kid="s").keys
+    assert key.kid == "s"
+    assert key.algs == {"HS512"}
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "none"])
+def test_a_secret_is_for_nothing_but_macs(alg: str) -> None:
+    with pytest.raises(KeyRefusedError, match=f"not for {alg}"):
+        read_secret(SECRET, algorithms=(alg,))
+
+
+def test_a_secret_in_another_encoding_is_refused() -> None:
+    with pytest.raises(KeyRefusedError, match="no hexadecimal"):
+        read_secret(SECRET, "hex")
+
+
+def test_a_secret_is_never_shown() -> None:
+    keys = read_secret(SECRET)
+    assert SECRET not in repr(keys)
+    with pytest.raises(KeyRefusedError) as caught:
+        read_secret("tooshort")
+    assert "tooshort" not in repr(caught.value)
+
+
+def test_secrets_are_told_apart() -> None:
+    assert read_secret(SECRET).abilities.isdisjoint(read_secret(SECRET + "x").abilities)
+    assert read_secret(SECRET).abilities == read_secret(SECRET).abilities
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_a_secret_in_a_set_is_never_a_key(*, remote: bool) -> None:
+    """Somebody who publishes a secret has none; a set is for public keys."""
+    document = jwks({"kty": "oct", "k": "A" * 43, "kid": "s", "alg": "HS256"})
+    if remote:
+        assert read_jwks(document).keys == ()
+    else:
+        with pytest.raises(KeyRefusedError, match="kty"):
+            read_jwks(document, remote=False)

@@ -13,7 +13,14 @@ from jwcrypto.jwt import JWT
 
 from sso_proxy.errors import TokenError
 from sso_proxy.specs.jose.compact import ALGORITHMS, JoseHeader
-from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError, read_jwk, read_jwks
+from sso_proxy.specs.jose.keys import (
+    KeySet,
+    UnknownKeyError,
+    read_jwk,
+    read_jwks,
+    read_pem,
+    read_secret,
+)
 from sso_proxy.specs.jose.verify import verify
 from sso_proxy.testing.tokens import TokenSigner, jwks
 
@@ -76,6 +83,20 @@ def test_an_algorithm_that_the_issuer_may_not_use_is_refused() -> None:
         verify(TOKEN, KEYS, algorithms=("RS256",))
 
 
+def test_a_mac_with_a_shared_secret_is_believed_where_it_is_asked_for() -> None:
+    keys = read_secret("s" * 32)
+    token = macced({"alg": "HS256", "kid": "whatever"}, b"s" * 32)
+    assert verify(token, keys, algorithms=("HS256",))[0].alg == "HS256"
+    assert refused(token, keys) == "token-alg"
+    with pytest.raises(TokenError):
+        verify(macced({"alg": "HS256"}, b"t" * 32), keys, algorithms=("HS256",))
+
+
+def test_a_secret_checks_no_signature() -> None:
+    with pytest.raises(TokenError):
+        verify(TOKEN, read_secret("s" * 64), algorithms=("ES256", "HS256"))
+
+
 @given(place=st.integers(0, len(TOKEN) - 1), character=st.characters(codec="ascii"))
 def test_a_changed_token_is_refused(place: int, character: str) -> None:
     changed = TOKEN[:place] + character + TOKEN[place + 1 :]
@@ -110,6 +131,15 @@ class TestProbedAttacks:
         oct_key = {"kty": "oct", "k": encode(b"k" * 32), "kid": "o", "alg": "HS256"}
         keys = read_jwks(jwks(EC, oct_key))
         assert refused(macced({"alg": "HS256", "kid": "o"}, b"k" * 32), keys)
+
+    def test_public_key_as_mac_key_where_macs_are_allowed(self) -> None:
+        """The key decides, not the list: a public key has no MAC to check."""
+        pem = RSA.public_pem()
+        token = macced({"alg": "HS256", "kid": "rsa"}, pem)
+        both = ("RS256", "HS256")
+        for keys in (KEYS, read_pem(pem), read_pem(pem, kid="rsa")):
+            with pytest.raises(TokenError):
+                verify(token, keys, algorithms=both)
 
     def test_unknown_critical_extension(self) -> None:
         assert refused(EC.sign(CLAIMS, crit=["x"], x=1)) == "token-header"
