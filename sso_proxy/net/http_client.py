@@ -5,36 +5,56 @@ A redirect would let whoever answers choose where we go next, inside the network
 we stand in.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import (
-    IOpenSSLClientConnectionCreator,
-    IStreamClientEndpoint,
-)
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.client import (
+    Agent,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseNeverReceived,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers as WebHeaders
-from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS, IResponse
+from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from sso_proxy import __version__
 from sso_proxy.config.model import OutboundConfig
-from sso_proxy.errors import ConfigError, Mistake, UnavailableError
 from sso_proxy.model import Headers
-from sso_proxy.net.tls.client import MaterialError, client_options
-from sso_proxy.net.tunnel import TunnelEndpoint
+from sso_proxy.net.http_agent import (
+    Agents,
+    TlsPolicy,
+    UrlError,
+    build_agents,
+    read_ca,
+    read_proxy,
+)
+from sso_proxy.net.no_reply import (
+    NoReplyError,
+    TooLongError,
+    Trouble,
+    describe,
+    first_cause,
+)
+from sso_proxy.net.tls.client import ClientTls
+
+__all__ = ["ClientTls", "HttpClient", "HttpReply", "NoReplyError", "Trouble"]
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-_MAX_REASON: Final = 300
+_FORM: Final = "application/x-www-form-urlencoded"
+_MAX_TLS: Final = 64
+"""Kinds of `ClientTls` that connections are kept for."""
+
+FormFields: TypeAlias = Sequence[tuple[str, str]]
 
 
 @attrs.frozen(kw_only=True)
@@ -59,10 +79,11 @@ class HttpReply:
 
 class HttpClient:
     """
-    Fetches what others publish.
+    Asks other servers: fetches what they publish, sends them forms.
 
     Https is verified against the system's CAs and those of the configuration, and goes
-    through a proxy if one is configured; connections are kept.  There are no cookies.
+    through a proxy if one is configured; connections are kept, and used again only for
+    requests with the same `ClientTls`.  There are no cookies.
 
     Args:
         reactor: Connects and measures time; None if nothing will be fetched.
@@ -82,22 +103,20 @@ class HttpClient:
     ) -> None:
         self._reactor = reactor
         self._config = config
-        self._pool = HTTPConnectionPool(reactor, persistent=True)
-        self._pool.cachedConnectionTimeout = 30
-        endpoints = _Endpoints(
-            reactor,
-            policy or _Policy(config.ca),
-            _read_proxy(config.proxy),
-            config.timeout,
-        )
-        self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
+        self._policy = policy
+        self._ca = read_ca(config.ca)
+        self._proxy = read_proxy(config.proxy)
+        self._agents: dict[ClientTls | None, Agents] = {}
 
-    async def get(
+    async def get(  # noqa: PLR0913 - one keyword for each thing that can be different
         self,
         url: str,
         headers: Mapping[str, str] = _NO_HEADERS,
         *,
+        fields: FormFields = (),
         max_bytes: int | None = None,
+        within: float | None = None,
+        tls: ClientTls | None = None,
     ) -> HttpReply:
         """
         Fetch *url*.
@@ -105,44 +124,98 @@ class HttpClient:
         Args:
             url: ``https``, or ``http``, which is not protected at all.
             headers: Further fields of the request.
+            fields: Names and values to add to the query.
             max_bytes: Octets of the answer's body; unset, or if it is more, what is
                 configured.
+            within: Seconds for all of it; unset, what is configured.
+            tls: Our certificate, and whom to trust.
 
         Raises:
-            UnavailableError: There is no whole answer in time and within the limit.
+            NoReplyError: There is no whole answer in time and within the limit.
         """
-        limit = min(max_bytes or self._config.max_bytes, self._config.max_bytes)
-        exchange = Deferred.fromCoroutine(self._exchange(url, headers, limit))
-        deadline = self._reactor.callLater(self._config.timeout, exchange.cancel)
+        request = _Request(
+            method=b"GET",
+            url=_with_query(url, fields),
+            headers=headers,
+            limit=min(max_bytes or self._config.max_bytes, self._config.max_bytes),
+            tls=tls,
+        )
+        return await self._bounded(request, within or self._config.timeout)
+
+    async def post_form(  # noqa: PLR0913 - as for `get`
+        self,
+        url: str,
+        fields: FormFields,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        max_bytes: int | None = None,
+        within: float | None = None,
+        tls: ClientTls | None = None,
+        repeatable: bool = False,
+    ) -> HttpReply:
+        """
+        Send a form, whose content stays out of every message.
+
+        Args:
+            url: As for `get`.
+            fields: Names and values; secret.
+            headers: Further fields of the request; secret.
+            max_bytes: As for `get`.
+            within: As for `get`.
+            tls: As for `get`.
+            repeatable: To ask twice is as good as once: if a connection ends without
+                an answer, as one that was kept may, a new one is tried.
+
+        Raises:
+            NoReplyError: As for `get`.
+        """
+        request = _Request(
+            method=b"POST",
+            url=url,
+            headers={"Content-Type": _FORM, **headers},
+            body=urlencode(fields).encode("ascii"),
+            limit=min(max_bytes or self._config.max_bytes, self._config.max_bytes),
+            tls=tls,
+            repeatable=repeatable,
+        )
+        return await self._bounded(request, within or self._config.timeout)
+
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        for agents in self._agents.values():
+            await agents.pool.closeCachedConnections()
+
+    async def _bounded(self, request: "_Request", within: float) -> HttpReply:
+        """Send *request* and wait for the answer, *within* seconds at most."""
+        exchange = Deferred.fromCoroutine(self._exchange(request))
+        deadline = self._reactor.callLater(within, exchange.cancel)
         try:
             return await exchange
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001
             # the agent wraps a cancellation in what it made impossible
-            cause = _cause(e)
-            problem = f"{type(cause).__name__} {cause}".strip()[:_MAX_REASON]
-            if isinstance(cause, CancelledError):
-                if deadline.active():
-                    raise CancelledError from e
-                problem = f"no answer in {self._config.timeout:g} s"
-            raise UnavailableError(f"{_without_query(url)}: {problem}") from e
+            cause = first_cause(e)
+            if isinstance(cause, CancelledError) and deadline.active():
+                raise CancelledError from None
+            problem, trouble = describe(cause, within)
+            # Not chained: other texts may hold what we sent, when it comes back.
+            what = f"{_without_query(request.url)}: {problem}"
+            raise NoReplyError(what, trouble=trouble) from None
         finally:
             if deadline.active():
                 deadline.cancel()
 
-    async def close(self) -> None:
-        """Close the connections that are kept."""
-        await self._pool.closeCachedConnections()
-
-    async def _exchange(
-        self, url: str, headers: Mapping[str, str], limit: int
-    ) -> HttpReply:
+    async def _exchange(self, request: "_Request") -> HttpReply:
         """Send the request and read the answer."""
-        fields = WebHeaders({"User-Agent": [f"sso-proxy/{__version__}"]})
-        for name, value in headers.items():
-            fields.setRawHeaders(name, [value])
-        target = url.encode("ascii")
-        response: IResponse = await self._agent.request(b"GET", target, fields)
-        body = _Body(limit)
+        agents = self._agents_for(request.tls)
+        try:
+            response = await _send(agents.keeping, request)
+        except (RequestTransmissionFailed, ResponseNeverReceived) as e:
+            if not request.repeatable or not isinstance(
+                first_cause(e), ConnectionClosed
+            ):
+                raise
+            response = await _send(agents.fresh, request)
+        body = _Body(request.limit)
         response.deliverBody(body)
         return HttpReply(
             status=response.code,
@@ -153,6 +226,77 @@ class HttpClient:
             ),
             body=await body.whole,
         )
+
+    def _agents_for(self, tls: ClientTls | None) -> Agents:
+        """
+        Give what connects with *tls*.
+
+        Each has connections of its own: one on which another certificate was shown
+        would speak in another client's name.
+        """
+        agents = self._agents.get(tls)
+        if agents is None:
+            if len(self._agents) >= _MAX_TLS:  # certificates change, years go by
+                oldest = next(kind for kind in self._agents if kind is not None)
+                self._agents.pop(oldest).pool.closeCachedConnections()
+            agents = build_agents(
+                self._reactor,
+                self._policy or TlsPolicy(self._ca, tls),
+                proxy=self._proxy,
+                connect_within=self._config.timeout,
+            )
+            self._agents[tls] = agents
+        return agents
+
+
+@attrs.frozen(kw_only=True)
+class _Request:
+    """What is sent, how and how much may come back."""
+
+    method: bytes
+    url: str = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes | None = attrs.field(default=None, repr=False)
+    limit: int
+    tls: ClientTls | None
+    repeatable: bool = False
+
+
+async def _send(agent: Agent, request: _Request) -> IResponse:
+    """Send *request* and wait for the head of the answer."""
+    fields = WebHeaders({"User-Agent": [f"sso-proxy/{__version__}"]})
+    for name, value in request.headers.items():
+        fields.setRawHeaders(name, [value])
+    body = None if request.body is None else _Form(request.body)
+    try:
+        target = request.url.encode("ascii")
+    except UnicodeEncodeError:
+        raise UrlError("the URL is not ASCII") from None
+    response: IResponse = await agent.request(request.method, target, fields, body)
+    return response
+
+
+@implementer(IBodyProducer)
+class _Form:
+    """Writes a body that is there as a whole."""
+
+    def __init__(self, body: bytes) -> None:
+        self.length = len(body)
+        self._body = body
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Write it."""
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Do nothing: it is written."""
+
+    def resumeProducing(self) -> None:
+        """Do nothing: it is written."""
+
+    def stopProducing(self) -> None:
+        """Do nothing: it is written."""
 
 
 class _Body(Protocol):
@@ -176,7 +320,7 @@ class _Body(Protocol):
         if self.whole.called:
             return
         if self._left < 0:
-            self.whole.errback(Failure(ValueError("the answer is too long")))
+            self.whole.errback(Failure(TooLongError("the answer is too long")))
         elif reason.check(ResponseDone, PotentialDataLoss):
             self.whole.callback(b"".join(self._parts))
         else:
@@ -191,101 +335,11 @@ class _Body(Protocol):
             transport.abortConnection()
 
 
-@implementer(IPolicyForHTTPS)
-class _Policy:
-    """
-    Verifies against the system's CAs and those of a file.
-
-    Raises:
-        ConfigError: The file is unusable.
-    """
-
-    def __init__(self, path: str | None) -> None:
-        self._ca: bytes | None = None
-        if path is None:
-            return
-        try:
-            self._ca = Path(path).read_bytes()
-            client_options("localhost", self._ca)
-        except OSError as e:
-            problem = f"cannot be read: {e.strerror}"
-            raise ConfigError(Mistake("server.outbound.ca", problem)) from e
-        except MaterialError as e:
-            raise ConfigError(Mistake("server.outbound.ca", str(e))) from e
-
-    def creatorForNetloc(  # noqa: N802
-        self,
-        hostname: bytes,
-        port: int,  # noqa: ARG002
-    ) -> IOpenSSLClientConnectionCreator:
-        """Give the TLS client for *hostname*."""
-        return client_options(hostname.decode("ascii"), self._ca)
-
-
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    """Decides how to reach an origin."""
-
-    def __init__(
-        self,
-        reactor: Any,  # noqa: ANN401
-        policy: IPolicyForHTTPS,
-        proxy: tuple[str, int] | None,
-        timeout: float,
-    ) -> None:
-        self._reactor = reactor
-        self._policy = policy
-        self._proxy = proxy
-        self._timeout = timeout
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802
-        """Give an endpoint for *uri*."""
-        host = uri.host.decode("ascii")
-        if uri.scheme not in {b"https", b"http"} or "@" in host:
-            raise ValueError("the URL is neither https nor http with a plain host")
-        if uri.scheme == b"https" and self._proxy is not None:
-            endpoint: IStreamClientEndpoint = TunnelEndpoint(
-                self._to(*self._proxy), host, uri.port
-            )
-        else:
-            endpoint = self._to(host, uri.port)
-        if uri.scheme == b"http":
-            return endpoint
-        creator = self._policy.creatorForNetloc(uri.host, uri.port)
-        return wrapClientTLS(creator, endpoint)
-
-    def _to(self, host: str, port: int) -> IStreamClientEndpoint:
-        """Give an endpoint without anything in between."""
-        return HostnameEndpoint(self._reactor, host, port, timeout=self._timeout)
-
-
-def _read_proxy(proxy: str | None) -> tuple[str, int] | None:
-    """
-    Give the host and port of the configured proxy, None if there is none.
-
-    Raises:
-        ConfigError: It is no URL of a proxy.
-    """
-    if proxy is None:
-        return None
-    try:
-        parts = urlsplit(proxy)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    plain = {f"http://{host}:{port}", f"http://[{host}]:{port}"}
-    if not host or not port or proxy.lower().rstrip("/") not in plain:
-        problem = "must be http://host:port"
-        raise ConfigError(Mistake("server.outbound.proxy", problem))
-    return host, port
-
-
-def _cause(error: Exception) -> BaseException:
-    """Give what went wrong first."""
-    cause: BaseException = error
-    while reasons := getattr(cause, "reasons", None):
-        cause = reasons[0].value
-    return cause
+def _with_query(url: str, fields: FormFields) -> str:
+    """Give *url* with *fields* added to its query."""
+    if not fields:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
 
 
 def _without_query(url: str) -> str:

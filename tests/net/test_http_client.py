@@ -1,5 +1,6 @@
 """Requests of ours are verified, bounded, and go nowhere but where they were sent."""
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509.oid import NameOID
+from OpenSSL import crypto
 from twisted.internet import reactor as installed  # noqa: TID251
 from twisted.internet import ssl
 from twisted.internet.defer import CancelledError, Deferred
@@ -20,7 +23,13 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.errors import ConfigError, UnavailableError
-from sso_proxy.net.http_client import HttpClient, HttpReply
+from sso_proxy.net.http_client import (
+    ClientTls,
+    HttpClient,
+    HttpReply,
+    NoReplyError,
+    Trouble,
+)
 from sso_proxy.net.jwks import JwksSource
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.pki import Issued, Pki
@@ -46,6 +55,11 @@ class Redirect(Resource):
         request.setHeader(b"Set-Cookie", b"a=b")
         return b""
 
+    def render_POST(self, request: Request) -> bytes:
+        request.setResponseCode(307)
+        request.setHeader(b"Location", b"/form")
+        return b""
+
 
 class Echo(Resource):
     isLeaf = True
@@ -53,6 +67,34 @@ class Echo(Resource):
     def render_GET(self, request: Request) -> bytes:
         lines = request.requestHeaders.getAllRawHeaders()
         return b"\n".join(b"%b: %b" % (name, v[0]) for name, v in lines)
+
+
+class Form(Resource):
+    """Says what was sent, and by whose certificate."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        return self.render_POST(request)
+
+    def render_POST(self, request: Request) -> bytes:
+        headers = request.requestHeaders
+        peer = getattr(request.transport, "getPeerCertificate", lambda: None)()
+        told = {
+            "method": request.method.decode(),
+            "uri": request.uri.decode(),
+            "type": headers.getRawHeaders("content-type", [None])[0],
+            "length": headers.getRawHeaders("content-length", [None])[0],
+            "authorization": headers.getRawHeaders("authorization", [None])[0],
+            "body": b"" if request.content is None else request.content.read(),
+            "client": None if peer is None else common_name(peer),
+        }
+        return json.dumps(told, default=bytes.decode).encode()
+
+
+def common_name(certificate: crypto.X509) -> str:
+    subject = certificate.to_cryptography().subject
+    return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
 class Silent(Resource):
@@ -87,18 +129,31 @@ def site() -> Site:
     root.putChild(b"keys", Keys())
     root.putChild(b"redirect", Redirect())
     root.putChild(b"echo", Echo())
+    root.putChild(b"form", Form())
     root.putChild(b"silent", Silent())
     root.putChild(b"endless", Endless())
     return Site(root, reactor=reactor)
 
 
-def server_options(issued: Issued) -> ssl.CertificateOptions:
+def server_options(
+    issued: Issued, clients: Pki | None = None
+) -> ssl.CertificateOptions:
     # pyOpenSSL warns about the types that Twisted's annotations ask for
     mine: dict[str, Any] = {
         "privateKey": load_pem_private_key(issued.key_pem, None),
         "certificate": load_pem_x509_certificate(issued.cert_pem),
     }
+    if clients is not None:
+        mine |= {
+            "caCerts": [crypto.X509.from_cryptography(clients.certificate)],
+            "verify": True,
+            "requireCertificate": False,
+        }
     return ssl.CertificateOptions(**mine)
+
+
+def client_tls(issued: Issued, ca: bytes | None = None) -> ClientTls:
+    return ClientTls(certificate=issued.chain_pem, key=issued.key_pem, ca=ca)
 
 
 class Counting(Factory):
@@ -207,18 +262,33 @@ class HttpClientTests(TestCase):
         number: int = port.getHost().port
         return number
 
-    def serve(self, issued: Issued | None = None) -> str:
+    def serve(self, issued: Issued | None = None, clients: Pki | None = None) -> str:
         """Serve over TLS; give the origin."""
         issued = issued or self.pki.issue("op", ips=["127.0.0.1"], server=True)
         self.counting = Counting(site())
         port = reactor.listenSSL(
-            0, self.counting, server_options(issued), interface="127.0.0.1"
+            0, self.counting, server_options(issued, clients), interface="127.0.0.1"
         )
         return f"https://127.0.0.1:{self.listening(port)}"
 
     def serve_script(self, answer: bytes, *, close: bool = True) -> str:
         """Serve the same octets to everybody, without TLS; give the origin."""
         factory = Factory.forProtocol(lambda: Scripted(answer, close=close))
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        return f"http://127.0.0.1:{self.listening(port)}"
+
+    def serve_turns(self, turns: list[tuple[bytes, bool]]) -> str:
+        """Answer each request with the next of *turns*; give the origin."""
+
+        class Turns(Protocol):
+            def dataReceived(self, data: bytes) -> None:  # noqa: ARG002
+                answer, close = turns.pop(0)
+                assert self.transport is not None
+                self.transport.write(answer)
+                if close:
+                    self.transport.loseConnection()
+
+        factory = Factory.forProtocol(Turns)
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         return f"http://127.0.0.1:{self.listening(port)}"
 
@@ -234,6 +304,189 @@ class HttpClientTests(TestCase):
         with pytest.raises(UnavailableError) as caught:
             await client.get(url, **options)
         return caught.value.what
+
+    async def trouble(self, client: HttpClient, url: str, **options: Any) -> Trouble:  # noqa: ANN401
+        """Give of what kind it is that *url* is unavailable."""
+        with pytest.raises(NoReplyError) as caught:
+            await client.get(url, **options)
+        return caught.value.trouble
+
+    async def test_a_form_is_sent(self) -> None:
+        origin = self.serve()
+        fields = (("token", "a b&c=ü"), ("token", "twice"), ("empty", ""))
+        reply = await self.client().post_form(
+            origin + "/form?x=1", fields, {"Authorization": "Basic abc"}
+        )
+        body = "token=a+b%26c%3D%C3%BC&token=twice&empty="
+        assert json.loads(reply.body) == {
+            "method": "POST",
+            "uri": "/form?x=1",
+            "type": "application/x-www-form-urlencoded",
+            "length": str(len(body)),
+            "authorization": "Basic abc",
+            "body": body,
+            "client": None,
+        }
+
+    async def test_fields_of_a_get_stand_in_the_query(self) -> None:
+        origin = self.serve()
+        client = self.client()
+        fields = (("token", "a b"),)
+        reply = await client.get(origin + "/form", fields=fields)
+        assert json.loads(reply.body)["uri"] == "/form?token=a+b"
+        reply = await client.get(origin + "/form?x=1", fields=fields)
+        assert json.loads(reply.body)["uri"] == "/form?x=1&token=a+b"
+
+    async def test_a_form_is_never_sent_on_to_where_a_redirect_leads(self) -> None:
+        origin = self.serve()
+        reply = await self.client().post_form(origin + "/redirect", (("token", "t"),))
+        assert reply.status == 307
+        assert self.counting.made == 1
+
+    async def test_connections_for_forms_are_kept(self) -> None:
+        origin = self.serve()
+        client = self.client()
+        for _ in range(3):
+            await client.post_form(origin + "/form", (("token", "t"),))
+        assert self.counting.made == 1
+
+    async def test_a_form_that_may_be_repeated_is_when_its_connection_had_ended(
+        self,
+    ) -> None:
+        """A server may close a connection that was kept just as we write to it."""
+        answers = [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", False),
+            (b"", True),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", True),
+        ]
+        origin = self.serve_turns(answers)
+        client = self.client()
+        url, fields = origin + "/", (("token", "t"),)
+        assert (await client.post_form(url, fields)).body == b"{}"
+        reply = await client.post_form(url, fields, repeatable=True)
+        assert reply.body == b"[]"
+
+    async def test_other_forms_are_not_repeated(self) -> None:
+        origin = self.serve_turns([(b"", True)])
+        with pytest.raises(NoReplyError) as caught:
+            await self.client().post_form(origin + "/", (("code", "once"),))
+        assert caught.value.trouble is Trouble.GARBLED
+
+    async def test_what_ends_twice_is_not_asked_a_third_time(self) -> None:
+        turns = [(b"", True), (b"", True)]
+        origin = self.serve_turns(turns)
+        with pytest.raises(NoReplyError):
+            await self.client().post_form(origin + "/", (), repeatable=True)
+        assert turns == []
+
+    async def test_a_form_without_an_answer_is_given_up_and_not_repeated(self) -> None:
+        turns = [(b"", False), (b"", False)]
+        origin = self.serve_turns(turns)
+        with pytest.raises(NoReplyError) as caught:
+            await self.client().post_form(origin + "/", (), repeatable=True, within=0.2)
+        assert caught.value.trouble is Trouble.TIMEOUT
+        assert len(turns) == 1
+
+    async def test_a_request_may_have_a_shorter_or_longer_time(self) -> None:
+        origin = self.serve()
+        silent = origin + "/silent"
+        problem = await self.problem(self.client(timeout=60), silent, within=0.2)
+        assert "no answer in 0.2 s" in problem
+        problem = await self.problem(self.client(timeout=0.1), silent, within=0.3)
+        assert "no answer in 0.3 s" in problem
+
+    async def test_what_went_wrong_is_told_apart(self) -> None:
+        client = self.client(max_bytes=1000)
+        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        closed = f"http://127.0.0.1:{port.getHost().port}/"
+        await port.stopListening()
+        origin = self.serve()
+        stranger = Pki.create().issue("op", ips=["127.0.0.1"], server=True)
+        for url, trouble in (
+            (closed, Trouble.UNREACHABLE),
+            ("http://nobody.invalid/", Trouble.UNREACHABLE),
+            (origin + "/endless", Trouble.GARBLED),
+            (self.serve_script(b"SSH-2.0\r\n\r\n") + "/", Trouble.GARBLED),
+            (self.serve_script(b"") + "/", Trouble.GARBLED),
+            (self.serve(stranger) + "/keys", Trouble.UNREACHABLE),
+        ):
+            assert await self.trouble(client, url) is trouble, url
+        silent = origin + "/silent"
+        assert await self.trouble(client, silent, within=0.1) is Trouble.TIMEOUT
+
+    async def test_what_comes_back_stays_out_of_messages(self) -> None:
+        """A server, or what stands for it, may send back what it was sent."""
+        client = self.client()
+        for answer in (
+            b"token=secret HTTP/1.1\r\n\r\n",
+            b"HTTP/1.1 secret\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nsecret\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+        ):
+            url = self.serve_script(answer) + "/?token=secret"
+            with pytest.raises(NoReplyError) as caught:
+                await client.post_form(url, (("token", "secret"),))
+            assert caught.value.trouble is Trouble.GARBLED
+            assert "secret" not in str(caught.value), answer
+            assert caught.value.__suppress_context__
+
+    async def test_the_server_sees_our_certificate(self) -> None:
+        origin = self.serve(clients=self.pki)
+        mine = client_tls(self.pki.issue("us", client=True))
+        reply = await self.client().post_form(origin + "/form", (), tls=mine)
+        assert json.loads(reply.body)["client"] == "us"
+
+    async def test_the_server_sees_the_chain_of_our_certificate(self) -> None:
+        below = self.pki.intermediate()
+        origin = self.serve(clients=self.pki)
+        mine = client_tls(below.issue("us", client=True))
+        reply = await self.client().get(origin + "/form", tls=mine)
+        assert json.loads(reply.body)["client"] == "us"
+
+    async def test_each_certificate_has_connections_of_its_own(self) -> None:
+        """A request on another's connection would be made in the other's name."""
+        origin = self.serve(clients=self.pki)
+        client = self.client()
+        first = client_tls(self.pki.issue("first", client=True))
+        second = client_tls(self.pki.issue("second", client=True))
+        seen = []
+        for tls in (first, second, None, first, second, None):
+            reply = await client.post_form(origin + "/form", (), tls=tls)
+            seen.append(json.loads(reply.body)["client"])
+        assert seen == ["first", "second", None] * 2
+        assert self.counting.made == 3
+
+    async def test_equal_certificates_share_connections(self) -> None:
+        origin = self.serve(clients=self.pki)
+        client = self.client()
+        issued = self.pki.issue("us", client=True)
+        for _ in range(2):
+            await client.get(origin + "/form", tls=client_tls(issued))
+        assert self.counting.made == 1
+
+    async def test_ca_of_a_request_is_the_only_one(self) -> None:
+        other = Pki.create()
+        issued = other.issue("op", ips=["127.0.0.1"], server=True)
+        client = self.client()
+        theirs = ClientTls(ca=other.ca_pem)
+        assert (
+            await client.get(self.serve(issued) + "/keys", tls=theirs)
+        ).status == 200
+        assert "verify failed" in await self.problem(
+            client, self.serve() + "/keys", tls=theirs
+        )
+
+    async def test_certificates_that_changed_long_ago_are_forgotten(self) -> None:
+        client = self.client()
+        origin = self.serve()
+        for number in range(70):
+            tls = ClientTls(ca=self.pki.ca_pem + b"\n" * number)
+            await client.get(origin + "/keys", tls=tls if number else None)
+        assert self.counting.made == 70
+        await client.get(origin + "/keys")
+        assert self.counting.made == 70
 
     async def test_a_document_is_fetched(self) -> None:
         origin = self.serve()

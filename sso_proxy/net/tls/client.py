@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 from cryptography import x509
@@ -24,6 +24,7 @@ from sso_proxy.net.tls.protocol import Protocol, certificate_store
 
 __all__ = [
     "ClientContext",
+    "ClientTls",
     "MaterialError",
     "PeerError",
     "build_client_context",
@@ -98,8 +99,24 @@ def is_address(host: str) -> bool:
     return True
 
 
+@attrs.frozen(kw_only=True)
+class ClientTls:
+    """
+    What TLS towards one server is made of; equal ones may share connections.
+
+    Attributes:
+        ca: PEM: CAs to trust instead of the usual ones; None for these.
+        certificate: PEM: our client certificate and its chain.
+        key: PEM: its private key; given if and only if *certificate* is.
+    """
+
+    ca: bytes | None = attrs.field(default=None, repr=False)
+    certificate: bytes | None = attrs.field(default=None, repr=False)
+    key: bytes | None = attrs.field(default=None, repr=False)
+
+
 def client_options(
-    hostname: str, ca: bytes | None = None
+    hostname: str, ca: bytes | None = None, tls: ClientTls | None = None
 ) -> IOpenSSLClientConnectionCreator:
     """
     Give Twisted's TLS client for *hostname*: verified, TLS 1.2 or later.
@@ -107,27 +124,48 @@ def client_options(
     Args:
         hostname: A name or an IP address.
         ca: PEM: CAs to trust besides the system's.
+        tls: CAs to trust instead of all these, and our certificate.
 
     Raises:
-        MaterialError: *ca* cannot be used.
+        MaterialError: Something cannot be used; the text says what.
     """
-    extra = () if ca is None else read_certificates(ca)
+    tls = tls or ClientTls()
+    alone = tls.ca is not None
+    authorities = tls.ca if alone else ca
+    extra = () if authorities is None else read_certificates(authorities)
     options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-        hostname, trustRoot=_SystemAnd(extra)
+        hostname,
+        trustRoot=_Trusted(extra, system=not alone),
+        extraCertificateOptions=_certificate_options(tls),
     )
     return options
 
 
 @implementer(IOpenSSLTrustRoot)
 @attrs.frozen
-class _SystemAnd:
-    """Trusts the system's CAs and more."""
+class _Trusted:
+    """Trusts CAs, and maybe the system's, too."""
 
     _extra: Sequence[x509.Certificate]
+    _system: bool
 
     def _addCACertsToContext(self, context: SSL.Context) -> None:  # noqa: N802
-        context.set_default_verify_paths()
+        if self._system:
+            context.set_default_verify_paths()
         _trust(context, self._extra)
+
+
+def _certificate_options(tls: ClientTls) -> dict[str, Any]:
+    """Give Twisted's options for our certificate."""
+    if tls.certificate is None and tls.key is None:
+        return {}
+    if tls.certificate is None or tls.key is None:
+        raise MaterialError("a certificate and its key are set together")
+    leaf, *above = read_certificates(tls.certificate)
+    private = read_key(tls.key)
+    if leaf.public_key() != private.public_key():
+        raise MaterialError("the key is not that of the first certificate")
+    return {"certificate": leaf, "privateKey": private, "extraCertChain": above}
 
 
 def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:

@@ -1,0 +1,171 @@
+"""Connections to servers that we ask: verified, kept, and through a proxy or not."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IStreamClientEndpoint,
+)
+from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
+from zope.interface import implementer
+
+from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
+from sso_proxy.net.tls.client import ClientTls, MaterialError, client_options
+from sso_proxy.net.tunnel import TunnelEndpoint
+
+_IDLE: Final = 64
+"""Connections kept for one server."""
+_IDLE_TIME: Final = 30
+"""Seconds that they are."""
+
+
+class UrlError(SsoProxyError):
+    """Nothing can be sent there."""
+
+
+@attrs.frozen(kw_only=True)
+class Agents:
+    """
+    What connects with one certificate.
+
+    Attributes:
+        pool: Idle connections.
+        keeping: Uses these.
+        fresh: Makes a connection for each request.
+    """
+
+    pool: HTTPConnectionPool
+    keeping: Agent
+    fresh: Agent
+
+
+def build_agents(
+    reactor: Any,  # noqa: ANN401 - several interfaces at once
+    policy: IPolicyForHTTPS,
+    *,
+    proxy: tuple[str, int] | None,
+    connect_within: float,
+) -> Agents:
+    """
+    Build what connects under *policy*.
+
+    Args:
+        reactor: Connects and measures time.
+        policy: How to verify https, and which certificate to show.
+        proxy: Host and port of the proxy for https, or None.
+        connect_within: Seconds for a TCP connection.
+    """
+    endpoints: Any = _Endpoints(reactor, policy, proxy, connect_within)
+    pool = HTTPConnectionPool(reactor, persistent=True)
+    pool.cachedConnectionTimeout = _IDLE_TIME
+    pool.maxPersistentPerHost = _IDLE
+    single = HTTPConnectionPool(reactor, persistent=False)
+    make: Any = Agent.usingEndpointFactory  # not annotated
+    return Agents(
+        pool=pool,
+        keeping=make(reactor, endpoints, pool),
+        fresh=make(reactor, endpoints, single),
+    )
+
+
+@implementer(IPolicyForHTTPS)
+class TlsPolicy:
+    """Verifies against the system's CAs and others, or as a `ClientTls` says."""
+
+    def __init__(self, ca: bytes | None, tls: ClientTls | None) -> None:
+        # to make one reads the system's CAs, which takes milliseconds
+        self._options = lru_cache(maxsize=64)(
+            lambda hostname: client_options(hostname, ca, tls)
+        )
+
+    def creatorForNetloc(  # noqa: N802
+        self,
+        hostname: bytes,
+        port: int,  # noqa: ARG002
+    ) -> IOpenSSLClientConnectionCreator:
+        """Give the TLS client for *hostname*."""
+        return self._options(hostname.decode("ascii"))
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """Decides how to reach an origin."""
+
+    def __init__(
+        self,
+        reactor: Any,  # noqa: ANN401
+        policy: IPolicyForHTTPS,
+        proxy: tuple[str, int] | None,
+        timeout: float,
+    ) -> None:
+        self._reactor = reactor
+        self._policy = policy
+        self._proxy = proxy
+        self._timeout = timeout
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802
+        """Give an endpoint for *uri*."""
+        host = uri.host.decode("ascii")
+        if uri.scheme not in {b"https", b"http"} or "@" in host:
+            raise UrlError("the URL is neither https nor http with a plain host")
+        if uri.scheme == b"https" and self._proxy is not None:
+            endpoint: IStreamClientEndpoint = TunnelEndpoint(
+                self._to(*self._proxy), host, uri.port
+            )
+        else:
+            endpoint = self._to(host, uri.port)
+        if uri.scheme == b"http":
+            return endpoint
+        creator = self._policy.creatorForNetloc(uri.host, uri.port)
+        return wrapClientTLS(creator, endpoint)
+
+    def _to(self, host: str, port: int) -> IStreamClientEndpoint:
+        """Give an endpoint without anything in between."""
+        return HostnameEndpoint(self._reactor, host, port, timeout=self._timeout)
+
+
+def read_ca(path: str | None) -> bytes | None:
+    """
+    Read the CAs to trust besides the system's, None if there are no others.
+
+    Raises:
+        ConfigError: The file is unusable.
+    """
+    if path is None:
+        return None
+    try:
+        ca = Path(path).read_bytes()
+        client_options("localhost", ca)
+    except OSError as e:
+        problem = f"cannot be read: {e.strerror}"
+        raise ConfigError(Mistake("server.outbound.ca", problem)) from e
+    except MaterialError as e:
+        raise ConfigError(Mistake("server.outbound.ca", str(e))) from e
+    return ca
+
+
+def read_proxy(proxy: str | None) -> tuple[str, int] | None:
+    """
+    Give the host and port of the configured proxy, None if there is none.
+
+    Raises:
+        ConfigError: It is no URL of a proxy.
+    """
+    if proxy is None:
+        return None
+    try:
+        parts = urlsplit(proxy)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    plain = {f"http://{host}:{port}", f"http://[{host}]:{port}"}
+    if not host or not port or proxy.lower().rstrip("/") not in plain:
+        problem = "must be http://host:port"
+        raise ConfigError(Mistake("server.outbound.proxy", problem))
+    return host, port
