@@ -1,58 +1,67 @@
 """An issuer's keys, fetched from where it publishes them."""
 
-import re
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Final
 
-from twisted.internet.defer import CancelledError
+import attrs
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock, IHealth
-from sso_proxy.net.http_client import HttpClient, HttpReply
-from sso_proxy.net.once import Once
-from sso_proxy.specs.jose.keys import MAX_JWKS, KeyRefusedError, KeySet, read_jwks
+from sso_proxy.net.http_client import HttpClient
+from sso_proxy.net.published import Fetched, Published, ttl, without_query
+from sso_proxy.specs.jose.keys import (
+    MAX_JWKS,
+    KeyRefusedError,
+    KeySet,
+    read_jwks,
+    read_pem,
+)
 
 _log = Logger()
 
-MIN_TTL: Final = 60.0
-MAX_TTL: Final = 86400.0
-DEFAULT_TTL: Final = 600.0
-RETRY_AFTER: Final = 5.0
-"""Seconds between attempts that fail."""
-UNKNOWN_AFTER: Final = 60.0
-"""Seconds between fetches that tokens with unknown keys cause."""
+MAX_PEM: Final = 10_000
+"""Octets of a key in PEM."""
 
-_MAX_AGE = re.compile(r'(?:^|[,\s])max-age="?(\d{1,9})"?(?=$|[,\s])', re.IGNORECASE)
+_EC_ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512"})
+
+
+@attrs.frozen(kw_only=True)
+class _Form:
+    """
+    How keys are published.
+
+    Attributes:
+        name: What the log calls them.
+        accept: The media types to ask for.
+        max_bytes: Octets of the answer.
+        read: Reads them, or raises `KeyRefusedError`.
+    """
+
+    name: str
+    accept: str
+    max_bytes: int
+    read: Callable[[bytes], KeySet]
 
 
 @implementer(IHealth)
-class JwksSource:
+class _KeySource:
     """
-    Keeps the key set of one issuer fresh.
+    Keeps keys fresh, as `Published` says.
 
-    The provider may be down when we start, and later: the last good keys stay in use,
-    and `probe` says so.  Tokens can make it fetch at most once a minute, however many
-    of them name keys that do not exist.
-
-    Args:
-        url: Where the JWK Set is.
-        http_client: Fetches it.
-        clock: Says how old it is.
+    An error, a redirect, a page that is something else, and a set with no key that can
+    be used are no keys: the last good ones stay in use.
     """
 
-    def __init__(self, url: str, http_client: HttpClient, clock: IClock) -> None:
+    def __init__(
+        self, form: _Form, url: str, http_client: HttpClient, clock: IClock
+    ) -> None:
+        self._form = form
         self._url = url
-        self._shown = url.partition("?")[0]
         self._http_client = http_client
-        self._clock = clock
-        self._once: Once[KeySet] = Once(self._fetch)
-        self._keys: KeySet | None = None
-        self._stale_at = 0.0
-        self._retry_at = float("-inf")
-        self._unknown_at = float("-inf")
-        self._problem = ""
+        self._ignored: tuple[str, ...] = ()
+        self._keys: Published[KeySet] = Published(self._name(), self._fetch, clock)
 
     async def key_set(self) -> KeySet:
         """
@@ -61,15 +70,8 @@ class JwksSource:
         Raises:
             UnavailableError: There are none yet, and they cannot be had now.
         """
-        keys = self._keys
-        now = self._clock.monotonic()
-        if keys is None:
-            if now < self._retry_at:
-                raise self._unavailable()
-            return await self._once.join()
-        if now >= self._stale_at and now >= self._retry_at:
-            self._once.begin()
-        return keys
+        keys = self._keys.current()
+        return keys if keys is not None else await self._keys.get()
 
     async def key_set_for_unknown(self) -> KeySet:
         """
@@ -79,63 +81,89 @@ class JwksSource:
             UnavailableError: They could not be had lately, so that nobody knows
                 whether the token is good.
         """
-        now = self._clock.monotonic()
-        if self._keys is None:
-            return await self.key_set()
-        if self._once.running or now >= max(self._unknown_at, self._retry_at):
-            self._unknown_at = now + UNKNOWN_AFTER
-            return await self._once.join()
-        if self._problem:
-            raise self._unavailable()
-        return self._keys
+        return await self._keys.renewed()
 
     async def warm(self) -> None:
         """Fetch the keys if there are none; that they cannot be had is only logged."""
-        with suppress(UnavailableError):
-            await self.key_set()
+        await self._keys.warm()
 
     async def probe(self) -> tuple[str, ...]:
-        """
-        Say what is missing; begins to fetch the keys if there are none.
+        """Say what is missing; begins to fetch the keys if there are none."""
+        return self._keys.health()
 
-        Otherwise a proxy that gets no requests before it is ready would never be.
-        """
-        if self._keys is None:
-            if self._clock.monotonic() >= self._retry_at:
-                self._once.begin()
-            return (f"jwks of {self._shown}: {self._problem or 'not fetched yet'}",)
-        if self._problem:
-            return (f"jwks of {self._shown}: old keys in use: {self._problem}",)
-        if not self._keys.keys:
-            return (f"jwks of {self._shown}: no key that can be used",)
-        return ()
+    def move(self, url: str) -> None:
+        """Fetch the keys from *url* from now on; the last good ones stay until then."""
+        if url != self._url:
+            self._url = url
+            self._keys.what = self._name()
+            self._keys.expire()
 
-    async def _fetch(self) -> KeySet:
-        """Fetch the keys and note when to do so again."""
+    async def _fetch(self) -> Fetched[KeySet]:
+        """
+        Fetch the keys.
+
+        Raises:
+            UnavailableError: There is none that can be used.
+        """
+        url, form = self._url, self._form
+        reply = await self._http_client.get(
+            url, {"Accept": form.accept}, max_bytes=form.max_bytes
+        )
+        if reply.status != 200:
+            raise UnavailableError(f"status {reply.status}")
         try:
-            reply = await self._http_client.get(
-                self._url, {"Accept": "application/json"}, max_bytes=MAX_JWKS
-            )
-            keys = _read_reply(reply)
-        except CancelledError:
-            raise
-        except (UnavailableError, KeyRefusedError) as e:
-            self._retry_at = self._clock.monotonic() + RETRY_AFTER
-            self._problem = e.what if isinstance(e, UnavailableError) else e.detail
-            _log.warn(
-                "No keys from {url}: {problem}", url=self._shown, problem=self._problem
-            )
-            raise self._unavailable() from e
-        for line in keys.ignored:
-            _log.info("Ignored in {url}: {line}", url=self._shown, line=line)
-        self._problem = ""
-        self._keys = keys
-        self._stale_at = self._clock.monotonic() + _ttl(reply)
-        return keys
+            keys = form.read(reply.body)
+        except KeyRefusedError as e:
+            raise UnavailableError(e.detail) from e
+        self._tell_ignored(keys.ignored)
+        if not keys.keys:
+            raise UnavailableError("no key that can be used")
+        return Fetched(keys, ttl(reply) if url == self._url else 0.0)
 
-    def _unavailable(self) -> UnavailableError:
-        """Say that there are no keys."""
-        return UnavailableError(f"jwks of {self._shown}: {self._problem}")
+    def _tell_ignored(self, ignored: tuple[str, ...]) -> None:
+        """Log which keys of a set are not used and why, when that has changed."""
+        if ignored != self._ignored:
+            for line in ignored:
+                _log.info("Ignored in {what}: {line}", what=self._keys.what, line=line)
+        self._ignored = ignored
+
+    def _name(self) -> str:
+        """Give what log and health call this."""
+        return f"{self._form.name} of {without_query(self._url)}"
+
+
+class JwksSource(_KeySource):
+    """
+    Keeps the JWK Set of one issuer fresh.
+
+    Keys of it that are private, symmetric, weak, for something else than signatures or
+    unknown are not used, and logged.
+
+    Args:
+        url: Where the set is; https, or an address of this machine.
+        http_client: Fetches it.
+        clock: Says how old it is.
+    """
+
+    def __init__(self, url: str, http_client: HttpClient, clock: IClock) -> None:
+        super().__init__(_JWKS, url, http_client, clock)
+
+
+class EcKeySource(_KeySource):
+    """
+    Keeps one EC key fresh, that a URL serves in PEM.
+
+    The key has no name.  When its owner changes it, tokens do not name an unknown key
+    but have a signature that seems wrong; `key_set_for_unknown` is for these, too.
+
+    Args:
+        url: Where the key is; https, or an address of this machine.
+        http_client: Fetches it.
+        clock: Says how old it is.
+    """
+
+    def __init__(self, url: str, http_client: HttpClient, clock: IClock) -> None:
+        super().__init__(_EC_KEY, url, http_client, clock)
 
 
 @implementer(IHealth)
@@ -161,21 +189,28 @@ class FixedKeys:
         return ()
 
 
-def _read_reply(reply: HttpReply) -> KeySet:
+def _read_ec_key(document: bytes) -> KeySet:
     """
-    Read the keys out of an answer.
+    Read one EC public key in PEM.
 
     Raises:
-        KeyRefusedError: There are none in it.
+        KeyRefusedError: It is anything else.
     """
-    if reply.status != 200:
-        raise KeyRefusedError(f"status {reply.status}")
-    return read_jwks(reply.body)
+    keys = read_pem(document)
+    if len(keys.keys) != 1 or not keys.keys[0].algs <= _EC_ALGORITHMS:
+        raise KeyRefusedError("not one EC key")
+    return keys
 
 
-def _ttl(reply: HttpReply) -> float:
-    """Give how long an answer is fresh, in seconds (RFC 9111 section 5.2.2.1)."""
-    match = _MAX_AGE.search(reply.header("cache-control") or "")
-    if match is None:
-        return DEFAULT_TTL
-    return min(max(float(match[1]), MIN_TTL), MAX_TTL)
+_JWKS: Final = _Form(
+    name="jwks",
+    accept="application/jwk-set+json, application/json",
+    max_bytes=MAX_JWKS,
+    read=read_jwks,
+)
+_EC_KEY: Final = _Form(
+    name="EC key",
+    accept="application/x-pem-file, text/plain, */*",
+    max_bytes=MAX_PEM,
+    read=_read_ec_key,
+)

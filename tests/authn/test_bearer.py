@@ -24,7 +24,7 @@ from sso_proxy.model import (
     RequestHead,
 )
 from sso_proxy.net.http_client import HttpReply
-from sso_proxy.net.jwks import DEFAULT_TTL, RETRY_AFTER, UNKNOWN_AFTER
+from sso_proxy.net.published import DEFAULT_TTL, RETRY_AFTER, UNKNOWN_AFTER
 from sso_proxy.testing.fakes import FakeTools
 from sso_proxy.testing.tokens import TokenSigner, jwks
 
