@@ -169,6 +169,8 @@ class Request:
         tls: Facts of the client's TLS connection; None on a plain listener.
         client: Where it comes from.
         session: The browser session, or None.
+        time: Seconds since the epoch when it came; None if nobody looked: then no
+            condition about time holds.
     """
 
     id: str
@@ -176,6 +178,7 @@ class Request:
     tls: TlsFacts | None
     client: Client
     session: object | None = None
+    time: float | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -346,6 +349,7 @@ class Effect(Enum):
     PERMIT = "permit"
     DENY = "deny"
     STEP_UP = "step-up"
+    """Another login of the same user would be enough."""
 
 
 @attrs.frozen(kw_only=True)
@@ -360,12 +364,17 @@ class Decision:
         reasons: Short codes, most specific first.
         scope: Scopes that would have been enough (RFC 6750 section 3), if that is
             what is missing.
+        acr_values: For STEP_UP: authentication contexts that would be enough.
+        max_age: For STEP_UP: seconds that may have passed since the user
+            authenticated, if too many have.
     """
 
     effect: Effect
     obligations: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     reasons: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
 
 
 PERMIT: Final = Decision(effect=Effect.PERMIT)

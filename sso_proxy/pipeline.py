@@ -115,9 +115,9 @@ class Pipeline:
                 id=_id(trail),
                 what=e.what,
             )
-            return Response(
-                status=e.status, reason="unavailable", headers=(("retry-after", "5"),)
-            )
+            # When another server will be well again is not ours to tell.
+            later = (("retry-after", "5"),) if e.status == 503 else ()
+            return Response(status=e.status, reason="unavailable", headers=later)
         except Exception:  # noqa: BLE001
             _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
             return Response(status=503, reason="failed")
@@ -175,7 +175,13 @@ class Pipeline:
                 head = _under(scheme, head)
             id_ = _given_id(incoming)
             tls = self._certificates.read(fields, connection.forwarded_certificate, tls)
-        return Request(id=id_ or self._new_id(), head=head, tls=tls, client=client)
+        return Request(
+            id=id_ or self._new_id(),
+            head=head,
+            tls=tls,
+            client=client,
+            time=self._clock.time(),
+        )
 
     def route(
         self, request: Request, connection: Connection
@@ -258,6 +264,10 @@ class Pipeline:
         left = _REUSE
         if identity.expires is not None:
             left = min(left, identity.expires - self._clock.time())
+        if route.requirements.depends_on_time:
+            came = request.time or 0.0  # decided on as of then, however long it took
+            steady = route.requirements.steady_for(identity, came)
+            left = min(left, came + steady - self._clock.time())
         given = connection.trusted and _given_id(incoming)
         if forwards is not None or given or proof.once:
             left = 0.0
@@ -299,6 +309,14 @@ def _denied(
 ) -> Response:
     """Answer somebody who is known and may not do this."""
     reason = decision.reasons[0] if decision.reasons else "denied"
+    if decision.effect is Effect.STEP_UP:
+        refusal = Refusal(
+            error="insufficient_user_authentication",
+            scope=decision.scope,
+            acr_values=decision.acr_values,
+            max_age=decision.max_age,
+        )
+        return _refused(401, reason, authenticator.refusal(request, refusal))
     challenge = None
     if decision.scope:
         challenge = authenticator.refusal(

@@ -24,6 +24,7 @@ from sso_proxy.model import (
     LoginRedirect,
     NotPresented,
     Outcome,
+    Refusal,
     Rejected,
     Request,
     Response,
@@ -95,9 +96,10 @@ class Asked:
         *authenticators: Any,  # noqa: ANN401
         connection: Connection = PEER,
         others: tuple[dict[str, Any], ...] = (),
+        clock: SettableClock | None = None,
         **route: Any,  # noqa: ANN401
     ) -> None:
-        self.clock = SettableClock()
+        self.clock = clock or SettableClock()
         routes = [
             make_route(
                 FakeUpstream(),
@@ -440,11 +442,71 @@ def test_a_condition_that_does_not_hold_is_403_with_the_scope_that_would() -> No
     ) in asked.response.headers
 
 
+class SlowMapper(FakeMapper):
+    """Takes its time."""
+
+    def __init__(self, clock: SettableClock, seconds: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.seconds = seconds
+
+    async def map_user(self, identity: Identity) -> Any:  # noqa: ANN401
+        self.clock.advance(self.seconds)
+        return await super().map_user(identity)
+
+
+def require(*texts: str) -> Requirements:
+    return Requirements(compile_condition(text, "require") for text in texts)
+
+
+def test_a_login_that_is_not_enough_is_401_with_one_that_would_be() -> None:
+    """RFC 9470 section 3: the status is 401."""
+    requirements = require("acr in ['gold', 'silver']", "auth_age <= 300", "scope:a")
+    asked = Asked(requirements=requirements)
+    assert asked.refused == (401, "require[0]")
+    challenge = (
+        'Fake error="insufficient_user_authentication", scope="a",'
+        ' acr_values="gold silver", max_age="300"'
+    )
+    assert asked.response.headers[1:] == (("www-authenticate", challenge),)
+
+
+def test_without_a_way_to_log_in_again_it_is_403() -> None:
+    """401 would promise a challenge (RFC 9110 15.5.2)."""
+
+    class Silent(FakeAuthenticator):
+        def refusal(self, request: Request, refusal: Refusal) -> None:
+            pass
+
+    asked = Asked(None, Silent(), requirements=require("acr == 'gold'"))
+    assert asked.refused == (403, "require[0]")
+
+
+def test_a_decision_is_not_reused_when_the_login_is_too_old() -> None:
+    requirements = require("auth_age <= 300")
+    for age, left in ((0, 30.0), (280, 20.0), (300, 0.0)):
+        someone = Authenticated(make_identity(claims={"auth_time": NOW - age}))
+        asked = Asked(None, FakeAuthenticator(someone), requirements=requirements)
+        assert asked.admission.reuse_until == left
+    clock = SettableClock()
+    someone = Authenticated(make_identity(claims={"auth_time": NOW - 295}))
+    asked = Asked(
+        None,
+        FakeAuthenticator(someone),
+        mappers=(SlowMapper(clock, 10),),
+        requirements=requirements,
+        clock=clock,
+    )
+    assert asked.admission.reuse_until < clock.monotonic()
+    someone = Authenticated(make_identity(claims={"auth_time": NOW - 301}))
+    asked = Asked(None, FakeAuthenticator(someone), requirements=requirements)
+    assert asked.refused == (401, "require[0]")
+
+
 @pytest.mark.parametrize(
     "decision",
     [
         Decision(effect=Effect.PERMIT, obligations=(("log", {}),)),
-        Decision(effect=Effect.STEP_UP),
         Decision(effect=Effect.DENY, reasons=("why",)),
     ],
 )
@@ -493,6 +555,13 @@ class SurpriseTests(TestCase):
         assert asked.refused == (503, "unavailable")
         assert asked.response.headers == (("retry-after", "5"),)
         assert self.flushLoggedErrors() == []
+
+    def test_only_a_503_says_when_to_come_back(self) -> None:
+        for status in (502, 504):
+            down = UnavailableError("introspection", status=status)
+            asked = Asked(None, FakeAuthenticator(down))
+            assert asked.refused == (status, "unavailable")
+            assert asked.response.headers == ()
 
     def test_an_answer_that_is_none_denies(self) -> None:
         outcome: Any = None

@@ -6,14 +6,24 @@ is neither true nor false, and so is its opposite: ``claims.department != 'sales
 does not hold for somebody without a department, nor does ``not`` before anything that
 cannot be told.  Whether there is a claim is what ``exists`` asks.  ``any`` needs one
 that is true, ``all`` needs every one.
+
+``acr`` and ``auth_age`` are about how the user authenticated, and when.  If nothing
+else is missing, another login helps, and the client is told which (RFC 9470).
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.authz.logins import (
+    Login,
+    authenticated_at,
+    authenticated_within,
+    sufficient_logins,
+)
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IPolicy
 from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
@@ -24,6 +34,8 @@ from sso_proxy.specs.expression_tokens import ExpressionError
 
 Test: TypeAlias = Callable[[Identity, Request], bool | None]
 """True, False, or None where it cannot be told."""
+
+T = TypeVar("T", str, int)
 
 Getter: TypeAlias = Callable[[Identity, Request], Any]
 
@@ -36,13 +48,19 @@ class Condition:
     Attributes:
         text: As it was written.
         scopes: The scopes that it asks for, in their order.
+        acr_values: The authentication contexts that it asks for, in their order.
+        ages: The seconds since authentication that it asks for.
+        limits: All that it compares with them; the answer may change when they pass.
         depends_on_request: Whether the answer can differ for two requests of the
-            same identity.
+            same identity at the same time.
         test: True if it holds; False or None if not.
     """
 
     text: str
     scopes: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    ages: tuple[int, ...] = ()
+    limits: tuple[int, ...] = ()
     depends_on_request: bool = False
     test: Test = attrs.field(repr=False, eq=False)
 
@@ -63,9 +81,15 @@ def compile_condition(text: str, path: str) -> Condition:
     except ExpressionError as e:
         problem = f"column {e.column} of {text[:80]!r}: {e.problem}"
         raise ConfigError(Mistake(path, problem)) from e
+    wanted = tuple(_wanted(node, wanted=True))
     return Condition(
         text=text,
-        scopes=tuple(dict.fromkeys(_wanted_scopes(node, wanted=True))),
+        scopes=_once(n.name for n in wanted if isinstance(n, expression.Scope)),
+        acr_values=_once(
+            str(v) for n in wanted if isinstance(n, Comparison) for v in n.values
+        ),
+        ages=_once(n.seconds for n in wanted if isinstance(n, expression.AuthAge)),
+        limits=_once(_limits(node)),
         depends_on_request=_depends_on_request(node),
         test=_compile(node),
     )
@@ -81,14 +105,30 @@ def _children(node: expression.Node) -> tuple[expression.Node, ...]:
             return ()
 
 
-def _wanted_scopes(node: expression.Node, *, wanted: bool) -> Iterator[str]:
-    if isinstance(node, expression.Scope):
-        if wanted:
-            yield node.name
-        return
-    negates = isinstance(node, expression.Not)
+def _once(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _wanted(node: expression.Node, *, wanted: bool) -> Iterator[expression.Node]:
+    """Give what a client could get from its authorization server to pass."""
+    match node:
+        case expression.Scope() | expression.AuthAge():
+            if wanted:
+                yield node
+        case Comparison(FactOperand("acr"), _, _, negated):
+            if wanted != negated:
+                yield node
+        case _:
+            negates = isinstance(node, expression.Not)
+            for child in _children(node):
+                yield from _wanted(child, wanted=wanted != negates)
+
+
+def _limits(node: expression.Node) -> Iterator[int]:
+    if isinstance(node, expression.AuthAge):
+        yield node.seconds
     for child in _children(node):
-        yield from _wanted_scopes(child, wanted=wanted != negates)
+        yield from _limits(child)
 
 
 def _depends_on_request(node: expression.Node) -> bool:
@@ -97,10 +137,14 @@ def _depends_on_request(node: expression.Node) -> bool:
     return any(_depends_on_request(child) for child in _children(node))
 
 
-def _compile(node: expression.Node) -> Test:
+def _compile(node: expression.Node) -> Test:  # noqa: PLR0911 - one for each kind
     match node:
         case expression.Scope(name):
             return lambda identity, _request: name in identity.scopes
+        case expression.AuthAge(seconds):
+            return lambda identity, request: authenticated_within(
+                seconds, identity, request
+            )
         case expression.Exists(ClaimOperand(path)):
             return lambda identity, _request: (
                 claim_at(identity.claims, path) is not None
@@ -157,6 +201,7 @@ _FACTS: Final[dict[str, Getter]] = {
     "subject": lambda identity, _request: identity.subject,
     "issuer": lambda identity, _request: identity.issuer,
     "authenticator": lambda identity, _request: identity.authenticator,
+    "acr": lambda identity, _request: identity.claims.get("acr"),
 }
 
 
@@ -215,6 +260,7 @@ class Requirements:
     Attributes:
         conditions: In the order of the file.
         depends_on_request: Whether any of them does.
+        depends_on_time: Whether the answer can change as time goes by.
     """
 
     reads_headers: ClassVar = False
@@ -223,6 +269,10 @@ class Requirements:
         self.conditions = tuple(conditions)
         self.depends_on_request = any(c.depends_on_request for c in self.conditions)
         self._tests = tuple(c.test for c in self.conditions)
+        self._acr_values = _once(a for c in self.conditions for a in c.acr_values)
+        self._ages = _once(age for c in self.conditions for age in c.ages)
+        self._limits = _once(limit for c in self.conditions for limit in c.limits)
+        self.depends_on_time = bool(self._limits)
 
     async def decide(self, identity: Identity, request: Request) -> Decision:
         """Decide as `check` does; never waits."""
@@ -235,13 +285,50 @@ class Requirements:
                 return self._deny(identity, request)
         return PERMIT
 
+    def steady_for(self, identity: Identity, now: float) -> float:
+        """
+        Say for how many seconds the answer for *identity* stays the same.
+
+        Args:
+            identity: Whose requests.
+            now: Seconds since the epoch.
+        """
+        since = authenticated_at(identity)
+        if since is None:
+            return math.inf
+        left = (since + limit - now for limit in self._limits)
+        return min((seconds for seconds in left if seconds >= 0), default=math.inf)
+
     def _deny(self, identity: Identity, request: Request) -> Decision:
         failed = [c.holds(identity, request) for c in self.conditions].index(False)
-        return Decision(
-            effect=Effect.DENY,
-            reasons=(f"require[{failed}]",),
-            scope=self._enough(identity, request),
-        )
+        denied = Decision(effect=Effect.DENY, reasons=(f"require[{failed}]",))
+        if scope := self._enough(identity, request):
+            return attrs.evolve(denied, scope=scope)
+        return self._better_login(identity, request, denied) or denied
+
+    def _better_login(
+        self, identity: Identity, request: Request, denied: Decision
+    ) -> Decision | None:
+        """Say how the user would have to log in to pass, if that is what is missing."""
+        asked = frozenset(s for c in self.conditions for s in c.scopes)
+        for scopes in (identity.scopes, asked):
+            known = attrs.evolve(identity, scopes=scopes)
+            if scopes is asked and (not asked or self._holds(known, request)):
+                return None  # scopes are not what is missing
+
+            def enough(login: Login, known: Identity = known) -> bool:
+                return self._holds(login.of(known, request), request)
+
+            if logins := sufficient_logins(self._acr_values, self._ages, enough):
+                again = logins[0].of(known, request)
+                return attrs.evolve(
+                    denied,
+                    effect=Effect.STEP_UP,
+                    acr_values=tuple(a.acr for a in logins if a.acr is not None),
+                    max_age=logins[0].age,
+                    scope=self._enough(again, request) if scopes is asked else (),
+                )
+        return None
 
     def _enough(self, identity: Identity, request: Request) -> tuple[str, ...]:
         """Give the scopes with which *identity* could pass; empty if it cannot."""
@@ -258,7 +345,10 @@ class Requirements:
         self, scopes: Iterable[str], identity: Identity, request: Request
     ) -> bool:
         other = attrs.evolve(identity, scopes=frozenset(scopes))
-        return all(test(other, request) is True for test in self._tests)
+        return self._holds(other, request)
+
+    def _holds(self, identity: Identity, request: Request) -> bool:
+        return all(test(identity, request) is True for test in self._tests)
 
 
 def compile_requirements(texts: Iterable[str], path: str) -> Requirements:

@@ -11,10 +11,11 @@ is a string, a whole number, true or false, never turned into one another::
                / ("any" / "all") "(" condition *("," condition) ")"
                / "exists" claim
                / "scope:" name
+               / "auth_age" "<=" number                ; seconds
                / operand ("==" / "!=") value
                / operand ["not"] "in" "[" value *("," value) "]"
                / claim ["not"] "contains" value
-    operand    = claim / "method" / "subject" / "issuer" / "authenticator"
+    operand    = claim / "method" / "subject" / "issuer" / "authenticator" / "acr"
     claim      = "claims." path                     ; see specs/claims
     value      = quoted / number / "true" / "false"
                / METHOD                             ; upper-case, only for method
@@ -44,7 +45,7 @@ class ClaimOperand:
 
 @attrs.frozen
 class FactOperand:
-    """Something else: ``method``, ``subject``, ``issuer`` or ``authenticator``."""
+    """Else: ``method``, ``subject``, ``issuer``, ``authenticator`` or ``acr``."""
 
     name: str
 
@@ -57,6 +58,13 @@ class Scope:
     """The access token has the scope *name*."""
 
     name: str
+
+
+@attrs.frozen
+class AuthAge:
+    """The user authenticated at most this many *seconds* ago."""
+
+    seconds: int
 
 
 @attrs.frozen
@@ -105,7 +113,7 @@ class Any:
     of: tuple["Node", ...]
 
 
-Node: TypeAlias = Scope | Exists | Comparison | Not | All | Any
+Node: TypeAlias = Scope | AuthAge | Exists | Comparison | Not | All | Any
 
 
 def parse(text: str) -> Node:
@@ -121,8 +129,11 @@ def parse(text: str) -> Node:
     return _Parser(read_tokens(text)).whole()
 
 
-_FACTS: Final = ("method", "subject", "issuer", "authenticator")
+_FACTS: Final = ("method", "subject", "issuer", "authenticator", "acr")
 _METHOD = re.compile(r"[A-Z][A-Z-]*")
+
+# What can stand in a list of acr_values, and in a field (RFC 9470 section 3).
+_ACR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
 class _Parser:
@@ -200,7 +211,18 @@ class _Parser:
         if token.kind == "scope":
             self._at += 1
             return Scope(token.text)
+        if self._take("auth_age"):
+            return self._auth_age()
         return self._comparison()
+
+    def _auth_age(self) -> AuthAge:
+        if not self._take("<="):
+            self._fail("expected <=, as in auth_age <= 300")
+        token = self._token
+        if token.kind != "number" or token.text.startswith("-"):
+            self._fail("expected a number of seconds")
+        self._at += 1
+        return AuthAge(int(token.text))
 
     def _group(self, *, more: bool = False) -> tuple[Node, ...]:
         self._enter()
@@ -226,7 +248,7 @@ class _Parser:
             return FactOperand(token.text)
         return self._fail(
             "expected a condition: scope:NAME, claims.NAME, exists, any, all, not, "
-            + ", ".join(_FACTS)
+            "auth_age, " + ", ".join(_FACTS)
         )
 
     def _comparison(self) -> Comparison:
@@ -260,6 +282,12 @@ class _Parser:
         self._at += token.kind != "end"
         match token.kind:
             case "string":
+                if operand == FactOperand("acr") and not _ACR.fullmatch(token.text):
+                    raise ExpressionError(
+                        token.column,
+                        "no client could ask for this acr: it may have printable ASCII"
+                        " characters without blanks, double quotes and backslashes",
+                    )
                 return token.text
             case "number" if is_claim:
                 return int(token.text)

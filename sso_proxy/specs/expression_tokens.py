@@ -40,7 +40,7 @@ _LEXEMES = re.compile(
     r"""(?P<word>[A-Za-z_][A-Za-z0-9_-]*)
       | (?P<number>-?[0-9]{1,15}(?![A-Za-z0-9_.]))
       | (?P<string>'(?:[^'\\]|\\['\\])*'|"(?:[^"\\]|\\["\\])*")
-      | (?P<sign>==|!=|[()\[\],])""",
+      | (?P<sign>==|!=|<=|[()\[\],])""",
     re.VERBOSE,
 )
 _BLANK = re.compile(r"[ \t\r\n]*")

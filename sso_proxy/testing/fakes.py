@@ -113,6 +113,7 @@ def make_request(  # noqa: PLR0913
     certificate: CertificateFacts | None = None,
     tls: bool = True,
     client: str = "192.0.2.1",
+    time: float | None = NOW,
 ) -> Request:
     """
     Make a request, over TLS 1.3 unless *tls* is false.
@@ -139,6 +140,7 @@ def make_request(  # noqa: PLR0913
         head=head,
         tls=facts if tls else None,
         client=Client(address=client, peer=client),
+        time=time,
     )
 
 

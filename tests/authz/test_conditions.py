@@ -1,5 +1,6 @@
 """Tests for `sso_proxy.authz.conditions`."""
 
+import math
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sso_proxy.authz.conditions import (
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.model import PERMIT, Decision, Effect
 from sso_proxy.testing.checks import check_policy, outcome_of
-from sso_proxy.testing.fakes import make_identity, make_request
+from sso_proxy.testing.fakes import NOW, make_identity, make_request
 
 REQUEST = make_request()
 
@@ -152,6 +153,16 @@ def test_a_condition_knows_whether_it_depends_on_the_request(
     assert compile_requirements(["scope:z", text], "r").depends_on_request is depends
 
 
+def test_a_condition_asks_for_the_logins_that_it_wants() -> None:
+    found = condition(
+        "any(acr in ['a', 'b'], not acr != 'c', acr != 'd', auth_age <= 60,"
+        " not (auth_age <= 30 or acr == 'e'), claims.x in ['f'])"
+    )
+    assert found.acr_values == ("a", "b", "c")
+    assert found.ages == (60,)
+    assert found.limits == (60, 30)
+
+
 def test_a_condition_asks_for_the_scopes_that_it_wants() -> None:
     text = "scope:a and not scope:b and any(not (not scope:c), scope:a)"
     assert condition(text).scopes == ("a", "c")
@@ -217,6 +228,150 @@ def test_no_scopes_are_told_if_they_would_not_be_enough() -> None:
     assert decide(["not scope:a"], "a").scope == ()
 
 
+AN_HOUR_AGO = {"auth_time": NOW - 3600}
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("acr == 'gold'", {"acr": "gold"}),
+        ("acr in ['silver', 'gold']", {"acr": "gold"}),
+        ("acr != 'gold'", {"acr": "silver"}),
+        ("auth_age <= 3600", AN_HOUR_AGO),
+        ("auth_age <= 0", {"auth_time": NOW}),
+        ("auth_age <= 0", {"auth_time": NOW + 60}),
+        ("not auth_age <= 3599", AN_HOUR_AGO),
+    ],
+)
+def test_a_login_that_is_asked_for_holds(text: str, claims: dict[str, Any]) -> None:
+    assert holds(text, claims)
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("acr == 'gold'", {"acr": "Gold"}),
+        ("acr == 'gold'", {"acr": ["gold"]}),
+        ("acr == 'gold'", {}),
+        ("acr != 'gold'", {}),
+        ("auth_age <= 3599", AN_HOUR_AGO),
+    ],
+)
+def test_another_login_does_not(text: str, claims: dict[str, Any]) -> None:
+    assert not holds(text, claims)
+
+
+@pytest.mark.parametrize(
+    "auth_time",
+    [None, "1800000000", True, [1], 1e300, -1e300, float("inf"), NOW + 61],
+    ids=repr,
+)
+def test_when_the_user_logged_in_cannot_be_told(auth_time: object) -> None:
+    """Neither condition nor opposite holds, whatever stands in place of a time."""
+    claims = {"auth_time": auth_time}
+    assert not holds("auth_age <= 300", claims)
+    assert not holds("not auth_age <= 300", claims)
+
+
+def test_without_a_time_of_the_request_no_age_holds() -> None:
+    within = condition("auth_age <= 300")
+    assert not within.holds(make_identity(claims=AN_HOUR_AGO), make_request(time=None))
+
+
+def test_contexts_that_are_enough_are_told() -> None:
+    """RFC 9470 section 3: in order of preference."""
+    decision = decide(["acr in ['gold', 'silver']"], claims={"acr": "bronze"})
+    assert decision.effect is Effect.STEP_UP
+    assert decision.reasons == ("require[0]",)
+    assert decision.acr_values == ("gold", "silver")
+    assert decision.max_age is None
+    assert decision.scope == ()
+
+
+def test_an_age_that_is_enough_is_told() -> None:
+    decision = decide(["auth_age <= 300"], claims=AN_HOUR_AGO)
+    assert decision.effect is Effect.STEP_UP
+    assert (decision.acr_values, decision.max_age) == ((), 300)
+
+
+def test_context_and_age_are_told_together() -> None:
+    decision = decide(["acr == 'gold'", "auth_age <= 300"], claims=AN_HOUR_AGO)
+    assert decision.effect is Effect.STEP_UP
+    assert (decision.acr_values, decision.max_age) == (("gold",), 300)
+
+
+def test_only_what_is_missing_is_told() -> None:
+    texts = ["acr == 'gold'", "auth_age <= 7200"]
+    assert decide(texts, claims=AN_HOUR_AGO).max_age is None
+    texts = ["acr == 'gold'", "auth_age <= 300"]
+    assert decide(texts, claims={**AN_HOUR_AGO, "acr": "gold"}).acr_values == ()
+
+
+def test_of_alternative_logins_the_lesser_is_enough() -> None:
+    texts = ["any(auth_age <= 60, auth_age <= 300)"]
+    assert decide(texts, claims=AN_HOUR_AGO).max_age == 300
+    texts = ["auth_age <= 60", "auth_age <= 300"]
+    assert decide(texts, claims=AN_HOUR_AGO).max_age == 60
+    texts = ["any(acr == 'gold', auth_age <= 60)"]
+    assert decide(texts, claims=AN_HOUR_AGO).acr_values == ("gold",)
+
+
+def test_no_login_is_asked_for_that_would_not_be_enough() -> None:
+    """A user must not log in again to be refused again."""
+    assert decide(["acr == 'gold'", "claims.x == 1"]).effect is Effect.DENY
+    assert decide(["acr != 'gold'"], claims={"acr": "gold"}).effect is Effect.DENY
+    assert decide(["not auth_age <= 300"], claims={"auth_time": NOW}).effect is (
+        Effect.DENY
+    )
+    assert decide(["acr == 'gold'", "not scope:a"], "a").effect is Effect.DENY
+    assert decide(["claims.acr == 'gold'"]).effect is Effect.DENY
+
+
+def test_scopes_that_are_missing_too_are_told_with_the_login() -> None:
+    """RFC 9470 section 3: the challenge may have the scopes."""
+    decision = decide(["acr == 'gold'", "scope:a", "any(scope:b, scope:c)"], "x")
+    assert decision.effect is Effect.STEP_UP
+    assert decision.acr_values == ("gold",)
+    assert decision.scope == ("a", "b")
+
+
+def test_if_scopes_are_enough_no_login_is_asked_for() -> None:
+    decision = decide(["any(acr == 'gold', scope:a)"])
+    assert decision.effect is Effect.DENY
+    assert decision.scope == ("a",)
+
+
+def test_an_answer_is_steady_until_a_limit_passes() -> None:
+    requirements = compile_requirements(
+        ["any(auth_age <= 300, not auth_age <= 600, scope:a)"], "r"
+    )
+    assert requirements.depends_on_time
+
+    def steady(age: float) -> float:
+        identity = make_identity(claims={"auth_time": NOW - age})
+        return requirements.steady_for(identity, NOW)
+
+    assert steady(0) == 300
+    assert steady(299.5) == 0.5
+    assert steady(300) == 0
+    assert steady(400) == 200
+    assert steady(601) == math.inf
+    assert requirements.steady_for(make_identity(), NOW) == math.inf
+    assert not compile_requirements(["acr == 'a'"], "r").depends_on_time
+
+
+@given(age=st.integers(0, 1000), later=st.integers(0, 1000))
+def test_until_then_it_is_the_same(age: int, later: int) -> None:
+    requirements = compile_requirements(["auth_age <= 300 or not auth_age <= 600"], "r")
+    identity = make_identity(claims={"auth_time": NOW - age})
+    if later <= requirements.steady_for(identity, NOW):
+        now, then = (
+            requirements.check(identity, make_request(time=NOW + seconds)).effect
+            for seconds in (0, later)
+        )
+        assert now is then or now is not Effect.PERMIT
+
+
 def test_decide_is_check() -> None:
     requirements = compile_requirements(["scope:a"], "r")
     identity = make_identity()
@@ -251,6 +406,8 @@ LEAVES = st.sampled_from(
         "exists claims.b.c",
         "scope:x",
         "method != GET",
+        "acr in ['a', 'b']",
+        "auth_age <= 300",
     ]
 )
 TEXTS = st.recursive(
@@ -264,7 +421,10 @@ TEXTS = st.recursive(
 )
 
 
-@given(TEXTS, st.dictionaries(st.sampled_from("abc"), JSON, max_size=3))
+@given(
+    TEXTS,
+    st.dictionaries(st.sampled_from(["a", "b", "acr", "auth_time"]), JSON, max_size=4),
+)
 def test_a_condition_and_its_opposite_never_both_hold(
     text: str, claims: dict[str, Any]
 ) -> None:
