@@ -14,10 +14,10 @@ need slowhttptest slowhttptest
 need curl curl
 need openssl openssl
 need git git
+need apache2 apache2
+need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
 if [ "${1-}" = bench ]; then
-    need apache2 apache2
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
-    need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
     need wrk wrk
 fi
 [ -n "$missing" ] || exit 0

@@ -21,6 +21,9 @@ def prepare(programs: Path, *arguments: str) -> "subprocess.CompletedProcess[str
     )
 
 
+PROGRAMS = ("nginx", "haproxy", "slowhttptest", "curl", "openssl", "git", "apache2")
+
+
 def install(programs: Path, *names: str) -> None:
     for name in names:
         path = programs / name
@@ -29,13 +32,14 @@ def install(programs: Path, *names: str) -> None:
 
 
 def test_nothing_is_said_if_nothing_is_missing(tmp_path: Path) -> None:
-    install(tmp_path, "nginx", "haproxy", "slowhttptest", "curl", "openssl", "git")
+    install(tmp_path, *PROGRAMS)
     done = prepare(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_missing_packages_are_named_in_one_line(tmp_path: Path) -> None:
-    install(tmp_path, "id", "nginx", "haproxy", "curl", "git")
+    missing = ("slowhttptest", "openssl")
+    install(tmp_path, "id", *(name for name in PROGRAMS if name not in missing))
     done = prepare(tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -43,9 +47,7 @@ def test_missing_packages_are_named_in_one_line(tmp_path: Path) -> None:
 
 
 def test_measurements_need_more(tmp_path: Path) -> None:
-    install(
-        tmp_path, "id", "nginx", "haproxy", "slowhttptest", "curl", "openssl", "git"
-    )
+    install(tmp_path, "id", *PROGRAMS)
     assert "wrk" in prepare(tmp_path, "bench").stderr
 
 

@@ -9,6 +9,8 @@ import attrs
 import pytest
 
 from sso_proxy.testing.pki import Issued, Pki
+from tests.support.gateway import Gateway
+from tests.support.gateway import gateway as run_gateway
 from tests.support.oidc_provider import OidcProvider
 from tests.support.programs import Backend, CurlAnswer, curl, echo_head
 from tests.support.tokens_from_op import TokenDesk, clients
@@ -87,6 +89,13 @@ def desk(pki: Pki) -> Iterator[TokenDesk]:
     registrations = [client.registration() for client in known.values()]
     with OidcProvider(pki, registrations) as server:
         yield TokenDesk(server=server, clients=known)
+
+
+@pytest.fixture(scope="module")
+def gateway(files: Files, desk: TokenDesk) -> Iterator[Gateway]:
+    """Give a proxy that believes the authorization server."""
+    with run_gateway(files.place(), desk.server) as running:
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,19 +1,14 @@
-"""The real proxy, with tokens of npm oidc-provider in front of a backend that notes."""
+"""The real proxy, with tokens of npm oidc-provider."""
 
 import time
-from collections.abc import Iterator
 
-import attrs
 import pytest
 
 from sso_proxy.testing.pki import Issued, self_signed
-from tests.interop.conftest import Files
-from tests.support.calling import Told, bearer, call
+from tests.support.calling import bearer
+from tests.support.gateway import Gateway
 from tests.support.oidc_provider import SIGNED_BY
-from tests.support.programs import RealProxy
-from tests.support.recorder import Recorder, Seen
 from tests.support.tokens_from_op import (
-    AUDIENCE,
     SCOPE,
     TokenDesk,
     read_claims,
@@ -23,102 +18,6 @@ from tests.support.tokens_from_op import (
 )
 
 OTHER_AUDIENCE = "https://other.example.com"
-
-CONFIG = """
-[[listener]]
-address = "127.0.0.1"
-port = 0
-certificate = "server.crt"
-key = "server.key"
-client_certificate = "optional_no_ca"
-
-[authenticator.jwt]
-type = "bearer"
-issuer = "{issuer}"
-jwks_uri = "{issuer}/jwks"
-audience = ["{audience}"]
-
-[authenticator.strict]
-type = "bearer"
-issuer = "{issuer}"
-jwks_uri = "{issuer}/jwks"
-audience = ["{audience}"]
-leeway = 0
-
-[[route]]
-host = "localhost"
-path = "/jwt/"
-authenticate = ["jwt"]
-headers = {{ claims = ["scope", "tenant"] }}
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/strict/"
-authenticate = ["strict"]
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/write/"
-authenticate = ["jwt"]
-require = ["scope:orders.write"]
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/bound/"
-authenticate = ["jwt"]
-binding = {{ certificate = "require" }}
-backend = "{backend}"
-"""
-
-
-@attrs.frozen(kw_only=True)
-class Gateway:
-    """A proxy that believes the authorization server, and what is behind it."""
-
-    proxy: RealProxy
-    backend: Recorder
-    files: Files
-
-    def ask(
-        self,
-        path: str,
-        *headers: tuple[str, str],
-        certificate: Issued | None = None,
-        method: str = "GET",
-    ) -> Told:
-        return call(
-            self.proxy.port,
-            path,
-            *headers,
-            ca=self.files.ca,
-            certificate=certificate,
-            method=method,
-        )
-
-    def arrived(
-        self, path: str, *headers: tuple[str, str], certificate: Issued | None = None
-    ) -> Seen:
-        """Give the request as the backend got it."""
-        self.backend.clear()
-        answer = self.ask(path, *headers, certificate=certificate)
-        assert answer.status == 200, (answer, self.proxy.audit.read_text()[-2000:])
-        return self.backend.wait_for(1)[0]
-
-
-@pytest.fixture(scope="module")
-def gateway(files: Files, desk: TokenDesk) -> Iterator[Gateway]:
-    with Recorder() as backend:
-        text = CONFIG.format(
-            issuer=desk.server.issuer,
-            audience=AUDIENCE,
-            backend=f"http://127.0.0.1:{backend.port}",
-        )
-        place = files.place()
-        with RealProxy(place, text, outbound={"ca": str(files.ca)}).serve() as proxy:
-            yield Gateway(proxy=proxy, backend=backend, files=files)
 
 
 def held_by(desk: TokenDesk, client: str) -> Issued:

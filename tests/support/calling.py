@@ -1,4 +1,4 @@
-"""One request of an API's client over TLS, and what it is told."""
+"""A client of an API over TLS, and what it is told."""
 
 import http.client
 import re
@@ -50,43 +50,60 @@ class Told:
         )
 
 
-def call(  # noqa: PLR0913 - what a request is made of
-    port: int,
-    path: str,
-    *headers: tuple[str, str],
-    ca: Path,
-    certificate: Issued | None = None,
-    method: str = "GET",
-    body: bytes | None = None,
-) -> Told:
+@attrs.frozen(kw_only=True)
+class Caller:
     """
-    Ask the server on *port* of this machine, on a connection of its own.
+    A client that makes a connection for every request.
 
-    Args:
-        port: Where it listens.
-        path: The request target.
-        headers: Fields, in their order; a name may stand there twice.
+    Attributes:
+        port: Where the server listens, on this machine.
         ca: The authority that it must have its certificate from.
-        certificate: What the client shows, if anything.
-        method: The method.
-        body: The content, if any.
     """
-    context = client_context(ca, certificate)
-    connection = http.client.HTTPSConnection(
-        "localhost", port, timeout=PATIENCE, context=context
-    )
-    try:
-        connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in headers:
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        fields = tuple((name.lower(), value) for name, value in answer.getheaders())
-        return Told(status=answer.status, fields=fields, body=answer.read())
-    finally:
-        connection.close()
+
+    port: int
+    ca: Path
+
+    @property
+    def origin(self) -> str:
+        """Give the server's origin."""
+        return f"https://localhost:{self.port}"
+
+    def ask(
+        self,
+        target: str,
+        *headers: tuple[str, str],
+        certificate: Issued | None = None,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> Told:
+        """
+        Send one request.
+
+        Args:
+            target: The request target.
+            headers: Fields, in their order; a name may stand there twice.
+            certificate: What the client shows, if anything.
+            method: The method.
+            body: The content, if any.
+        """
+        connection = http.client.HTTPSConnection(
+            "localhost",
+            self.port,
+            timeout=PATIENCE,
+            context=client_context(self.ca, certificate),
+        )
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            fields = tuple((name.lower(), value) for name, value in answer.getheaders())
+            return Told(status=answer.status, fields=fields, body=answer.read())
+        finally:
+            connection.close()
 
 
 def bearer(token: str, scheme: str = "Bearer") -> tuple[str, str]:

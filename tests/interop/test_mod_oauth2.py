@@ -1,0 +1,316 @@
+"""
+The same requests at Debian's Apache with mod_oauth2, and why the answers differ.
+
+The table is the test: each row is asked of both, and what they answer must be what the
+table says.  Where they differ, the row says why.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial as part
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from sso_proxy.testing.pki import Issued, self_signed
+from sso_proxy.testing.tokens import TokenSigner
+from tests.support.apache import apache
+from tests.support.calling import Caller, Told, bearer
+from tests.support.gateway import Gateway
+from tests.support.programs import free_port
+from tests.support.tokens_from_op import (
+    AUDIENCE,
+    TokenDesk,
+    read_claims,
+    read_header,
+    resource,
+    sign_with_secret,
+)
+
+if TYPE_CHECKING:
+    from tests.interop.conftest import Files
+
+LOCATIONS = """
+<Location /jwt/>
+    AuthType oauth2
+    OAuth2TokenVerify {keys}
+    Require valid-user
+</Location>
+<Location /bound/>
+    AuthType oauth2
+    OAuth2TokenVerify {keys}&type=mtls
+    Require valid-user
+</Location>
+<Location /write/>
+    AuthType oauth2
+    OAuth2TokenVerify {keys}
+    Require oauth2_claim scope:orders.write
+</Location>
+"""
+
+UNCHECKED = "jwks_uri.ssl_verify=false"  # it cannot be told of an authority
+
+INVALID = "401 Bearer invalid_token"
+NO_AUDIENCE = "it does not look at aud: a token for any API of this issuer is good"
+NO_TYPE = "it does not look at typ (RFC 9068 4): an ID token is good, too"
+NO_ISSUER = "it does not compare iss unless told what it is, which 1.4 cannot be"
+NO_BEGIN = "it does not look at nbf (RFC 7519 4.1.5)"
+NO_CNF = "it looks at cnf only where it is told to: a stolen bound token is good"
+NO_SCOPE_TEST = "it compares claims as a whole; RFC 6750 3.1 wants 403 and a challenge"
+
+
+@attrs.frozen(kw_only=True)
+class Asking:
+    """
+    What a row's request is made with.
+
+    Attributes:
+        desk: Where tokens are had.
+        caller: Asks one of the two servers.
+    """
+
+    desk: TokenDesk
+    caller: Caller
+
+    def token(
+        self, client: str = "service", alg: str = "RS256", audience: str = AUDIENCE
+    ) -> str:
+        return self.desk.token(client, resource(audience, alg=alg))
+
+    def forged(self, claims: Mapping[str, object], **header: object) -> str:
+        """Have the issuer's key sign what the issuer would not."""
+        good = read_claims(self.token())
+        return self.desk.server.keys["RS256"].signer.sign({**good, **claims}, **header)
+
+    def held_by(self, client: str) -> Issued:
+        certificate = self.desk.clients[client].certificate
+        assert certificate is not None
+        return certificate
+
+    def show(self, token: str, path: str = "/jwt/", scheme: str = "Bearer") -> Told:
+        return self.caller.ask(path, bearer(token, scheme))
+
+
+@attrs.frozen
+class Row:
+    """
+    A request, and what both answer.
+
+    Attributes:
+        name: What is asked.
+        ask: Asks it.
+        ours: Our status, scheme and error code.
+        apache: Those of Apache.
+        why: Why they differ; empty if they do not.
+    """
+
+    name: str
+    ask: Callable[[Asking], Told]
+    ours: str
+    apache: str
+    why: str = ""
+
+
+def signed_with(alg: str, asking: Asking) -> Told:
+    return asking.show(asking.token(alg=alg))
+
+
+def public_key_as_secret(asking: Asking) -> Told:
+    good = asking.token()
+    key = asking.desk.server.keys["RS256"].signer.public_pem()
+    header = {"typ": "at+jwt", "kid": read_header(good)["kid"]}
+    return asking.show(sign_with_secret(read_claims(good), key, **header))
+
+
+def not_signed(asking: Asking) -> Told:
+    head, payload, _ = asking.forged({}, alg="none").split(".")
+    return asking.show(f"{head}.{payload}.")
+
+
+def with_key_of_its_own(asking: Asking) -> str:
+    """Sign with a key that nobody knows but for the header (RFC 7515 4.1.3)."""
+    mine = TokenSigner.create("RS256", "RS256-1")
+    return mine.sign(read_claims(asking.token()), jwk=mine.public_jwk())
+
+
+def scoped(scope: str, asking: Asking) -> Told:
+    token = asking.desk.token("service", resource(alg="RS256"), scope=scope)
+    return asking.show(token, "/write/")
+
+
+def two_fields(asking: Asking) -> Told:
+    field = bearer(asking.token())
+    return asking.caller.ask("/jwt/", field, field)
+
+
+def in_query(asking: Asking) -> Told:
+    return asking.caller.ask(f"/jwt/?access_token={asking.token()}")
+
+
+def bound(holder: str | None, asking: Asking, *, client: str = "mtls") -> Told:
+    token = asking.token(client)
+    shown = asking.held_by(holder) if holder is not None else None
+    return asking.caller.ask("/bound/", bearer(token), certificate=shown)
+
+
+def bound_to_another_of_that_name(asking: Asking) -> Told:
+    token = asking.token("self-signed")
+    shown = self_signed("self-signed")
+    return asking.caller.ask("/bound/", bearer(token), certificate=shown)
+
+
+def expired(asking: Asking) -> Told:
+    now = int(time.time())
+    return asking.show(asking.forged({"iat": now - 7200, "exp": now - 3600}))
+
+
+TABLE = [
+    Row("a token with RS256", part(signed_with, "RS256"), "200", "200"),
+    Row("a token with PS256", part(signed_with, "PS256"), "200", "200"),
+    Row("a token with ES256", part(signed_with, "ES256"), "200", "200"),
+    Row(
+        "a token with EdDSA",
+        part(signed_with, "EdDSA"),
+        "200",
+        INVALID,
+        "its JOSE library does not know Ed25519",
+    ),
+    Row(
+        "no token",
+        lambda asking: asking.caller.ask("/jwt/"),
+        "401 Bearer",
+        "401 Bearer invalid_request",
+        "RFC 6750 3.1: no error code where no token was shown",
+    ),
+    Row("rubbish", lambda asking: asking.show("rubbish"), INVALID, INVALID),
+    Row(
+        "the scheme in lower case",
+        lambda asking: asking.show(asking.token(), scheme="bearer"),
+        "200",
+        "200",
+    ),
+    Row("an expired token", expired, INVALID, INVALID),
+    Row(
+        "a token that is good tomorrow",
+        lambda asking: asking.show(asking.forged({"nbf": int(time.time()) + 86400})),
+        INVALID,
+        "200",
+        NO_BEGIN,
+    ),
+    Row("the public key as a secret", public_key_as_secret, INVALID, INVALID),
+    Row("a token that is not signed", not_signed, INVALID, INVALID),
+    Row(
+        "a token of a key that the header has",
+        lambda asking: asking.show(with_key_of_its_own(asking)),
+        INVALID,
+        INVALID,
+    ),
+    Row(
+        "a token for another API",
+        lambda asking: asking.show(asking.token(audience="https://other.example.com")),
+        INVALID,
+        "200",
+        NO_AUDIENCE,
+    ),
+    Row(
+        "an ID token",
+        lambda asking: asking.show(asking.forged({}, typ="JWT")),
+        INVALID,
+        "200",
+        NO_TYPE,
+    ),
+    Row(
+        "a token of another issuer with the same key",
+        lambda asking: asking.show(asking.forged({"iss": "https://evil.example"})),
+        INVALID,
+        "200",
+        NO_ISSUER,
+    ),
+    Row(
+        "too small a scope",
+        part(scoped, "orders.read"),
+        "403 Bearer insufficient_scope",
+        "401",
+        NO_SCOPE_TEST,
+    ),
+    Row("the scope that is needed", part(scoped, "orders.write"), "200", "200"),
+    Row(
+        "the scope that is needed among others",
+        part(scoped, "orders.read orders.write"),
+        "200",
+        "401",
+        NO_SCOPE_TEST,
+    ),
+    Row(
+        "two Authorization fields",
+        two_fields,
+        "400",
+        INVALID,
+        "RFC 9110 5.3: a request with two is malformed, whatever they say",
+    ),
+    Row(
+        "a token in the query",
+        in_query,
+        "401 Bearer",
+        "401 Bearer invalid_request",
+        "RFC 6750 3.1: no error code; neither looks there unless told to",
+    ),
+    Row("a bound token with its certificate", part(bound, "mtls"), "200", "200"),
+    Row(
+        "a bound token with its self-signed certificate",
+        lambda asking: bound("self-signed", asking, client="self-signed"),
+        "200",
+        "200",
+    ),
+    Row("a bound token with another one", part(bound, "rs-tls"), INVALID, INVALID),
+    Row(
+        "a bound token with another one of that name",
+        bound_to_another_of_that_name,
+        INVALID,
+        INVALID,
+    ),
+    Row("a bound token without a certificate", part(bound, None), INVALID, INVALID),
+    Row(
+        "a bound token where none is asked for",
+        lambda asking: asking.show(asking.token("mtls")),
+        INVALID,
+        "200",
+        NO_CNF,
+    ),
+    Row(
+        "a token that is not bound where it must be",
+        lambda asking: bound("mtls", asking, client="service"),
+        INVALID,
+        INVALID,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def both(
+    desk: TokenDesk, gateway: Gateway, files: "Files"
+) -> Iterator[dict[str, Asking]]:
+    """Give those who ask ours, and Apache."""
+    keys = (
+        f"jwks_uri {desk.server.issuer}/jwks jwks_uri.ssl_verify=false&verify.iat=skip"
+    )
+    locations = LOCATIONS.format(keys=keys)
+    port = free_port()
+    with apache(files.place(), port, gateway.backend.port, locations):
+        theirs = Caller(port=port, ca=gateway.ca)
+        yield {
+            "ours": Asking(desk=desk, caller=gateway),
+            "apache": Asking(desk=desk, caller=theirs),
+        }
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_both_answer_what_the_table_says(both: dict[str, Asking], row: Row) -> None:
+    answers = {name: row.ask(asking).verdict for name, asking in both.items()}
+    assert answers == {"ours": row.ours, "apache": row.apache}
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_difference_has_its_reason(row: Row) -> None:
+    assert (row.ours != row.apache) == bool(row.why)
