@@ -1,6 +1,6 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +224,7 @@ class Builder:
             for kind, level in attrs.asdict(route.binding).items()
             if level == "require"
         ]
+        consumed = _consumed(a for a in asked if a is not None)
         return Route(
             name=route.host + route.path,
             host=route.host,
@@ -233,7 +234,10 @@ class Builder:
             demanded=tuple(demanded),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
-            consumed=frozenset(n for a in asked if a is not None for n in a.consumes),
+            consumed=consumed["field"],
+            consumed_parameters=tuple(consumed["parameter"]),
+            consumed_cookies=tuple(consumed["cookie"]),
+            reads_query=any(getattr(a, "reads_query", False) for a in asked),
             headers=RouteHeaders(
                 user=headers.user,
                 claims=tuple(claims),
@@ -316,6 +320,17 @@ class Builder:
 
 def _condition(path: str, text: str) -> Any:  # noqa: ANN401
     return compile_condition(text, path)
+
+
+def _consumed(authenticators: Iterable[Any]) -> dict[str, frozenset[str]]:
+    """Sort what holds credentials: fields, query parameters and cookies."""
+    names = frozenset(n for a in authenticators for n in a.consumes)
+    parameters = frozenset(n[1:] for n in names if n.startswith("?"))
+    cookies = frozenset(
+        n.removeprefix("cookie:") for n in names if n.startswith("cookie:")
+    )
+    fields = frozenset(n for n in names if not n.startswith(("?", "cookie:")))
+    return {"field": fields, "parameter": parameters, "cookie": cookies}
 
 
 def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401

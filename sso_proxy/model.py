@@ -235,9 +235,19 @@ ANONYMOUS: Final = "anonymous"
 
 @attrs.frozen
 class Authenticated:
-    """The authenticator knows who this is."""
+    """
+    The authenticator knows who this is.
+
+    Attributes:
+        identity: Who.
+        until: Seconds since the epoch when it has to be asked again, or None; the
+            identity's expiry counts in any case.
+        headers: Fields for the answer, such as ``cache-control``.
+    """
 
     identity: Identity
+    until: float | None = attrs.field(default=None, kw_only=True)
+    headers: Headers = attrs.field(default=(), kw_only=True)
 
 
 @attrs.frozen

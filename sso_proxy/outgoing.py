@@ -3,12 +3,15 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.fields import encode_value
 from sso_proxy.specs.http.forwarded import build_forwarded
+from sso_proxy.specs.http.parameters import without_cookie, without_parameter
 from sso_proxy.specs.http.request import Framing, Incoming
 from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.upstream import Outgoing
@@ -63,6 +66,23 @@ def build_block(  # noqa: PLR0913, PLR0917
     if identity is not None:
         block += _identity_fields(route, request, identity, user)
     return block
+
+
+def without_credentials(request: Request, route: Route) -> Request:
+    """Take credentials out of query and cookies: nothing after this sees them."""
+    head = request.head
+    query, headers = head.query, head.headers
+    for name in route.consumed_parameters:
+        query = without_parameter(query, name)
+    for name in route.consumed_cookies:
+        changed = (
+            (field, without_cookie(value, name) if field == "cookie" else value)
+            for field, value in headers
+        )
+        headers = tuple((f, value) for f, value in changed if f != "cookie" or value)
+    if query == head.query and headers == head.headers:
+        return request
+    return attrs.evolve(request, head=attrs.evolve(head, query=query, headers=headers))
 
 
 def build_fields(headers: Headers) -> bytes:

@@ -39,7 +39,7 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
-from sso_proxy.outgoing import build_block, build_fields
+from sso_proxy.outgoing import build_block, build_fields, without_credentials
 from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
@@ -142,8 +142,10 @@ class Pipeline:
         found = await _authenticate(route, request)
         if isinstance(found, Response):
             return found
-        authenticator, identity = found
-        trail.identity = identity
+        authenticator, outcome = found
+        identity = trail.identity = outcome.identity
+        if route.consumed_parameters or route.consumed_cookies:
+            request = trail.request = without_credentials(request, route)
         # 5 bind
         bound = await _bind(route, request, identity)
         if isinstance(bound, Unbound):
@@ -159,7 +161,7 @@ class Pipeline:
         if decision is not None:
             return _denied(decision, request, authenticator)
         # 8 equip
-        return self._equip(incoming, connection, trail, routes, bound)
+        return self._equip(incoming, connection, trail, routes, outcome, bound)
 
     def facts(self, incoming: Incoming, connection: Connection) -> Request:
         """Say where a request comes from; only trusted proxies may say it for us."""
@@ -232,12 +234,13 @@ class Pipeline:
             host_routes=routes,
         )
 
-    def _equip(
+    def _equip(  # noqa: PLR0913, PLR0917
         self,
         incoming: Incoming,
         connection: Connection,
         trail: Trail,
         routes: HostRoutes,
+        outcome: Authenticated,
         proof: Proof,
     ) -> Verdict:
         request, route, identity = trail.request, trail.route, trail.identity
@@ -264,12 +267,17 @@ class Pipeline:
         left = _REUSE
         if identity.expires is not None:
             left = min(left, identity.expires - self._clock.time())
+<<<<<<< /tmp/h6ours
+        if outcome.until is not None:
+            left = min(left, outcome.until - self._clock.time())
+=======
         if route.requirements.depends_on_time:
             came = request.time or 0.0  # decided on as of then, however long it took
             steady = route.requirements.steady_for(identity, came)
             left = min(left, came + steady - self._clock.time())
+>>>>>>> /tmp/h6theirs
         given = connection.trusted and _given_id(incoming)
-        if forwards is not None or given or proof.once:
+        if forwards is not None or given or proof.once or route.reads_query:
             left = 0.0
         return Admission(
             route=route,
@@ -277,7 +285,9 @@ class Pipeline:
             block=block,
             stable=trail.stable(connection),
             reuse_until=self._clock.monotonic() + left,
-            answer=proof.answer,
+            answer=proof.answer + build_fields(outcome.headers)
+            if outcome.headers
+            else proof.answer,
             host_routes=routes,
         )
 
@@ -340,7 +350,7 @@ def _fields_of(challenge: HeaderChallenge) -> Headers:
 
 async def _authenticate(
     route: Route, request: Request
-) -> tuple[IAuthenticator, Identity] | Response:
+) -> tuple[IAuthenticator, Authenticated] | Response:
     """Ask the route's authenticators; the first that has an opinion decides."""
     rejected: Rejected | None = None
     kind: type | None = None
@@ -349,8 +359,8 @@ async def _authenticate(
             continue  # nobody with a bad token becomes somebody by other means
         outcome = await authenticator.authenticate(request)
         match outcome:
-            case Authenticated(identity):
-                return authenticator, identity
+            case Authenticated():
+                return authenticator, outcome
             case NotPresented():
                 continue
             case Rejected():

@@ -44,6 +44,10 @@ class Route:
         mappers: Asked in this order; none: the user is the subject.
         requirements: What the route demands of identity and request.
         consumed: Header fields that held a credential and go no further.
+        consumed_parameters: Query parameters likewise.
+        consumed_cookies: Cookies likewise.
+        reads_query: Whether who calls depends on the query: then what was decided is
+            never used again for another request line.
         headers: What the backend is told.
         upstream: The backend.
         upstream_host: ``Host`` for the backend, or None for the client's.
@@ -68,6 +72,9 @@ class Route:
     mappers: tuple[IUserMapper, ...] = ()
     requirements: Requirements
     consumed: frozenset[str] = frozenset()
+    consumed_parameters: tuple[str, ...] = ()
+    consumed_cookies: tuple[str, ...] = ()
+    reads_query: bool = False
     headers: RouteHeaders
     upstream: Any
     upstream_host: str | None = None

@@ -19,6 +19,7 @@ from sso_proxy.config.model import (
 )
 from sso_proxy.errors import ConfigError
 from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.tokens import TokenSigner, jwks
 from sso_proxy.upstream.http import Patience, Target
 
 
@@ -95,6 +96,22 @@ def test_a_route_has_what_it_names() -> None:
     assert made.body_bytes == 7
     assert made.upstream_host == "inner"
     assert len(made.requirements.conditions) == 1
+
+
+def test_what_holds_credentials_goes_no_further() -> None:
+    key = jwks(TokenSigner.create()).decode()
+    options = {"issuer": "https://login.example.com", "audience": ["a"], "jwk": key}
+    by_header = ComponentConfig(type="bearer", options=options)
+    places = ["query:t", "cookie:c", "header:X-Token"]
+    elsewhere = ComponentConfig(type="bearer", options={**options, "token_in": places})
+    both = {"a": by_header, "b": elsewhere}
+    made = only(Built(route(authenticate=("a", "b")), authenticator=both).parts())
+    assert made.consumed == {"authorization", "dpop", "x-token"}
+    assert made.consumed_parameters == ("t",)
+    assert made.consumed_cookies == ("c",)
+    assert made.reads_query
+    plain = only(Built(route(authenticate=("a",)), authenticator=both).parts())
+    assert not plain.reads_query
 
 
 def test_routes_that_reach_a_backend_alike_share_it() -> None:

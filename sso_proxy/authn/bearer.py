@@ -1,18 +1,23 @@
-"""The ``bearer`` authenticator: signed JWT access tokens (RFC 6750, RFC 9068)."""
+"""The ``bearer`` authenticator: OAuth 2.0 access tokens (RFC 6750, RFC 9449)."""
 
-from collections import OrderedDict
 from hashlib import sha256
 from types import MappingProxyType
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
+import attrs
 from zope.interface import implementer
 
-from sso_proxy.authn.bearer_config import BearerConfig, read_keys
+from sso_proxy.authn.bearer_config import BearerConfig
+from sso_proxy.authn.bearer_parts import build_rules, build_source
+from sso_proxy.authn.memory import Memory
+from sso_proxy.authn.verifiers import Verified
+from sso_proxy.authn.verifiers.jwt import JwtVerifier, is_jwt
 from sso_proxy.errors import TokenError
 from sso_proxy.interfaces import IAuthenticator, IHealth, ITools
 from sso_proxy.model import (
     Authenticated,
     HeaderChallenge,
+    Headers,
     Identity,
     NotPresented,
     Outcome,
@@ -20,19 +25,18 @@ from sso_proxy.model import (
     Rejected,
     Request,
 )
-from sso_proxy.net.jwks import FixedKeys, JwksSource
-from sso_proxy.specs.jose.compact import CompactJws, split_compact
-from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError
-from sso_proxy.specs.jose.strict import read_json_object
-from sso_proxy.specs.jose.verify import check_signature
-from sso_proxy.specs.oauth.bearer import STATUS, challenge, read_credential
-from sso_proxy.specs.oauth.claims import (
-    check_claims,
-    check_type,
-    expiry,
-    read_scopes,
+from sso_proxy.specs.jose.keys import KeySet
+from sso_proxy.specs.oauth.bearer import STATUS, Scheme, challenge
+from sso_proxy.specs.oauth.claims import read_scopes, read_subject
+from sso_proxy.specs.oauth.confirmation import check_scheme, read_confirmation
+from sso_proxy.specs.oauth.presentation import (
+    STANDARD,
+    Place,
+    Presented,
+    find_token,
+    names_parameter,
+    read_place,
 )
-from sso_proxy.specs.oauth.confirmation import read_confirmation
 
 _NOT_PRESENTED: Final = NotPresented()
 
@@ -41,8 +45,20 @@ _REMEMBER_BAD: Final = 10.0
 
 _MAY_BECOME_GOOD: Final = frozenset({"token-key-unknown", "token-early"})
 
+_NOT_OURS: Final = frozenset(
+    {
+        *("token-issuer", "token-opaque"),
+        *("token-key-unknown", "token-alg", "token-signature", "token-audience"),
+    }
+)
+"""Reasons that leave a token to the next authenticator of a route: it is another
+issuer's, or the same issuer has other keys or names there."""
+
+_PRIVATE: Final[Headers] = (("cache-control", "private"),)
+"""Tells shared caches what a token outside of Authorization does not (RFC 6750 2.3)."""
+
 _DESCRIPTIONS: Final = {
-    "invalid_request": "the Authorization field must be: Bearer, one space, the token",
+    "invalid_request": "one token, in one place, as RFC 6750 says",
     "invalid_token": "the access token is not valid here",
 }
 
@@ -50,29 +66,39 @@ _DESCRIPTIONS: Final = {
 @implementer(IAuthenticator, IHealth)
 class BearerAuthenticator:
     """
-    Believes access tokens that its issuer signed for its audience.
+    Believes access tokens that its issuer made for its audience.
 
-    What was verified is remembered under the hash of the Authorization field, inside
-    this object: a token that another authenticator verified, with other rules, is
-    unknown here.  It is forgotten when the token expires, or a key is withdrawn.
+    What was found out is remembered under the hash of scheme and token, inside this
+    object: a token that another authenticator verified, with other rules, is unknown
+    here.  It is forgotten when the token expires, or a key is withdrawn.
 
     A ``cnf`` claim becomes the identity's confirmation; the pipeline has it satisfied.
     """
 
     config_class: ClassVar = BearerConfig
-    consumes: tuple[str, ...] = ("authorization",)
 
-    def __init__(
-        self, config: BearerConfig, tools: ITools, source: JwksSource | FixedKeys
-    ) -> None:
+    def __init__(self, config: BearerConfig, tools: ITools, source: Any) -> None:  # noqa: ANN401
         self._config = config
         self._name = tools.name
         self._clock = tools.clock
         self._source = source
         self._keys: KeySet | None = None
-        self._good = _Memory(config.cache_entries)
-        self._bad = _Memory(min(config.cache_entries, 1024))
-        self._challenge = HeaderChallenge((challenge(realm=config.realm),))
+        self._rules = build_rules(config)
+        self._jwt = JwtVerifier(
+            rules=self._rules,
+            types=config.types,
+            algorithms=config.algorithms,
+            max_bytes=config.max_token_bytes,
+            keep=config.cache_seconds or float("inf"),
+            source=source,
+            clock=tools.clock,
+            adopt=self._adopt,
+        )
+        self._memory = Memory(config.cache_entries)
+        self._places = tuple(read_place(text) for text in config.token_in)
+        self._plain = self._places == (STANDARD,)
+        self.consumes = () if config.forward_token else _consumed(self._places)
+        self.reads_query = any(place.kind == "query" for place in self._places)
 
     @classmethod
     def from_config(cls, config: BearerConfig, tools: ITools) -> Self:
@@ -82,49 +108,49 @@ class BearerAuthenticator:
         Raises:
             ConfigError: A key cannot be used.
         """
-        if config.jwks_uri is not None:
-            url, client = config.jwks_uri, tools.http_client
-            source = tools.shared(
-                ("jwks", url, client), lambda: JwksSource(url, client, tools.clock)
-            )
-            return cls(config, tools, source)
-        return cls(config, tools, FixedKeys(read_keys(config)))
+        return cls(config, tools, build_source(config, tools))
 
     async def authenticate(self, request: Request) -> Outcome:
         """
         Say whose token *request* has.
 
         Raises:
-            UnavailableError: The issuer's keys cannot be had.
+            BadMessageError: There are two readings of where a token stands.
+            UnavailableError: Nobody can say now whether it is good.
         """
-        values = request.head.values("authorization")
-        if len(values) == 1:
+        head = request.head
+        values = head.values("authorization")
+        if (
+            self._plain
+            and len(values) == 1
+            and (head.query is None or not names_parameter(head.query))
+        ):
             name = sha256(values[0].encode()).digest()
-            now = self._clock.time()
-            outcome = self._good.get(name, now) or self._bad.get(name, now)
+            outcome = self._memory.get(name, self._clock.time())
             if outcome is not None and await self._source.key_set() is self._keys:
                 return outcome
-        else:
-            name = b""
         try:
-            credential = read_credential(values)
-            if credential is None or credential.scheme != "Bearer":
-                return _NOT_PRESENTED
-            jws = split_compact(
-                credential.token, max_bytes=self._config.max_token_bytes
-            )
-            return await self._verify(jws, name)
+            presented = find_token(head, self._places)
         except TokenError as e:
-            return self._refuse(e, name)
+            return self._refuse(e, "Bearer")
+        if presented is None:
+            return _NOT_PRESENTED
+        outcome = await self._judge(presented)
+        if isinstance(outcome, Authenticated) and not presented.place.shielded:
+            return attrs.evolve(outcome, headers=_PRIVATE)
+        return outcome
 
     def challenge(self, request: Request) -> HeaderChallenge:  # noqa: ARG002
         """Ask for a token."""
-        return self._challenge
+        values = [challenge(realm=self._config.realm)]
+        if any(place.kind == "basic" for place in self._places):
+            values.append("Basic" + values[0].removeprefix("Bearer"))
+        return HeaderChallenge(tuple(values))
 
-    def refusal(self, request: Request, refusal: Refusal) -> HeaderChallenge | None:  # noqa: ARG002
+    def refusal(self, request: Request, refusal: Refusal) -> HeaderChallenge | None:
         """Say what is wrong with a token that is good as such."""
         value = challenge(
-            "Bearer",
+            _scheme_of(request),
             refusal.error,
             _DESCRIPTIONS.get(refusal.error),
             refusal.scope,
@@ -140,103 +166,80 @@ class BearerAuthenticator:
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing."""
-        return await self._source.probe()
+        problems: tuple[str, ...] = await self._source.probe()
+        return problems
 
-    async def _verify(self, jws: CompactJws, name: bytes) -> Authenticated:
-        """Check *jws* and remember it under *name*."""
-        keys = self._adopt(await self._source.key_set())
-        allowed = self._config.algorithms
+    async def _judge(self, presented: Presented) -> Outcome:
+        """Find out about a token, unless that is remembered."""
+        scheme, token = presented.scheme, presented.token
+        name = sha256(f"{scheme} {token}".encode()).digest()
+        outcome = self._memory.get(name, self._clock.time())
+        if outcome is not None and await self._source.key_set() is self._keys:
+            return outcome
         try:
-            check_signature(jws, keys, algorithms=allowed)
-        except UnknownKeyError:
-            keys = self._adopt(await self._source.key_set_for_unknown())
-            check_signature(jws, keys, algorithms=allowed)
-        identity = self._identify(jws)
-        outcome = Authenticated(identity)
-        self._good.put(name, outcome, identity.expires or 0.0)
+            verified = await self._verify(token)
+            outcome = self._identify(presented, verified)
+        except TokenError as e:
+            rejected = self._refuse(e, scheme)
+            if e.reason not in _MAY_BECOME_GOOD:
+                self._memory.put(name, rejected, self._clock.time() + _REMEMBER_BAD)
+            return rejected
+        self._memory.put(name, outcome, verified.until)
         return outcome
 
-    def _identify(self, jws: CompactJws) -> Identity:
-        """Check what a token with a right signature says."""
-        config = self._config
-        check_type(jws.header.typ, config.typ)
-        claims = read_json_object(jws.payload)
-        check_claims(
-            claims,
-            issuer=config.issuer,
-            audiences=config.audience,
-            now=self._clock.time(),
-            leeway=config.leeway,
-            required=config.required_claims,
-        )
-        return Identity(
-            issuer=config.issuer,
-            subject=claims["sub"],
-            authenticator=self._name,
-            claims=MappingProxyType(claims),
-            scopes=read_scopes(claims),
-            confirmation=read_confirmation(claims),
-            expires=expiry(claims),
-        )
+    async def _verify(self, token: str) -> Verified:
+        if not is_jwt(token):
+            raise TokenError("no JWT", reason="token-opaque")
+        return await self._jwt.verify(token)
 
-    def _refuse(self, error: TokenError, name: bytes) -> Rejected:
+    def _identify(self, presented: Presented, verified: Verified) -> Authenticated:
+        """Make an identity of what was found out."""
+        claims = verified.claims
+        confirmation = read_confirmation(claims)
+        check_scheme(presented.scheme, confirmation)
+        identity = Identity(
+            issuer=self._config.issuer,
+            subject=read_subject(claims, self._rules.subject),
+            authenticator=self._name,
+            claims=MappingProxyType(dict(claims)),
+            scopes=read_scopes(claims),
+            confirmation=confirmation,
+            expires=verified.expires,
+            token=presented.token,
+        )
+        return Authenticated(identity, until=verified.until)
+
+    def _refuse(self, error: TokenError, scheme: Scheme) -> Rejected:
         """Make the answer to a bad credential."""
         description = _DESCRIPTIONS[error.error]
         if error.reason == "token-expired":
             description = "the access token has expired"
-        rejected = Rejected(
+        value = challenge(scheme, error.error, description, realm=self._config.realm)
+        return Rejected(
             status=STATUS[error.error],
             reason=error.reason,
             detail=error.detail,
-            challenge=HeaderChallenge(
-                (
-                    challenge(
-                        "Bearer", error.error, description, realm=self._config.realm
-                    ),
-                )
-            ),
+            challenge=HeaderChallenge((value,)),
+            final=error.reason not in _NOT_OURS,
         )
-        if name and error.reason not in _MAY_BECOME_GOOD:
-            self._bad.put(name, rejected, self._clock.time() + _REMEMBER_BAD)
-        return rejected
 
-    def _adopt(self, keys: KeySet) -> KeySet:
+    def _adopt(self, keys: KeySet) -> None:
         """Use *keys*, and forget what others said that are not there any more."""
         if keys is not self._keys:
             if self._keys is not None and not keys.abilities >= self._keys.abilities:
-                self._good.clear()
-            self._bad.clear()
+                self._memory.forget_good()
+            self._memory.forget_bad()
             self._keys = keys
-        return keys
 
 
-class _Memory:
-    """Outcomes under hashes; the one not used for longest goes first."""
+def _consumed(places: tuple[Place, ...]) -> tuple[str, ...]:
+    """Give what holds tokens, and proofs that belong to them, as `consumes` has it."""
+    begin = {"query": "?", "cookie": "cookie:"}
+    names = [begin.get(place.kind, "") + place.name for place in places]
+    return (*dict.fromkeys(names), "dpop")
 
-    __slots__ = ("_entries", "_size")
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[bytes, tuple[float, Outcome]] = OrderedDict()
-
-    def get(self, name: bytes, now: float) -> Outcome | None:
-        """Give the outcome under *name*, unless its time is over."""
-        entry = self._entries.get(name)
-        if entry is None:
-            return None
-        if now >= entry[0]:
-            del self._entries[name]
-            return None
-        self._entries.move_to_end(name)
-        return entry[1]
-
-    def put(self, name: bytes, outcome: Outcome, until: float) -> None:
-        """Keep *outcome* until the clock says *until*."""
-        self._entries[name] = (until, outcome)
-        self._entries.move_to_end(name)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
+def _scheme_of(request: Request) -> Scheme:
+    """Give the scheme that a token was presented with."""
+    values = request.head.values("authorization")
+    return "DPoP" if values and values[0][:5].lower() == "dpop " else "Bearer"

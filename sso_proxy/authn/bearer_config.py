@@ -1,19 +1,21 @@
 """The options of the ``bearer`` authenticator."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
+from attrs.validators import optional
 
-from sso_proxy.config.checks import Attribute, between, non_empty
+from sso_proxy.config.checks import Attribute, between, non_empty, positive
 from sso_proxy.config.model import FilePath
 from sso_proxy.errors import ConfigError, Mistake, TokenError
 from sso_proxy.specs.jose.compact import ALGORITHMS
 from sso_proxy.specs.jose.keys import KeyRefusedError, KeySet, read_jwks, read_pem
 from sso_proxy.specs.jose.strict import read_json_object
-from sso_proxy.specs.oauth.claims import TypeRule
+from sso_proxy.specs.oauth.presentation import read_place
 
 _FILES: Final = ("jwk", "jwk_file", "pem")
 
@@ -25,6 +27,21 @@ def _algorithms(
     for alg in value:
         if alg not in ALGORITHMS:
             raise ValueError(f"{alg!r} is none of {', '.join(sorted(ALGORITHMS))}")
+
+
+def _typ(_instance: object, _attribute: Attribute, value: str | Sequence[str]) -> None:
+    """Refuse types that no token can have, and single ones that may be a slip."""
+    if isinstance(value, str) and value not in ("at+jwt", "any"):
+        raise ValueError(f"must be 'at+jwt', 'any' or a list, not {value!r}")
+    if not value or not all(value):
+        raise ValueError("must not be empty")
+
+
+def _token_in(_instance: object, _attribute: Attribute, value: tuple[str, ...]) -> None:
+    """Refuse places that are none, or named twice."""
+    places = [read_place(text) for text in value]
+    if len({*places}) != len(places):
+        raise ValueError("names a place twice")
 
 
 def _safe_url(_instance: object, _attribute: Attribute, value: str | None) -> None:
@@ -65,14 +82,26 @@ class BearerConfig:
         pem: A PEM file with public keys or certificates; certificates are taken for
             their keys, whether they have expired or not.
         algorithms: Signature algorithms that the issuer may use.
-        typ: ``at+jwt`` wants access tokens that say that they are (RFC 9068); ``any``
-            is for issuers that do not say it, and takes their ID tokens, too, if
-            the audience fits.
-        leeway: Seconds that the issuer's clock may differ from ours.
+        typ: ``at+jwt`` wants access tokens that say that they are (RFC 9068); a list
+            names other types; ``any`` is for issuers that do not say it, and takes
+            their ID tokens, too, if the audience fits.
+        clients: Clients (``client_id`` or ``azp``) whose tokens are taken; none: all.
+        subject: Claims that name the caller; the first that the token has counts.
         required_claims: Further claims that tokens must have.
+        max_age: Seconds that may have passed since a token was issued (``iat``, which
+            it must have then); unset, any number until it expires.
+        leeway: Seconds that the issuer's clock may differ from ours.
+        token_in: Where tokens are looked for: ``header`` (``Authorization``),
+            ``header:NAME`` (a field with the token alone), ``header:NAME SCHEME``,
+            ``query`` or ``query:NAME``, ``cookie`` or ``cookie:NAME``, ``basic`` (the
+            password).  URLs get into logs, histories and ``Referer``, and browsers
+            send cookies and Basic whoever asks: allow these for clients only that can
+            do nothing else.
+        forward_token: Whether the backend gets the token, too.
         max_token_bytes: Octets of a token.
-        cache_entries: Verified tokens that are remembered, in each worker, at most
-            until they expire.
+        cache_entries: Verified tokens that are remembered, in each worker.
+        cache_seconds: Seconds that they are remembered at most; unset, until they
+            expire, or their key is withdrawn.
         realm: What the challenge calls what is protected.
     """
 
@@ -86,11 +115,21 @@ class BearerConfig:
         default=("RS256", "PS256", "ES256", "ES384", "EdDSA"),
         validator=[non_empty, _algorithms],
     )
-    typ: TypeRule = "at+jwt"
-    leeway: float = attrs.field(default=10.0, validator=between(0, 300))
+    typ: str | tuple[str, ...] = attrs.field(default="at+jwt", validator=_typ)
+    clients: tuple[str, ...] = ()
+    subject: tuple[str, ...] = attrs.field(default=("sub",), validator=non_empty)
     required_claims: tuple[str, ...] = ()
+    max_age: float | None = attrs.field(default=None, validator=optional(positive))
+    leeway: float = attrs.field(default=10.0, validator=between(0, 300))
+    token_in: tuple[str, ...] = attrs.field(
+        default=("header",), validator=[non_empty, _token_in]
+    )
+    forward_token: bool = False
     max_token_bytes: int = attrs.field(default=16384, validator=between(256, 65536))
     cache_entries: int = attrs.field(default=16384, validator=between(0, 1048576))
+    cache_seconds: float | None = attrs.field(
+        default=None, validator=optional(positive)
+    )
     realm: str = "sso-proxy"
 
     def __attrs_post_init__(self) -> None:
@@ -100,6 +139,12 @@ class BearerConfig:
             raise ValueError("needs exactly one of jwks_uri, jwk, jwk_file and pem")
         if not all(self.audience):
             raise ValueError("audience must not have an empty name")
+
+    @property
+    def types(self) -> frozenset[str]:
+        """Give the types that *typ* means, as `check_type` compares them."""
+        names = (self.typ,) if isinstance(self.typ, str) else self.typ
+        return frozenset(n.lower().removeprefix("application/") for n in names)
 
 
 def read_keys(config: BearerConfig) -> KeySet:

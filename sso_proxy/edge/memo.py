@@ -15,6 +15,7 @@ from sso_proxy.edge.site import Rules
 from sso_proxy.pipeline import authorise
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.specs.http.repeat import read_repeat_line
+from sso_proxy.specs.oauth.presentation import octets_name_parameter
 from sso_proxy.upstream import Outgoing
 
 _VERSION = len(" HTTP/1.1")
@@ -82,8 +83,8 @@ class Memo:
         if end > rules.head_limits.request_line or self.rules is not rules:
             return None
         match = read_repeat_line(data, 0, end)
-        if match is None:
-            return None
+        if match is None or (match[3] and octets_name_parameter(match[3])):
+            return None  # the latter has a token besides the one that was decided on
         path = match[2].decode("ascii")
         route = self._routes.find(path)
         admission = self._admissions.get(route) if route is not None else None

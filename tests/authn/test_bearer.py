@@ -1,8 +1,10 @@
 """A bearer token is believed if, and for as long as, everything about it is right."""
 
+from base64 import b64encode
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
@@ -124,13 +126,14 @@ class BearerTests(TestCase):
     def test_it_is_an_authenticator_and_tells_its_health(self) -> None:
         assert verifyObject(IAuthenticator, self.bearer)
         assert verifyObject(IHealth, self.bearer)
-        assert self.bearer.consumes == ("authorization",)
+        assert self.bearer.consumes == ("authorization", "dpop")
 
     def test_a_token_becomes_an_identity(self) -> None:
         claims = self.claims(
             scope="orders.read a", cnf={"x5t#S256": "x"}, groups=["staff"]
         )
-        assert self.identity(SIGNER.sign(claims)) == Identity(
+        token = SIGNER.sign(claims)
+        assert self.identity(token) == Identity(
             issuer=ISSUER,
             subject="alice",
             authenticator="api",
@@ -139,13 +142,14 @@ class BearerTests(TestCase):
             confirmation={"x5t#S256": "x"},
             expires=self.tools.clock.time() + 300,
         )
+        assert self.identity(token).token == token
 
     def test_with_keys_at_hand_nothing_is_waited_for(self) -> None:
         values = request(f"Bearer {self.token()}")
         assert isinstance(self.now(self.bearer.authenticate(values)), Authenticated)
 
     def test_without_a_token_nothing_is_presented(self) -> None:
-        for values in ((), ("",), ("Basic dXNlcjpwYXNz",), ("DPoP eyJ",)):
+        for values in ((), ("",), ("Basic dXNlcjpwYXNz",)):
             assert self.ask(*values) == NotPresented()
 
     def test_the_challenge_without_a_token_names_no_error(self) -> None:
@@ -226,7 +230,123 @@ class BearerTests(TestCase):
         self.bearer = authenticator(self.tools, max_token_bytes=256)
         assert self.reason(self.token(x="a" * 300)) == "token-too-long"
 
+    # where it stands, and as what
+
+    def outcome(self, head: RequestHead) -> Outcome:
+        client = Client(address="192.0.2.1", peer="192.0.2.1")
+        asked = Request(id="1", head=head, tls=None, client=client)
+        outcome: Outcome = self.now(self.bearer.authenticate(asked))
+        return outcome
+
+    def test_a_second_token_in_the_query_is_a_bad_request(self) -> None:
+        """Remembered or not: a backend might take the other one."""
+        value = f"Bearer {self.token()}"
+        self.ask(value)
+        head = request(value).head
+        for query in ("access_token=x", "a=1&access%5Ftoken=x"):
+            outcome = self.outcome(attrs.evolve(head, query=query))
+            assert isinstance(outcome, Rejected)
+            assert (outcome.status, outcome.reason) == (400, "token-twice")
+        outcome = self.outcome(attrs.evolve(head, query="a=access_token"))
+        assert isinstance(outcome, Authenticated)
+
+    def test_tokens_are_taken_from_where_they_may_stand(self) -> None:
+        places = ("query", "cookie", "header:X-Token")
+        self.bearer = authenticator(self.tools, token_in=places)
+        assert self.bearer.consumes == (
+            "?access_token",
+            "cookie:access_token",
+            "x-token",
+            "dpop",
+        )
+        assert self.bearer.reads_query
+        token = self.token()
+        head = request().head
+        for given in (
+            attrs.evolve(head, query=f"access_token={token}"),
+            attrs.evolve(head, headers=(("cookie", f"access_token={token}"),)),
+            attrs.evolve(head, headers=(("x-token", token),)),
+        ):
+            for _ in range(2):
+                outcome = self.outcome(given)
+                assert isinstance(outcome, Authenticated), outcome
+                assert outcome.headers == (("cache-control", "private"),)
+                assert outcome.identity.token == token
+        assert self.ask(f"Bearer {token}") == NotPresented()
+
+    def test_a_token_may_be_the_password_of_basic(self) -> None:
+        self.bearer = authenticator(self.tools, token_in=("header", "basic"))
+        token = self.token()
+        pair = b64encode(f"anybody:{token}".encode()).decode()
+        outcome = self.ask(f"Basic {pair}")
+        assert isinstance(outcome, Authenticated)
+        assert outcome.headers == ()
+        assert outcome == self.ask(f"Bearer {token}")
+        assert self.bearer.challenge(request()) == HeaderChallenge(
+            ('Bearer realm="sso-proxy"', 'Basic realm="sso-proxy"')
+        )
+
+    def test_the_backend_may_get_the_token(self) -> None:
+        self.bearer = authenticator(self.tools, token_in=("query",), forward_token=True)
+        assert self.bearer.consumes == ()
+        assert self.bearer.reads_query
+
+    def test_a_token_bound_by_dpop_is_no_bearer_token(self) -> None:
+        """RFC 9449 7.2: a downgrade to Bearer must be refused."""
+        token = self.token(cnf={"jkt": "x"})
+        for _ in range(2):
+            outcome = self.ask(f"DPoP {token}")
+            assert isinstance(outcome, Authenticated)
+            assert outcome.identity.confirmation == {"jkt": "x"}
+            assert self.reason(token) == "token-dpop-bound"
+
+    def test_a_bearer_token_is_none_of_dpop(self) -> None:
+        token = self.token()
+        for _ in range(2):
+            assert self.identity(token).token == token
+            rejected = self.rejected(f"DPoP {token}")
+            assert (rejected.status, rejected.reason) == (401, "token-not-dpop")
+            assert str(rejected.challenge).count("'DPoP realm") == 1
+
+    # whose it is
+
+    def test_what_others_may_know_is_left_to_them(self) -> None:
+        stranger = TokenSigner.create("ES256", "first")
+        for token in (
+            "opaque",
+            self.token(iss="https://other.example.com"),
+            self.token(aud="another"),
+            SECOND.sign(self.claims()),
+            stranger.sign(self.claims()),
+        ):
+            for _ in range(2):
+                assert not self.rejected(f"Bearer {token}").final
+        assert self.rejected(f"Bearer {self.token(exp=0)}").final
+        assert self.rejected(f"Bearer {SIGNER.sign(self.claims(), typ='JWT')}").final
+
+    def test_clients_and_ages_may_be_limited(self) -> None:
+        self.bearer = authenticator(self.tools, clients=("portal",), max_age=60.0)
+        now = self.tools.clock.time()
+        assert self.identity(self.token(client_id="portal", iat=now)).subject == "alice"
+        assert self.reason(self.token(client_id="other", iat=now)) == "token-client"
+        assert self.reason(self.token(azp="portal", iat=now - 71)) == "token-old"
+
+    def test_another_claim_may_name_the_subject(self) -> None:
+        self.bearer = authenticator(self.tools, subject=("sub", "client_id"))
+        assert self.identity(self.token(sub=..., client_id="batch")).subject == "batch"
+
     # what is remembered
+
+    def test_a_token_is_looked_at_again_after_a_time(self) -> None:
+        self.bearer = authenticator(self.tools, cache_seconds=60.0)
+        token = self.token()
+        outcome = self.ask(f"Bearer {token}")
+        assert isinstance(outcome, Authenticated)
+        assert outcome.until == self.tools.clock.time() + 60
+        self.tools.clock.advance(59)
+        assert self.ask(f"Bearer {token}") is outcome
+        self.tools.clock.advance(1)
+        assert self.ask(f"Bearer {token}") is not outcome
 
     def test_a_verified_token_is_remembered(self) -> None:
         token = self.token()

@@ -89,6 +89,14 @@ def test_an_audience_is_needed(audience: list[str]) -> None:
         {"leeway": 301},
         {"leeway": "10"},
         {"typ": "jwt"},
+        {"typ": []},
+        {"typ": [""]},
+        {"subject": []},
+        {"max_age": 0},
+        {"cache_seconds": 0},
+        {"token_in": []},
+        {"token_in": ["body"]},
+        {"token_in": ["query", "query:access_token"]},
         {"max_token_bytes": 10},
         {"cache_entries": -1},
         {"verify_signature": False},
@@ -98,6 +106,18 @@ def test_an_audience_is_needed(audience: list[str]) -> None:
 def test_unsafe_or_unknown_options_are_refused(options: dict[str, Any]) -> None:
     (name,) = options
     assert f"authenticator.api.{name}" in mistakes(jwks_uri=URI, **options)
+
+
+@pytest.mark.parametrize(
+    ("typ", "types"),
+    [
+        ("any", {"any"}),
+        (["at+jwt", "JWT"], {"at+jwt", "jwt"}),
+        (["application/x"], {"x"}),
+    ],
+)
+def test_other_types_may_be_named(typ: object, types: set[str]) -> None:
+    assert config(jwks_uri=URI, typ=typ).types == types
 
 
 def test_a_key_may_stand_in_the_configuration() -> None:

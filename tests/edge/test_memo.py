@@ -53,6 +53,26 @@ def test_what_is_not_plainly_a_repetition_goes_the_whole_way(line: bytes) -> Non
     assert len(scene.backend.asked) == 2
 
 
+@pytest.mark.parametrize(
+    "name", [b"access_token", b"access%5ftoken", b"%61ccess_token"]
+)
+def test_a_repetition_with_a_token_in_its_query_goes_the_whole_way(name: bytes) -> None:
+    """It is one more than the one that was decided on (RFC 6750 section 2)."""
+    authenticator = FakeAuthenticator()
+    scene = Scene(authenticators=(authenticator,)).ask()
+    answer_ok(scene.backend.exchange)
+    scene.ask(b"GET /?a=1&" + name + b"=t HTTP/1.1")
+    assert len(authenticator.asked) == 2
+
+
+def test_nothing_is_a_repetition_where_the_query_says_who_calls() -> None:
+    authenticator = FakeAuthenticator()
+    scene = Scene(authenticators=(authenticator,), reads_query=True).ask()
+    answer_ok(scene.backend.exchange)
+    scene.ask(b"GET /b HTTP/1.1")
+    assert len(authenticator.asked) == 2
+
+
 def test_a_repetition_with_a_line_that_is_too_long_is_414() -> None:
     scene = Scene(limits=LimitsConfig(request_line=64)).ask()
     answer_ok(scene.backend.exchange)

@@ -38,6 +38,27 @@ def read_confirmation(claims: Mapping[str, Any]) -> Mapping[str, Any]:
     return confirmation
 
 
+def check_scheme(scheme: str, confirmation: Mapping[str, Any]) -> None:
+    """
+    Check that a token was presented as what it is (RFC 9449 section 7).
+
+    A token that is bound to a key by ``jkt`` is no bearer token, whoever bears it
+    (section 7.2), and one that is not makes no proof mean anything.
+
+    Args:
+        scheme: The authentication scheme: ``Bearer`` or ``DPoP``.
+        confirmation: The members of ``cnf``.
+
+    Raises:
+        TokenError: It is the other.
+    """
+    bound = KEY_MEMBER in confirmation
+    if bound and scheme != "DPoP":
+        raise TokenError("a DPoP token as a bearer token", reason="token-dpop-bound")
+    if scheme == "DPoP" and not bound:
+        raise TokenError("a bearer token as a DPoP token", reason="token-not-dpop")
+
+
 def unknown_members(
     claims: Mapping[str, Any], known: Collection[str]
 ) -> frozenset[str]:

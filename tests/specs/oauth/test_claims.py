@@ -2,16 +2,20 @@
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sso_proxy.errors import TokenError
 from sso_proxy.specs.oauth.claims import (
+    ClaimRules,
     check_claims,
+    check_introspected,
     check_type,
     expiry,
     read_scopes,
+    read_subject,
 )
 
 NOW = 1_800_000_000.0
@@ -24,15 +28,33 @@ GOOD = {
 }
 
 
+RULES = ClaimRules(
+    issuer=ISSUER,
+    audiences=frozenset({"https://api.example.com", "orders"}),
+    leeway=10.0,
+)
+
+
 def check(claims: dict[str, Any], **options: Any) -> None:  # noqa: ANN401
-    check_claims(
-        claims,
-        issuer=ISSUER,
-        audiences=("https://api.example.com", "orders"),
-        now=NOW,
-        leeway=10,
-        **options,
-    )
+    check_claims(claims, attrs.evolve(RULES, **options), NOW)
+
+
+def reason(claims: dict[str, Any], **options: Any) -> str:  # noqa: ANN401
+    """Give why *claims* of a JWT are refused."""
+    with pytest.raises(TokenError) as caught:
+        check(claims, **options)
+    return caught.value.reason
+
+
+def asked(claims: dict[str, Any], **options: Any) -> None:  # noqa: ANN401
+    check_introspected(claims, attrs.evolve(RULES, **options), NOW)
+
+
+def asked_reason(claims: dict[str, Any], **options: Any) -> str:  # noqa: ANN401
+    """Give why *claims* of an introspection response are refused."""
+    with pytest.raises(TokenError) as caught:
+        asked(claims, **options)
+    return caught.value.reason
 
 
 def refused(**changes: object) -> str:
@@ -124,9 +146,105 @@ def test_dates_that_are_there_are_dates(name: str, value: object) -> None:
 
 def test_further_claims_may_be_required() -> None:
     check({**GOOD, "client_id": None}, required=("client_id",))
-    with pytest.raises(TokenError) as caught:
-        check(GOOD, required=("client_id",))
-    assert caught.value.reason == "token-claim"
+    assert reason(GOOD, required=("client_id",)) == "token-claim"
+
+
+@pytest.mark.parametrize("iat", [NOW - 70, NOW, NOW + 10])
+def test_a_token_may_have_to_be_young(iat: float) -> None:
+    check({**GOOD, "iat": iat}, max_age=60.0)
+
+
+def test_a_token_that_is_too_old_is_refused() -> None:
+    assert reason({**GOOD, "iat": NOW - 70.1}, max_age=60.0) == "token-old"
+    assert reason(GOOD, max_age=60.0) == "token-date"
+
+
+CLIENTS = frozenset({"portal", "batch"})
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"client_id": "portal"}, {"azp": "batch"}, {"client_id": "batch", "azp": "batch"}],
+)
+def test_tokens_of_listed_clients_pass(named: dict[str, str]) -> None:
+    check({**GOOD, **named}, clients=CLIENTS)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"client_id": "other"},
+        {"azp": "other"},
+        {"client_id": None},
+        {"client_id": ["portal"]},
+        {"client_id": "portal", "azp": "batch"},
+        {"client_id": "portal", "azp": None},
+    ],
+)
+def test_tokens_of_other_clients_are_refused(named: dict[str, object]) -> None:
+    """The issuer may give tokens for us to clients that are none of ours."""
+    assert reason({**GOOD, **named}, clients=CLIENTS) == "token-client"
+    check({**GOOD, **named})
+
+
+def test_the_first_claim_that_is_there_names_the_subject() -> None:
+    client = {"client_id": "batch"}
+    assert read_subject({"sub": "alice", **client}, ("sub", "client_id")) == "alice"
+    assert read_subject(client, ("sub", "client_id")) == "batch"
+    with pytest.raises(TokenError):
+        read_subject({"sub": None, **client}, ("sub", "client_id"))
+
+
+def test_an_introspection_response_needs_little_but_an_audience_and_a_subject() -> None:
+    asked({"active": True, "aud": "orders", "sub": "alice"})
+    assert asked_reason({"sub": "alice"}) == "token-audience"
+    assert asked_reason({"aud": "orders"}) == "token-subject"
+
+
+def test_the_audience_of_an_introspection_response_may_be_optional() -> None:
+    asked({"sub": "alice"}, audience_optional=True)
+    for aud in ("other", [], None):
+        claims: dict[str, Any] = {"sub": "alice", "aud": aud}
+        assert asked_reason(claims, audience_optional=True) == "token-audience"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"iss": ISSUER + "/"}, "token-issuer"),
+        ({"aud": ["other"]}, "token-audience"),
+        ({"exp": NOW - 10}, "token-expired"),
+        ({"exp": "0"}, "token-date"),
+        ({"exp": None}, "token-date"),
+        ({"nbf": NOW + 11}, "token-early"),
+        ({"token_type": "refresh_token"}, "token-type"),
+        ({"token_type": None}, "token-type"),
+        ({"token_use": "refresh_token"}, "token-type"),
+        ({"token_use": ["access_token"]}, "token-type"),
+        ({"typ": "Refresh"}, "token-type"),
+        ({"typ": "ID"}, "token-type"),
+    ],
+)
+def test_what_an_introspection_response_says_has_to_be_right(
+    changes: dict[str, Any], expected: str
+) -> None:
+    """RFC 7662 2.1: a server may introspect refresh tokens, which are active, too."""
+    assert asked_reason({**GOOD, **changes}) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"token_type": "bearer"},
+        {"token_type": "DPoP"},
+        {"token_use": "access_token"},
+        {"token_use": "access"},
+        {"typ": "Bearer"},
+    ],
+)
+def test_access_tokens_by_every_name_pass(changes: dict[str, Any]) -> None:
+    asked({**GOOD, **changes})
 
 
 @given(claims=st.dictionaries(st.sampled_from([*GOOD, "nbf", "iat"]), st.floats()))
@@ -142,13 +260,34 @@ def test_the_expiry_is_given_as_a_number() -> None:
 @pytest.mark.parametrize("typ", [None, "jwt", "id_token", "logout+jwt", "dpop+jwt", ""])
 def test_other_types_are_refused_unless_all_are_allowed(typ: str | None) -> None:
     """RFC 9068 4: MUST verify that typ is at+jwt and reject any other value."""
-    check_type(typ, "any")
     with pytest.raises(TokenError):
-        check_type(typ, "at+jwt")
+        check_type(typ, {"at+jwt"})
 
 
-def test_access_tokens_pass() -> None:
-    check_type("at+jwt", "at+jwt")
+@pytest.mark.parametrize("typ", [None, "jwt", "at+jwt", "id_token"])
+def test_all_types_may_be_allowed(typ: str | None) -> None:
+    check_type(typ, {"any"})
+
+
+@pytest.mark.parametrize(
+    "typ", ["dpop+jwt", "logout+jwt", "token-introspection+jwt", "secevent+jwt"]
+)
+def test_what_says_that_it_is_something_else_is_never_an_access_token(typ: str) -> None:
+    """RFC 9701 8.1: introspection responses MUST NOT be accepted as access tokens."""
+    with pytest.raises(TokenError):
+        check_type(typ, {"any"})
+
+
+def test_a_type_called_any_is_a_type_like_others() -> None:
+    with pytest.raises(TokenError):
+        check_type("any", {"at+jwt"})
+
+
+def test_types_may_be_named() -> None:
+    check_type("at+jwt", {"at+jwt"})
+    check_type("jwt", {"at+jwt", "jwt"})
+    with pytest.raises(TokenError):
+        check_type(None, {"at+jwt", "jwt"})
 
 
 @pytest.mark.parametrize(

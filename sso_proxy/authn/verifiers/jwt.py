@@ -1,0 +1,99 @@
+"""Tokens that carry their issuer's signature (RFC 7519, RFC 9068)."""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Collection
+from typing import Any
+
+import attrs
+
+from sso_proxy.authn.verifiers import Verified
+from sso_proxy.interfaces import IClock
+from sso_proxy.specs.jose.compact import MAX_HEADER, split_compact
+from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError
+from sso_proxy.specs.jose.strict import read_json_object
+from sso_proxy.specs.jose.verify import check_signature
+from sso_proxy.specs.oauth.claims import (
+    ClaimRules,
+    check_claims,
+    check_issuer,
+    check_type,
+    expiry,
+)
+
+
+def is_jwt(token: str) -> bool:
+    """
+    Say whether *token* is, or wants to look like, a JWT: the rest is opaque.
+
+    What stands before the first dot is text that looks like a JSON object, however
+    badly encoded: what is not taken as a JWT must not be tried as something else.
+    """
+    first, dot, _ = token.partition(".")
+    if not dot or len(first) > MAX_HEADER:
+        return bool(dot)
+    encoded = first.rstrip("=")
+    try:
+        text = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode().strip()
+    except ValueError:  # no base64, or no UTF-8
+        return False
+    return text.startswith("{") and text.endswith("}")
+
+
+@attrs.frozen(kw_only=True)
+class JwtVerifier:
+    """
+    Believes what the issuer's keys have signed.
+
+    Attributes:
+        rules: What the claims have to say.
+        types: Types of JWTs that are access tokens.
+        algorithms: Signature algorithms that the issuer may use.
+        max_bytes: Octets of a token.
+        keep: Seconds that what was found out holds at most.
+        source: Has the issuer's keys: a `JwksSource`, or what gives the same.
+        clock: The time.
+        adopt: Told which keys are about to be used, before they are.
+    """
+
+    rules: ClaimRules
+    types: Collection[str]
+    algorithms: Collection[str]
+    max_bytes: int
+    keep: float
+    source: Any
+    clock: IClock
+    adopt: Callable[[KeySet], None]
+
+    async def verify(self, token: str) -> Verified:
+        """
+        Give the claims of *token*.
+
+        Another issuer's token is refused before any key is looked for: with several
+        issuers, each token meets the keys of the one that it names and no others.
+
+        Raises:
+            TokenError: It is malformed, another's, forged or not valid now.
+            UnavailableError: The issuer's keys cannot be had.
+        """
+        jws = split_compact(token, max_bytes=self.max_bytes)
+        claims = read_json_object(jws.payload)
+        check_issuer(claims, self.rules.issuer)
+        keys = await self._keys(unknown=False)
+        try:
+            check_signature(jws, keys, algorithms=self.algorithms)
+        except UnknownKeyError:
+            keys = await self._keys(unknown=True)
+            check_signature(jws, keys, algorithms=self.algorithms)
+        check_type(jws.header.typ, self.types)
+        now, expires = self.clock.time(), expiry(claims)
+        check_claims(claims, self.rules, now)
+        until = min(expires, now + self.keep)
+        return Verified(claims=claims, expires=expires, until=until)
+
+    async def _keys(self, *, unknown: bool) -> KeySet:
+        source = self.source
+        keys: KeySet = await (
+            source.key_set_for_unknown() if unknown else source.key_set()
+        )
+        self.adopt(keys)
+        return keys

@@ -1,0 +1,51 @@
+"""
+Single parameters of a query, and single cookies, found and taken out.
+
+All other octets stay as they came.
+"""
+
+from urllib.parse import unquote_plus
+
+from sso_proxy.errors import BadMessageError
+
+
+def read_parameter(query: str | None, name: str) -> list[str]:
+    """
+    Give the values of every parameter called *name*, decoded.
+
+    A name may be escaped (``access%5Ftoken``) and is the same name to a backend.
+
+    Raises:
+        BadMessageError: 400: one stands after a ``;``, which begins a parameter for
+            some and is part of a value for others.
+    """
+    if query is None:
+        return []
+    pairs = [part.partition("=") for part in query.split("&")]
+    if ";" in query:
+        inner = (p for part in query.split("&") for p in part.split(";")[1:])
+        if any(unquote_plus(p.partition("=")[0]) == name for p in inner):
+            raise BadMessageError(400, "parameter-ambiguous")
+    return [unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name]
+
+
+def without_parameter(query: str | None, name: str) -> str | None:
+    """Take every parameter called *name* out; None if nothing is left."""
+    if query is None:
+        return None
+    parts = query.split("&")
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) != name]
+    return query if len(kept) == len(parts) else "&".join(kept) or None
+
+
+def read_cookie(value: str, name: str) -> list[str]:
+    """Give the values of every cookie called *name* in a ``Cookie`` field."""
+    pairs = (pair.partition("=") for pair in value.split(";"))
+    return [text.strip(" \t") for key, _, text in pairs if key.strip(" \t") == name]
+
+
+def without_cookie(value: str, name: str) -> str:
+    """Take every cookie called *name* out of a ``Cookie`` field's value."""
+    pairs = value.split(";")
+    kept = [p for p in pairs if p.partition("=")[0].strip(" \t") != name]
+    return value if len(kept) == len(pairs) else ";".join(kept).strip(" \t")
