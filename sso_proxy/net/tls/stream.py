@@ -133,9 +133,10 @@ class TlsStream(Stream):
         if self._end is not None:
             self._stop(self._end)
             return
-        more = len(self._early) == RECORD
-        super().deliver()
-        if more:  # a full record is seldom alone
+        data, self._early = self._early, b""
+        if not self._closing:
+            self.handler.data_received(data)
+        if len(data) == RECORD:  # a full one is seldom alone
             self._read()
 
     def _read(self) -> None:

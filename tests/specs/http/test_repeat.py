@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sso_proxy.errors import BadMessageError
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.repeat import read_repeat_line
+from sso_proxy.specs.http.repeat import find_pattern, read_like, read_repeat_line
 from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.specs.http.target import canonical_path, has_parameters, matching_path
 
@@ -95,3 +95,121 @@ def test_the_whole_reader_refuses_what_it_refuses() -> None:
     """The oracle is not a function that accepts everything."""
     with pytest.raises(BadMessageError):
         read(b"GET /a b HTTP/1.1")
+
+
+# Heads that differ in their credential
+
+FIELDS = st.lists(
+    st.sampled_from(
+        [
+            *(b"Host: a.example", b"Accept: */*", b"Cookie: a=b", b"cookie: c=d"),
+            *(b"Connection: keep-alive", b"Via: 1.1 x", b"X-Forwarded-For: 192.0.2.1"),
+            *(b"X-Authorization: Bearer no", b"X-Remote-User: root", b"DPoP: x"),
+            *(b"authorization: Basic eDp5", b"Connection: authorization"),
+        ]
+    ),
+    max_size=6,
+)
+NAMES = st.sampled_from([b"Authorization:", b"AUTHORIZATION: ", b"authorization: \t"])
+SCHEMES = st.sampled_from([b"Bearer ", b"bEARER ", b"Bearer  ", b"DPoP ", b""])
+TOKENS = st.sampled_from(
+    [
+        *(b"eyJhbGciOiJSUzI1NiJ9.e30.c2ln", b"abc", b"a==", b"", b"=", b"a=b", b"a b"),
+        *(b"a,b", b"a\r\nX-Remote-User: root", b"a\r\n\r\nGET / HTTP/1.1", b"\xe4"),
+        *(b"x" * 300, b"a\r\nAuthorization: Bearer b", b"Bearer a"),
+    ]
+)
+
+
+def whole(line: bytes, fields: list[bytes]) -> bytes:
+    return b"\r\n".join([line, *fields, b"", b""])
+
+
+def read_whole(data: bytes) -> Incoming:
+    return read_request(data, scheme="https", port=443, limits=LIMITS, managed=MANAGED)
+
+
+@given(
+    st.lists(LINES, min_size=2, max_size=2),
+    FIELDS,
+    FIELDS,
+    st.tuples(NAMES, SCHEMES),
+    st.lists(TOKENS, min_size=2, max_size=2),
+)
+@example(
+    [b"GET / HTTP/1.1", b"GET /a?b HTTP/1.1"],
+    [b"Host: a.example"],
+    [b"Accept: */*"],
+    (b"Authorization: ", b"Bearer "),
+    [b"abc", b"e30.e30.c2ln"],
+)
+def test_what_differs_in_its_credential_is_read_alike_by_the_whole_reader(
+    lines: list[bytes],
+    above: list[bytes],
+    below: list[bytes],
+    name: tuple[bytes, bytes],
+    tokens: list[bytes],
+) -> None:
+    first, second = (
+        whole(line, [*above, b"".join(name) + token, *below])
+        for line, token in zip(lines, tokens, strict=True)
+    )
+    try:
+        incoming = read_whole(first)
+    except BadMessageError:
+        return
+    pattern = find_pattern(first[first.index(b"\r\n") :], incoming)
+    if pattern is None:
+        return
+    found = read_like(second, pattern, LIMITS)
+    if found is not None:
+        assert found == read_whole(second)
+
+
+def known() -> tuple[bytes, Incoming]:
+    fields = [b"Host: a.example", b"Authorization: Bearer abc", b"Accept: */*"]
+    data = whole(b"GET / HTTP/1.1", fields)
+    return data, read_whole(data)
+
+
+def test_another_credential_fits() -> None:
+    data, incoming = known()
+    pattern = find_pattern(data[data.index(b"\r\n") :], incoming)
+    assert pattern is not None
+    other = data.replace(b"abc", b"e30.e30.x").replace(b"GET /", b"HEAD /a")
+    assert read_like(other, pattern, LIMITS) == read_whole(other)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"abc", b""),
+        (b"abc", b"a b"),
+        (b"*/*", b"*"),
+        (b"Bearer", b"Basic"),
+        (b"a.example", b"b.example"),
+        (b"GET /", b"GET /a/../b"),
+        (b"\r\n\r\n", b"\r\n\r\nG"),
+        (b"\r\n\r\n", b"\r\n"),
+        (b"abc", b"a" * (LIMITS.header_bytes - 40)),
+        (b"GET /", b"GET /" + b"a" * LIMITS.request_line),
+    ],
+)
+def test_what_differs_in_more_does_not_fit(old: bytes, new: bytes) -> None:
+    data, incoming = known()
+    pattern = find_pattern(data[data.index(b"\r\n") :], incoming)
+    assert pattern is not None
+    assert read_like(data.replace(old, new), pattern, LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        [b"Authorization: Basic eDp5"],
+        [b"Authorization: Bearer a b"],
+    ],
+)
+def test_only_one_plain_bearer_credential_is_a_pattern(fields: list[bytes]) -> None:
+    data = whole(b"GET / HTTP/1.1", [b"Host: a.example", *fields])
+    assert find_pattern(data[data.index(b"\r\n") :], read_whole(data)) is None
