@@ -267,15 +267,12 @@ class Pipeline:
         left = _REUSE
         if identity.expires is not None:
             left = min(left, identity.expires - self._clock.time())
-<<<<<<< /tmp/h6ours
         if outcome.until is not None:
             left = min(left, outcome.until - self._clock.time())
-=======
         if route.requirements.depends_on_time:
             came = request.time or 0.0  # decided on as of then, however long it took
             steady = route.requirements.steady_for(identity, came)
             left = min(left, came + steady - self._clock.time())
->>>>>>> /tmp/h6theirs
         given = connection.trusted and _given_id(incoming)
         if forwards is not None or given or proof.once or route.reads_query:
             left = 0.0
