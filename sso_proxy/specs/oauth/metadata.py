@@ -172,7 +172,8 @@ def read_metadata(document: bytes, issuer: str) -> ServerMetadata:
     Read the metadata that was found for *issuer*.
 
     Raises:
-        NoMetadataError: It does not even begin like a JSON object.
+        NoMetadataError: It does not even begin like a JSON object, or is one without
+            an ``issuer``, such as an error.
         MetadataRefusedError: A member name occurs twice, or the document is otherwise
             no strict JSON; it has more than `MAX_METADATA` octets; its ``issuer`` is
             not *issuer*, octet by octet (RFC 8414 section 3.3: else one server could
@@ -187,7 +188,9 @@ def read_metadata(document: bytes, issuer: str) -> ServerMetadata:
         members = read_json_object(document)
     except TokenError as e:
         raise MetadataRefusedError(e.detail) from None
-    if members.get("issuer") != issuer:
+    if "issuer" not in members:
+        raise NoMetadataError("no issuer")
+    if members["issuer"] != issuer:
         raise MetadataRefusedError("its issuer is another than the one configured")
     place = read_issuer(issuer)
     known: dict[str, Any] = {

@@ -92,6 +92,8 @@ def test_what_is_found_first_is_used() -> None:
         (200, b""),
         (200, b"[]"),
         (200, b'"{}"'),
+        (200, b'{"error": "not_found"}'),
+        (200, document(issuer=...)),
     ],
 )
 def test_where_there_is_nothing_the_next_place_is_asked(
@@ -164,7 +166,6 @@ def test_the_place_of_last_time_is_asked_first() -> None:
         None,
         7,
         [ISSUER],
-        ...,
     ],
 )
 def test_the_issuer_is_the_configured_one_octet_by_octet(other: object) -> None:
