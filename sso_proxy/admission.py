@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import attrs
 
-from sso_proxy.audit import stable_part
+from sso_proxy.audit import caller_part, place_part
 from sso_proxy.config.model import ForwardedCertificate
 from sso_proxy.model import Caller, Identity, Request, Response, TlsFacts
 from sso_proxy.routing import HostRoutes, Route
@@ -19,6 +19,7 @@ class Connection:
         listener: The listener's name, for logs.
         scheme: ``https`` or ``http``.
         port: What a ``Host`` without port means.
+        listener_port: The port that the listener has, 0 on a unix socket.
         peer: The IP address at the other end.
         trusted: The peer is a trusted proxy.
         forwarded_certificate: What a trusted proxy's ``Client-Cert`` counts.
@@ -36,6 +37,7 @@ class Connection:
     tls: TlsFacts | None = None
     policy_for: Callable[[str], str] | None = None
     stale: bool = False
+    listener_port: int = 0
 
 
 class Trail:
@@ -48,9 +50,10 @@ class Trail:
         identity: Who called.
         user: The user name for the backend.
         bound: Kinds of keys the caller proved to hold.
+        place: The record's part for this client and route, if it is known.
     """
 
-    __slots__ = ("bound", "identity", "request", "route", "user")
+    __slots__ = ("bound", "identity", "place", "request", "route", "user")
 
     def __init__(self) -> None:
         self.request: Request | None = None
@@ -58,22 +61,28 @@ class Trail:
         self.identity: Identity | None = None
         self.user = ""
         self.bound: tuple[str, ...] = ()
+        self.place = ""
 
     def stable(self, connection: Connection) -> str:
         """Give the part of the audit record that holds for all equal requests."""
-        request, identity = self.request, self.identity
-        return stable_part(
+        identity = self.identity
+        return self._place(connection) + caller_part(
+            authenticator=identity.authenticator if identity else "",
+            issuer=identity.issuer if identity else "",
+            subject=identity.subject if identity else "",
+            user=self.user,
+            bindings=self.bound,
+        )
+
+    def _place(self, connection: Connection) -> str:
+        request = self.request
+        return self.place or place_part(
             listener=connection.listener,
             peer=connection.peer,
             client=request.client.address if request else connection.peer,
             tls=request.tls if request else connection.tls,
             host=request.head.host if request else "",
             route=self.route.name if self.route else "",
-            authenticator=identity.authenticator if identity else "",
-            issuer=identity.issuer if identity else "",
-            subject=identity.subject if identity else "",
-            user=self.user,
-            bindings=self.bound,
         )
 
 

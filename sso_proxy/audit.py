@@ -1,10 +1,10 @@
 """
 The audit record: one line of JSON for every request; see docs/formats/audit.md.
 
-Built in two parts, since most of it is the same for all requests of an admission:
-`stable_part` once, `audit_line` for each request.  Everything from outside is escaped
-wherever it could matter: a record cannot be forged, and no reader's terminal driven,
-by what a client sends.
+Built in parts, since most of it is the same for all requests of an admission:
+`place_part` and `caller_part` once, `audit_line` for each request.  Everything from
+outside is escaped wherever it could matter: a record cannot be forged, and no reader's
+terminal driven, by what a client sends.
 """
 
 import functools
@@ -35,7 +35,7 @@ _dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _quote = json.encoder.encode_basestring_ascii
 
 
-def stable_part(  # noqa: PLR0913
+def place_part(  # noqa: PLR0913
     *,
     listener: str,
     client: str,
@@ -43,14 +43,11 @@ def stable_part(  # noqa: PLR0913
     tls: TlsFacts | None = None,
     host: str = "",
     route: str = "",
-    authenticator: str = "",
-    issuer: str = "",
-    subject: str = "",
-    user: str = "",
-    bindings: Iterable[str] = (),
 ) -> str:
     """
-    Give the members that stay the same, as JSON without the braces, in ASCII.
+    Give the members that stay the same for a client's requests to a route.
+
+    As JSON without the braces, in ASCII, and so does `caller_part`; a record has both.
 
     Args:
         listener: Where the connection was accepted: ``0.0.0.0:8443``.
@@ -59,6 +56,26 @@ def stable_part(  # noqa: PLR0913
         tls: Facts of the client's TLS connection.
         host: The canonical host.
         route: The route's name.
+    """
+    return (
+        f'"listener":{_quote(_cut(listener))},"client":{_quote(client)}'
+        f',"peer":{_quote(peer)},"tls":{"null" if tls is None else _tls(tls)}'
+        f',"host":{_quote(_cut(host))},"route":{_quote(_cut(route))}'
+    )
+
+
+def caller_part(
+    *,
+    authenticator: str = "",
+    issuer: str = "",
+    subject: str = "",
+    user: str = "",
+    bindings: Iterable[str] = (),
+) -> str:
+    """
+    Give the members that stay the same for an identity's requests.
+
+    Args:
         authenticator: The configured name of the one that found the identity.
         issuer: The identity's issuer.
         subject: The identity's subject.
@@ -67,9 +84,6 @@ def stable_part(  # noqa: PLR0913
     """
     kinds = ",".join([_quote(kind) for kind in bindings])
     return (
-        f'"listener":{_quote(_cut(listener))},"client":{_quote(client)}'
-        f',"peer":{_quote(peer)},"tls":{"null" if tls is None else _tls(tls)}'
-        f',"host":{_quote(_cut(host))},"route":{_quote(_cut(route))}'
         f',"authenticator":{_quote(_cut(authenticator))}'
         f',"issuer":{_quote(_cut(issuer))},"subject":{_quote(_cut(subject))}'
         f',"user":{_quote(_cut(user))},"bindings":[{kinds}]'
@@ -114,7 +128,7 @@ def audit_line(  # noqa: PLR0913
     printable ASCII is made again, with everything escaped.
 
     Args:
-        stable: From `stable_part`.
+        stable: From `place_part` and `caller_part`.
         time: When the head was complete, seconds since the epoch.
         id: The request id.
         method: The request's method.
@@ -176,7 +190,8 @@ def refused_line(  # noqa: PLR0913
     Give the record of a request that was not let through, or could not be read.
 
     Args:
-        stable: From `stable_part`, with what is known; empty if nothing is.
+        stable: From `place_part` and `caller_part`, with what is known; empty if
+            nothing is.
         time: When the request was given up, seconds since the epoch.
         id: The request id.
         status: What the client got; 0 if it got nothing.
@@ -255,7 +270,7 @@ def _cut(text: str, length: int = MAX_TEXT) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-_NOTHING: Final = stable_part(listener="", client="", peer="")
+_NOTHING: Final = place_part(listener="", client="", peer="") + caller_part()
 
 
 def _escaped_line(stable: str, members: dict[str, Any]) -> bytes:

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.audit import audit_line, combined_line, refused_line, stable_part
+from sso_proxy.audit import (
+    audit_line,
+    caller_part,
+    combined_line,
+    place_part,
+    refused_line,
+)
 from sso_proxy.testing.fakes import make_certificate, make_request
 
 CONNECTION: dict[str, Any] = {
@@ -18,7 +24,7 @@ CONNECTION: dict[str, Any] = {
     "client": "192.0.2.1",
     "peer": "198.51.100.7",
 }
-STABLE = stable_part(**CONNECTION)
+STABLE = place_part(**CONNECTION) + caller_part()
 FACTS: dict[str, Any] = {
     "time": 1_800_000_000.123456,
     "id": "0a1b2c",
@@ -60,11 +66,12 @@ def record_of(line: bytes) -> dict[str, Any]:
 
 def test_a_record_has_every_fact_of_the_request() -> None:
     certificate = make_certificate()
-    stable = stable_part(
+    stable = place_part(
         **CONNECTION,
         tls=make_request(certificate=certificate).tls,
         host="app.example.com",
         route="orders",
+    ) + caller_part(
         authenticator="api",
         issuer="https://login.example.com",
         subject="alice",
@@ -112,9 +119,8 @@ def test_what_does_not_apply_is_there_and_empty() -> None:
 
 
 def test_a_connection_without_certificate_says_so() -> None:
-    record = record_of(
-        audit_line(stable_part(**CONNECTION, tls=make_request().tls), **FACTS)
-    )
+    stable = place_part(**CONNECTION, tls=make_request().tls) + caller_part()
+    record = record_of(audit_line(stable, **FACTS))
     assert record["tls"]["certificate"] is None
 
 
@@ -149,13 +155,13 @@ def test_a_record_holds_what_it_was_given(values: dict[str, str]) -> None:
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_the_stable_part_holds_any_text(subject: str, host: str) -> None:
-    stable = stable_part(**CONNECTION, subject=subject, host=host)
+    stable = place_part(**CONNECTION, host=host) + caller_part(subject=subject)
     record = record_of(audit_line(stable, **FACTS))
     assert (record["subject"], record["host"]) == (subject, host)
 
 
 def test_a_long_text_is_cut_and_shown_so() -> None:
-    stable = stable_part(**CONNECTION, subject="x" * 513, user="y" * 512)
+    stable = place_part(**CONNECTION) + caller_part(subject="x" * 513, user="y" * 512)
     record = record_of(audit_line(stable, **FACTS))
     assert record["subject"] == "x" * 512 + "…"
     assert record["user"] == "y" * 512
@@ -257,7 +263,8 @@ def test_every_member_is_documented() -> None:
     documentation = path.read_text("utf-8")
     documented = set(re.findall(r"^\| `(\S+)` \|", documentation, re.MULTILINE))
     tls = make_request(certificate=make_certificate()).tls
-    record = record_of(audit_line(stable_part(**CONNECTION, tls=tls), **FACTS))
+    stable = place_part(**CONNECTION, tls=tls) + caller_part()
+    record = record_of(audit_line(stable, **FACTS))
     names = set(record)
     names |= {f"tls.{name}" for name in record["tls"]}
     names |= {f"tls.certificate.{name}" for name in record["tls"]["certificate"]}
