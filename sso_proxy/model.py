@@ -171,6 +171,9 @@ class Request:
         session: The browser session, or None.
         time: Seconds since the epoch when it came; None if nobody looked: then no
             condition about time holds.
+        listener_port: The port of ours that it came in at, 0 on a unix socket.
+        path_asked: The canonical path with the parameters that its route takes off,
+            which the client asked for; empty if none were.
     """
 
     id: str
@@ -179,6 +182,8 @@ class Request:
     client: Client
     session: object | None = None
     time: float | None = attrs.field(default=None, eq=False)
+    listener_port: int = 0
+    path_asked: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -183,6 +183,7 @@ class Pipeline:
             tls=tls,
             client=client,
             time=self._clock.time(),
+            listener_port=connection.listener_port,
         )
 
     def route(
@@ -206,7 +207,8 @@ class Pipeline:
         if isinstance(path, Response):
             return path
         if path != head.path:
-            request = attrs.evolve(request, head=attrs.evolve(head, path=path))
+            stripped = attrs.evolve(head, path=path)
+            request = attrs.evolve(request, head=stripped, path_asked=head.path)
         if route.methods and head.method not in route.methods:
             allow = ", ".join(sorted(route.methods))
             return Response(status=405, reason="method", headers=(("allow", allow),))
@@ -415,7 +417,8 @@ async def _bind(route: Route, request: Request, identity: Identity) -> Proof | U
     if not wanted:
         return _NO_PROOF
     answer = b""
-    for binding in wanted.values():
+    # A proof that is good once must not be used up by a request refused for another.
+    for binding in sorted(wanted.values(), key=lambda binding: binding.once):
         found = await binding.check(request, identity)
         if isinstance(found, Unbound):
             return found

@@ -275,6 +275,7 @@ def connection_facts(request: Request, site: Site) -> Connection:
         listener=site.name,
         scheme="http" if tls is None else "https",
         port=80 if tls is None else 443,
+        listener_port=getattr(request.getHost(), "port", 0),
         peer=peer,
         trusted=False,
         tls=tls,

@@ -67,12 +67,14 @@ class FakeBinding:
         self.kind = kind
         self.answer = answer
         self.once = once
+        self.asked: list[Request] = []
 
     async def check(
         self,
-        request: Request,  # noqa: ARG002
+        request: Request,
         identity: Identity,  # noqa: ARG002
     ) -> Unbound | Bound | None:
+        self.asked.append(request)
         return self.answer
 
 
@@ -387,6 +389,28 @@ def test_a_proof_for_one_request_is_not_used_again() -> None:
     for once in (False, True):
         admission = Asked(demanded=(FakeBinding(None, once=once),)).admission
         assert (admission.reuse_until == SettableClock().monotonic()) is once
+
+
+def test_a_proof_is_not_used_up_by_a_request_that_another_binding_refuses() -> None:
+    """Whoever has a proof but not the certificate must not spend it."""
+    proof = FakeBinding(None, "dpop", once=True)
+    certificate = FakeBinding(Unbound(reason="other-certificate"))
+    for demanded in ((proof, certificate), (certificate, proof)):
+        asked = Asked(demanded=demanded)
+        assert asked.refused == (401, "other-certificate")
+        assert proof.asked == []
+
+
+def test_bindings_learn_what_the_client_asked_for() -> None:
+    binding = FakeBinding()
+    connection = attrs.evolve(PEER, listener_port=8443)
+    parts: dict[str, Any] = {"demanded": (binding,), "connection": connection}
+    Asked(read("GET /a;x/b"), path_parameters="strip", **parts)
+    Asked(read("GET /a/./b"), path_parameters="strip", **parts)
+    stripped, plain = binding.asked
+    assert (stripped.head.path, stripped.path_asked) == ("/a/b", "/a;x/b")
+    assert (plain.head.path, plain.path_asked) == ("/a/b", "")
+    assert plain.listener_port == stripped.listener_port == 8443
 
 
 def test_what_a_binding_tells_the_client_comes_with_the_answer() -> None:

@@ -190,6 +190,7 @@ class Listener:
             listener=site.name,
             scheme="https" if tls is not None else "http",
             port=443 if tls is not None else 80,
+            listener_port=self._port,
             peer=peer,
             trusted=trusted,
             forwarded_certificate=rules.forwarded_certificate,

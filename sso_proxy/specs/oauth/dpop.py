@@ -17,7 +17,12 @@ import attrs
 
 from sso_proxy.errors import TokenError
 from sso_proxy.specs.http.uri import normal_uri
-from sso_proxy.specs.jose.compact import read_parameters, read_type, split_segments
+from sso_proxy.specs.jose.compact import (
+    ALGORITHMS,
+    read_parameters,
+    read_type,
+    split_segments,
+)
 from sso_proxy.specs.jose.keys import KeyRefusedError, VerificationKey, read_jwk
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 from sso_proxy.specs.oauth.confirmation import is_thumbprint
@@ -28,12 +33,7 @@ MAX_PROOF: Final = 8192
 MAX_JTI: Final = 256
 """Characters of a proof's identifier; a UUID has 36."""
 
-PROOF_ALGORITHMS: Final = frozenset(
-    {
-        *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-        *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
-    }
-)
+PROOF_ALGORITHMS: Final = ALGORITHMS
 """What proofs may ever be signed with: never ``none``, never a MAC (section 11.6)."""
 
 
