@@ -47,15 +47,27 @@ LOCATIONS = """
     OAuth2TokenVerify {keys}
     Require oauth2_claim scope:orders.write
 </Location>
+<Location /anywhere/>
+    AuthType oauth2
+    OAuth2TokenVerify {keys}
+    OAuth2AcceptTokenIn header
+    OAuth2AcceptTokenIn query
+    OAuth2AcceptTokenIn cookie
+    Require valid-user
+</Location>
 """
 
 UNCHECKED = "jwks_uri.ssl_verify=false"  # it cannot be told of an authority
 
 INVALID = "401 Bearer invalid_token"
+CLAIMS_FIELD = "OAUTH2_CLAIM_access_token"
 NO_AUDIENCE = "it does not look at aud: a token for any API of this issuer is good"
 NO_TYPE = "it does not look at typ (RFC 9068 4): an ID token is good, too"
 NO_ISSUER = "it does not compare iss unless told what it is, which 1.4 cannot be"
 NO_BEGIN = "it does not look at nbf (RFC 7519 4.1.5)"
+FIRST_TOKEN = "RFC 6750 2: one way per request; it takes the first that it finds"
+STRIPPED_LATE = "it takes the token out of a copy; what it sends on still has it"
+PASSED_ON = "it gives the backend the token unless told otherwise"
 NO_CNF = "it looks at cnf only where it is told to: a stolen bound token is good"
 NO_SCOPE_TEST = "it compares claims as a whole; RFC 6750 3.1 wants 403 and a challenge"
 
@@ -146,6 +158,24 @@ def two_fields(asking: Asking) -> Told:
 
 def in_query(asking: Asking) -> Told:
     return asking.caller.ask(f"/jwt/?access_token={asking.token()}")
+
+
+def with_cookie(asking: Asking) -> Told:
+    return asking.caller.ask("/anywhere/", ("Cookie", f"access_token={asking.token()}"))
+
+
+def with_query(asking: Asking) -> Told:
+    return asking.caller.ask(f"/anywhere/?a=1&access_token={asking.token()}")
+
+
+def header_and_query(asking: Asking) -> Told:
+    target = f"/anywhere/?access_token={asking.token()}"
+    return asking.caller.ask(target, bearer(asking.token()))
+
+
+def twice_in_query(asking: Asking) -> Told:
+    pair = f"access_token={asking.token()}"
+    return asking.caller.ask(f"/anywhere/?{pair}&{pair}")
 
 
 def bound(holder: str | None, asking: Asking, *, client: str = "mtls") -> Told:
@@ -256,6 +286,22 @@ TABLE = [
         "401 Bearer invalid_request",
         "RFC 6750 3.1: no error code; neither looks there unless told to",
     ),
+    Row("a token in the query, where that is allowed", with_query, "200", "200"),
+    Row("a token in a cookie, where that is allowed", with_cookie, "200", "200"),
+    Row(
+        "a token in the query and one in the header",
+        header_and_query,
+        "400 Bearer invalid_request",
+        "200",
+        FIRST_TOKEN,
+    ),
+    Row(
+        "two tokens in the query",
+        twice_in_query,
+        "400 Bearer invalid_request",
+        "200",
+        FIRST_TOKEN,
+    ),
     Row("a bound token with its certificate", part(bound, "mtls"), "200", "200"),
     Row(
         "a bound token with its self-signed certificate",
@@ -287,6 +333,51 @@ TABLE = [
 ]
 
 
+@attrs.frozen
+class Arrival:
+    """
+    A request, and where the backend finds its token.
+
+    Attributes:
+        name: How the token is shown.
+        ask: Asks.
+        ours: Where it is behind us.
+        apache: Where it is behind Apache.
+        why: Why they differ.
+    """
+
+    name: str
+    ask: Callable[[Asking], Told]
+    ours: list[str]
+    apache: list[str]
+    why: str
+
+
+ARRIVALS = [
+    Arrival(
+        "in the Authorization field",
+        lambda asking: asking.show(asking.token()),
+        [],
+        ["Authorization", CLAIMS_FIELD],
+        PASSED_ON,
+    ),
+    Arrival(
+        "in the query",
+        with_query,
+        [],
+        [CLAIMS_FIELD, "target"],
+        STRIPPED_LATE,
+    ),
+    Arrival(
+        "in a cookie",
+        with_cookie,
+        [],
+        ["Cookie", CLAIMS_FIELD],
+        STRIPPED_LATE,
+    ),
+]
+
+
 @pytest.fixture(scope="module")
 def both(
     desk: TokenDesk, gateway: Gateway, files: "Files"
@@ -314,3 +405,17 @@ def test_both_answer_what_the_table_says(both: dict[str, Asking], row: Row) -> N
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_difference_has_its_reason(row: Row) -> None:
     assert (row.ours != row.apache) == bool(row.why)
+
+
+@pytest.mark.parametrize("row", ARRIVALS, ids=lambda row: row.name)
+def test_the_token_arrives_where_the_table_says(
+    both: dict[str, Asking], gateway: Gateway, row: Arrival
+) -> None:
+    found = {}
+    for name, asking in both.items():
+        gateway.backend.clear()
+        assert row.ask(asking).status == 200
+        seen = gateway.backend.wait_for(1)[0]
+        places = [name for name, value in seen.headers if ".eyJ" in value]
+        found[name] = sorted(places + ["target"] * (".eyJ" in seen.target))
+    assert found == {"ours": row.ours, "apache": row.apache}

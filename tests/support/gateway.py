@@ -35,6 +35,19 @@ jwks_uri = "{issuer}/jwks"
 audience = ["{audience}"]
 leeway = 0
 
+[authenticator.anywhere]
+type = "bearer"
+issuer = "{issuer}"
+jwks_uri = "{issuer}/jwks"
+audience = ["{audience}"]
+token_in = ["header", "query", "cookie"]
+
+[[route]]
+host = "localhost"
+path = "/anywhere/"
+authenticate = ["anywhere"]
+backend = "{backend}"
+
 [[route]]
 host = "localhost"
 path = "/jwt/"
