@@ -1,7 +1,6 @@
 """Read keys to check tokens with: JWK, JWK Set (RFC 7517), PEM and shared secrets."""
 
 import hmac
-import re
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -25,6 +24,7 @@ from sso_proxy.specs.jose.algorithms import (
     mac_checks,
     signature_checks,
 )
+from sso_proxy.specs.jose.pem import pem_blocks
 from sso_proxy.specs.jose.secret import SecretEncoding, decode_secret
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 from sso_proxy.specs.jose.weak import rsa_weakness
@@ -41,9 +41,6 @@ _MEMBERS: Final[Mapping[object, tuple[str, ...]]] = {
     "OKP": ("crv", "x"),
 }
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
-_PEM = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s]+-----END \1-----", re.ASCII
-)
 _PEM_KEYS: Final = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
 _PEM_CERTIFICATE: Final = b"CERTIFICATE"
 
@@ -233,17 +230,13 @@ def read_pem(data: bytes, *, kid: str | None = None) -> KeySet:
         KeyRefusedError: There is none, a private one, a broken one, one that cannot
             be used, or several for one *kid*.
     """
-    blocks = list(_PEM.finditer(data))
-    # What does not look like the others could be a private key with header lines.
-    if len(blocks) != data.count(b"-----BEGIN "):
-        raise KeyRefusedError("malformed PEM")
-    if not blocks:
-        raise KeyRefusedError("no PEM")
-    if len(blocks) > MAX_KEYS:
-        raise KeyRefusedError(f"more than {MAX_KEYS} keys")
+    try:
+        blocks = pem_blocks(data)
+    except ValueError as e:
+        raise KeyRefusedError(str(e)) from None
     if kid is not None and len(blocks) > 1:
         raise KeyRefusedError("several keys cannot have one kid")
-    return KeySet(tuple(_read_pem_block(match[0], match[1], kid) for match in blocks))
+    return KeySet(tuple(_read_pem_block(label, block, kid) for label, block in blocks))
 
 
 def read_secret(
@@ -297,7 +290,7 @@ def _read_item(item: object) -> VerificationKey:
     return read_jwk(item)
 
 
-def _read_pem_block(block: bytes, label: bytes, kid: str | None) -> VerificationKey:
+def _read_pem_block(label: bytes, block: bytes, kid: str | None) -> VerificationKey:
     """Read one PEM block."""
     if b"PRIVATE" in label:
         raise KeyRefusedError("private: whoever can read it can sign")

@@ -9,6 +9,8 @@ import pytest
 
 from sso_proxy.errors import TokenError
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
+from sso_proxy.specs.jose.decrypt import DecryptionKeys, read_decryption_keys
+from sso_proxy.specs.jose.encrypted import ENCRYPTIONS, KEY_ALGORITHMS, split_jwe
 from sso_proxy.specs.jose.keys import (
     KeyRefusedError,
     KeySet,
@@ -17,6 +19,7 @@ from sso_proxy.specs.jose.keys import (
     read_jwks,
     read_secret,
 )
+from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 from sso_proxy.specs.jose.verify import verify
 
 DATA = Path(__file__).parents[2] / "data/wycheproof"
@@ -121,3 +124,66 @@ def test_no_mac_is_believed_that_nobody_asked_for(name: str) -> None:
         if "jws" in vector and "public" not in group:
             with pytest.raises(TokenError):
                 verify(json.dumps(vector["jws"]).strip('"'), key_set(group))
+
+
+SUPPORTED = {(alg, enc) for alg in KEY_ALGORITHMS for enc in ENCRYPTIONS}
+
+
+def decryption_keys(group: dict[str, Any]) -> DecryptionKeys:
+    """Read a group's private key, if it is one that we would use."""
+    try:
+        return read_decryption_keys(json.dumps(group["private"]).encode())
+    except KeyRefusedError:
+        return DecryptionKeys(())
+
+
+def decrypted(group: dict[str, Any], vector: dict[str, Any]) -> bytes | None:
+    """Give what is inside a vector, if we decrypt it."""
+    if not isinstance(vector["jwe"], str):
+        return None  # the JSON serialization is no text of a token
+    try:
+        jwe = split_jwe(vector["jwe"], max_bytes=16384)
+        return decryption_keys(group).find(jwe).decrypt(jwe)
+    except TokenError:
+        return None
+
+
+def encrypted_vectors() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Give all vectors that are encrypted."""
+    named = [(name, *vector) for name in COUNTS for vector in vectors(name)]
+    return [vector for vector in named if "jwe" in vector[2]]
+
+
+def algorithms(vector: dict[str, Any]) -> tuple[str, str]:
+    """Give the algorithms that a valid vector has in its header."""
+    header = read_json_object(
+        decode_base64url(vector["jwe"].partition(".")[0].encode())
+    )
+    if "zip" in header:
+        return header["alg"], "compressed"
+    return header["alg"], header["enc"]
+
+
+def test_no_invalid_encrypted_vector_is_decrypted() -> None:
+    wrong = [
+        (name, v["tcId"])
+        for name, g, v in encrypted_vectors()
+        if v["result"] != "valid" and decrypted(g, v) is not None
+    ]
+    assert wrong == []
+
+
+def test_valid_encrypted_vectors_are_decrypted_if_their_algorithms_are_supported() -> (
+    None
+):
+    seen = set()
+    for name, group, vector in encrypted_vectors():
+        if vector["result"] == "valid":
+            plaintext = decrypted(group, vector)
+            if algorithms(vector) in SUPPORTED:
+                assert plaintext is not None, (name, vector["tcId"])
+                assert plaintext.hex() == vector.get("pt", plaintext.hex())
+                seen.add(algorithms(vector))
+            else:
+                assert plaintext is None, (name, vector["tcId"])
+    assert len(seen) > 15
