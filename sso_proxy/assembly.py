@@ -23,7 +23,7 @@ from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.errors import ConfigError
-from sso_proxy.interfaces import IAuditSink, IClock, IUpstream
+from sso_proxy.interfaces import IAuditSink, IClock, IClosable, IUpstream
 from sso_proxy.metrics import GatewayCollector
 from sso_proxy.model import WARNING
 from sso_proxy.net.audit_sinks import Sink, build_sink
@@ -90,6 +90,8 @@ class Generation:
         try:
             self.parts = Builder(config, tools, self._make_upstream).build()
             by_format = self._open_streams()
+            for cache in self.parts.caches:
+                cache.open()
         except ConfigError:
             self.close(kept=gateway.shared)
             raise
@@ -195,6 +197,9 @@ class Generation:
             if sink not in kept.values():
                 sink.flush()
                 sink.close()
+        for part in self.shared.values():
+            if IClosable.providedBy(part) and part not in kept.values():
+                part.close()
 
     def flush(self) -> None:
         """Write the records that wait."""

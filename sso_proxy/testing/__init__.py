@@ -1,5 +1,6 @@
 """The public test kit: checks that a component does what its interface says."""
 
+from sso_proxy.testing.cache_checks import check_cache
 from sso_proxy.testing.checks import (
     check_authenticator,
     check_binding,
@@ -12,6 +13,7 @@ __all__ = (
     "ContractError",
     "check_authenticator",
     "check_binding",
+    "check_cache",
     "check_policy",
     "check_user_mapper",
     "outcome_of",

@@ -41,6 +41,11 @@ pattern_mapper = PluginFactory(
     makes="IUserMapper",
     target="sso_proxy.mappers.pattern:PatternMapper",
 )
+local_cache = PluginFactory(
+    name="local",
+    makes="ICache",
+    target="sso_proxy.caches.local:LocalCache",
+)
 memory_cache = PluginFactory(
     name="memory",
     makes="ICache",

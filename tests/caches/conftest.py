@@ -1,0 +1,42 @@
+"""Caches of one process, and time that passes when told to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from sso_proxy.caches.local import LocalCache, LocalCacheConfig
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import FakeTools
+from tests.support.caching import MakeLocal
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def make_local(tmp_path: Path, clock: SettableClock) -> Iterator[MakeLocal]:
+    """Make open ``local`` caches, which are closed at the end."""
+    made: list[LocalCache] = []
+
+    def make(
+        directory: str = "cache",
+        *,
+        name: str = "default",
+        opened: bool = True,
+        budget: int = 2**24,
+    ) -> LocalCache:
+        config = LocalCacheConfig(directory=str(tmp_path / directory), budget=budget)
+        tools = FakeTools(name=name, clock=clock, reactor=Clock())
+        cache = LocalCache.from_config(config, tools)
+        made.append(cache)
+        if opened:
+            cache.open()
+        return cache
+
+    yield make
+    for cache in made:
+        cache.store.close()
