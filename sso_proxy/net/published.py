@@ -99,7 +99,7 @@ class Published(Generic[T]):
         value = self.current()
         if value is not None:
             return value
-        if not self._once.running and self._clock.monotonic() < self._retry_at:
+        if self._clock.monotonic() < self._retry_at:
             raise self._unavailable()
         return await self._once.join()
 

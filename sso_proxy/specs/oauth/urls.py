@@ -111,7 +111,7 @@ def read_issuer(issuer: str) -> ServerUrl:
             https and no address of this machine either.
     """
     url = read_url(issuer)
-    if url.query or issuer.endswith("?"):
+    if url.query:
         raise UrlRefusedError("an issuer has no query")
     if url.is_plain and not url.is_loopback:
         raise UrlRefusedError("must be https; http only for loopback addresses")
