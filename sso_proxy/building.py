@@ -55,6 +55,9 @@ class Tools:
     sealer: Callable[[str], ISealer] = _not_here
 
 
+_ALWAYS_CHECKED = "certificate"
+"""The binding that needs nothing: no configuration has to ask for it."""
+
 MakeUpstream = Callable[[Target, Patience], Any]
 
 
@@ -120,8 +123,9 @@ class Builder:
             registry,
             "IBinding",
             "binding",
-            {"certificate": ComponentConfig(type="certificate")},
+            self._bindings(),
         )
+        self._check_kinds(bindings)
         routes = [
             self._try(
                 self._route, f"route[{i}]", route, authenticators, mappers, bindings
@@ -143,6 +147,20 @@ class Builder:
             caches=tuple(self._storage.caches),
             needs_keys=self._storage.needs_keys,
         )
+
+    def _bindings(self) -> dict[str, ComponentConfig]:
+        """Give the bindings that any route uses; what none does may need a cache."""
+        config = self._config
+        kinds = (_ALWAYS_CHECKED, *(k for r in config.route for k in _levels(r)))
+        given = {kind: ComponentConfig(type=kind) for kind in kinds}
+        return {**given, **config.binding}
+
+    def _check_kinds(self, bindings: Mapping[str, Any]) -> None:
+        """Check that each binding is of the kind that its table is named after."""
+        for name, binding in bindings.items():
+            if binding.kind != name:
+                problem = f"makes the kind {binding.kind!r}; name the table after it"
+                self._mistakes.append(Mistake(f"binding.{name}.type", problem))
 
     def _try(self, build: Callable[..., Any], path: str, *arguments: Any) -> Any:  # noqa: ANN401
         try:
@@ -211,7 +229,11 @@ class Builder:
         upstream = self._upstream(path, route)
         asked = [authenticators.get(name) for name in route.authenticate]
         mapped = [mappers.get(name) for name in route.map_user]
-        if None in conditions or None in asked or None in mapped:
+        levels = _levels(route)
+        checked = dict.fromkeys((_ALWAYS_CHECKED, *self._config.binding, *levels))
+        bound = {kind: bindings[kind] for kind in checked if kind in bindings}
+        missing = len(bound) < len(checked)
+        if missing or None in conditions or None in asked or None in mapped:
             return None  # said already
         limits = self._config.server.limits
         headers = route.headers
@@ -219,18 +241,14 @@ class Builder:
             (claim, headers.claim_names.get(claim, headers.claim_prefix + claim))
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
         ]
-        demanded = [
-            bindings[kind]
-            for kind, level in attrs.asdict(route.binding).items()
-            if level == "require"
-        ]
+        demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
         consumed = _consumed(a for a in asked if a is not None)
         return Route(
             name=route.host + route.path,
             host=route.host,
             path=route.path,
             authenticators=tuple(a for a in asked if a is not None),
-            bindings={m: b for b in bindings.values() for m in b.members},
+            bindings={m: b for b in bound.values() for m in b.members},
             demanded=tuple(demanded),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
@@ -316,6 +334,12 @@ class Builder:
             tls=context,
             server_name=route.upstream.server_name or backend.host,
         )
+
+
+def _levels(route: RouteConfig) -> dict[str, str]:
+    """Give the kinds of binding that a route says something about."""
+    levels: dict[str, str | None] = attrs.asdict(route.binding)
+    return {kind: level for kind, level in levels.items() if level is not None}
 
 
 def _condition(path: str, text: str) -> Any:  # noqa: ANN401

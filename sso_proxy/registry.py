@@ -36,6 +36,7 @@ _WORDS = {
 FAMILIES = {
     "authenticator": "IAuthenticator",
     "mapper": "IUserMapper",
+    "binding": "IBinding",
     "cache": "ICache",
 }
 """The interface that the components of each family of tables provide."""

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from sso_proxy.building import Builder, Parts, Tools, managed_names
+from sso_proxy.config.key_ring import KeyRing, make_key, write_key_ring
 from sso_proxy.config.model import (
     BindingConfig,
     ComponentConfig,
     Config,
     HeadersConfig,
+    KeyRingConfig,
     ListenerConfig,
     RouteConfig,
     RouteLimitsConfig,
@@ -96,6 +98,56 @@ def test_a_route_has_what_it_names() -> None:
     assert made.body_bytes == 7
     assert made.upstream_host == "inner"
     assert len(made.requirements.conditions) == 1
+
+
+def members(made: Any) -> set[str]:  # noqa: ANN401
+    return set(made.bindings)
+
+
+def test_keys_are_checked_only_where_somebody_asks_for_it() -> None:
+    """A token with a confirmation that nothing here checks is refused."""
+    level = BindingConfig(dpop="observe")
+    parts = Built(route(), route(path="/d/", binding=level)).parts()
+    assert members(only(parts)) == {"x5t#S256"}
+    assert members(only(parts, "/d/")) == {"x5t#S256", "jkt"}
+    assert only(parts, "/d/").demanded == ()
+    table = {"dpop": ComponentConfig(type="dpop")}
+    assert members(only(Built(route(), binding=table).parts())) == {"x5t#S256", "jkt"}
+
+
+def test_a_route_can_demand_several_bindings() -> None:
+    level = BindingConfig(dpop="require", certificate="require")
+    made = only(Built(route(binding=level)).parts())
+    assert {binding.kind for binding in made.demanded} == {"dpop", "certificate"}
+
+
+def test_only_who_marks_proofs_needs_a_cache(tmp_path: Path) -> None:
+    none = Built(route()).parts()
+    assert none.caches == ()
+    assert not none.needs_keys
+    level = BindingConfig(dpop="require")
+    one = Built(route(binding=level)).parts()
+    assert len(one.caches) == 1
+    assert not one.needs_keys
+    options = {"nonce": "required"}
+    table = {"dpop": ComponentConfig(type="dpop", options=options)}
+    ring = tmp_path / "keys.json"
+    write_key_ring(ring, KeyRing((make_key(0, bytes),)), replace=False)
+    keys = KeyRingConfig(file=str(ring))
+    assert Built(route(), binding=table, key_ring=keys).parts().needs_keys
+
+
+def test_a_binding_that_cannot_be_made_is_the_only_mistake() -> None:
+    options = {"cache": "gone"}
+    table = {"dpop": ComponentConfig(type="dpop", options=options)}
+    level = BindingConfig(dpop="require")
+    built = Built(route(binding=level), binding=table)
+    assert built.mistakes() == ["binding.dpop.cache"]
+
+
+def test_a_table_is_named_after_the_kind_of_binding() -> None:
+    table = {"device": ComponentConfig(type="dpop")}
+    assert Built(route(), binding=table).mistakes() == ["binding.device.type"]
 
 
 def test_what_holds_credentials_goes_no_further() -> None:

@@ -49,6 +49,7 @@ class Draft:
         routes: The ``[[route]]`` tables.
         authenticators: The ``[authenticator.N]`` tables by name.
         mappers: The ``[mapper.N]`` tables by name.
+        bindings: The ``[binding.N]`` tables by kind.
         caches: The ``[cache.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
@@ -60,6 +61,7 @@ class Draft:
     routes: tuple[Placed[RouteConfig], ...] = ()
     authenticators: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     mappers: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    bindings: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     caches: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
@@ -83,14 +85,25 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         routes=reader.tables("route", raw.get("route"), RouteConfig),
         authenticators=reader.family("authenticator", raw.get("authenticator", {})),
         mappers=reader.family("mapper", raw.get("mapper", {})),
+        bindings=reader.family("binding", _with_types(raw.get("binding", {}))),
         caches=reader.family("cache", raw.get("cache", {})),
         names={
             family: frozenset(raw[family])
-            for family in ("authenticator", "mapper", "cache")
+            for family in ("authenticator", "mapper", "binding", "cache")
             if isinstance(raw.get(family), dict)
         },
         mistakes=tuple(reader.mistakes),
     )
+
+
+def _with_types(raw: object) -> object:
+    """Let tables whose names are kinds go without ``type``: it is the same."""
+    if not isinstance(raw, dict):
+        return raw
+    return {
+        name: {"type": name, **table} if isinstance(table, dict) else table
+        for name, table in raw.items()
+    }
 
 
 @attrs.frozen

@@ -83,6 +83,7 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
     families = {
         "authenticator": draft.authenticators,
         "mapper": draft.mappers,
+        "binding": draft.bindings,
         "cache": draft.caches,
     }
     for family, interface_name in FAMILIES.items():
@@ -113,6 +114,7 @@ def finish(draft: Draft) -> Config:
         listener=tuple(listener.value for listener in draft.listeners),
         authenticator={n: c.value for n, c in draft.authenticators.items()},
         mapper={n: c.value for n, c in draft.mappers.items()},
+        binding={n: c.value for n, c in draft.bindings.items()},
         cache={n: c.value for n, c in draft.caches.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
         route=tuple(route.value for route in draft.routes),

@@ -334,9 +334,12 @@ class BindingConfig:
     Attributes:
         certificate: To the client's TLS certificate (RFC 8705): ``require`` refuses
             tokens that are not bound, ``prefer`` and ``observe`` record it.
+        dpop: To a key that signs each request (RFC 9449), likewise.  Unset, tokens that
+            are bound to a key are refused, unless there is a table ``[binding.dpop]``.
     """
 
     certificate: BindingLevel | None = None
+    dpop: BindingLevel | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -432,6 +435,8 @@ class Config:
         listener: Listening sockets.
         authenticator: Authenticators by name; ``anonymous`` is always there.
         mapper: User mappers by name.
+        binding: How keys are checked that tokens are bound to, by kind: ``certificate``
+            and ``dpop``.  ``type`` need not be written.
         cache: Caches by name.  Who names none gets the only one, or the one called
             ``default``; if none is written, a ``local`` one in the state directory.
         key_ring: Our own symmetric keys.
@@ -442,6 +447,7 @@ class Config:
     listener: tuple[ListenerConfig, ...] = attrs.field(validator=non_empty)
     authenticator: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     mapper: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    binding: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     cache: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

@@ -47,7 +47,10 @@ def render_reference(components: Components) -> str:
             field.name, field.type, required=field.default is attrs.NOTHING
         )
         for name, kind in components.get(field.name, {}).items():
-            lines += _section(f'`[{field.name}.NAME]` with `type = "{name}"`', kind)
+            title = f'`[{field.name}.NAME]` with `type = "{name}"`'
+            if field.name == "binding":
+                title = f"`[binding.{name}]`"
+            lines += _section(title, kind)
     return "\n".join(lines)
 
 

@@ -35,6 +35,7 @@ def check_routes(draft: Draft) -> Iterator[Mistake]:
             draft.names.get("mapper", ()),
         )
         yield from _check_certificate(route, draft)
+        yield from _check_dpop(route, draft)
         yield from _check_backend(route)
         yield from _check_headers(join(route.path, "headers"), route.value.headers)
         yield from _check_words(route)
@@ -85,6 +86,26 @@ def _check_certificate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mis
     for number, name in enumerate(route.value.authenticate):
         if _type_of(name, draft) == "mtls":
             yield Mistake(join(route.path, f"authenticate[{number}]"), never)
+
+
+def _check_dpop(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:
+    """Check that a route knows what its clients call it, if they sign that."""
+    table = draft.bindings.get("dpop")
+    if table is None and route.value.binding.dpop is None:
+        return
+    origins = table.value.options.get("origins") if table is not None else None
+    if route.value.host != "*" or (isinstance(origins, Mapping) and "*" in origins):
+        return
+    types = {_type_of(name, draft) for name in route.value.authenticate}
+    if types <= {"anonymous", "mtls"} and route.value.binding.dpop is None:
+        return
+    # Whoever runs another server could use here the proofs that clients make for it.
+    problem = (
+        "any Host that a client names is taken, so a DPoP proof for any server is good;"
+        " name the host, or say in binding.dpop.origins what clients call this one:"
+        " { '*' = 'https://api.example.com' }"
+    )
+    yield Mistake(join(route.path, "host"), problem)
 
 
 def _asks(listeners: Iterable[ListenerConfig], host: str) -> bool:

@@ -31,9 +31,13 @@ def build_schema(components: Components) -> Schema:
     definitions: dict[str, Schema] = {}
     root = _table(Config, definitions)
     for family, kinds in components.items():
-        root["properties"][family]["additionalProperties"] = _component(
-            kinds, definitions
-        )
+        tables = root["properties"][family]
+        if family == "binding":
+            tables["properties"] = {
+                name: _kind(name, kind, definitions) for name, kind in kinds.items()
+            }
+        else:
+            tables["additionalProperties"] = _component(kinds, definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "sso-proxy configuration",
@@ -67,6 +71,13 @@ def _table(kind: type, definitions: dict[str, Schema]) -> Schema:
         "additionalProperties": False,
     }
     return table | ({"required": required} if required else {})
+
+
+def _kind(name: str, kind: type, definitions: dict[str, Schema]) -> Schema:
+    """Describe a table whose name says what its ``type`` would."""
+    table = _table(kind, definitions)
+    table["properties"] = {"type": {"const": name}, **table["properties"]}
+    return table
 
 
 def _component(kinds: Mapping[str, type], definitions: dict[str, Schema]) -> Schema:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sso_proxy.config.draft import read_draft
 
 LISTENER = {"address": "::1", "port": 1}
@@ -59,6 +61,22 @@ def test_names_are_known_though_their_tables_have_mistakes() -> None:
     draft = read_draft({"mapper": {"a": {}, "b": {"type": "static"}}}, Path("/etc"))
     assert draft.names == {"mapper": frozenset({"a", "b"})}
     assert list(draft.mappers) == ["b"]
+
+
+def test_the_name_of_a_binding_is_its_type() -> None:
+    tables = {"dpop": {"max_age": 5}, "device": {"type": "acme:Device"}}
+    draft = read_draft({"binding": tables}, Path("/etc"))
+    assert draft.bindings["dpop"].value.type == "dpop"
+    assert draft.bindings["dpop"].value.options == {"max_age": 5}
+    assert draft.bindings["device"].value.type == "acme:Device"
+
+
+@pytest.mark.parametrize(
+    ("binding", "path"), [([], "binding"), ({"dpop": 1}, "binding.dpop")]
+)
+def test_bindings_of_the_wrong_shape_are_told(binding: object, path: str) -> None:
+    draft = read_draft({"binding": binding}, Path("/etc"))
+    assert path in [mistake.path for mistake in draft.mistakes]
 
 
 def test_components_know_where_their_files_start() -> None:

@@ -70,7 +70,8 @@ def test_every_component_of_ours_is_described() -> None:
     for family, kinds in COMPONENTS.items():
         assert kinds
         for name in kinds:
-            assert f'`[{family}.NAME]` with `type = "{name}"`' in text
+            title = f'`[{family}.NAME]` with `type = "{name}"`'
+            assert (f"`[binding.{name}]`" if family == "binding" else title) in text
 
 
 def test_docs_script_writes_it(tmp_path: Path) -> None:

@@ -73,6 +73,49 @@ def test_mapper_that_is_not_there_is_refused(mistakes: Mistakes) -> None:
     assert "none at all" in problem
 
 
+DPOP = '{ dpop = "require" }'
+
+
+@pytest.mark.parametrize(
+    ("tables", "text"),
+    [
+        ("", route(binding=DPOP)),
+        ("", route(host='"*.example.com"', binding=DPOP)),
+        ("", route(host='"*"', authenticate='["api"]')),
+        ("[binding.dpop]", route(host='"*"')),
+        ("[binding.dpop]", route(authenticate='["api"]')),
+        (
+            "[binding.dpop]\norigins = { '*' = 'https://a.example' }",
+            route(host='"*"', binding=DPOP),
+        ),
+    ],
+)
+def test_dpop_knows_what_clients_sign(
+    mistakes: Mistakes, tables: str, text: str
+) -> None:
+    assert mistakes(API, tables, route=text) == {}
+
+
+@pytest.mark.parametrize(
+    ("tables", "text"),
+    [
+        ("", route(host='"*"', authenticate='["api"]', binding=DPOP)),
+        ("", route(host='"*"', binding='{ dpop = "observe" }')),
+        ("[binding.dpop]", route(host='"*"', authenticate='["api"]')),
+        (
+            "[binding.dpop]\norigins = { 'a' = 'https://a.example' }",
+            route(host='"*"', authenticate='["api", "anonymous"]'),
+        ),
+    ],
+)
+def test_dpop_does_not_go_by_whatever_a_client_calls_us(
+    mistakes: Mistakes, tables: str, text: str
+) -> None:
+    path, problem = one(mistakes(API, tables, route=text))
+    assert path == "route[0].host"
+    assert "binding.dpop.origins" in problem
+
+
 def test_name_that_stands_twice_is_refused(mistakes: Mistakes) -> None:
     path, _ = one(mistakes(API, route=route(authenticate='["api", "api"]')))
     assert path == "route[0].authenticate[1]"

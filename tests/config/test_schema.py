@@ -60,6 +60,19 @@ backend = "http://b"
 GOOD = FILE + 'type = "sample"\nwords = ["x"]\nsecret = "env:S"'
 
 
+BOUND = """
+[[listener]]
+address = "::"
+[[route]]
+host = "a.example"
+authenticate = ["anonymous"]
+backend = "http://127.0.0.1:9000"
+binding = { dpop = "require" }
+[binding.dpop]
+max_age = 5
+"""
+
+
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     return build_schema({"authenticator": {"sample": Options}})
@@ -114,6 +127,14 @@ def test_spoilt_file_is_not_valid(schema: dict[str, Any], old: str, new: str) ->
     assert old in GOOD
     with pytest.raises(ValidationError):
         validate(schema, GOOD.replace(old, new))
+
+
+def test_a_binding_needs_no_type(real: dict[str, Any]) -> None:
+    validate(real, BOUND)
+    validate(real, BOUND.replace("[binding.dpop]", '[binding.dpop]\ntype = "dpop"'))
+    for bad in ("max_age = 0", 'type = "certificate"', "max_ages = 5"):
+        with pytest.raises(ValidationError):
+            validate(real, BOUND.replace("max_age = 5", bad))
 
 
 def test_options_come_with_sentence_default_and_bounds(schema: dict[str, Any]) -> None:

@@ -51,6 +51,11 @@ memory_cache = PluginFactory(
     makes="ICache",
     target="sso_proxy.caches.memory:MemoryCache",
 )
+dpop_binding = PluginFactory(
+    name="dpop",
+    makes="IBinding",
+    target="sso_proxy.authn.dpop_binding:DpopBinding",
+)
 certificate_binding = PluginFactory(
     name="certificate",
     makes="IBinding",
