@@ -66,7 +66,7 @@ class Trail:
     def stable(self, connection: Connection) -> str:
         """Give the part of the audit record that holds for all equal requests."""
         identity = self.identity
-        return self._place(connection) + caller_part(
+        return (self.place or self.place_of(connection)) + caller_part(
             authenticator=identity.authenticator if identity else "",
             issuer=identity.issuer if identity else "",
             subject=identity.subject if identity else "",
@@ -74,9 +74,10 @@ class Trail:
             bindings=self.bound,
         )
 
-    def _place(self, connection: Connection) -> str:
+    def place_of(self, connection: Connection) -> str:
+        """Give the part of it that holds for all callers."""
         request = self.request
-        return self.place or place_part(
+        return place_part(
             listener=connection.listener,
             peer=connection.peer,
             client=request.client.address if request else connection.peer,
@@ -96,7 +97,10 @@ class Admission:
         caller: The request decided on, and who makes it.
         block: The backend's header fields, serialised, without request line, request
             id, framing and the empty line.
+        shared: Octets of the block that are the same for a request whose head differs
+            in its credential only; 0 if there may be more to it.
         stable: The audit record's part for this caller and route.
+        place: The part of that which is the same for such a request.
         reuse_until: Monotonic time until which the same bytes may be answered alike.
         own: The path is one of ours: served by the route's resource tree.
         answer: Field lines that the answer gets besides the backend's, serialised.
@@ -107,6 +111,8 @@ class Admission:
     caller: Caller
     block: bytes = attrs.field(repr=False)
     stable: str
+    shared: int = 0
+    place: str = ""
     reuse_until: float = 0.0
     answer: bytes = b""
     own: bool = False

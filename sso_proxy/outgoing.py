@@ -28,30 +28,29 @@ OUR_COOKIES = "__Host-sso"
 """What the names of all our cookies begin with; none of them reaches a backend."""
 
 
-def build_block(  # noqa: PLR0913, PLR0917
-    incoming: Incoming,
-    request: Request,
-    route: Route,
-    identity: Identity | None,
-    user: str,
-    via: str,
+def build_block(
+    incoming: Incoming, request: Request, route: Route, via: str, *, consumed: bool
 ) -> bytes:
     """
-    Serialise the header fields for the backend.
+    Serialise the header fields for the backend that do not depend on who calls.
 
     Without request line, request id, framing and the empty line, which differ between
     equal requests.
 
-    Raises:
-        ValueError: A field of ours has a value that cannot be sent safely.
+    Args:
+        incoming: The request as it came.
+        request: The request as it was decided on.
+        route: Its route.
+        via: Our name.
+        consumed: Whether the route's authenticators have taken their credentials.
     """
     head = request.head
-    consumed = route.consumed if identity is not None else _NOTHING
+    taken = route.consumed if consumed else _NOTHING
     host = route.upstream_host or authority(head.host, head.port, head.scheme)
     begin = _BEGIN
     lines = ["Host: " + host]
     for name, value in head.headers:
-        if name in consumed:
+        if name in taken:
             continue
         if name == "cookie" and OUR_COOKIES in value:
             kept = without_our_cookies(value)
@@ -62,10 +61,7 @@ def build_block(  # noqa: PLR0913, PLR0917
     previous = "".join(f"{hop}, " for hop in incoming.via)
     lines.append(f"Via: {previous}1.{incoming.framing.minor} {via}")
     lines.append(_forwarded(request.client.address, head.scheme, head.host, head.port))
-    block = "\r\n".join(lines).encode("latin-1")
-    if identity is not None:
-        block += _identity_fields(route, request, identity, user)
-    return block
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def without_credentials(request: Request, route: Route) -> Request:
@@ -83,6 +79,34 @@ def without_credentials(request: Request, route: Route) -> Request:
     if query == head.query and headers == head.headers:
         return request
     return attrs.evolve(request, head=attrs.evolve(head, query=query, headers=headers))
+
+
+def build_identity(
+    request: Request, route: Route, identity: Identity, user: str
+) -> bytes:
+    """
+    Serialise the header fields that tell the backend who calls.
+
+    Raises:
+        ValueError: A field of ours has a value that cannot be sent safely.
+    """
+    headers = route.headers
+    fields: list[tuple[str, bytes]] = []
+    if headers.user and user:
+        fields.append((headers.user, encode_value(user)))
+    for claim, field in headers.claims:
+        value = identity.claims.get(claim)
+        if value is not None:
+            fields.append((field, encode_value(_text(value))))
+    certificate = request.tls.certificate if request.tls is not None else None
+    if headers.client_certificate and certificate is not None:
+        fields.append(("Client-Cert", build_client_cert(certificate.der).encode()))
+        if certificate.chain:
+            chain = build_client_cert_chain(certificate.chain)
+            fields.append(("Client-Cert-Chain", chain.encode()))
+    return b"".join(
+        name.encode("ascii") + b": " + value + b"\r\n" for name, value in fields
+    )
 
 
 def build_fields(headers: Headers) -> bytes:
@@ -188,28 +212,6 @@ def _forwarded(client: str, scheme: str, host: str, port: int) -> str:
     """Give the forwarding field lines; they are the same for a client's requests."""
     fields = build_forwarded(client=client, scheme=scheme, host=host, port=port)
     return "".join(f"{display_name(name)}: {value}\r\n" for name, value in fields)
-
-
-def _identity_fields(
-    route: Route, request: Request, identity: Identity, user: str
-) -> bytes:
-    headers = route.headers
-    fields: list[tuple[str, bytes]] = []
-    if headers.user and user:
-        fields.append((headers.user, encode_value(user)))
-    for claim, field in headers.claims:
-        value = identity.claims.get(claim)
-        if value is not None:
-            fields.append((field, encode_value(_text(value))))
-    certificate = request.tls.certificate if request.tls is not None else None
-    if headers.client_certificate and certificate is not None:
-        fields.append(("Client-Cert", build_client_cert(certificate.der).encode()))
-        if certificate.chain:
-            chain = build_client_cert_chain(certificate.chain)
-            fields.append(("Client-Cert-Chain", chain.encode()))
-    return b"".join(
-        name.encode("ascii") + b": " + value + b"\r\n" for name, value in fields
-    )
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

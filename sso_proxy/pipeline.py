@@ -39,7 +39,12 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
-from sso_proxy.outgoing import build_block, build_fields, without_credentials
+from sso_proxy.outgoing import (
+    build_block,
+    build_fields,
+    build_identity,
+    without_credentials,
+)
 from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
@@ -100,11 +105,25 @@ class Pipeline:
         self._certificates = ForwardedCertificates()
 
     async def decide(
-        self, incoming: Incoming, connection: Connection, trail: Trail
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        like: Admission | None = None,
     ) -> Verdict:
-        """Decide on one request.  Any surprise on the way denies access."""
+        """
+        Decide on one request.  Any surprise on the way denies access.
+
+        Args:
+            incoming: Its head.
+            connection: What it came over.
+            trail: Takes what is found out.
+            like: What was decided, over this connection and under this configuration,
+                for the same head with another credential and on the same route, if it
+                has `Admission.shared`.
+        """
         try:
-            return await self._decide(incoming, connection, trail)
+            return await self._decide(incoming, connection, trail, like)
         except CancelledError:  # an ordinary Exception in Twisted
             raise
         except BadMessageError as e:  # what trusted proxies say cannot be read
@@ -123,21 +142,30 @@ class Pipeline:
             return Response(status=503, reason="failed")
 
     async def _decide(  # noqa: PLR0911 - each phase may end the way
-        self, incoming: Incoming, connection: Connection, trail: Trail
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        like: Admission | None,
     ) -> Verdict:
-        # 1 facts
-        request = trail.request = self.facts(incoming, connection)
-        if incoming.via and has_passed(incoming.via, self._via):
-            return Response(status=508, reason="loop")
-        # 2 route
-        taken = self.route(request, connection)
-        if isinstance(taken, Response):
-            return taken
-        routes, route, request = taken
-        trail.route, trail.request = route, request
-        # 3 own endpoint?
-        if route.is_own(request.head.path):
-            return self._admit_own(incoming, connection, trail, routes)
+        if like is None:
+            # 1 facts
+            request = trail.request = self.facts(incoming, connection)
+            if incoming.via and has_passed(incoming.via, self._via):
+                return Response(status=508, reason="loop")
+            # 2 route
+            taken = self.route(request, connection)
+            if isinstance(taken, Response):
+                return taken
+            routes, route, request = taken
+            trail.route, trail.request = route, request
+            # 3 own endpoint?
+            if route.is_own(request.head.path):
+                return self._admit_own(incoming, connection, trail, routes)
+        else:  # all that depends on the credential follows
+            request = trail.request = self._alike(like, incoming)
+            routes, route = like.host_routes, like.route
+            trail.route, trail.place = route, like.place
         # 4 authenticate
         found = await _authenticate(route, request)
         if isinstance(found, Response):
@@ -161,7 +189,7 @@ class Pipeline:
         if decision is not None:
             return _denied(decision, request, authenticator)
         # 8 equip
-        return self._equip(incoming, connection, trail, routes, outcome, bound)
+        return self._equip(incoming, connection, trail, routes, outcome, bound, like)
 
     def facts(self, incoming: Incoming, connection: Connection) -> Request:
         """Say where a request comes from; only trusted proxies may say it for us."""
@@ -184,6 +212,15 @@ class Pipeline:
             client=client,
             time=self._clock.time(),
             listener_port=connection.listener_port,
+        )
+
+    def _alike(self, like: Admission, incoming: Incoming) -> Request:
+        """Give the request that differs from the one of *like* in its head."""
+        return attrs.evolve(
+            like.caller.request,
+            id=self._new_id(),
+            head=incoming.head,
+            time=self._clock.time(),
         )
 
     def route(
@@ -230,7 +267,7 @@ class Pipeline:
         return Admission(
             route=route,
             caller=Caller(request=request, identity=None, user=""),
-            block=build_block(incoming, request, route, None, "", self._via),
+            block=build_block(incoming, request, route, self._via, consumed=False),
             stable=trail.stable(connection),
             own=True,
             host_routes=routes,
@@ -244,6 +281,7 @@ class Pipeline:
         routes: HostRoutes,
         outcome: Authenticated,
         proof: Proof,
+        like: Admission | None,
     ) -> Verdict:
         request, route, identity = trail.request, trail.route, trail.identity
         assert request is not None  # noqa: S101
@@ -255,10 +293,13 @@ class Pipeline:
         if forwards is not None:
             head = forwarded_once(request.head, forwards)
             request = attrs.evolve(request, head=head)
+        if like is not None:
+            block = like.block[: like.shared]
+        else:
+            block = build_block(incoming, request, route, self._via, consumed=True)
+        shared = len(block)
         try:
-            block = build_block(
-                incoming, request, route, identity, trail.user, self._via
-            )
+            block += build_identity(request, route, identity, trail.user)
         except ValueError as e:
             _log.warn(
                 "Request {id}: an identity header cannot be sent: {why}",
@@ -278,10 +319,20 @@ class Pipeline:
         given = connection.trusted and _given_id(incoming)
         if forwards is not None or given or proof.once or route.reads_query:
             left = 0.0
+        if like is None and (
+            forwards is not None
+            or connection.trusted
+            or request.head is not incoming.head
+            or "authorization" not in route.consumed
+        ):
+            shared = 0  # more than the caller is this request's alone
+        trail.place = trail.place or trail.place_of(connection)
         return Admission(
             route=route,
             caller=Caller(request=request, identity=identity, user=trail.user),
             block=block,
+            shared=shared,
+            place=trail.place,
             stable=trail.stable(connection),
             reuse_until=self._clock.monotonic() + left,
             answer=proof.answer + build_fields(outcome.headers)

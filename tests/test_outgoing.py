@@ -9,7 +9,12 @@ from sso_proxy import outgoing
 from sso_proxy.admission import Admission
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Caller
-from sso_proxy.outgoing import build_block, build_outgoing, display_name
+from sso_proxy.outgoing import (
+    build_block,
+    build_identity,
+    build_outgoing,
+    display_name,
+)
 from sso_proxy.routing import HostRoutes, RouteHeaders
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
@@ -47,7 +52,10 @@ def block(
     request = attrs.evolve(request, head=read.head)
     identity = make_identity(claims=claims) if known else None
     made = make_route(FakeUpstream(), **route)
-    return build_block(read, request, made, identity, user, "proxy")
+    block = build_block(read, request, made, "proxy", consumed=identity is not None)
+    if identity is None:
+        return block
+    return block + build_identity(request, made, identity, user)
 
 
 def test_consumed_credentials_stay_here() -> None:
@@ -123,7 +131,8 @@ def test_a_client_certificates_chain_is_told() -> None:
     certificate = attrs.evolve(make_certificate(), chain=(b"above",))
     read, request = incoming(), make_request(certificate=certificate)
     route = make_route(FakeUpstream(), headers=RouteHeaders(client_certificate=True))
-    made = build_block(read, request, route, make_identity(), "alice", "proxy")
+    made = build_block(read, request, route, "proxy", consumed=True)
+    made += build_identity(request, route, make_identity(), "alice")
     assert b"Client-Cert-Chain: :" in made
 
 

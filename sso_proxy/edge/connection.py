@@ -38,9 +38,6 @@ _MOST_PIPELINED = 65536
 _FIRST_REQUEST = 1.0
 """Seconds for the first request on a connection, while no more are accepted."""
 
-_CLOSE = b"Connection: close\r\n"
-_KEEP = b"Connection: keep-alive\r\n"
-
 
 class State(Enum):
     """What the connection is doing."""
@@ -106,10 +103,10 @@ class ServerConnection(Uplink):
         if self._state is State.IDLE:
             if not self._buffer:
                 memo = self._memo
-                if (
-                    memo is not None
-                    and data.endswith(memo.rest)
-                    and self._repeat(memo, data)
+                if memo is not None and (
+                    self._repeat(memo, data)
+                    if data.endswith(memo.rest)
+                    else self._vary(memo, data)
                 ):
                     return
                 self._buffer = data
@@ -226,7 +223,13 @@ class ServerConnection(Uplink):
         self._begin(incoming, raw, rules)
         return True
 
-    def _begin(self, incoming: Incoming, raw: bytes, rules: Rules) -> None:
+    def _begin(
+        self,
+        incoming: Incoming,
+        raw: bytes,
+        rules: Rules,
+        like: Admission | None = None,
+    ) -> None:
         """Have *incoming* decided on."""
         head, framing = incoming.head, incoming.framing
         exchange = Exchange(self, head.method, head.path)
@@ -239,7 +242,7 @@ class ServerConnection(Uplink):
         if framing.length != 0:
             self._intake = Intake(framing.length, 0, exchange.started)
         self._waiting = run(
-            rules.pipeline.decide(incoming, self.facts, trail),
+            rules.pipeline.decide(incoming, self.facts, trail, like),
             self._decided,
             self._undecided,
         )
@@ -296,11 +299,12 @@ class ServerConnection(Uplink):
 
     def _remember(self, admission: Admission) -> None:
         """Keep what was decided, for a repetition of the same bytes."""
-        if not self._rest or admission.own:
+        memo, rules, incoming = self._memo, self.site.rules, self._incoming
+        if not self._rest or incoming is None or admission.own:
             return
-        memo, rules = self._memo, self.site.rules
-        if memo is None or memo.rest != self._rest or memo.rules is not rules:
-            memo = self._memo = Memo(rules, self._rest, admission.host_routes)
+        if memo is None or not memo.fits(self._rest, rules):
+            memo = Memo(rules, self._rest, incoming, admission.host_routes)
+            self._memo = memo
         memo.add(admission)
         self._rest = b""
 
@@ -319,6 +323,16 @@ class ServerConnection(Uplink):
         exchange.admission = admission
         self._start_exchange(exchange, keep_alive=True)
         self._forward(exchange, admission, repeated.outgoing(exchange.id))
+        return True
+
+    def _vary(self, memo: Memo, data: bytes) -> bool:
+        """Have a request decided on that has another credential than the last one."""
+        rules = self.site.rules
+        found = memo.read_like(data) if memo.rules is rules else None
+        if found is None:
+            return False
+        incoming, like = found
+        self._begin(incoming, data, rules, like)
         return True
 
     def _forward(
@@ -343,20 +357,6 @@ class ServerConnection(Uplink):
         if not exchange.over:
             exchange.sink = sink
             self._pace(full=sink.full)
-
-    def persistence(self) -> bytes:
-        """Give the ``Connection`` line of the answer that begins now."""
-        if self._intake is not None or self.site.draining:
-            # An answer before the request has ended is the last one here.
-            self._closing = True
-        if self._closing:
-            return _CLOSE
-        exchange = self._exchange
-        return _KEEP if exchange is not None and exchange.minor == 0 else b""
-
-    def close_after(self) -> None:
-        """Let the answer under way be the last."""
-        self._closing = True
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer *status* ourselves, or cut if an answer is under way."""

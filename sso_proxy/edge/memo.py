@@ -3,7 +3,8 @@ The second speed: what was decided for a head's bytes is used again for the same
 
 Browsers and API clients send the same header section with every request of a
 connection.  The path differs; it is canonical by its form, and it is routed and
-authorised each time.
+authorised each time.  Proxies before us send the same but for the credential: then all
+is decided anew that depends on who calls, and nothing else.
 """
 
 from typing import NamedTuple
@@ -14,7 +15,13 @@ from sso_proxy.admission import Admission
 from sso_proxy.edge.site import Rules
 from sso_proxy.pipeline import authorise
 from sso_proxy.routing import HostRoutes, Route
-from sso_proxy.specs.http.repeat import read_repeat_line
+from sso_proxy.specs.http.repeat import (
+    Pattern,
+    find_pattern,
+    read_like,
+    read_repeat_line,
+)
+from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.oauth.presentation import octets_name_parameter
 from sso_proxy.upstream import Outgoing
 
@@ -59,17 +66,75 @@ class Memo:
         rest: All after the request line.
     """
 
-    __slots__ = ("_admissions", "_routes", "rest", "rules")
+    __slots__ = (
+        "_admissions",
+        "_alike",
+        "_incoming",
+        "_last",
+        "_last_line",
+        "_pattern",
+        "_routes",
+        "rest",
+        "rules",
+    )
 
-    def __init__(self, rules: Rules, rest: bytes, routes: HostRoutes) -> None:
+    def __init__(
+        self, rules: Rules, rest: bytes, incoming: Incoming, routes: HostRoutes
+    ) -> None:
         self.rules = rules
         self.rest = rest
+        self._incoming = incoming
         self._routes = routes
+        self._pattern: Pattern | None = None
         self._admissions: dict[Route, Admission] = {}
+        self._alike: dict[Route, Admission] = {}
+        self._last_line = b""
+        self._last: Repeated | None = None
 
     def add(self, admission: Admission) -> None:
         """Keep what was decided for one route."""
-        self._admissions[admission.route] = admission
+        self._admissions[admission.route] = self._alike[admission.route] = admission
+        self._last_line = b""
+
+    def fits(self, rest: bytes, rules: Rules) -> bool:
+        """
+        Say whether a head that ends with *rest* can be kept here.
+
+        If its credential is another, what was decided for the last one is only kept
+        for being alike.
+        """
+        if self.rules is not rules:
+            return False
+        if self.rest == rest:
+            return True
+        pattern = self._pattern
+        if pattern is None or not pattern.covers(rest):
+            return False
+        self.rest = rest
+        self._admissions.clear()
+        return True
+
+    def read_like(self, data: bytes) -> tuple[Incoming, Admission] | None:
+        """
+        Read *data*, which does not end with `rest`, as differing in its credential.
+
+        Gives the head, and what was decided for another credential on its route.
+        """
+        if self._pattern is None:
+            self._pattern = find_pattern(self.rest, self._incoming)
+            if self._pattern is None:
+                return None
+        incoming = read_like(data, self._pattern, self.rules.head_limits)
+        if incoming is None:
+            return None
+        head = incoming.head
+        route = self._routes.find(head.path)
+        like = self._alike.get(route) if route is not None else None
+        if route is None or like is None or not like.shared or route.is_own(head.path):
+            return None
+        if self._is_refused(head.method, route):
+            return None
+        return incoming, like
 
     def read(self, data: bytes, rules: Rules) -> Repeated | None:
         """
@@ -82,7 +147,13 @@ class Memo:
         end = len(data) - len(self.rest)
         if end > rules.head_limits.request_line or self.rules is not rules:
             return None
-        match = read_repeat_line(data, 0, end)
+        line = data[:end]
+        if line != self._last_line:
+            self._last_line, self._last = line, self._read_line(line)
+        return self._last
+
+    def _read_line(self, line: bytes) -> Repeated | None:
+        match = read_repeat_line(line)
         if match is None or (match[3] and octets_name_parameter(match[3])):
             return None  # the latter has a token besides the one that was decided on
         path = match[2].decode("ascii")
@@ -91,15 +162,17 @@ class Memo:
         if route is None or admission is None or route.is_own(path):
             return None
         method = match[1].decode("ascii")
-        if (route.methods and method not in route.methods) or self._counts(method):
+        if self._is_refused(method, route):
             return None
-        repeated = Repeated(method, path, data[: end - _VERSION], admission)
+        repeated = Repeated(method, path, line[:-_VERSION], admission)
         if route.requirements.depends_on_request and not _permitted(repeated, match[3]):
             return None
         return repeated
 
-    def _counts(self, method: str) -> bool:
-        """Say whether the request counts its steps, which only OPTIONS does."""
+    def _is_refused(self, method: str, route: Route) -> bool:
+        """Say whether *method* may not pass, or has to count its steps."""
+        if route.methods and method not in route.methods:
+            return True
         return method == "OPTIONS" and b"max-forwards" in self.rest.lower()
 
 

@@ -1,6 +1,6 @@
 """A plain listener's only answer: the same address under https."""
 
-from sso_proxy.admission import Connection, Trail, Verdict
+from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.model import Client, Request, Response
 from sso_proxy.outgoing import authority
 from sso_proxy.routing import RouteTable
@@ -16,7 +16,11 @@ class RedirectOnly:
         self._new_id = new_id
 
     async def decide(
-        self, incoming: Incoming, connection: Connection, trail: Trail
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        like: Admission | None = None,  # noqa: ARG002 - nothing is ever admitted
     ) -> Verdict:
         """Send the client to https; hosts that are not ours are not sent anywhere."""
         head = incoming.head

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 from twisted.logger import Logger
 
-from sso_proxy.admission import Connection, Trail, Verdict
+from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.config.model import LimitsConfig
 from sso_proxy.interfaces import IClock
 from sso_proxy.specs.http.limits import HeadLimits
@@ -27,9 +27,13 @@ class Decider(Protocol):
     """A pipeline, or what answers instead of one."""
 
     def decide(
-        self, incoming: Incoming, connection: Connection, trail: Trail
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        like: Admission | None = None,
     ) -> Coroutine[Any, Any, Verdict]:
-        """Decide on one request."""
+        """Decide on one request, which may be *like* an admitted one."""
 
 
 class Swept(Protocol):

@@ -14,6 +14,9 @@ from sso_proxy.net.coroutine import Waiting
 from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.request import Incoming
 
+_CLOSE = b"Connection: close\r\n"
+_KEEP = b"Connection: keep-alive\r\n"
+
 
 class Uplink(ABC):
     """
@@ -56,6 +59,20 @@ class Uplink(ABC):
     @abstractmethod
     def refuse(self, status: int, reason: str) -> None:
         """Answer *status* ourselves, or cut if an answer is under way."""
+
+    def persistence(self) -> bytes:
+        """Give the ``Connection`` line of the answer that begins now."""
+        if self._intake is not None or self.site.draining:
+            # An answer before the request has ended is the last one here.
+            self._closing = True
+        if self._closing:
+            return _CLOSE
+        exchange = self._exchange
+        return _KEEP if exchange is not None and exchange.minor == 0 else b""
+
+    def close_after(self) -> None:
+        """Let the answer under way be the last."""
+        self._closing = True
 
     def abort(self) -> None:
         """Close at once."""

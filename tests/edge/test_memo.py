@@ -1,13 +1,23 @@
 """Requests that are repetitions, and requests that only look like it."""
 
+from typing import Any
+
 import pytest
+from zope.interface import implementer
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.config.model import LimitsConfig
+from sso_proxy.edge import connection
+from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import (
     Authenticated,
     NotPresented,
+    Outcome,
+    Refusal,
+    Rejected,
+    Request,
 )
+from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
 from tests.support.doubles import (
     HOST,
@@ -139,3 +149,142 @@ def test_a_failed_repetition_of_head_has_no_body() -> None:
     assert status_of(sent) == 502
     assert sent.endswith(b"\r\n\r\n")
     assert not scene.client.closed
+
+
+# Requests that differ in their credential
+
+
+@implementer(IAuthenticator)
+class ByToken:
+    """The token is the subject's name; ``bad`` is no token."""
+
+    consumes = ("authorization",)
+
+    async def authenticate(self, request: Request) -> Outcome:
+        (value,) = request.head.values("authorization")
+        name = value.removeprefix("Bearer ")
+        if name == "bad":
+            return Rejected(reason="token-invalid")
+        return Authenticated(make_identity(name))
+
+    def challenge(self, request: Request) -> None: ...
+
+    def refusal(self, request: Request, refusal: Refusal) -> None: ...
+
+
+BROWSER = b"Accept: */*\r\nCookie: a=b; __Host-sso=secret\r\nVia: 1.1 x\r\n"
+
+
+def request_of(name: bytes, line: bytes = b"GET / HTTP/1.1") -> bytes:
+    credential = b"Authorization: Bearer " + name + b"\r\n"
+    return line + b"\r\n" + HOST + credential + BROWSER + b"\r\n"
+
+
+def scene_by_token(**route: Any) -> Scene:  # noqa: ANN401
+    return Scene(
+        authenticators=(ByToken(),), consumed=frozenset({"authorization"}), **route
+    )
+
+
+@pytest.fixture
+def read_whole(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give the heads that are read as a whole, as they are."""
+    heads: list[bytes] = []
+
+    def read(raw: bytes, **options: Any) -> Incoming:  # noqa: ANN401
+        heads.append(raw)
+        return read_request(raw, **options)
+
+    monkeypatch.setattr(connection, "read_request", read)
+    return heads
+
+
+def test_who_differs_in_the_credential_gets_what_a_fresh_connection_gets(
+    read_whole: list[bytes],
+) -> None:
+    requests = [
+        request_of(b"alice"),
+        request_of(b"bob", b"GET /b?c HTTP/1.1"),
+        request_of(b"bob", b"GET /d HTTP/1.1"),
+        request_of(b"carol.x", b"HEAD / HTTP/1.1"),
+        request_of(b"alice"),
+    ]
+    kept = scene_by_token()
+    for number, request in enumerate(requests):
+        kept.client.receive(request)
+        fresh = scene_by_token()
+        fresh.client.receive(request)
+        mine, wanted = kept.backend.exchange, fresh.backend.exchange
+        assert kept.backend.head == fresh.backend.head.replace(
+            b"id-1\r", b"id-%d\r" % (number + 1)
+        )
+        assert mine.admission is not None
+        assert wanted.admission is not None
+        assert mine.admission.stable == wanted.admission.stable
+        assert mine.admission.caller.identity == wanted.admission.caller.identity
+        assert (mine.path, mine.method) == (wanted.path, wanted.method)
+        answer_ok(mine)
+    assert len(read_whole) == len(requests) + 1
+    assert kept.statuses() == [200] * len(requests)
+
+
+def test_a_bad_credential_after_a_good_one_is_refused() -> None:
+    scene = scene_by_token()
+    for name in (b"alice", b"bad", b"bob"):
+        asked = len(scene.backend.asked)
+        scene.client.receive(request_of(name))
+        if len(scene.backend.asked) > asked:
+            answer_ok(scene.backend.exchange)
+    assert scene.statuses() == [200, 403, 200]
+    assert [record.reason for record in scene.records] == ["", "token-invalid", ""]
+
+
+def test_another_credential_is_authorised_for_itself() -> None:
+    only = Requirements([compile_condition("subject == 'alice'", "require[0]")])
+    scene = scene_by_token(requirements=only)
+    scene.client.receive(request_of(b"alice"))
+    answer_ok(scene.backend.exchange)
+    scene.client.receive(request_of(b"bob"))
+    assert scene.statuses() == [200, 403]
+
+
+@pytest.mark.parametrize(
+    ("other", "route"),
+    [
+        (request_of(b"bob").replace(b"*/*", b"*"), {}),
+        (request_of(b"bob", b"GET /.sso/x HTTP/1.1"), {}),
+        (request_of(b"bob", b"POST / HTTP/1.1"), {"methods": frozenset({"GET"})}),
+        (request_of(b"bob", b"GET /a/../b HTTP/1.1"), {}),
+        (request_of(b"bob") + b"G", {}),
+        (request_of(b"bob"), {"consumed_cookies": frozenset({"a"})}),
+    ],
+)
+def test_who_differs_in_more_goes_the_whole_way(
+    read_whole: list[bytes],
+    other: bytes,
+    route: dict[str, Any],
+) -> None:
+    scene = scene_by_token(**route)
+    scene.client.receive(request_of(b"alice"))
+    answer_ok(scene.backend.exchange)
+    scene.client.receive(other)
+    assert len(read_whole) == 2
+
+
+def test_after_a_reload_another_credential_goes_the_whole_way(
+    read_whole: list[bytes],
+) -> None:
+    scene = scene_by_token()
+    scene.client.receive(request_of(b"alice"))
+    answer_ok(scene.backend.exchange)
+    scene.site.rules = scene.make_rules()
+    scene.client.receive(request_of(b"bob"))
+    assert len(read_whole) == 2
+
+
+def test_a_repeated_line_is_decided_on_for_the_last_credential() -> None:
+    scene = scene_by_token()
+    for name in (b"alice", b"alice", b"bob", b"bob", b"alice"):
+        scene.client.receive(request_of(name))
+        assert b"X-Remote-User: " + name in scene.backend.head
+        answer_ok(scene.backend.exchange)
