@@ -199,7 +199,7 @@ class HttpClient:
             problem, trouble = describe(cause, within)
             # Not chained: other texts may hold what we sent, when it comes back.
             what = f"{_without_query(request.url)}: {problem}"
-            raise NoReplyError(what, trouble=trouble) from None
+            raise NoReplyError(what, problem=problem, trouble=trouble) from None
         finally:
             if deadline.active():
                 deadline.cancel()

@@ -36,9 +36,11 @@ class NoReplyError(UnavailableError):
     A server that we asked gave no answer.
 
     Attributes:
-        trouble: Why.
+        problem: Why, for the log, without the server's name.
+        trouble: Of what kind that is.
     """
 
+    problem: str = attrs.field(kw_only=True)
     trouble: Trouble = attrs.field(kw_only=True)
 
 

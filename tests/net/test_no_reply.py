@@ -65,5 +65,5 @@ def test_the_first_cause_is_found_inside_others() -> None:
 
 
 def test_for_who_does_not_look_closer_it_is_unavailable() -> None:
-    error = NoReplyError("jwks", trouble=Trouble.GARBLED)
+    error = NoReplyError("jwks", problem="no", trouble=Trouble.GARBLED)
     assert (error.what, error.status) == ("jwks", 503)

@@ -43,11 +43,14 @@ class AnswerError(SsoProxyError):
         refused: The endpoint refused us, not the token: our credentials are wrong, or
             we may not ask.
         busy: The endpoint wants to be asked less.
+        disliked: It takes the question for a wrong one, as it may if what was asked
+            about does not look like a token.
     """
 
     detail: str
     refused: bool = attrs.field(default=False, kw_only=True)
     busy: bool = attrs.field(default=False, kw_only=True)
+    disliked: bool = attrs.field(default=False, kw_only=True)
 
 
 def build_fields(
@@ -96,7 +99,7 @@ def check_status(status: int, body: bytes) -> None:
     if status in _REFUSALS or code in _REFUSED:
         problem = f"{detail}: the endpoint refuses our credentials"
         raise AnswerError(problem, refused=True)
-    raise AnswerError(detail, busy=status == 429)
+    raise AnswerError(detail, busy=status == 429, disliked=status == 400)
 
 
 def read_json_answer(content_type: str | None, body: bytes) -> Mapping[str, Any]:

@@ -178,6 +178,7 @@ def test_only_200_is_an_answer(status: int) -> None:
         check_status(status, RFC_7662)
     assert not caught.value.refused
     assert not caught.value.busy
+    assert caught.value.disliked is (status == 400)
 
 
 @pytest.mark.parametrize(
