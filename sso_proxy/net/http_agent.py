@@ -1,16 +1,21 @@
 """Connections to servers that we ask: verified, kept, and through a proxy or not."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
     IStreamClientEndpoint,
 )
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.client import URI, Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
@@ -23,6 +28,8 @@ _IDLE: Final = 64
 """Connections kept for one server."""
 _IDLE_TIME: Final = 30
 """Seconds that they are."""
+_MAX_HEAD: Final = 65536
+"""Octets of an answer besides its body."""
 
 
 class UrlError(SsoProxyError):
@@ -51,6 +58,7 @@ def build_agents(
     *,
     proxy: tuple[str, int] | None,
     connect_within: float,
+    max_bytes: int,
 ) -> Agents:
     """
     Build what connects under *policy*.
@@ -60,8 +68,11 @@ def build_agents(
         policy: How to verify https, and which certificate to show.
         proxy: Host and port of the proxy for https, or None.
         connect_within: Seconds for a TCP connection.
+        max_bytes: Octets of an answer's body; `_MAX_HEAD` may stand around it.
     """
-    endpoints: Any = _Endpoints(reactor, policy, proxy, connect_within)
+    endpoints: Any = _Endpoints(
+        reactor, policy, proxy, connect_within, max_bytes + _MAX_HEAD
+    )
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.cachedConnectionTimeout = _IDLE_TIME
     pool.maxPersistentPerHost = _IDLE
@@ -103,7 +114,9 @@ class _Endpoints:
         policy: IPolicyForHTTPS,
         proxy: tuple[str, int] | None,
         timeout: float,
+        limit: int,
     ) -> None:
+        self._limit = limit
         self._reactor = reactor
         self._policy = policy
         self._proxy = proxy
@@ -120,14 +133,63 @@ class _Endpoints:
             )
         else:
             endpoint = self._to(host, uri.port)
-        if uri.scheme == b"http":
-            return endpoint
-        creator = self._policy.creatorForNetloc(uri.host, uri.port)
-        return wrapClientTLS(creator, endpoint)
+        if uri.scheme == b"https":
+            creator = self._policy.creatorForNetloc(uri.host, uri.port)
+            endpoint = wrapClientTLS(creator, endpoint)
+        return _Limited(endpoint, self._limit)
 
     def _to(self, host: str, port: int) -> IStreamClientEndpoint:
         """Give an endpoint without anything in between."""
         return HostnameEndpoint(self._reactor, host, port, timeout=self._timeout)
+
+
+@implementer(IStreamClientEndpoint)
+class _Limited:
+    """Connects, and cuts connections whose answers are too long."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, limit: int) -> None:
+        self._endpoint = endpoint
+        self._limit = limit
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+        """Connect, and give the protocol that *protocolFactory* builds."""
+        factory = WrappingFactory(protocolFactory)
+        factory.noisy = False
+        factory.protocol = lambda *args: _Counting(self._limit, *args)
+        connected: Deferred[Any] = self._endpoint.connect(factory)
+        return connected.addCallback(lambda counting: counting.wrappedProtocol)
+
+
+class _Counting(ProtocolWrapper):
+    """
+    Counts what comes after each request.
+
+    Twisted limits the length of header lines and not their number.
+    """
+
+    def __init__(self, limit: int, *args: Any) -> None:  # noqa: ANN401
+        super().__init__(*args)
+        self._base: Any = super()  # not annotated
+        self._limit = limit
+        self._left = limit
+
+    def write(self, data: bytes) -> None:
+        """Send a part of a request."""
+        self._left = self._limit
+        self._base.write(data)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send a part of a request."""
+        self._left = self._limit
+        self._base.writeSequence(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a part of an answer."""
+        self._left -= len(data)
+        if self._left < 0:
+            self.abortConnection()
+        else:
+            self._base.dataReceived(data)
 
 
 def read_ca(path: str | None) -> bytes | None:

@@ -244,6 +244,7 @@ class HttpClient:
                 self._policy or TlsPolicy(self._ca, tls),
                 proxy=self._proxy,
                 connect_within=self._config.timeout,
+                max_bytes=self._config.max_bytes,
             )
             self._agents[tls] = agents
         return agents

@@ -22,7 +22,7 @@ from sso_proxy.net.http_client import (
 )
 from sso_proxy.net.once import Once
 from sso_proxy.specs.jose.compact import ALGORITHMS, CompactJws
-from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError
+from sso_proxy.specs.jose.keys import KeySet
 from sso_proxy.specs.jose.verify import check_signature
 from sso_proxy.specs.oauth.client_auth import (
     ClientAuth,
@@ -323,6 +323,9 @@ async def _check_signature(jws: CompactJws, signed: SignedAnswers) -> None:
     try:
         keys = await signed.keys.key_set()
         check_signature(jws, keys, algorithms=signed.algorithms)
-    except UnknownKeyError:
+    except TokenError as e:
+        # Keys without a name change without one, and then signatures seem wrong.
+        if e.reason not in {"token-key-unknown", "token-signature"}:
+            raise
         keys = await signed.keys.key_set_for_unknown()
         check_signature(jws, keys, algorithms=signed.algorithms)

@@ -33,7 +33,11 @@ def test_half_a_client_certificate_is_none() -> None:
 
 def test_agents_go_to_plain_hosts_only() -> None:
     agents = build_agents(
-        MemoryReactorClock(), TlsPolicy(None, None), proxy=None, connect_within=1.0
+        MemoryReactorClock(),
+        TlsPolicy(None, None),
+        proxy=None,
+        connect_within=1.0,
+        max_bytes=1,
     )
     assert agents.pool.persistent
     for url in (b"ftp://a/", b"https://u:p@a/"):

@@ -551,6 +551,27 @@ class HttpClientTests(TestCase):
         client = self.client(max_bytes=50_000)
         assert "too long" in await self.problem(client, origin + "/endless")
 
+    async def test_header_fields_without_end_are_cut(self) -> None:
+        """Twisted would keep them all, for as long as the time limit lasts."""
+        many = b"X-Field: %b\r\n" % (b"x" * 1000) * 70
+        origin = self.serve_script(b"HTTP/1.1 200 OK\r\n" + many, close=False)
+        client = self.client(max_bytes=1000)
+        assert await self.trouble(client, origin + "/") is Trouble.GARBLED
+
+    async def test_interim_answers_without_end_are_cut(self) -> None:
+        many = b"HTTP/1.1 100 Continue\r\n\r\n" * 3000
+        origin = self.serve_script(many, close=False)
+        client = self.client(max_bytes=1000)
+        assert await self.trouble(client, origin + "/") is Trouble.GARBLED
+
+    async def test_answers_on_one_connection_count_one_by_one(self) -> None:
+        body = b"x" * 60_000
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
+        origin = self.serve_turns([(head + body, False)] * 3)
+        client = self.client(max_bytes=60_000)
+        for _ in range(3):
+            assert (await client.get(origin + "/")).body == body
+
     async def test_a_caller_may_set_a_lower_limit_but_no_higher_one(self) -> None:
         origin = self.serve()
         client = self.client(max_bytes=1000)

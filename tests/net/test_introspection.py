@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 from cryptography.x509.oid import NameOID
+from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 from OpenSSL import crypto
@@ -32,6 +33,7 @@ from sso_proxy.net.introspection import (
     SignedAnswers,
 )
 from sso_proxy.net.jwks import FixedKeys
+from sso_proxy.specs.jose.decrypt import decrypt_compact, read_decryption_keys
 from sso_proxy.specs.jose.keys import read_jwks
 from sso_proxy.specs.jose.sign import read_signing_key
 from sso_proxy.specs.oauth.client_auth import ClientAuth
@@ -446,6 +448,19 @@ class SignedAnswerTests(IntrospectionTestCase):
         plain = self.introspector(signed=self.signed())
         assert (await self.failure(plain)).status == 502
 
+    async def test_an_answer_encrypted_by_others_is_decrypted(self) -> None:
+        """RFC 9701 5: a Nested JWT, signed then encrypted."""
+        key = JWK.generate(kty="EC", crv="P-256", kid="ours")
+        mine = read_decryption_keys(key.export_private().encode())
+        self.answer()
+        header = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": "ours", "cty": "JWT"}
+        jwe = JWE(self.resource.body, json.dumps(header), recipient=key)
+        self.resource.body = jwe.serialize(compact=True).encode()
+        signed = self.signed(decrypt=lambda text: decrypt_compact(text, mine))
+        assert await self.introspector(signed=signed).ask("t") == ACTIVE
+        self.resource.body += b"A"
+        assert (await self.failure(self.introspector(signed=signed))).status == 502
+
     async def test_keys_that_cannot_be_had_are_the_key_servers_failure(self) -> None:
         class Down:
             async def key_set(self) -> Any:  # noqa: ANN401
@@ -458,16 +473,22 @@ class SignedAnswerTests(IntrospectionTestCase):
         assert (await self.failure(asker)).status == 503
         assert await asker.probe() == ()
 
-    async def test_new_keys_are_fetched(self) -> None:
+    async def test_new_keys_are_fetched_with_and_without_names(self) -> None:
         class Renewed:
+            name: str | None = "old"
+
             async def key_set(self) -> Any:  # noqa: ANN401
-                return read_jwks(jwks(SIGNER.renamed("old")))
+                return read_jwks(jwks(SIGNER.renamed(self.name)))
 
             async def key_set_for_unknown(self) -> Any:  # noqa: ANN401
-                return read_jwks(jwks(STRANGER.renamed("new")))
+                return read_jwks(jwks(STRANGER.renamed(self.name and "new")))
 
+        keys = Renewed()
+        asker = self.introspector(signed=self.signed(keys=keys))
         self.answer(STRANGER.renamed("new"))
-        asker = self.introspector(signed=self.signed(keys=Renewed()))
+        assert await asker.ask("t") == ACTIVE
+        keys.name = None
+        self.answer(STRANGER.renamed(None))
         assert await asker.ask("t") == ACTIVE
 
 
