@@ -2,16 +2,16 @@
 
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 import attrs
 from zope.interface import implementer
 
 from sso_proxy.authn.bearer_config import BearerConfig
-from sso_proxy.authn.bearer_parts import build_rules, build_source
+from sso_proxy.authn.bearer_parts import Parts, build_jwt_verifier, build_parts
 from sso_proxy.authn.memory import Memory
 from sso_proxy.authn.verifiers import Verified
-from sso_proxy.authn.verifiers.jwt import JwtVerifier, is_jwt
+from sso_proxy.authn.verifiers.jwt import is_jwt
 from sso_proxy.errors import TokenError
 from sso_proxy.interfaces import IAuthenticator, IHealth, ITools
 from sso_proxy.model import (
@@ -43,11 +43,20 @@ _NOT_PRESENTED: Final = NotPresented()
 _REMEMBER_BAD: Final = 10.0
 """Seconds that a token stays refused without another look."""
 
+_REMEMBER_INACTIVE: Final = 5.0
+"""Seconds that a token stays refused without asking its issuer again."""
+
 _MAY_BECOME_GOOD: Final = frozenset({"token-key-unknown", "token-early"})
 
 _NOT_OURS: Final = frozenset(
     {
-        *("token-issuer", "token-opaque"),
+        *(
+            "token-issuer",
+            "token-opaque",
+            "token-inactive",
+            "token-encrypted",
+            "token-decryption",
+        ),
         *("token-key-unknown", "token-alg", "token-signature", "token-audience"),
     }
 )
@@ -77,28 +86,24 @@ class BearerAuthenticator:
 
     config_class: ClassVar = BearerConfig
 
-    def __init__(self, config: BearerConfig, tools: ITools, source: Any) -> None:  # noqa: ANN401
+    def __init__(self, config: BearerConfig, tools: ITools, parts: Parts) -> None:
         self._config = config
         self._name = tools.name
         self._clock = tools.clock
-        self._source = source
+        self._source = parts.source
+        self._parts = parts
+        self._jwt = build_jwt_verifier(config, tools, parts, self._adopt)
+        self._opaque = parts.opaque
         self._keys: KeySet | None = None
-        self._rules = build_rules(config)
-        self._jwt = JwtVerifier(
-            rules=self._rules,
-            types=config.types,
-            algorithms=config.algorithms,
-            max_bytes=config.max_token_bytes,
-            keep=config.cache_seconds or float("inf"),
-            source=source,
-            clock=tools.clock,
-            adopt=self._adopt,
-        )
-        self._memory = Memory(config.cache_entries)
+        self._signed = Memory(config.cache_entries)
+        self._told = Memory(config.cache_entries)
         self._places = tuple(read_place(text) for text in config.token_in)
         self._plain = self._places == (STANDARD,)
         self.consumes = () if config.forward_token else _consumed(self._places)
         self.reads_query = any(place.kind == "query" for place in self._places)
+        self.issuers = (config.issuer,)
+        kinds = {place.kind for place in self._places}
+        self.bearer_methods = tuple(k for k in ("header", "query") if k in kinds)
 
     @classmethod
     def from_config(cls, config: BearerConfig, tools: ITools) -> Self:
@@ -106,9 +111,9 @@ class BearerAuthenticator:
         Make the authenticator that *config* describes.
 
         Raises:
-            ConfigError: A key cannot be used.
+            ConfigError: A key, or what the issuer is asked with, cannot be used.
         """
-        return cls(config, tools, build_source(config, tools))
+        return cls(config, tools, build_parts(config, tools))
 
     async def authenticate(self, request: Request) -> Outcome:
         """
@@ -126,7 +131,7 @@ class BearerAuthenticator:
             and (head.query is None or not names_parameter(head.query))
         ):
             name = sha256(values[0].encode()).digest()
-            outcome = self._memory.get(name, self._clock.time())
+            outcome = self._signed.get(name, self._clock.time())
             if outcome is not None and await self._source.key_set() is self._keys:
                 return outcome
         try:
@@ -161,36 +166,42 @@ class BearerAuthenticator:
         return HeaderChallenge((value,))
 
     async def warm(self) -> None:
-        """Fetch the keys ahead of the first token; a failure is only logged."""
-        await self._source.warm()
+        """Prepare for the first token; a failure is only logged."""
+        for part in self._parts.healthy:
+            await part.warm()
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing."""
-        problems: tuple[str, ...] = await self._source.probe()
-        return problems
+        found = [await part.probe() for part in self._parts.healthy]
+        return tuple(line for lines in found for line in lines)
 
     async def _judge(self, presented: Presented) -> Outcome:
         """Find out about a token, unless that is remembered."""
         scheme, token = presented.scheme, presented.token
         name = sha256(f"{scheme} {token}".encode()).digest()
-        outcome = self._memory.get(name, self._clock.time())
+        now = self._clock.time()
+        outcome = self._signed.get(name, now)
         if outcome is not None and await self._source.key_set() is self._keys:
             return outcome
+        outcome = self._told.get(name, now)
+        if outcome is not None:
+            return outcome
+        by_signature = self._jwt is not None and is_jwt(token)
+        verifier = self._jwt if by_signature else self._opaque
+        memory = self._signed if by_signature else self._told
+        if verifier is None:
+            return self._refuse(TokenError("no JWT", reason="token-opaque"), scheme)
         try:
-            verified = await self._verify(token)
+            verified = await verifier.verify(token)
             outcome = self._identify(presented, verified)
         except TokenError as e:
             rejected = self._refuse(e, scheme)
             if e.reason not in _MAY_BECOME_GOOD:
-                self._memory.put(name, rejected, self._clock.time() + _REMEMBER_BAD)
+                keep = _REMEMBER_INACTIVE if verifier is self._opaque else _REMEMBER_BAD
+                memory.put(name, rejected, self._clock.time() + keep)
             return rejected
-        self._memory.put(name, outcome, verified.until)
+        memory.put(name, outcome, verified.until)
         return outcome
-
-    async def _verify(self, token: str) -> Verified:
-        if not is_jwt(token):
-            raise TokenError("no JWT", reason="token-opaque")
-        return await self._jwt.verify(token)
 
     def _identify(self, presented: Presented, verified: Verified) -> Authenticated:
         """Make an identity of what was found out."""
@@ -199,7 +210,7 @@ class BearerAuthenticator:
         check_scheme(presented.scheme, confirmation)
         identity = Identity(
             issuer=self._config.issuer,
-            subject=read_subject(claims, self._rules.subject),
+            subject=read_subject(claims, self._config.subject),
             authenticator=self._name,
             claims=MappingProxyType(dict(claims)),
             scopes=read_scopes(claims),
@@ -227,8 +238,8 @@ class BearerAuthenticator:
         """Use *keys*, and forget what others said that are not there any more."""
         if keys is not self._keys:
             if self._keys is not None and not keys.abilities >= self._keys.abilities:
-                self._memory.forget_good()
-            self._memory.forget_bad()
+                self._signed.forget_good()
+            self._signed.forget_bad()
             self._keys = keys
 
 

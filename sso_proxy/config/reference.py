@@ -51,6 +51,9 @@ def render_reference(components: Components) -> str:
             if field.name == "binding":
                 title = f"`[binding.{name}]`"
             lines += _section(title, kind)
+            for option in options(kind):
+                path = f"{field.name}.NAME.{option.name}"
+                lines += _render_field(path, option.type)
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """A bearer token is believed if, and for as long as, everything about it is right."""
 
+import json
 from base64 import b64encode
 from collections.abc import Coroutine, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from zope.interface.verify import verifyObject
 
 from sso_proxy.authn.bearer import BearerAuthenticator
 from sso_proxy.authn.bearer_config import BearerConfig
+from sso_proxy.authn.introspection_config import IntrospectionConfig
+from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IHealth
 from sso_proxy.model import (
@@ -25,7 +28,7 @@ from sso_proxy.model import (
     Request,
     RequestHead,
 )
-from sso_proxy.net.http_client import HttpReply
+from sso_proxy.net.http_client import HttpReply, NoReplyError, Trouble
 from sso_proxy.net.published import DEFAULT_TTL, RETRY_AFTER, UNKNOWN_AFTER
 from sso_proxy.testing.fakes import FakeTools
 from sso_proxy.testing.tokens import TokenSigner, jwks
@@ -54,6 +57,43 @@ class Provider:
         if self.down:
             raise UnavailableError("login.example.com")
         return HttpReply(status=200, body=jwks(*self.signers))
+
+
+class Issuer(Provider):
+    """Publishes metadata, too, and answers questions about tokens."""
+
+    def __init__(self, *signers: TokenSigner) -> None:
+        super().__init__(*signers)
+        self.questions = 0
+        self.reply: HttpReply | Exception | None = None
+        self.answer: dict[str, object] = {
+            "active": True,
+            "aud": ["api"],
+            "sub": "alice",
+        }
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, max_bytes: int
+    ) -> HttpReply:
+        if "/.well-known/" not in url:
+            return await super().get(url, headers, max_bytes=max_bytes)
+        members = {
+            "issuer": ISSUER,
+            "jwks_uri": ISSUER + "/jwks",
+            "introspection_endpoint": ISSUER + "/introspect",
+        }
+        return HttpReply(status=200, body=json.dumps(members).encode())
+
+    async def post_form(self, url: str, *_: Any, **_options: Any) -> HttpReply:  # noqa: ANN401
+        assert url == ISSUER + "/introspect"
+        self.questions += 1
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        if self.reply is not None:
+            return self.reply
+        fields = (("content-type", "application/json"),)
+        body = json.dumps(self.answer).encode()
+        return HttpReply(status=200, headers=fields, body=body)
 
 
 def authenticator(tools: FakeTools, **options: Any) -> BearerAuthenticator:  # noqa: ANN401
@@ -420,6 +460,113 @@ class BearerTests(TestCase):
         assert self.reason(token) == "token-early"
         self.tools.clock.advance(1)
         assert self.identity(token).subject == "alice"
+
+    # asking the issuer
+
+    def with_issuer(self, **options: Any) -> "Issuer":  # noqa: ANN401
+        """Have the issuer asked about opaque tokens; its metadata says where."""
+        issuer = Issuer(SIGNER)
+        self.tools.http_client = issuer
+        asking = IntrospectionConfig(client_id="proxy", client_secret=Secret("s"))
+        config = BearerConfig(
+            issuer=ISSUER,
+            audience=("api",),
+            **{"introspection": asking, **options},
+        )
+        self.bearer = BearerAuthenticator.from_config(config, self.tools)
+        return issuer
+
+    def test_an_issuer_is_asked_about_an_opaque_token_and_remembered(self) -> None:
+        issuer = self.with_issuer()
+        first = self.identity("opaque")
+        assert first.subject == "alice"
+        assert first.token == "opaque"
+        assert self.identity("opaque") is first
+        assert issuer.questions == 1
+        self.tools.clock.advance(60)
+        assert self.identity("opaque") is not first
+        assert issuer.questions == 2
+
+    def test_an_issuer_is_not_asked_about_a_signed_token(self) -> None:
+        """What fails as a signed token does not get a second try as an opaque one."""
+        issuer = self.with_issuer()
+        assert self.identity(self.token()).subject == "alice"
+        wrong = TokenSigner.create("ES256", "first").sign(self.claims())
+        assert self.reason(wrong) == "token-signature"
+        assert self.reason(self.token(aud="other")) == "token-audience"
+        assert self.reason(f"{wrong}=") == "token-malformed"
+        assert issuer.questions == 0
+
+    def test_an_inactive_token_is_asked_about_again_soon(self) -> None:
+        issuer = self.with_issuer()
+        issuer.answer = {"active": False}
+        assert self.reason("opaque") == "token-inactive"
+        assert not self.rejected("Bearer opaque").final
+        assert issuer.questions == 1
+        self.tools.clock.advance(5)
+        issuer.answer = {"active": True, "aud": "api", "sub": "alice"}
+        assert self.identity("opaque").subject == "alice"
+
+    def test_an_active_token_for_somebody_else_is_refused(self) -> None:
+        """Active alone says nothing about whom it is for."""
+        issuer = self.with_issuer()
+        issuer.answer = {"active": True, "sub": "alice"}
+        assert self.reason("opaque") == "token-audience"
+        issuer.answer = {"active": True, "sub": "alice", "aud": "another"}
+        assert self.reason("opaque2") == "token-audience"
+
+    def test_an_issuer_that_does_not_answer_is_no_fault_of_the_token(self) -> None:
+        issuer = self.with_issuer()
+        for reply, status in (
+            (HttpReply(status=500), 502),
+            (NoReplyError("it", problem="late", trouble=Trouble.TIMEOUT), 504),
+        ):
+            issuer.reply = reply
+            asking = Deferred.fromCoroutine(
+                self.bearer.authenticate(request("Bearer opaque"))
+            )
+            error = self.failureResultOf(asking, UnavailableError).value
+            assert error.status == status
+            self.tools.clock.advance(60)
+        issuer.reply = None
+        assert self.identity("opaque").subject == "alice"
+
+    def test_the_issuer_may_be_asked_about_signed_tokens_too(self) -> None:
+        issuer = self.with_issuer(introspect="all")
+        token = self.token()
+        assert self.identity(token).subject == "alice"
+        assert self.identity(token).subject == "alice"
+        assert issuer.questions == 1
+        issuer.answer = {"active": False}
+        self.tools.clock.advance(60)
+        assert self.reason(token) == "token-inactive"
+
+    def test_the_issuer_may_be_asked_about_all_tokens(self) -> None:
+        asking = IntrospectionConfig(
+            client_id="proxy",
+            client_secret=Secret("s"),
+            endpoint=ISSUER + "/introspect",
+        )
+        issuer = self.with_issuer(introspection=asking)
+        assert self.identity(self.token()).subject == "alice"
+        assert self.identity("opaque").subject == "alice"
+        assert (issuer.questions, issuer.asked) == (2, 0)
+
+    def test_a_token_may_have_to_be_asked_about_every_time(self) -> None:
+        issuer = self.with_issuer(cache_seconds=0.0)
+        outcome = self.ask("Bearer opaque")
+        assert isinstance(outcome, Authenticated)
+        assert outcome.until == self.tools.clock.time()
+        self.ask("Bearer opaque")
+        assert issuer.questions == 2
+
+    def test_a_dpop_token_that_was_asked_about_needs_a_proof(self) -> None:
+        issuer = self.with_issuer()
+        issuer.answer |= {"token_type": "DPoP", "cnf": {"jkt": "x"}}
+        assert self.reason("opaque") == "token-dpop-bound"
+        outcome = self.ask("DPoP opaque")
+        assert isinstance(outcome, Authenticated)
+        assert outcome.identity.confirmation == {"jkt": "x"}
 
     # keys that come and go
 

@@ -3,9 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
-from sso_proxy.authn.bearer_config import BearerConfig, read_keys
+from sso_proxy.authn.bearer_config import BearerConfig, read_decryption, read_keys
+from sso_proxy.config.secrets import Secret
 from sso_proxy.config.structure import structure
 from sso_proxy.errors import ConfigError
 from sso_proxy.testing.tokens import TokenSigner, jwks
@@ -67,10 +75,13 @@ def test_unprotected_urls_are_refused(uri: str) -> None:
     assert "authenticator.api.jwks_uri" in mistakes(jwks_uri=uri)
 
 
-def test_exactly_one_source_of_keys_is_needed() -> None:
-    assert "exactly one" in mistakes()
-    assert "exactly one" in mistakes(jwks_uri=URI, pem="keys.pem")
-    assert "exactly one" in mistakes(jwk="{}", jwk_file="keys.json")
+def test_keys_come_from_one_place() -> None:
+    assert "jwks_uri and pem" in mistakes(jwks_uri=URI, pem="keys.pem")
+    assert "jwk and jwk_file" in mistakes(jwk="{}", jwk_file="keys.json")
+
+
+def test_an_issuer_alone_is_enough() -> None:
+    assert config().accepted == {"RS256", "PS256", "ES256", "ES384", "EdDSA"}
 
 
 @pytest.mark.parametrize("audience", [[], [""], ["api", ""]])
@@ -82,9 +93,7 @@ def test_an_audience_is_needed(audience: list[str]) -> None:
     "options",
     [
         {"issuer": ""},
-        {"algorithms": []},
         {"algorithms": ["none"]},
-        {"algorithms": ["RS256", "HS256"]},
         {"leeway": -1},
         {"leeway": 301},
         {"leeway": "10"},
@@ -93,7 +102,8 @@ def test_an_audience_is_needed(audience: list[str]) -> None:
         {"typ": [""]},
         {"subject": []},
         {"max_age": 0},
-        {"cache_seconds": 0},
+        {"cache_seconds": -1},
+        {"introspect": "jwt"},
         {"token_in": []},
         {"token_in": ["body"]},
         {"token_in": ["query", "query:access_token"]},
@@ -118,6 +128,23 @@ def test_unsafe_or_unknown_options_are_refused(options: dict[str, Any]) -> None:
 )
 def test_other_types_may_be_named(typ: object, types: set[str]) -> None:
     assert config(jwks_uri=URI, typ=typ).types == types
+
+
+def test_options_about_asking_need_somebody_to_ask() -> None:
+    for options in ({"introspect": "all"}, {"audience_optional": True}):
+        assert "need introspection" in mistakes(jwks_uri=URI, **options)
+
+
+def test_with_an_endpoint_and_no_keys_the_issuer_is_asked_about_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    asking = {"client_id": "proxy", "client_secret": "env:SECRET"}
+    there = {**asking, "endpoint": "https://login.example.com/introspect"}
+    assert config(introspection=there).asks_only
+    assert not config(introspection=asking).asks_only
+    assert not config(introspection=there, jwks_uri=URI).asks_only
+    assert not config().asks_only
 
 
 def test_a_key_may_stand_in_the_configuration() -> None:
@@ -150,6 +177,60 @@ def test_keys_that_cannot_be_used_are_a_mistake(
         read_keys(config(**{option: value}))
     (mistake,) = caught.value.mistakes
     assert mistake.path == option
+
+
+@pytest.mark.parametrize("algorithms", [["HS256"], ["RS256", "HS256"]])
+def test_macs_need_a_secret(algorithms: list[str]) -> None:
+    """A public key must never be taken for a secret that signs."""
+    assert "belong to a secret" in mistakes(jwks_uri=URI, algorithms=algorithms)
+
+
+def test_a_secret_is_for_macs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARED", "0" * 48)
+    assert "belong to a secret" in mistakes(secret="env:SHARED", algorithms=["RS256"])
+    (key,) = read_keys(config(secret="env:SHARED")).keys
+    assert key.algs == {"HS256", "HS384"}
+    (key,) = read_keys(config(secret="env:SHARED", algorithms=["HS256"])).keys
+    assert key.algs == {"HS256"}
+    (key,) = read_keys(config(secret="env:SHARED", secret_encoding="base64")).keys
+    assert key.algs == {"HS256"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"secret": "s3cret"},
+        {"secret": "0" * 32, "encoding": "hex"},
+        {"secret": "ä", "encoding": "base64"},
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
+) -> None:
+    monkeypatch.setenv("SHARED", options["secret"])
+    encoding = options.get("encoding", "plain")
+    with pytest.raises(ConfigError) as caught:
+        read_keys(config(secret="env:SHARED", secret_encoding=encoding))
+    (mistake,) = caught.value.mistakes
+    assert mistake.path == "secret"
+    assert options["secret"] not in mistake.problem
+
+
+def test_a_secret_never_stands_in_the_file() -> None:
+    assert "must not stand in this file" in mistakes(secret="0" * 64)
+
+
+def test_keys_for_decryption_are_private() -> None:
+    assert read_decryption(config()) is None
+    private = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    made = config()
+    keys = read_decryption(attrs.evolve(made, decryption_keys=Secret(private.decode())))
+    assert keys is not None
+    assert len(keys.keys) == 1
+    with pytest.raises(ConfigError, match="decryption_keys: cannot be used"):
+        read_decryption(attrs.evolve(made, decryption_keys=Secret("x")))
 
 
 def test_a_file_that_is_not_there_is_a_mistake() -> None:

@@ -59,6 +59,7 @@ def test_reference_shows_type_bounds_default_and_sentence() -> None:
         "## `[authenticator.NAME]`",
         '## `[authenticator.NAME]` with `type = "mtls"`',
         "## `[route.upstream]`",
+        "## `[authenticator.NAME.introspection]`",
     ],
 )
 def test_every_table_has_its_heading(heading: str) -> None:

@@ -2,13 +2,15 @@
 
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from sso_proxy.authn.verifiers import Verified
+from sso_proxy.errors import TokenError
 from sso_proxy.interfaces import IClock
 from sso_proxy.specs.jose.compact import MAX_HEADER, split_compact
+from sso_proxy.specs.jose.decrypt import DecryptionKeys, decrypt_compact
 from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError
 from sso_proxy.specs.jose.strict import read_json_object
 from sso_proxy.specs.jose.verify import check_signature
@@ -19,6 +21,8 @@ from sso_proxy.specs.oauth.claims import (
     check_type,
     expiry,
 )
+
+_DOTS_IN_JWE: Final = 4
 
 
 def is_jwt(token: str) -> bool:
@@ -51,6 +55,9 @@ class JwtVerifier:
         max_bytes: Octets of a token.
         keep: Seconds that what was found out holds at most.
         source: Has the issuer's keys: a `JwksSource`, or what gives the same.
+        unnamed: The key has no name, so that a signature that is wrong may be one of
+            the key after it.
+        decryption: Keys of ours that tokens may be encrypted for, or None.
         clock: The time.
         adopt: Told which keys are about to be used, before they are.
     """
@@ -61,6 +68,8 @@ class JwtVerifier:
     max_bytes: int
     keep: float
     source: Any
+    unnamed: bool = False
+    decryption: DecryptionKeys | None = None
     clock: IClock
     adopt: Callable[[KeySet], None]
 
@@ -75,13 +84,19 @@ class JwtVerifier:
             TokenError: It is malformed, another's, forged or not valid now.
             UnavailableError: The issuer's keys cannot be had.
         """
-        jws = split_compact(token, max_bytes=self.max_bytes)
+        signed: str | bytes = token
+        if self.decryption is not None and token.count(".") == _DOTS_IN_JWE:
+            signed = decrypt_compact(token, self.decryption, max_bytes=self.max_bytes)
+        jws = split_compact(signed, max_bytes=self.max_bytes)
         claims = read_json_object(jws.payload)
         check_issuer(claims, self.rules.issuer)
         keys = await self._keys(unknown=False)
         try:
             check_signature(jws, keys, algorithms=self.algorithms)
-        except UnknownKeyError:
+        except TokenError as e:
+            named = not (self.unnamed and e.reason == "token-signature")
+            if named and not isinstance(e, UnknownKeyError):
+                raise
             keys = await self._keys(unknown=True)
             check_signature(jws, keys, algorithms=self.algorithms)
         check_type(jws.header.typ, self.types)

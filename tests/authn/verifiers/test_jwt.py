@@ -1,5 +1,6 @@
 """A JWT is told from an opaque token, and meets the keys of its issuer only."""
 
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Coroutine
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jwcrypto.jwe import JWE
+from jwcrypto.jwk import JWK
 
 from sso_proxy.authn.verifiers import Verified
 from sso_proxy.authn.verifiers.jwt import JwtVerifier, is_jwt
 from sso_proxy.errors import TokenError, UnavailableError
+from sso_proxy.specs.jose.decrypt import read_decryption_keys
 from sso_proxy.specs.jose.keys import KeySet, read_jwks
 from sso_proxy.specs.oauth.claims import ClaimRules
 from sso_proxy.testing.clock import SettableClock
@@ -149,6 +153,42 @@ def test_newer_keys_are_looked_for_if_one_is_missing() -> None:
     told: list[KeySet] = []
     result(verifier(source, adopt=told.append).verify(SIGNER.sign(claims())))
     assert told == [source.keys, source.later]
+
+
+def test_a_key_without_name_may_have_been_replaced() -> None:
+    old = TokenSigner.create("ES256", None)
+    source = Source(old)
+    source.later = read_jwks(jwks(SIGNER.renamed(None)))
+    token = SIGNER.sign(claims(), kid=None)
+    with pytest.raises(TokenError):
+        verifier(source).verify(token).send(None)
+    verified = result(verifier(source, unnamed=True).verify(token))
+    assert verified.claims["sub"] == "alice"
+    forged = TokenSigner.create("ES256", None).sign(claims())
+    with pytest.raises(TokenError):
+        verifier(source, unnamed=True).verify(forged).send(None)
+
+
+def test_an_encrypted_token_is_opened_and_then_verified() -> None:
+    key = JWK.generate(kty="EC", crv="P-256", alg="ECDH-ES")
+    keys = read_decryption_keys(key.export(as_dict=False).encode())
+
+    def encrypted(signed: str) -> str:
+        header = {"alg": "ECDH-ES", "enc": "A256GCM", "cty": "JWT"}
+        jwe = JWE(signed.encode(), json.dumps(header))
+        jwe.add_recipient(key)
+        token: str = jwe.serialize(compact=True)
+        return token
+
+    made = verifier(Source(SIGNER), decryption=keys)
+    assert result(made.verify(encrypted(SIGNER.sign(claims())))).claims == claims()
+    assert result(made.verify(SIGNER.sign(claims()))).claims == claims()
+    stranger = TokenSigner.create()
+    with pytest.raises(TokenError):
+        made.verify(encrypted(stranger.sign(claims()))).send(None)
+    with pytest.raises(TokenError) as caught:
+        verifier(Source(SIGNER)).verify(encrypted("x")).send(None)
+    assert caught.value.reason == "token-encrypted"
 
 
 def test_keys_that_cannot_be_had_are_no_fault_of_the_token() -> None:
