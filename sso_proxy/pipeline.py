@@ -194,9 +194,10 @@ class Pipeline:
     def facts(self, incoming: Incoming, connection: Connection) -> Request:
         """Say where a request comes from; only trusted proxies may say it for us."""
         head = incoming.head
-        client = Client(address=connection.peer, peer=connection.peer)
+        peer, trusted = connection.peer, connection.trusted
+        client = Client(address=peer, peer=peer, trusted=trusted)
         id_, tls = "", connection.tls
-        if connection.trusted and incoming.forwarded:
+        if trusted and incoming.forwarded:
             fields = incoming.forwarded
             address = client_address(connection.peer, fields, self._trusted)
             client = Client(address=address, peer=connection.peer, trusted=True)

@@ -17,6 +17,7 @@ from sso_proxy.model import (
     REFUSED,
     Authenticated,
     Bound,
+    Client,
     Decision,
     Effect,
     HeaderChallenge,
@@ -181,6 +182,11 @@ def test_a_trusted_proxy_does() -> None:
     assert request.id == "their-id_1"
     assert asked.admission.reuse_until == 0.0
     assert b"X-Forwarded-Port: 443\r\n" in asked.admission.block
+
+
+def test_a_trusted_proxy_is_one_whatever_it_says() -> None:
+    request = Asked(read("GET /"), connection=PROXY).admission.caller.request
+    assert request.client == Client(address=PROXY.peer, peer=PROXY.peer, trusted=True)
 
 
 def test_a_port_that_was_named_is_kept_under_another_scheme() -> None:
