@@ -217,11 +217,14 @@ class Pipeline:
 
     def _alike(self, like: Admission, incoming: Incoming) -> Request:
         """Give the request that differs from the one of *like* in its head."""
-        return attrs.evolve(
-            like.caller.request,
+        other = like.caller.request  # whose path is what was asked for, and no session
+        return Request(
             id=self._new_id(),
             head=incoming.head,
+            tls=other.tls,
+            client=other.client,
             time=self._clock.time(),
+            listener_port=other.listener_port,
         )
 
     def route(
@@ -288,7 +291,7 @@ class Pipeline:
         assert request is not None  # noqa: S101
         assert route is not None  # noqa: S101
         assert identity is not None  # noqa: S101
-        forwards = read_max_forwards(request.head)
+        forwards = read_max_forwards(request.head) if like is None else None
         if forwards == 0:
             return _final_recipient(route)
         if forwards is not None:
@@ -324,6 +327,7 @@ class Pipeline:
             forwards is not None
             or connection.trusted
             or request.head is not incoming.head
+            or request.session is not None
             or "authorization" not in route.consumed
         ):
             shared = 0  # more than the caller is this request's alone

@@ -72,6 +72,7 @@ class Memo:
         "_incoming",
         "_last",
         "_last_line",
+        "_next",
         "_pattern",
         "_routes",
         "rest",
@@ -88,6 +89,7 @@ class Memo:
         self._pattern: Pattern | None = None
         self._admissions: dict[Route, Admission] = {}
         self._alike: dict[Route, Admission] = {}
+        self._next = b""
         self._last_line = b""
         self._last: Repeated | None = None
 
@@ -107,8 +109,7 @@ class Memo:
             return False
         if self.rest == rest:
             return True
-        pattern = self._pattern
-        if pattern is None or not pattern.covers(rest):
+        if self._next != rest:
             return False
         self.rest = rest
         self._admissions.clear()
@@ -134,6 +135,7 @@ class Memo:
             return None
         if self._is_refused(head.method, route):
             return None
+        self._next = data[data.index(b"\r\n") :]
         return incoming, like
 
     def read(self, data: bytes, rules: Rules) -> Repeated | None:

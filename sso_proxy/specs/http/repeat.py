@@ -53,15 +53,6 @@ class Pattern:
     place: int
     scheme: str
 
-    def covers(self, rest: bytes) -> bool:
-        """Say whether *rest* of a head that was read differs in its credential only."""
-        token = rest[len(self.before) : len(rest) - len(self.after)]
-        return (
-            rest.startswith(self.before)
-            and rest.endswith(self.after)
-            and _is_b64token(token) is not None
-        )
-
 
 def find_pattern(rest: bytes, incoming: Incoming) -> Pattern | None:
     """
