@@ -210,9 +210,8 @@ class HttpClient:
         try:
             response = await _send(agents.keeping, request)
         except (RequestTransmissionFailed, ResponseNeverReceived) as e:
-            if not request.repeatable or not isinstance(
-                first_cause(e), ConnectionClosed
-            ):
+            ended = isinstance(first_cause(e), ConnectionClosed)
+            if not (ended and request.repeatable):
                 raise
             response = await _send(agents.fresh, request)
         body = _Body(request.limit)
