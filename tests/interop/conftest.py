@@ -94,7 +94,7 @@ def desk(pki: Pki) -> Iterator[TokenDesk]:
 @pytest.fixture(scope="module")
 def gateway(files: Files, desk: TokenDesk) -> Iterator[Gateway]:
     """Give a proxy that believes the authorization server."""
-    with run_gateway(files.place(), desk.server) as running:
+    with run_gateway(files.place(), desk) as running:
         yield running
 
 

@@ -39,7 +39,7 @@ def own(pki: Pki) -> Iterator[TokenDesk]:
 @pytest.fixture
 def gate(files: "Files", own: TokenDesk) -> Iterator[Gateway]:
     """Give a proxy that believes it, and has its keys."""
-    with run_gateway(files.place(), own.server) as running:
+    with run_gateway(files.place(), own) as running:
         assert running.ask("/jwt/", bearer(es256(own))).status == 200
         yield running
 
@@ -95,7 +95,7 @@ def test_without_its_keys_nobody_is_told_that_a_token_is_bad(
 ) -> None:
     token = es256(own)
     own.server.stop()
-    with run_gateway(files.place(), own.server) as gate:
+    with run_gateway(files.place(), own) as gate:
         assert gate.ask("/jwt/", bearer(token)).verdict == "503"
         assert gate.ask("/jwt/").verdict == "401 Bearer"
         own.server.start()

@@ -9,72 +9,44 @@ import attrs
 
 from sso_proxy.testing.pki import Issued
 from tests.support.calling import Caller
-from tests.support.oidc_provider import OidcProvider
 from tests.support.programs import RealProxy
 from tests.support.recorder import Recorder, Seen
-from tests.support.tokens_from_op import AUDIENCE
+from tests.support.tokens_from_op import AUDIENCE, TokenDesk
 
-CONFIG: Final = """
+_LISTENER: Final = """
 [[listener]]
 address = "127.0.0.1"
 port = 0
 certificate = "server.crt"
 key = "server.key"
 client_certificate = "optional_no_ca"
-
-[authenticator.jwt]
-type = "bearer"
-issuer = "{issuer}"
-jwks_uri = "{issuer}/jwks"
-audience = ["{audience}"]
-
-[authenticator.strict]
-type = "bearer"
-issuer = "{issuer}"
-jwks_uri = "{issuer}/jwks"
-audience = ["{audience}"]
-leeway = 0
-
-[authenticator.anywhere]
-type = "bearer"
-issuer = "{issuer}"
-jwks_uri = "{issuer}/jwks"
-audience = ["{audience}"]
-token_in = ["header", "query", "cookie"]
-
-[[route]]
-host = "localhost"
-path = "/anywhere/"
-authenticate = ["anywhere"]
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/jwt/"
-authenticate = ["jwt"]
-headers = {{ claims = ["scope", "tenant"] }}
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/strict/"
-authenticate = ["strict"]
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/write/"
-authenticate = ["jwt"]
-require = ["scope:orders.write"]
-backend = "{backend}"
-
-[[route]]
-host = "localhost"
-path = "/bound/"
-authenticate = ["jwt"]
-binding = {{ certificate = "require" }}
-backend = "{backend}"
 """
+_AUTHENTICATOR: Final = """
+[authenticator.{name}]
+type = "bearer"
+issuer = "{issuer}"
+audience = ["{audience}"]
+{options}
+"""
+_ROUTE: Final = """
+[[route]]
+host = "localhost"
+path = "/{path}/"
+authenticate = ["{authenticator}"]
+{options}
+backend = "http://127.0.0.1:{backend}"
+"""
+_CLAIMS: Final = 'headers = { claims = ["scope", "tenant"] }'
+_BOUND: Final = 'binding = { certificate = "require" }'
+_DPOP: Final = 'binding = { dpop = "require" }'
+_ROUTES: Final = (
+    ("jwt", "jwt", _CLAIMS),
+    ("strict", "strict", ""),
+    ("anywhere", "anywhere", ""),
+    ("write", "jwt", 'require = ["scope:orders.write"]'),
+    ("bound", "jwt", _BOUND),
+    ("dpop", "jwt", _DPOP),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,21 +67,40 @@ class Gateway(Caller):
 
 
 @contextlib.contextmanager
-def gateway(directory: Path, server: OidcProvider, text: str = "") -> Iterator[Gateway]:
+def gateway(directory: Path, desk: TokenDesk, more: str = "") -> Iterator[Gateway]:
     """
     Run the proxy as long as the block lasts.
 
     Args:
         directory: Has its certificate, and the authority's as ``ca.crt``.
-        server: Whose tokens it believes.
-        text: Another configuration than `CONFIG`, with the same placeholders.
+        desk: Whose tokens it believes.
+        more: Further tables of its configuration.
     """
     with Recorder() as backend:
-        filled = (text or CONFIG).format(
-            issuer=server.issuer,
-            audience=AUDIENCE,
-            backend=f"http://127.0.0.1:{backend.port}",
-        )
-        ca = directory / "ca.crt"
-        with RealProxy(directory, filled, outbound={"ca": str(ca)}).serve() as proxy:
+        text = _configuration(desk, backend.port) + more
+        ca, state = directory / "ca.crt", directory / "state"
+        options = {"outbound": {"ca": str(ca)}, "state_dir": str(state)}
+        with RealProxy(directory, text, **options).serve() as proxy:
             yield Gateway(port=proxy.port, ca=ca, proxy=proxy, backend=backend)
+
+
+def _configuration(desk: TokenDesk, backend: int) -> str:
+    jwks = f'jwks_uri = "{desk.server.issuer}/jwks"'
+    authenticators = {
+        "jwt": jwks,
+        "strict": f"{jwks}\nleeway = 0",
+        "anywhere": f'{jwks}\ntoken_in = ["header", "query", "cookie"]',
+    }
+    issuer = desk.server.issuer
+    parts = [_LISTENER]
+    parts += [
+        _AUTHENTICATOR.format(
+            name=name, issuer=issuer, audience=AUDIENCE, options=options
+        )
+        for name, options in authenticators.items()
+    ]
+    parts += [
+        _ROUTE.format(path=path, authenticator=name, options=options, backend=backend)
+        for path, name, options in _ROUTES
+    ]
+    return "".join(parts)

@@ -30,12 +30,12 @@ SIGNED_BY: Final = ("RS256", "PS256", "ES256", "EdDSA")
 
 
 @attrs.frozen(kw_only=True)
-class ServerKey:
+class KnownKey:
     """
-    A key that the server signs tokens with.
+    A key of which a test has the private half.
 
     Attributes:
-        signer: The same key, for tokens that the server never gave.
+        signer: Signs what the key's owner would not.
         pem: The private key, PKCS #8.
     """
 
@@ -73,7 +73,7 @@ class OidcProvider:
     def __init__(self, pki: Pki, clients: Sequence[Mapping[str, Any]]) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="oidc-provider-"))
         self.ca = pki.write(self.directory)
-        self.keys = {alg: ServerKey.create(alg, f"{alg}-1") for alg in SIGNED_BY}
+        self.keys = {alg: KnownKey.create(alg, f"{alg}-1") for alg in SIGNED_BY}
         self.encryption_key = rsa.generate_private_key(65537, 2048)
         self.port = 0
         own = pki.issue("localhost", dns=["localhost"], server=True)
@@ -88,6 +88,11 @@ class OidcProvider:
         }
         self._output = self.directory / "output"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def decryption_pem(self) -> str:
+        """The private key that encrypted tokens are for."""
+        return private_pem(self.encryption_key)
 
     @property
     def issuer(self) -> str:
@@ -129,11 +134,11 @@ class OidcProvider:
             process.kill()
             process.wait(PATIENCE)
 
-    def rotate(self, alg: str) -> ServerKey:
+    def rotate(self, alg: str) -> KnownKey:
         """Have it sign with a new key from now on; gives the one it had before."""
         before = self.keys[alg]
         number = int(str(before.signer.kid).rpartition("-")[2]) + 1
-        self.keys[alg] = ServerKey.create(alg, f"{alg}-{number}")
+        self.keys[alg] = KnownKey.create(alg, f"{alg}-{number}")
         times = self.log().count("CHANGED")
         self._say({"keys": self._key_list()})
         self._wait_for("CHANGED", times + 1)

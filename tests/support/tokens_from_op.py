@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sso_proxy.testing.pki import Issued, Pki, self_signed
 from sso_proxy.testing.tokens import TokenSigner
-from tests.support.oidc_provider import OidcProvider
+from tests.support.oidc_provider import KnownKey, OidcProvider
 from tests.support.running import PATIENCE
 
 AUDIENCE: Final = "https://api.example.com"
@@ -113,7 +113,7 @@ class OpClient:
         name: Its ``client_id``.
         auth: How it says who it is.
         secret: What it shares with the server, if anything.
-        signer: The key that it signs assertions with, if any.
+        key: What it signs assertions with, if anything.
         certificate: What it shows in TLS, if anything.
         more: Further metadata.
     """
@@ -121,9 +121,14 @@ class OpClient:
     name: str
     auth: Authentication = "client_secret_basic"
     secret: str = attrs.field(repr=False, factory=lambda: secrets.token_urlsafe(32))
-    signer: TokenSigner | None = None
+    key: KnownKey | None = None
     certificate: Issued | None = None
     more: Mapping[str, object] = attrs.field(factory=dict)
+
+    @property
+    def signed_answers(self) -> bool:
+        """Whether the server signs what it tells this client about tokens."""
+        return "introspection_signed_response_alg" in self.more
 
     def registration(self) -> dict[str, Any]:
         """Give what the server knows of it."""
@@ -136,8 +141,8 @@ class OpClient:
         }
         if self.auth.startswith("client_secret"):
             found["client_secret"] = self.secret
-        if self.signer is not None:
-            found["jwks"] = {"keys": [self.signer.public_jwk()]}
+        if self.key is not None:
+            found["jwks"] = {"keys": [self.key.signer.public_jwk()]}
         if self.auth == "tls_client_auth":
             found["tls_client_auth_san_dns"] = f"{self.name}.example.com"
         if self.auth == "self_signed_tls_client_auth" and self.certificate is not None:
@@ -155,8 +160,8 @@ class OpClient:
             "iat": now,
             "exp": now + 60,
         }
-        if self.signer is not None:
-            return self.signer.sign(claims, typ="JWT")
+        if self.key is not None:
+            return self.key.signer.sign(claims, typ="JWT")
         return sign_with_secret(claims, self.secret.encode())
 
     def credentials(self, issuer: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -217,7 +222,7 @@ def clients(pki: Pki) -> dict[str, OpClient]:
         OpClient(
             name="rs-key-jwt",
             auth="private_key_jwt",
-            signer=TokenSigner.create("ES256", "rs-key"),
+            key=KnownKey.create("ES256", "rs-key"),
         ),
         OpClient(name="rs-tls", auth="tls_client_auth", certificate=rs_tls),
         OpClient(name="rs-signed", more=signed),
