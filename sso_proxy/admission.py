@@ -63,6 +63,13 @@ class Trail:
         self.bound: tuple[str, ...] = ()
         self.place = ""
 
+    @property
+    def found(self) -> tuple[Request, Route]:
+        """Give request and route, which are known once the route is."""
+        assert self.request is not None  # noqa: S101
+        assert self.route is not None  # noqa: S101
+        return self.request, self.route
+
     def stable(self, connection: Connection) -> str:
         """Give the part of the audit record that holds for all equal requests."""
         identity = self.identity
@@ -104,6 +111,7 @@ class Admission:
         reuse_until: Monotonic time until which the same bytes may be answered alike.
         own: The path is one of ours: served by the route's resource tree.
         answer: Field lines that the answer gets besides the backend's, serialised.
+        cors: The CORS fields of the answer are those in *answer*, not the backend's.
         host_routes: Where to look for the route of a repeated request's path.
     """
 
@@ -115,6 +123,7 @@ class Admission:
     place: str = ""
     reuse_until: float = 0.0
     answer: bytes = b""
+    cors: bool = False
     own: bool = False
     host_routes: HostRoutes
 

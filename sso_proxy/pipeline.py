@@ -7,36 +7,27 @@ finds it returns; a `Response` ends the way.  The edge relays what was admitted
 """
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
+from sso_proxy.callers import Proof, authenticate, bind, name_user
 from sso_proxy.errors import BadMessageError, UnavailableError
-from sso_proxy.interfaces import IAuthenticator, IClock
+from sso_proxy.interfaces import IClock
 from sso_proxy.model import (
-    ANONYMOUS,
-    DECLINED,
-    REFUSED,
     Authenticated,
     Caller,
     Client,
     Decision,
     Effect,
-    HeaderChallenge,
-    Headers,
     Identity,
-    LoginRedirect,
-    NotPresented,
-    Refusal,
-    Rejected,
     Request,
     RequestHead,
     Response,
     Unbound,
-    UserName,
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
 from sso_proxy.outgoing import (
@@ -45,9 +36,16 @@ from sso_proxy.outgoing import (
     build_identity,
     without_credentials,
 )
+from sso_proxy.refusals import deny, refuse_unbound
 from sso_proxy.routing import HostRoutes, Route, RouteTable
-from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
+from sso_proxy.specs.http.cors import (
+    allowed_origin,
+    asks_for_method,
+    build_cors_fields,
+    build_preflight_fields,
+    is_preflight,
+)
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
 from sso_proxy.specs.http.request import METHODS, Incoming
@@ -56,33 +54,11 @@ from sso_proxy.specs.http.target import (
     has_parameters,
     strip_parameters,
 )
-from sso_proxy.specs.user_name import is_safe_user_name
 
 _log = Logger()
 
 _REUSE = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
-
-NO_STORE = ("cache-control", "no-store")
-
-
-@attrs.frozen
-class Proof:
-    """
-    What the caller proved to hold.
-
-    Attributes:
-        kinds: Kinds of keys.
-        once: The proof is good for this request only.
-        answer: Field lines for the answer, serialised.
-    """
-
-    kinds: tuple[str, ...] = ()
-    once: bool = False
-    answer: bytes = b""
-
-
-_NO_PROOF = Proof()
 
 
 class Pipeline:
@@ -123,11 +99,11 @@ class Pipeline:
                 has `Admission.shared`.
         """
         try:
-            return await self._decide(incoming, connection, trail, like)
+            verdict = await self._decide(incoming, connection, trail, like)
         except CancelledError:  # an ordinary Exception in Twisted
             raise
         except BadMessageError as e:  # what trusted proxies say cannot be read
-            return Response(status=e.status, reason=e.reason)
+            verdict = Response(status=e.status, reason=e.reason)
         except UnavailableError as e:
             _log.warn(
                 "Request {id}: {what} is not available; denied.",
@@ -136,10 +112,13 @@ class Pipeline:
             )
             # When another server will be well again is not ours to tell.
             later = (("retry-after", "5"),) if e.status == 503 else ()
-            return Response(status=e.status, reason="unavailable", headers=later)
+            verdict = Response(status=e.status, reason="unavailable", headers=later)
         except Exception:  # noqa: BLE001
             _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
-            return Response(status=503, reason="failed")
+            verdict = Response(status=503, reason="failed")
+        if isinstance(verdict, Response):
+            return _readable(verdict, trail)
+        return verdict
 
     async def _decide(  # noqa: PLR0911 - each phase may end the way
         self,
@@ -160,14 +139,15 @@ class Pipeline:
             routes, route, request = taken
             trail.route, trail.request = route, request
             # 3 own endpoint?
-            if route.is_own(request.head.path):
-                return self._admit_own(incoming, connection, trail, routes)
+            ours = self._answer_ourselves(incoming, connection, trail, routes)
+            if ours is not None:
+                return ours
         else:  # all that depends on the credential follows
             request = trail.request = self._alike(like, incoming)
             routes, route = like.host_routes, like.route
             trail.route, trail.place = route, like.place
         # 4 authenticate
-        found = await _authenticate(route, request)
+        found = await authenticate(route, request)
         if isinstance(found, Response):
             return found
         authenticator, outcome = found
@@ -175,19 +155,19 @@ class Pipeline:
         if route.consumed_parameters or route.consumed_cookies:
             request = trail.request = without_credentials(request, route)
         # 5 bind
-        bound = await _bind(route, request, identity)
+        bound = await bind(route, request, identity)
         if isinstance(bound, Unbound):
-            return _unbound(bound, request, authenticator)
+            return refuse_unbound(bound, request, route, authenticator)
         trail.bound = bound.kinds
         # 6 map
-        user = await _map(route, identity)
+        user = await name_user(route, identity)
         if isinstance(user, Response):
             return user
         trail.user = user
         # 7 authorise
         decision = authorise(route, request, identity)
         if decision is not None:
-            return _denied(decision, request, authenticator)
+            return deny(decision, request, route, authenticator)
         # 8 equip
         return self._equip(incoming, connection, trail, routes, outcome, bound, like)
 
@@ -250,10 +230,60 @@ class Pipeline:
         if path != head.path:
             stripped = attrs.evolve(head, path=path)
             request = attrs.evolve(request, head=stripped, path_asked=head.path)
+        return routes, route, request
+
+    def _answer_ourselves(
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        routes: HostRoutes,
+    ) -> Verdict | None:
+        """Deal with what is not for the backend, or not for this backend."""
+        request, route = trail.found
+        head = request.head
+        if route.published is not None:
+            return route.published.answer(head)
+        if route.is_own(head.path):
+            return self._admit_own(incoming, connection, trail, routes)
+        if route.cors is not None and is_preflight(head):
+            answer = self._preflight(incoming, connection, trail, routes)
+            if answer is not None:
+                return answer
         if route.methods and head.method not in route.methods:
             allow = ", ".join(sorted(route.methods))
             return Response(status=405, reason="method", headers=(("allow", allow),))
-        return routes, route, request
+        return None
+
+    def _preflight(
+        self,
+        incoming: Incoming,
+        connection: Connection,
+        trail: Trail,
+        routes: HostRoutes,
+    ) -> Verdict | None:
+        """Let a browser ask what a page of a listed origin may send."""
+        request, route = trail.found
+        cors, framing = route.cors, incoming.framing
+        if cors is None or not allowed_origin(cors, request.head):
+            return None
+        if cors.preflight == "answer":
+            fields = build_preflight_fields(cors)
+            return Response(status=204, reason="preflight", headers=fields)
+        forwards = read_max_forwards(request.head)
+        if framing.length != 0 or framing.upgrade or forwards is not None:
+            return None  # no browser sends that
+        request = trail.request = without_credentials(request, route)
+        # Nobody is asked who this is, so nothing is said about it; and the same bytes
+        # with another method are another request.
+        return Admission(
+            route=route,
+            caller=Caller(request=request, identity=None, user=""),
+            block=build_block(incoming, request, route, self._via, consumed=True),
+            stable=trail.stable(connection),
+            reuse_until=0.0,
+            host_routes=routes,
+        )
 
     def _admit_own(
         self,
@@ -262,9 +292,7 @@ class Pipeline:
         trail: Trail,
         routes: HostRoutes,
     ) -> Verdict:
-        request, route = trail.request, trail.route
-        assert request is not None  # noqa: S101
-        assert route is not None  # noqa: S101
+        request, route = trail.found
         below = request.head.path.removeprefix(route.endpoints)
         if below.partition("/")[0] not in route.own_names:
             return Response(status=404, reason="no-endpoint")
@@ -311,18 +339,10 @@ class Pipeline:
                 why=str(e),
             )
             return Response(status=403, reason="header-value")
-        left = _REUSE
-        if identity.expires is not None:
-            left = min(left, identity.expires - self._clock.time())
-        if outcome.until is not None:
-            left = min(left, outcome.until - self._clock.time())
-        if route.requirements.depends_on_time:
-            came = request.time or 0.0  # decided on as of then, however long it took
-            steady = route.requirements.steady_for(identity, came)
-            left = min(left, came + steady - self._clock.time())
         given = connection.trusted and _given_id(incoming)
-        if forwards is not None or given or proof.once or route.reads_query:
-            left = 0.0
+        left = 0.0
+        if not (forwards is not None or given or proof.once or route.reads_query):
+            left = self._holds_for(request, route, outcome)
         if like is None and (
             forwards is not None
             or connection.trusted
@@ -332,6 +352,12 @@ class Pipeline:
         ):
             shared = 0  # more than the caller is this request's alone
         trail.place = trail.place or trail.place_of(connection)
+        answer = proof.answer
+        if outcome.headers:
+            answer += build_fields(outcome.headers)
+        cors = route.cors is not None and route.cors.preflight == "answer"
+        if route.cors is not None and cors:
+            answer += build_fields(build_cors_fields(route.cors, request.head))
         return Admission(
             route=route,
             caller=Caller(request=request, identity=identity, user=trail.user),
@@ -340,11 +366,36 @@ class Pipeline:
             place=trail.place,
             stable=trail.stable(connection),
             reuse_until=self._clock.monotonic() + left,
-            answer=proof.answer + build_fields(outcome.headers)
-            if outcome.headers
-            else proof.answer,
+            answer=answer,
+            cors=cors,
             host_routes=routes,
         )
+
+    def _holds_for(
+        self, request: Request, route: Route, outcome: Authenticated
+    ) -> float:
+        """Say for how many seconds the same bytes may be decided on alike."""
+        identity, left, now = outcome.identity, _REUSE, self._clock.time()
+        if identity.expires is not None:
+            left = min(left, identity.expires - now)
+        if outcome.until is not None:
+            left = min(left, outcome.until - now)
+        if route.requirements.depends_on_time:
+            came = request.time or 0.0  # decided on as of then, however long it took
+            steady = route.requirements.steady_for(identity, came)
+            left = min(left, came + steady - now)
+        if route.cors is not None and asks_for_method(request.head):
+            left = 0.0  # with OPTIONS, the same bytes are a preflight
+        return left
+
+
+def _readable(response: Response, trail: Trail) -> Response:
+    """Let pages of listed origins read what we answer, refusals above all."""
+    request, route = trail.request, trail.route
+    if request is None or route is None or route.cors is None:
+        return response
+    fields = build_cors_fields(route.cors, request.head)
+    return attrs.evolve(response, headers=(*response.headers, *fields))
 
 
 def _final_recipient(route: Route) -> Response:
@@ -369,159 +420,6 @@ def authorise(route: Route, request: Request, identity: Identity) -> Decision | 
     return decision
 
 
-def _denied(
-    decision: Decision, request: Request, authenticator: IAuthenticator
-) -> Response:
-    """Answer somebody who is known and may not do this."""
-    reason = decision.reasons[0] if decision.reasons else "denied"
-    if decision.effect is Effect.STEP_UP:
-        refusal = Refusal(
-            error="insufficient_user_authentication",
-            scope=decision.scope,
-            acr_values=decision.acr_values,
-            max_age=decision.max_age,
-        )
-        return _refused(401, reason, authenticator.refusal(request, refusal))
-    challenge = None
-    if decision.scope:
-        challenge = authenticator.refusal(
-            request, Refusal(error="insufficient_scope", scope=decision.scope)
-        )
-    return Response(status=403, reason=reason, headers=_no_store(challenge))
-
-
-def _no_store(challenge: HeaderChallenge | None) -> Headers:
-    if challenge is None:
-        return (NO_STORE,)
-    return (NO_STORE, *_fields_of(challenge))
-
-
-def _fields_of(challenge: HeaderChallenge) -> Headers:
-    return (
-        *(("www-authenticate", value) for value in challenge.values),
-        *challenge.headers,
-    )
-
-
-async def _authenticate(
-    route: Route, request: Request
-) -> tuple[IAuthenticator, Authenticated] | Response:
-    """Ask the route's authenticators; the first that has an opinion decides."""
-    rejected: Rejected | None = None
-    kind: type | None = None
-    for authenticator in route.authenticators:
-        if rejected is not None and type(authenticator) is not kind:
-            continue  # nobody with a bad token becomes somebody by other means
-        outcome = await authenticator.authenticate(request)
-        match outcome:
-            case Authenticated():
-                return authenticator, outcome
-            case NotPresented():
-                continue
-            case Rejected():
-                rejected, kind = rejected or outcome, type(authenticator)
-                if outcome.final:
-                    return _rejected(outcome, request)
-            case _:
-                assert_never(outcome)
-    if rejected is not None:
-        return _rejected(rejected, request)
-    return _challenge(route, request)
-
-
-def _rejected(rejected: Rejected, request: Request) -> Response:
-    """Answer somebody whose credential is not good."""
-    if rejected.detail:
-        _log.info(
-            "Request {id}: {reason}: {detail}",
-            id=request.id,
-            reason=rejected.reason,
-            detail=rejected.detail,
-        )
-    return _refused(rejected.status, rejected.reason, rejected.challenge)
-
-
-def _challenge(route: Route, request: Request) -> Response:
-    """Tell a caller without credentials how to get in."""
-    asked = [a.challenge(request) for a in route.authenticators]
-    redirects = [c for c in asked if isinstance(c, LoginRedirect)]
-    if redirects and is_navigation(request.head):
-        return Response(
-            status=302,
-            reason="login",
-            headers=(NO_STORE, ("location", redirects[0].location)),
-        )
-    headers = [
-        f for c in asked if isinstance(c, HeaderChallenge) for f in _fields_of(c)
-    ]
-    return Response(
-        status=401 if headers or redirects else 403,
-        reason="no-credential",
-        headers=(NO_STORE, *headers),
-    )
-
-
-async def _bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
-    """Check every key that the identity is bound to or the route demands."""
-    wanted = {binding.kind: binding for binding in route.demanded}
-    for member in identity.confirmation:
-        binding = route.bindings.get(member)
-        if binding is None:
-            # An unknown confirmation is one that we cannot check (RFC 7800, D6).
-            return Unbound(reason="unknown-confirmation", detail=member)
-        wanted[binding.kind] = binding
-    if not wanted:
-        return _NO_PROOF
-    answer = b""
-    # A proof that is good once must not be used up by a request refused for another.
-    for binding in sorted(wanted.values(), key=lambda binding: binding.once):
-        found = await binding.check(request, identity)
-        if isinstance(found, Unbound):
-            return found
-        if found is not None:
-            answer += build_fields(found.headers)
-    return Proof(tuple(wanted), any(b.once for b in wanted.values()), answer)
-
-
-def _unbound(
-    unbound: Unbound, request: Request, authenticator: IAuthenticator
-) -> Response:
-    """Answer somebody who did not prove to hold the key (RFC 8705 section 3)."""
-    _log.info(
-        "Request {id}: {reason}: {detail}",
-        id=request.id,
-        reason=unbound.reason,
-        detail=unbound.detail,
-    )
-    challenge = unbound.challenge or authenticator.refusal(
-        request, Refusal(error="invalid_token")
-    )
-    return _refused(unbound.status, unbound.reason, challenge)
-
-
-def _refused(status: int, reason: str, challenge: HeaderChallenge | None) -> Response:
-    """Refuse a credential; 401 would promise a challenge (RFC 9110 15.5.2)."""
-    if status == 401 and challenge is None:
-        status = 403
-    return Response(status=status, reason=reason, headers=_no_store(challenge))
-
-
-async def _map(route: Route, identity: Identity) -> UserName | Response:
-    """Find the name that the backend knows the caller by."""
-    if not route.mappers:
-        # Nobody in particular must not look like a user called "anonymous".
-        if identity.issuer == ANONYMOUS:
-            return UserName("")
-        return _named(identity.subject)
-    for mapper in route.mappers:
-        user = await mapper.map_user(identity)
-        if user is REFUSED:
-            return Response(status=403, reason="user-refused", headers=(NO_STORE,))
-        if user is not DECLINED:
-            return _named(str(user))
-    return Response(status=403, reason="user-unmapped", headers=(NO_STORE,))
-
-
 def _settle_path(routes: HostRoutes, route: Route, path: str) -> str | Response:
     """Give the path that is decided on and forwarded, or refuse it."""
     if not route.encoded_slashes and has_encoded_slash(path):
@@ -537,23 +435,12 @@ def _settle_path(routes: HostRoutes, route: Route, path: str) -> str | Response:
     return path
 
 
-def _named(user: str) -> UserName | Response:
-    """Refuse a name that a backend might read otherwise, whoever gave it."""
-    if not is_safe_user_name(user):
-        return Response(status=403, reason="user-unsafe", headers=(NO_STORE,))
-    return UserName(user)
-
-
 def _given_id(incoming: Incoming) -> str:
     """Give the one plausible ``X-Request-Id`` that a trusted proxy sent."""
     found = [value for name, value in incoming.forwarded if name == "x-request-id"]
-    if len(found) == 1 and len(found[0]) <= 128 and _ID(found[0]):
-        return found[0]
-    return ""
-
-
-def _ID(value: str) -> bool:  # noqa: N802
-    return value.isascii() and value.replace("-", "").replace("_", "").isalnum()
+    given = found[0] if len(found) == 1 and len(found[0]) <= 128 else ""
+    plain = given.replace("-", "").replace("_", "")
+    return given if plain.isascii() and plain.isalnum() else ""
 
 
 def _id(trail: Trail) -> Any:  # noqa: ANN401

@@ -1,14 +1,18 @@
 """Which route a request takes: the host first, then the longest path."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import attrs
 
 from sso_proxy.authz.conditions import Requirements
+from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.interfaces import IAuthenticator, IBinding, IUserMapper
+from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.specs.http.target import matching_path
+from sso_proxy.specs.oauth.offer import NOTHING, Offer
+from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 
 _NAMED = re.compile(r"\{\w+\}")
 
@@ -59,6 +63,9 @@ class Route:
         endpoints: Prefix of our own paths.
         own: Serves them, as a backend would.
         own_names: The first segments that there are below *endpoints*.
+        cors: What pages of other origins may do, or None for nothing.
+        offer: What our challenges say of this route.
+        published: Documents at exact paths; then this is no route to a backend.
         body_bytes: Octets of a request body at most.
         upgrade_idle_timeout: Seconds of silence in a tunnel.
     """
@@ -86,6 +93,9 @@ class Route:
     endpoints: str = "/.sso/"
     own: Any = None
     own_names: frozenset[str] = frozenset()
+    cors: CorsRules | None = None
+    offer: Offer = NOTHING
+    published: PublishedResources | None = None
     body_bytes: int
     upgrade_idle_timeout: float
 
@@ -100,7 +110,7 @@ class HostRoutes:
     """The routes of one host pattern, the longest path first."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        ordered = sorted(routes, key=lambda r: _weight(r.path), reverse=True)
+        ordered = sorted(routes, key=_rank, reverse=True)
         self._entries = [_entry(route) for route in ordered]
 
     def find(self, path: str) -> Route | None:
@@ -119,10 +129,18 @@ class HostRoutes:
 class RouteTable:
     """All routes."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(
+        self, routes: Sequence[Route], resources: Sequence[ProtectedResource] = ()
+    ) -> None:
         by_host: dict[str, list[Route]] = {}
         for route in routes:
             by_host.setdefault(route.host, []).append(route)
+        published: dict[str, list[ProtectedResource]] = {}
+        for resource in resources:
+            pattern = _pattern_of(resource.identifier.host, by_host)
+            published.setdefault(pattern, []).append(resource)
+        for pattern, found in published.items():
+            by_host[pattern].append(_publish(pattern, found))
         self._hosts = {host: HostRoutes(found) for host, found in by_host.items()}
 
     def of_host(self, host: str) -> HostRoutes | None:
@@ -141,6 +159,38 @@ class RouteTable:
         return found
 
 
+def _pattern_of(host: str, patterns: Container[str]) -> str:
+    """Give the pattern whose routes serve *host*, as `RouteTable.of_host` does."""
+    for pattern in (host, "*." + host.partition(".")[2]):
+        if pattern in patterns:
+            return pattern
+    return "*"
+
+
+def _publish(pattern: str, resources: Sequence[ProtectedResource]) -> Route:
+    """Make the entry for documents of the hosts of *pattern*."""
+    return Route(
+        name=pattern + WELL_KNOWN,
+        host=pattern,
+        path=WELL_KNOWN,
+        authenticators=(),
+        bindings={},
+        requirements=Requirements(()),
+        headers=RouteHeaders(),
+        upstream=None,
+        encoded_slashes=True,
+        path_parameters="keep",
+        published=PublishedResources(resources),
+        body_bytes=0,
+        upgrade_idle_timeout=0.0,
+    )
+
+
+def _rank(route: Route) -> tuple[bool, int, int]:
+    """Rank routes: exact paths first, then by their paths."""
+    return (route.published is not None, *_weight(route.path))
+
+
 def _weight(path: str) -> tuple[int, int]:
     """Rank paths: more segments first, then more literal text."""
     trimmed = path.rstrip("/")
@@ -148,6 +198,8 @@ def _weight(path: str) -> tuple[int, int]:
 
 
 def _entry(route: Route) -> tuple[str, str, Any, Route]:
+    if route.published is not None:
+        return "", "", route.published.get, route
     exact = matching_path(route.path)
     trimmed = exact.rstrip("/")
     if "{" not in trimmed:

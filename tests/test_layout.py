@@ -15,6 +15,7 @@ SOURCES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
 MODULES = [source for source in SOURCES if source.name != "__init__.py"]
 
 TESTED_ELSEWHERE = {
+    "callers.py": "phases 4 to 6; test_pipeline.py goes through them in their order",
     "interfaces.py": "declarations; every component's test verifies its interface",
     "model.py": "values without behaviour, used by every test",
     "errors.py": "values without behaviour, used by every test",

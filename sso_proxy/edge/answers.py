@@ -1,13 +1,18 @@
 """What clients get: answers serialised from values, with our own framing."""
 
+import re
+
 from sso_proxy.edge.pages import phrase_of, render_page
 from sso_proxy.edge.site import Site
 from sso_proxy.model import RequestHead, Response
 from sso_proxy.outgoing import OUR_COOKIES, display_name
 from sso_proxy.specs.http.answer import Answer
+from sso_proxy.specs.http.cors import PREFIX
 from sso_proxy.upstream import Reply
 
 _BODYLESS = frozenset({204, 304})
+_CORS = b"\r\n" + PREFIX.encode("ascii")
+_cors_lines = re.compile(b"(?<=\r\n)" + PREFIX.encode("ascii") + b"[^\r\n]*\r\n")
 
 
 def client_block(reply: Reply, site: Site) -> bytes:
@@ -42,6 +47,11 @@ def client_block(reply: Reply, site: Site) -> bytes:
     else:
         block += b"Date: " + site.date() + b"\r\n"
     return block
+
+
+def without_cors(block: bytes) -> bytes:
+    """Take the backend's CORS fields out of *block*: ours say what holds."""
+    return _cors_lines.sub(b"", block) if _CORS in block else block
 
 
 def _needs_length(answer: Answer) -> bool:

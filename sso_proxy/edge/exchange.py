@@ -4,7 +4,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from sso_proxy.admission import Admission, Trail
-from sso_proxy.edge.answers import client_block
+from sso_proxy.edge.answers import client_block, without_cors
 from sso_proxy.edge.tunnel import Tunnel
 from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.chunked import LAST_CHUNK, encode_chunk
@@ -94,12 +94,17 @@ class Exchange:
         connection = self.connection
         self.status = self.upstream_status = reply.answer.status
         self.sent = len(body)
+        block, ours = client_block(reply, connection.site), b""
+        if (admission := self.admission) is not None:
+            ours = admission.answer
+            if admission.cors:
+                block = without_cors(block)
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b\r\n%b"
             % (
-                client_block(reply, connection.site),
+                block,
                 self.id.encode("ascii"),
-                self.admission.answer if self.admission is not None else b"",
+                ours,
                 connection.persistence(),
                 body,
             )
@@ -118,12 +123,17 @@ class Exchange:
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
                 connection.close_after()
+        block, ours = client_block(reply, connection.site), b""
+        if (admission := self.admission) is not None:
+            ours = admission.answer
+            if admission.cors:
+                block = without_cors(block)
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b%b\r\n"
             % (
-                client_block(reply, connection.site),
+                block,
                 self.id.encode("ascii"),
-                self.admission.answer if self.admission is not None else b"",
+                ours,
                 framing,
                 connection.persistence(),
             )

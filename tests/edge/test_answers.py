@@ -2,7 +2,7 @@
 
 import pytest
 
-from sso_proxy.edge.answers import client_block, own_answer
+from sso_proxy.edge.answers import client_block, own_answer, without_cors
 from sso_proxy.model import Response
 from sso_proxy.testing.fakes import make_request
 from tests.support.doubles import OK, Scene, make_reply
@@ -113,3 +113,17 @@ def test_204_has_neither() -> None:
 def test_a_value_that_would_not_stay_one_line_is_refused(value: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         own(Response(status=401, headers=(("www-authenticate", value),)))
+
+
+def test_a_backends_cors_fields_are_taken_out_and_nothing_else() -> None:
+    block = (
+        b"HTTP/1.1 200 OK\r\n"
+        b"Access-Control-Allow-Origin: *\r\n"
+        b"X-Note: Access-Control-Allow-Origin: *\r\n"
+        b"Access-Control-Expose-Headers: a\r\n"
+        b"Vary: Accept\r\n"
+    )
+    assert without_cors(block) == (
+        b"HTTP/1.1 200 OK\r\nX-Note: Access-Control-Allow-Origin: *\r\nVary: Accept\r\n"
+    )
+    assert without_cors(b"HTTP/1.1 200 OK\r\n") == b"HTTP/1.1 200 OK\r\n"

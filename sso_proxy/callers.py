@@ -1,0 +1,118 @@
+"""
+Who calls, which keys they hold, and what the backend calls them.
+
+Phases 4 to 6 of a request's way (`sso_proxy.pipeline`).
+"""
+
+from typing import Final, assert_never
+
+import attrs
+
+from sso_proxy.interfaces import IAuthenticator
+from sso_proxy.model import (
+    ANONYMOUS,
+    DECLINED,
+    REFUSED,
+    Authenticated,
+    Identity,
+    NotPresented,
+    Rejected,
+    Request,
+    Response,
+    Unbound,
+    UserName,
+)
+from sso_proxy.outgoing import build_fields
+from sso_proxy.refusals import NO_STORE, invite, reject
+from sso_proxy.routing import Route
+from sso_proxy.specs.user_name import is_safe_user_name
+
+
+@attrs.frozen
+class Proof:
+    """
+    What the caller proved to hold.
+
+    Attributes:
+        kinds: Kinds of keys.
+        once: The proof is good for this request only.
+        answer: Field lines for the answer, serialised.
+    """
+
+    kinds: tuple[str, ...] = ()
+    once: bool = False
+    answer: bytes = b""
+
+
+NO_PROOF: Final = Proof()
+
+
+async def authenticate(
+    route: Route, request: Request
+) -> tuple[IAuthenticator, Authenticated] | Response:
+    """Ask the route's authenticators; the first that has an opinion decides."""
+    rejected: Rejected | None = None
+    kind: type | None = None
+    for authenticator in route.authenticators:
+        if rejected is not None and type(authenticator) is not kind:
+            continue  # nobody with a bad token becomes somebody by other means
+        outcome = await authenticator.authenticate(request)
+        match outcome:
+            case Authenticated():
+                return authenticator, outcome
+            case NotPresented():
+                continue
+            case Rejected():
+                rejected, kind = rejected or outcome, type(authenticator)
+                if outcome.final:
+                    return reject(outcome, request, route)
+            case _:
+                assert_never(outcome)
+    if rejected is not None:
+        return reject(rejected, request, route)
+    return invite(request, route)
+
+
+async def bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
+    """Check every key that the identity is bound to or the route demands."""
+    wanted = {binding.kind: binding for binding in route.demanded}
+    for member in identity.confirmation:
+        binding = route.bindings.get(member)
+        if binding is None:
+            # An unknown confirmation is one that we cannot check (RFC 7800, D6).
+            return Unbound(reason="unknown-confirmation", detail=member)
+        wanted[binding.kind] = binding
+    if not wanted:
+        return NO_PROOF
+    answer = b""
+    # A proof that is good once must not be used up by a request refused for another.
+    for binding in sorted(wanted.values(), key=lambda binding: binding.once):
+        found = await binding.check(request, identity)
+        if isinstance(found, Unbound):
+            return found
+        if found is not None:
+            answer += build_fields(found.headers)
+    return Proof(tuple(wanted), any(b.once for b in wanted.values()), answer)
+
+
+async def name_user(route: Route, identity: Identity) -> UserName | Response:
+    """Find the name that the backend knows the caller by."""
+    if not route.mappers:
+        # Nobody in particular must not look like a user called "anonymous".
+        if identity.issuer == ANONYMOUS:
+            return UserName("")
+        return _named(identity.subject)
+    for mapper in route.mappers:
+        user = await mapper.map_user(identity)
+        if user is REFUSED:
+            return Response(status=403, reason="user-refused", headers=(NO_STORE,))
+        if user is not DECLINED:
+            return _named(str(user))
+    return Response(status=403, reason="user-unmapped", headers=(NO_STORE,))
+
+
+def _named(user: str) -> UserName | Response:
+    """Refuse a name that a backend might read otherwise, whoever gave it."""
+    if not is_safe_user_name(user):
+        return Response(status=403, reason="user-unsafe", headers=(NO_STORE,))
+    return UserName(user)

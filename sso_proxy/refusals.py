@@ -1,0 +1,114 @@
+"""What callers are told who may not pass: every right challenge, and no reasons."""
+
+from typing import Final
+
+from twisted.logger import Logger
+
+from sso_proxy.interfaces import IAuthenticator
+from sso_proxy.model import (
+    Decision,
+    Effect,
+    HeaderChallenge,
+    Headers,
+    LoginRedirect,
+    Refusal,
+    Rejected,
+    Request,
+    Response,
+    Unbound,
+)
+from sso_proxy.routing import Route
+from sso_proxy.specs.http.accept import is_navigation
+from sso_proxy.specs.oauth.offer import complete_challenges
+
+_log = Logger()
+
+NO_STORE: Final = ("cache-control", "no-store")
+
+
+def reject(rejected: Rejected, request: Request, route: Route) -> Response:
+    """Answer somebody whose credential is not good."""
+    if rejected.detail:
+        _log.info(
+            "Request {id}: {reason}: {detail}",
+            id=request.id,
+            reason=rejected.reason,
+            detail=rejected.detail,
+        )
+    return _refuse(rejected.status, rejected.reason, rejected.challenge, route)
+
+
+def invite(request: Request, route: Route) -> Response:
+    """Tell a caller without credentials how to get in."""
+    asked = [a.challenge(request) for a in route.authenticators]
+    redirects = [c for c in asked if isinstance(c, LoginRedirect)]
+    if redirects and is_navigation(request.head):
+        return Response(
+            status=302,
+            reason="login",
+            headers=(NO_STORE, ("location", redirects[0].location)),
+        )
+    challenges = [c for c in asked if isinstance(c, HeaderChallenge)]
+    values = tuple(v for challenge in challenges for v in challenge.values)
+    others = tuple(f for challenge in challenges for f in challenge.headers)
+    headers = _fields_of(HeaderChallenge(values, others), route, 401)
+    return Response(
+        status=401 if headers or redirects else 403,
+        reason="no-credential",
+        headers=(NO_STORE, *headers),
+    )
+
+
+def refuse_unbound(
+    unbound: Unbound, request: Request, route: Route, authenticator: IAuthenticator
+) -> Response:
+    """Answer somebody who did not prove to hold the key (RFC 8705 section 3)."""
+    _log.info(
+        "Request {id}: {reason}: {detail}",
+        id=request.id,
+        reason=unbound.reason,
+        detail=unbound.detail,
+    )
+    challenge = unbound.challenge or authenticator.refusal(
+        request, Refusal(error="invalid_token")
+    )
+    return _refuse(unbound.status, unbound.reason, challenge, route)
+
+
+def deny(
+    decision: Decision, request: Request, route: Route, authenticator: IAuthenticator
+) -> Response:
+    """Answer somebody who is known and may not do this."""
+    reason = decision.reasons[0] if decision.reasons else "denied"
+    if decision.effect is Effect.STEP_UP:
+        refusal = Refusal(
+            error="insufficient_user_authentication",
+            scope=decision.scope,
+            acr_values=decision.acr_values,
+            max_age=decision.max_age,
+        )
+        challenge = authenticator.refusal(request, refusal)
+        return _refuse(401, reason, challenge, route)
+    challenge = None
+    if decision.scope:
+        challenge = authenticator.refusal(
+            request, Refusal(error="insufficient_scope", scope=decision.scope)
+        )
+    return _refuse(403, reason, challenge, route)
+
+
+def _refuse(
+    status: int, reason: str, challenge: HeaderChallenge | None, route: Route
+) -> Response:
+    """Refuse; 401 would promise a challenge (RFC 9110 section 15.5.2)."""
+    if challenge is None:
+        return Response(
+            status=403 if status == 401 else status, reason=reason, headers=(NO_STORE,)
+        )
+    fields = _fields_of(challenge, route, status)
+    return Response(status=status, reason=reason, headers=(NO_STORE, *fields))
+
+
+def _fields_of(challenge: HeaderChallenge, route: Route, status: int) -> Headers:
+    values = complete_challenges(challenge.values, route.offer, status=status)
+    return (*(("www-authenticate", value) for value in values), *challenge.headers)
