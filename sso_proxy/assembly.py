@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+import attrs
 from prometheus_client import CollectorRegistry, generate_latest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
@@ -36,6 +37,7 @@ from sso_proxy.net.ticker import Ticker
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
+from sso_proxy.storage import Needs
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
 
@@ -44,12 +46,25 @@ _log = Logger()
 _DAY = 86400.0
 
 
-def check(config: Config) -> list[str]:
+@attrs.frozen(kw_only=True)
+class Findings:
+    """
+    What a check has found out about a configuration without mistakes.
+
+    Attributes:
+        notes: For the operator, such as certificates that expire soon.
+        needs: What has to be there before it can be served.
+    """
+
+    notes: tuple[str, ...]
+    needs: Needs
+
+
+def check(config: Config) -> Findings:
     """
     Build everything that needs no socket, to see that it can be built.
 
-    Returns:
-        Notes for the operator, such as certificates that expire soon.
+    Nothing is made anywhere: what the start would make is not missed.
 
     Raises:
         ConfigError: With every mistake.
@@ -65,7 +80,9 @@ def check(config: Config) -> list[str]:
     )
     parts = Builder(config, tools, lambda target, _: target).build()
     now = clock.time()
-    return [note for tls in parts.tls if tls is not None for note in tls.health(now)]
+    tls = [each for each in parts.tls if each is not None]
+    notes = tuple(note for each in tls for note in each.health(now))
+    return Findings(notes=notes, needs=parts.needs)
 
 
 class Generation:

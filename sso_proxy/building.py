@@ -26,7 +26,7 @@ from sso_proxy.net.tls.stream import ClientContext
 from sso_proxy.registry import Registry
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.storage import Storage, state_dir_of
+from sso_proxy.storage import Needs, Storage, state_dir_of
 from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.resource import check_hosted
 
@@ -72,7 +72,7 @@ class Parts:
         healthy: Parts whose state matters.
         upstreams: Backends by name.
         caches: The caches that somebody asked for, to be opened before serving.
-        needs_keys: Whether somebody asked for our own keys.
+        needs: What has to be there before it can be served.
     """
 
     routes: RouteTable
@@ -80,7 +80,7 @@ class Parts:
     healthy: tuple[Any, ...]
     upstreams: tuple[Any, ...]
     caches: tuple[ICache, ...]
-    needs_keys: bool
+    needs: Needs
 
 
 class Builder:
@@ -142,10 +142,10 @@ class Builder:
         return Parts(
             routes=RouteTable([route for route in routes if route is not None]),
             tls=tuple(tls),
-            healthy=tuple(self._healthy),
+            healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
             upstreams=tuple(self._upstreams.values()),
             caches=tuple(self._storage.caches),
-            needs_keys=self._storage.needs_keys,
+            needs=self._storage.needs(),
         )
 
     def _bindings(self) -> dict[str, ComponentConfig]:
@@ -204,10 +204,7 @@ class Builder:
         tools = attrs.evolve(
             self._tools, name=name, state_dir=state_dir_of(self._config)
         )
-        cache = self._registry.build("ICache", component, tools, f"cache.{name}")
-        if IHealth.providedBy(cache):
-            self._healthy.append(cache)
-        return cache
+        return self._registry.build("ICache", component, tools, f"cache.{name}")
 
     def _tls(self, path: str, listener: ListenerConfig) -> ListenerTls | None:
         if not listener.tls:

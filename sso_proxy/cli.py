@@ -107,7 +107,7 @@ def _check(chosen: argparse.Namespace) -> Iterator[str]:
     from sso_proxy import assembly  # noqa: PLC0415
 
     config = load_config(chosen.file)
-    notes = assembly.check(config)
+    notes = assembly.check(config).notes
     yield f"{chosen.file}: no mistakes"
     yield from _summary(config)
     for note in notes:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from sso_proxy.config.key_ring import KeyRing, make_key, read_key_ring
 from sso_proxy.config.model import ComponentConfig, Config
 from sso_proxy.config.state import state_directory
@@ -15,6 +17,23 @@ from sso_proxy.sealing import RingSealer
 
 DEFAULT: Final = "default"
 """The cache that those get who name none, where several are configured or none is."""
+
+
+@attrs.frozen(kw_only=True)
+class Needs:
+    """
+    What has to be on this machine before a configuration can be served.
+
+    Attributes:
+        directory: The state directory, to be made if it is not there; None if nothing
+            is kept in it.
+        key_ring: The key ring, to be made if it is not there; None if nothing is
+            sealed, or the operator has said where it is.
+    """
+
+    directory: Path | None = None
+    key_ring: Path | None = None
+
 
 MakeCache = Callable[[str, ComponentConfig], ICache]
 """Makes the cache of this name; raises ConfigError."""
@@ -45,7 +64,6 @@ class Storage:
 
     Attributes:
         caches: Those that somebody has asked for.
-        needs_keys: Whether somebody has asked for a sealer.
         mistakes: Why some of what was asked for could not be given.
     """
 
@@ -53,7 +71,7 @@ class Storage:
         self, config: Config, make_cache: MakeCache, *, checking: bool
     ) -> None:
         self.caches: list[ICache] = []
-        self.needs_keys = False
+        self._seals = False
         self.mistakes: list[Mistake] = []
         self._config = config
         self._make_cache = make_cache
@@ -65,7 +83,7 @@ class Storage:
         """Make all that the configuration names, whether anybody asks for it or not."""
         for name in self._config.cache:
             self._cache(name)
-        if self._config.key_ring is not None and self._config.key_ring.file is not None:
+        if self._ring_is_configured():
             self._read_ring()
 
     def cache(self, name: str | None, needs: frozenset[str]) -> ICache:
@@ -84,11 +102,20 @@ class Storage:
 
     def sealer(self, kind: str) -> RingSealer:
         """Give a sealer, as `ITools` says."""
-        self.needs_keys = True
+        self._seals = True
         ring = self._read_ring()
         if ring is None:
             raise ConfigError(Mistake("", "needs our own keys, which cannot be used"))
         return RingSealer(kind, ring)
+
+    def needs(self) -> Needs:
+        """Say what has to be there for all that was asked for."""
+        directory = state_dir_of(self._config)
+        default = self._seals and not self._ring_is_configured()
+        return Needs(
+            directory=directory if default or self.caches else None,
+            key_ring=key_ring_path(self._config) if default else None,
+        )
 
     def _choose(self, name: str | None) -> str:
         configured = list(self._config.cache)
@@ -117,7 +144,7 @@ class Storage:
     def _read_ring(self) -> KeyRing | None:
         if self._ring is None and not self._ring_mistakes():
             path = key_ring_path(self._config)
-            configured = self._config.key_ring and self._config.key_ring.file
+            configured = self._ring_is_configured()
             if self._checking and not configured and not path.exists():
                 self._ring = KeyRing((make_key(time.time(), os.urandom),))
                 return self._ring
@@ -129,6 +156,10 @@ class Storage:
                     Mistake(where, f"{m.path} {m.problem}") for m in e.mistakes
                 )
         return self._ring
+
+    def _ring_is_configured(self) -> bool:
+        ring = self._config.key_ring
+        return ring is not None and ring.file is not None
 
     def _ring_mistakes(self) -> bool:
         return any(m.path.startswith("key_ring") for m in self.mistakes)

@@ -36,6 +36,8 @@ from sso_proxy.process.sockets import (
     open_sockets,
     take_inherited,
 )
+from sso_proxy.process.state import make_key_ring, make_state_directory
+from sso_proxy.storage import Needs
 
 _GRACE = 1.0
 """Seconds that workers get to end by themselves after ``drain_timeout``."""
@@ -45,6 +47,20 @@ _log = Logger()
 
 class StartError(SsoProxyError):
     """The proxy cannot start; says why."""
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    A configuration that was checked.
+
+    Attributes:
+        config: What to serve.
+        needs: What has to be there before.
+    """
+
+    config: Config
+    needs: Needs = attrs.field(factory=Needs)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +77,7 @@ class Program:
         log: The log file, if there is one.
     """
 
-    load: Callable[[], Config]
+    load: Callable[[], Plan]
     make_gateway: GatewayMaker
     worker: tuple[str, ...]
     owner: Owner = attrs.field(factory=Owner)
@@ -75,13 +91,14 @@ class Supervisor(Service):
     Args:
         reactor: The reactor.
         program: What to run.
-        config: What ``program.load`` has returned.
+        plan: What ``program.load`` has returned.
     """
 
-    def __init__(self, reactor: Any, program: Program, config: Config) -> None:  # noqa: ANN401
+    def __init__(self, reactor: Any, program: Program, plan: Plan) -> None:  # noqa: ANN401
         self._reactor = reactor
         self._program = program
-        self._config = config
+        self._needs = plan.needs
+        self._config = plan.config
         self._listeners = Listeners()
         self._admin = AdminListener(reactor)
         self._notifier = Notifier({})
@@ -99,7 +116,7 @@ class Supervisor(Service):
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def privilegedStartService(self) -> None:
-        """Open the listening sockets; nothing else may need privileges."""
+        """Open the listening sockets and make the state directory; no more as root."""
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         signals.install(
             self._reactor,
@@ -108,6 +125,7 @@ class Supervisor(Service):
         self._notifier = Notifier(os.environ)
         try:
             raise_file_limit(self._config.server.connections)
+            make_state_directory(self._needs, self._program.owner)
             self._listeners = open_sockets(
                 _addresses(self._config),
                 self._config.server.backlog,
@@ -121,6 +139,7 @@ class Supervisor(Service):
         """Begin to serve; after fork and privilege drop, before the reactor runs."""
         super().startService()  # type: ignore[no-untyped-call]
         try:
+            make_key_ring(self._needs)
             self._serving = self._make_serving()
             self._serving.start()
             if self._config.server.admin is not None:
@@ -224,10 +243,12 @@ class Supervisor(Service):
     async def _reload(self) -> None:
         if self._serving is None:
             return
-        config = self._program.load()
-        check_change(self._config, config)
-        await self._serving.reload(config)
-        self._config = config
+        plan = self._program.load()
+        check_change(self._config, plan.config)
+        make_state_directory(plan.needs, Owner())
+        make_key_ring(plan.needs)
+        await self._serving.reload(plan.config)
+        self._config = plan.config
         _log.info("reloaded")
 
     async def _drain(self) -> None:

@@ -5,23 +5,25 @@ twistd calls `makeService` as root, before it forks: it reads and checks the
 configuration and opens nothing but the log file.
 """
 
+import os
 import pwd
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.python import usage
 
 from sso_proxy.assembly import Gateway, check
 from sso_proxy.config.load import load_config
-from sso_proxy.config.model import Config
+from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError
 from sso_proxy.process.logs import FileLog, ReopenableFile
 from sso_proxy.process.serving import GatewayMaker
 from sso_proxy.process.sockets import Owner
 from sso_proxy.process.worker import run_worker
-from sso_proxy.supervisor import Program, Supervisor
+from sso_proxy.supervisor import Plan, Program, Supervisor
 
 WORKER = ("-m", "sso_proxy.tap")
 
@@ -41,16 +43,23 @@ class Options(usage.Options):
             raise usage.UsageError("--config FILE is missing")
 
 
-def load_and_check(path: Path) -> Config:
+def load_and_check(path: Path, state_dir: Path) -> Plan:
     """
     Read the configuration file at *path* and check it; what serves logs the notes.
+
+    Args:
+        path: Its name.
+        state_dir: The state directory, unless the file names another.  Found out once,
+            at the start: without privileges one would look for it elsewhere.
 
     Raises:
         ConfigError: It cannot be used, with every mistake.
     """
     config = load_config(path)
-    check(config)
-    return config
+    if config.server.state_dir is None:
+        server = attrs.evolve(config.server, state_dir=str(state_dir))
+        config = attrs.evolve(config, server=server)
+    return Plan(config=config, needs=check(config).needs)
 
 
 def makeService(options: Options) -> Supervisor:
@@ -68,7 +77,7 @@ def makeService(options: Options) -> Supervisor:
 def build_supervisor(
     reactor: Any,  # noqa: ANN401
     options: Options,
-    load: Callable[[Path], Config],
+    load: Callable[[Path, Path], Plan],
     make_gateway: GatewayMaker,
     worker: tuple[str, ...] = WORKER,
 ) -> Supervisor:
@@ -80,20 +89,21 @@ def build_supervisor(
     """
     path = Path(options["config"]).absolute()  # the daemon may change directory
     try:
-        config = load(path)
+        state_dir = state_directory(None, uid=os.geteuid(), environ=os.environ)
+        plan = load(path, state_dir)
     except ConfigError as e:
         lines = "\n".join(f"  {mistake}" for mistake in e.mistakes)
         raise SystemExit(f"sso-proxy: {path} cannot be used:\n{lines}") from None
     twistd: Mapping[str, Any] = options.parent or {}
     owner = owner_after_drop(twistd)
     program = Program(
-        load=lambda: load(path),
+        load=lambda: load(path, state_dir),
         make_gateway=make_gateway,
         worker=worker,
         owner=owner,
         log=open_log(twistd, owner),
     )
-    return Supervisor(reactor, program, config)
+    return Supervisor(reactor, program, plan)
 
 
 def owner_after_drop(twistd: Mapping[str, Any]) -> Owner:

@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from sso_proxy.building import Builder, Parts, Tools, managed_names
-from sso_proxy.config.key_ring import KeyRing, make_key, write_key_ring
 from sso_proxy.config.model import (
     BindingConfig,
     ComponentConfig,
     Config,
     HeadersConfig,
-    KeyRingConfig,
     ListenerConfig,
     RouteConfig,
     RouteLimitsConfig,
+    ServerConfig,
     UpstreamConfig,
 )
 from sso_proxy.errors import ConfigError
+from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.tokens import TokenSigner, jwks
 from sso_proxy.upstream.http import Patience, Target
@@ -124,17 +124,17 @@ def test_a_route_can_demand_several_bindings() -> None:
 def test_only_who_marks_proofs_needs_a_cache(tmp_path: Path) -> None:
     none = Built(route()).parts()
     assert none.caches == ()
-    assert not none.needs_keys
+    assert none.needs == Needs()
     level = BindingConfig(dpop="require")
     one = Built(route(binding=level)).parts()
     assert len(one.caches) == 1
-    assert not one.needs_keys
+    assert one.needs.directory is not None
+    assert one.needs.key_ring is None
     options = {"nonce": "required"}
     table = {"dpop": ComponentConfig(type="dpop", options=options)}
-    ring = tmp_path / "keys.json"
-    write_key_ring(ring, KeyRing((make_key(0, bytes),)), replace=False)
-    keys = KeyRingConfig(file=str(ring))
-    assert Built(route(), binding=table, key_ring=keys).parts().needs_keys
+    server = ServerConfig(state_dir=str(tmp_path))
+    keyed = Built(route(), binding=table, server=server).parts()
+    assert keyed.needs.key_ring == tmp_path / "keys.json"
 
 
 def test_a_binding_that_cannot_be_made_is_the_only_mistake() -> None:

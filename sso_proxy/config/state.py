@@ -25,5 +25,9 @@ def state_directory(
         return SYSTEM
     home = environ.get("XDG_STATE_HOME", "")
     # The specification: what is not absolute is to be ignored.
-    base = Path(home) if home.startswith("/") else Path.home() / ".local/state"
-    return base / "sso-proxy"
+    if home.startswith("/"):
+        return Path(home) / "sso-proxy"
+    try:
+        return Path.home() / ".local/state/sso-proxy"
+    except RuntimeError:  # a container's user that is in no list
+        return SYSTEM

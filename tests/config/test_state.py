@@ -37,3 +37,11 @@ def test_home_is_guessed_as_the_specification_says(
     expected = Path("/home/me/.local/state/sso-proxy")
     environ = {"XDG_STATE_HOME": value}
     assert state_directory(None, uid=1000, environ=environ) == expected
+
+
+def test_user_without_a_home_takes_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run as a user that is in no list."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 1234567)
+    expected = Path("/var/lib/sso-proxy")
+    assert state_directory(None, uid=1234567, environ={}) == expected

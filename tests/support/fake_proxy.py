@@ -21,7 +21,7 @@ from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.process.worker import run_worker
-from sso_proxy.supervisor import Supervisor
+from sso_proxy.supervisor import Plan, Supervisor
 from sso_proxy.tap import Options, build_supervisor
 
 
@@ -124,6 +124,10 @@ def _build(config: Config) -> None:
         os._exit(3)
 
 
+def load(path: Path, _: Path) -> Plan:
+    return Plan(config=load_config(path))
+
+
 class FakeMaker:
     """What twistd finds where the plugin would be."""
 
@@ -134,7 +138,7 @@ class FakeMaker:
     @staticmethod
     def makeService(options: Options) -> Supervisor:
         worker = (__file__, "--worker")
-        return build_supervisor(reactor, options, load_config, FakeGateway, worker)
+        return build_supervisor(reactor, options, load, FakeGateway, worker)
 
 
 class FakeOptions(ServerOptions):
