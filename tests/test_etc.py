@@ -25,15 +25,12 @@ from tests.support.running import REAL, Proxy
 
 ETC = Path(__file__).parent.parent / "etc"
 RUN_HERE = {"certificate-bound.toml", "hosted.toml"}
-RUN_ELSEWHERE = {"several-issuers.toml", "introspection.toml"}
-"""By tests/test_etc_tokens.py."""
+RUN_ELSEWHERE = {"dpop.toml"}
+"""By tests/test_etc_dpop.py."""
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)
-def test_example_is_read_without_mistakes(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
+def test_example_is_read_without_mistakes(path: Path) -> None:
     load_config(path)
 
 
