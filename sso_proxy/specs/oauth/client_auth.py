@@ -25,7 +25,7 @@ AuthMethod = Literal[
     "bearer",
     "basic",
 ]
-"""The names of RFC 7591 section 2 and RFC 8705 section 2, and two of our own."""
+"""The names that metadata has for them, and two of our own: ``bearer``, ``basic``."""
 
 FormFields: TypeAlias = tuple[tuple[str, str], ...]
 
