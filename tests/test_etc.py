@@ -25,12 +25,15 @@ from tests.support.running import REAL, Proxy
 
 ETC = Path(__file__).parent.parent / "etc"
 RUN_HERE = {"certificate-bound.toml", "hosted.toml"}
-RUN_ELSEWHERE = {"dpop.toml"}
-"""By tests/test_etc_dpop.py."""
+RUN_ELSEWHERE = {"dpop.toml", "several-issuers.toml", "introspection.toml"}
+"""By tests/test_etc_dpop.py and tests/test_etc_tokens.py."""
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)
-def test_example_is_read_without_mistakes(path: Path) -> None:
+def test_example_is_read_without_mistakes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
     load_config(path)
 
 
