@@ -97,7 +97,9 @@ def decrypt_compact(
     jwe = split_jwe(token, max_bytes=max_bytes)
     if jwe.header.alg not in algorithms or jwe.header.enc not in encryptions:
         raise TokenError("alg or enc is not allowed", reason="token-alg")
-    if jwe.header.cty != "jwt":
+    content = jwe.header.cty or ""
+    # Issuers that give tokens types of their own write "at+jwt" (RFC 8725 3.11).
+    if content != "jwt" and not content.endswith("+jwt"):
         raise TokenError("cty is not JWT", reason="token-header")
     return keys.find(jwe).decrypt(jwe)
 

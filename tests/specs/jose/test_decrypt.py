@@ -91,12 +91,12 @@ def test_an_encrypted_token_is_no_signed_one() -> None:
         split_compact(inner)
 
 
-@pytest.mark.parametrize("cty", ["JWT", "jwt", "application/jwt"])
+@pytest.mark.parametrize("cty", ["JWT", "jwt", "application/jwt", "at+jwt"])
 def test_the_content_says_that_it_is_a_token(cty: str) -> None:
     assert decrypt_compact(encrypted(OURS, cty=cty), KEYS)
 
 
-@pytest.mark.parametrize("cty", [..., "", "text/plain", "jwk+json"])
+@pytest.mark.parametrize("cty", [..., "", "text/plain", "jwk+json", "at+jwt+json"])
 def test_other_content_is_refused(cty: object) -> None:
     """RFC 7519 5.2: cty MUST be present, with the value JWT."""
     assert reason_of(encrypted(OURS, cty=cty)) == "token-header"
