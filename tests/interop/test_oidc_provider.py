@@ -38,6 +38,15 @@ def test_tokens_of_every_algorithm_are_taken(
     assert "authorization" not in seen.names
 
 
+def test_encrypted_tokens_are_taken_where_their_key_is(
+    desk: TokenDesk, gateway: Gateway
+) -> None:
+    token = desk.token("service", resource(alg="ES256", enc="RSA-OAEP-256"))
+    seen = gateway.arrived("/encrypted/", bearer(token))
+    assert seen.values("X-Remote-User") == ["service"]
+    assert gateway.ask("/jwt/", bearer(token)).verdict == "401 Bearer invalid_token"
+
+
 def test_a_token_for_another_audience_is_refused(
     desk: TokenDesk, gateway: Gateway
 ) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tests.interop.conftest import Files
 
 PROOF = "401 DPoP invalid_dpop_proof"
-TOKEN = "401 DPoP invalid_token"
 NONCE = "401 DPoP use_dpop_nonce"
 ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")
 
@@ -45,6 +44,19 @@ def test_a_token_with_a_proof_is_taken(
     seen = gateway.arrived("/dpop/", bearer(token, "DPoP"), ("DPoP", proof))
     assert seen.values("X-Remote-User") == [client]
     assert not {"authorization", "dpop"} & seen.names
+
+
+def test_an_opaque_token_with_a_proof_is_taken(
+    desk: TokenDesk, gateway: Gateway
+) -> None:
+    key, other = ProofKey.create(), ProofKey.create()
+    token = desk.token("dpop", resource(), key=key)
+    uri = f"{gateway.origin}/opaque-dpop/"
+    verdicts = [
+        show(gateway, token, k.proof("GET", uri, token=token), path="/opaque-dpop/")
+        for k in (key, other)
+    ]
+    assert [told.verdict for told in verdicts] == ["200", PROOF]
 
 
 def test_a_proof_is_good_once(desk: TokenDesk, gateway: Gateway) -> None:
