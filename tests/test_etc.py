@@ -1,6 +1,10 @@
 """Every example in etc/ is read, and runs with nothing but names and ports replaced."""
 
+import json
+import socket
 import tempfile
+import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +24,12 @@ from sso_proxy.testing.demo.echo import Echo
 from sso_proxy.testing.demo.proxy import ProxyProcess
 from sso_proxy.testing.demo.scene import choose_ports, prepare
 from sso_proxy.testing.pki import Issued, Pki
-from tests.support.programs import CurlAnswer, curl, free_port
+from sso_proxy.testing.tokens import TokenSigner
+from tests.support.programs import Backend, CurlAnswer, curl, free_port
 from tests.support.running import REAL, Proxy
 
 ETC = Path(__file__).parent.parent / "etc"
-RUN_HERE = {"certificate-bound.toml", "hosted.toml"}
+RUN_HERE = {"aws-alb.toml", "certificate-bound.toml", "hosted.toml"}
 RUN_ELSEWHERE = {"dpop.toml", "several-issuers.toml", "introspection.toml"}
 """By tests/test_etc_dpop.py and tests/test_etc_tokens.py."""
 
@@ -192,3 +197,88 @@ def test_hosted_application_and_files(tmp_path: Path) -> None:
         assert ask("/static/style.css").text == "p {}"
         assert ask("/static/").status == 404
         assert ask("/static/style.css", "-d", "x").status == 405
+
+
+def keys_and_application(signer: TokenSigner, name: str) -> Backend:
+    """Serve a key under a name, and everywhere else the head of the request."""
+
+    def serve(connection: socket.socket, _number: int) -> None:
+        head = b""
+        with connection.makefile("rwb") as file:
+            for line in file:
+                head += line
+                if line == b"\r\n":
+                    asked = f"GET /keys/{name} ".encode()
+                    body = signer.public_pem() if head.startswith(asked) else head
+                    length = f"Content-Length: {len(body)}\r\n\r\n".encode()
+                    file.write(b"HTTP/1.1 200 OK\r\n" + length + body)
+                    file.flush()
+                    head = b""
+
+    return Backend(serve)
+
+
+def alb_token(key: TokenSigner, kid: str, **changes: object) -> str:
+    """Make what the load balancer of the example says about a user."""
+    region = "arn:aws:elasticloadbalancing:eu-central-1"
+    header = {
+        "alg": "ES256",
+        "kid": kid,
+        "signer": f"{region}:123456789012:loadbalancer/app/shop/50dc6c495c0c9188",
+        "iss": "https://login.example.com",
+        "client": "shop",
+        "exp": time.time() + 120,
+        **changes,
+    }
+    parts = [
+        urlsafe_b64encode(json.dumps(part).encode()).decode()
+        for part in (header, {"sub": "alice"})
+    ]
+    signature = key.signature(".".join(parts).encode())
+    return ".".join([*parts, urlsafe_b64encode(signature).decode()])
+
+
+def test_users_of_a_load_balancer(tmp_path: Path) -> None:
+    """etc/aws-alb.toml"""
+    tls, port = tmp_path / "tls", free_port()
+    tls.mkdir()
+    pki = Pki.create()
+    pki.issue("shop", dns=["shop.example.com"], server=True).write(tls, "shop")
+    pki.write(tls, "ca")
+    signer, kid = TokenSigner.create("ES256"), "09d4fa17-223e-40fa-b280-894e843d701f"
+    proxy = Proxy(tmp_path)
+
+    def ask(*options: str, data: str = "") -> CurlAnswer:
+        return curl(
+            *("--cacert", tls / "ca.crt", *options),
+            *("--resolve", f"shop.example.com:{port}:127.0.0.1"),
+            *("-H", f"x-amzn-oidc-data: {data}", "-H", "x-amzn-oidc-identity: root"),
+            f"https://shop.example.com:{port}/",
+        )
+
+    with keys_and_application(signer, kid) as backend:
+        origin = f"http://127.0.0.1:{backend.port}"
+        changes = {
+            '"0.0.0.0"': '"127.0.0.1"',
+            "8443": str(port),
+            "10.0.0.0/20": "127.0.0.1",
+            "http://127.0.0.1:9000": origin,
+            '"aws_alb"': f'"aws_alb"\nkeys = "{origin}/keys/"',
+            "[server]": f"[server]\nstate_dir = '{tmp_path}'",
+        }
+        text = replaced((ETC / "aws-alb.toml").read_text(), changes)
+        proxy.config.write_text(text)
+        program = ("-c", "import sys; sys.path.insert(0, '.');" + REAL[1])
+        with proxy.start(program=program).wait_until_serving():
+            good = alb_token(signer, kid)
+            passed = ask(data=good)
+            assert passed.status == 200, passed
+            assert "X-Remote-User: alice\r\n" in passed.text
+            assert "x-amzn" not in passed.text.lower()
+
+            assert ask("--interface", "127.0.0.2", data=good).status == 403
+            other = alb_token(signer, kid, signer="arn:of:another")
+            assert ask(data=other).status == 403
+            forged = alb_token(TokenSigner.create("ES256"), kid)
+            assert ask(data=forged).status == 403
+            assert ask().status == 403

@@ -21,6 +21,11 @@ mtls_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.mtls:MtlsAuthenticator",
 )
+aws_alb_authenticator = PluginFactory(
+    name="aws_alb",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.aws_alb:AwsAlbAuthenticator",
+)
 anonymous_authenticator = PluginFactory(
     name="anonymous",
     makes="IAuthenticator",
