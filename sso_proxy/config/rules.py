@@ -66,13 +66,19 @@ def _check_audit(path: str, audit: AuditConfig, raw: object) -> Iterator[Mistake
 
 
 def _check_caches(draft: Draft) -> Iterator[Mistake]:
-    """Check that workers share what has to be shared."""
-    if draft.server is None or draft.server.value.workers == 1:
-        return
+    """Check that workers share what has to be shared, and caches do not."""
+    workers = draft.server.value.workers if draft.server is not None else 1
+    places: dict[object, str] = {}
     for placed in draft.caches.values():
-        if placed.value.type == "memory":
+        if placed.value.type == "memory" and workers > 1:
             problem = "each worker would have its own; with server.workers take local"
             yield Mistake(join(placed.path, "type"), problem)
+        if placed.value.type == "local":
+            directory = placed.value.options.get("directory")
+            other = places.setdefault(str(directory), placed.path)
+            if other != placed.path:
+                problem = f"is that of {other}, too; take another for one of them"
+                yield Mistake(join(placed.path, "directory"), problem)
 
 
 def _check_names(draft: Draft) -> Iterator[Mistake]:

@@ -59,3 +59,18 @@ def test_nothing_else_may_call_itself_anonymous(mistakes: Mistakes) -> None:
 
 def test_anonymous_may_be_written_out(mistakes: Mistakes) -> None:
     assert mistakes('[authenticator.anonymous]\ntype = "anonymous"') == {}
+
+
+def test_memory_of_one_worker_is_none_for_several(mistakes: Mistakes) -> None:
+    """A replay mark that only one worker has stops one replay in two."""
+    memory = '[cache.m]\ntype = "memory"\n'
+    assert mistakes(memory) == {}
+    (path,) = mistakes("[server]\nworkers = 2\n" + memory)
+    assert path == "cache.m.type"
+
+
+def test_two_local_caches_have_two_directories(mistakes: Mistakes) -> None:
+    caches = '[cache.a]\ntype = "local"\n[cache.b]\ntype = "local"\n'
+    assert mistakes(caches + 'directory = "b"') == {}
+    found = mistakes(caches)
+    assert "cache.a" in found["cache.b.directory"]
