@@ -250,7 +250,9 @@ def test_users_of_a_load_balancer(tmp_path: Path) -> None:
 
     def ask(*options: str, data: str = "") -> CurlAnswer:
         return curl(
-            *("--cacert", tls / "ca.crt", *options),
+            "--cacert",
+            tls / "ca.crt",
+            *options,
             *("--resolve", f"shop.example.com:{port}:127.0.0.1"),
             *("-H", f"x-amzn-oidc-data: {data}", "-H", "x-amzn-oidc-identity: root"),
             f"https://shop.example.com:{port}/",
