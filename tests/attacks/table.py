@@ -1,5 +1,5 @@
 """
-Every row A, B, E and F of the attack corpus, and what shows that it does not work here.
+Every row A, B, D, E and F of the attack corpus, and what shows that it fails here.
 
 A row is a bug of a product like this one: its identifier in the corpus, what was sent
 to whom, and the tests that send it to us.  Where a row cannot apply, `why` says so.
@@ -19,6 +19,13 @@ LIMITS: Final = "attacks/test_limits.py::"
 GENERATED: Final = "attacks/test_generated.py::"
 TLS: Final = "attacks/test_tls.py::"
 CONTEXT: Final = "net/tls/test_context.py::"
+BEARER: Final = "authn/test_bearer.py::"
+CLAIMS: Final = "specs/oauth/test_claims.py::"
+JWT: Final = "authn/verifiers/test_jwt.py::"
+CLIENT: Final = "net/test_http_client.py::"
+PUBLISHED_KEYS: Final = "net/test_jwks.py::"
+PUBLISHED_URLS: Final = "specs/oauth/test_urls.py::"
+ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
 
 STRIPPED: Final = FIELDS + "test_managed_names_are_stripped_in_every_spelling"
 ANEW: Final = FIELDS + "test_what_is_said_about_the_client_is_made_anew"
@@ -169,6 +176,88 @@ TABLE: Final = {
         "a target without slash, * with GET",
         REFUSED + "[no-slash]",
         REFUSED + "[asterisk-get]",
+    ),
+    "D3": row(
+        "an active or signed token for somebody else",
+        BEARER + "test_an_active_token_for_somebody_else_is_refused",
+        CLAIMS + "test_another_audience_is_refused",
+        CLAIMS + "test_the_issuer_is_compared_exactly",
+        PATHS + "test_a_token_is_judged_anew_on_each_route",
+    ),
+    "D4": row(
+        "a token of any client",
+        CLAIMS + "test_tokens_of_other_clients_are_refused",
+        BEARER + "test_clients_and_ages_may_be_limited",
+        why="the audience, which is never optional, says whom a token is for; which"
+        " clients may get one is the issuer's to say unless a list does",
+    ),
+    "D5": row(
+        "a stranger's load balancer signs for us",
+        "authn/test_aws_alb.py::"
+        "test_another_load_balancer_is_refused_before_its_key_is_fetched",
+        "authn/test_aws_alb.py::test_the_header_of_anybody_else_is_refused",
+    ),
+    "D6": row(
+        "a bound token without its proof",
+        "test_pipeline.py::test_an_unknown_confirmation_is_refused",
+        "test_pipeline.py::test_a_confirmation_is_checked_whether_demanded_or_not",
+        BEARER + "test_a_token_bound_by_dpop_is_no_bearer_token",
+        BEARER + "test_a_dpop_token_that_was_asked_about_needs_a_proof",
+    ),
+    "D7": row(
+        "JWE that unpacks to megabytes, p2c of billions",
+        "specs/jose/test_decrypt.py::test_a_token_that_unpacks_to_megabytes_is_refused",
+        ENCRYPTED + "test_other_key_algorithms_are_refused",
+        ENCRYPTED + "test_a_token_and_its_header_are_not_longer_than_the_limits",
+    ),
+    "D8": row(
+        "a key set that is huge or slow",
+        PUBLISHED_KEYS + "test_a_set_that_is_too_long_is_refused",
+        PUBLISHED_KEYS + "test_a_set_of_too_many_keys_is_refused",
+        PUBLISHED_KEYS + "test_a_server_that_says_nothing_is_given_up",
+    ),
+    "D9": row(
+        "a flood of names of keys",
+        BEARER + "test_forged_names_of_keys_fetch_once_a_minute",
+        PUBLISHED_KEYS + "test_a_thousand_different_unknown_keys_cause_one_fetch",
+    ),
+    "D11": row(
+        "requests of ours led astray",
+        PUBLISHED_URLS + "test_a_document_does_not_lead_into_the_local_network",
+        PUBLISHED_KEYS + "test_a_redirect_is_not_followed",
+        CLIENT + "test_a_form_is_never_sent_on_to_where_a_redirect_leads",
+        JWT + "test_another_issuers_token_meets_none_of_our_keys",
+        NO_FIELD,
+    ),
+    "D12": row(
+        "certificates of issuers that nobody verifies",
+        CLIENT + "test_a_server_of_another_ca_is_refused",
+        CLIENT + "test_a_server_with_another_name_is_refused",
+        CLIENT + "test_a_server_with_an_expired_certificate_is_refused",
+        why="there is no option that turns it off",
+    ),
+    "D13": row(
+        "an expired token",
+        CLAIMS + "test_a_token_that_is_over_is_refused",
+        CLAIMS + "test_what_an_introspection_response_says_has_to_be_right",
+        BEARER + "test_a_remembered_token_is_looked_at_again_after_it_expires",
+        FIELDS + "test_a_repetition_does_not_outlive_its_token",
+    ),
+    "D14": row(
+        "an exchanged token keeps what the first one had",
+        PATHS + "test_a_token_is_judged_anew_on_each_route",
+        BEARER + "test_a_token_verified_elsewhere_is_unknown_here",
+        why="tokens are not exchanged here; each is judged by what it says itself",
+    ),
+    "D17": row(
+        "a body that is read for a token",
+        BEARER + "test_nothing_but_authorization_is_looked_at_unless_asked",
+    ),
+    "D18": row(
+        "an issuer's answer taken for another's",
+        JWT + "test_another_issuers_token_meets_none_of_our_keys",
+        "net/test_metadata.py::test_another_issuer_is_refused",
+        why="nobody logs in here with a code",
     ),
     "E1": row(
         "name A's ticket resumed under name B",

@@ -314,6 +314,17 @@ class BearerTests(TestCase):
                 assert outcome.identity.token == token
         assert self.ask(f"Bearer {token}") == NotPresented()
 
+    def test_nothing_but_authorization_is_looked_at_unless_asked(self) -> None:
+        token = self.token()
+        pair = b64encode(f"anybody:{token}".encode()).decode()
+        fields = (("cookie", f"access_token={token}"), ("x-token", token))
+        basic = ("authorization", f"Basic {pair}")
+        form = ("content-type", "application/x-www-form-urlencoded")
+        head = attrs.evolve(request().head, headers=(*fields, basic, form))
+        assert self.outcome(head) == NotPresented()
+        head = attrs.evolve(head, method="POST", query=f"access_token={token}")
+        assert self.outcome(head) == NotPresented()
+
     def test_a_token_may_be_the_password_of_basic(self) -> None:
         self.bearer = authenticator(self.tools, token_in=("header", "basic"))
         token = self.token()
