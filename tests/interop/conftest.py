@@ -2,13 +2,15 @@
 
 import ssl
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import attrs
 import pytest
 
 from sso_proxy.testing.pki import Issued, Pki
+from tests.support.comparing import Asking
+from tests.support.comparing import both as run_both
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as run_gateway
 from tests.support.oidc_provider import OidcProvider
@@ -95,6 +97,15 @@ def desk(pki: Pki) -> Iterator[TokenDesk]:
 def gateway(files: Files, desk: TokenDesk) -> Iterator[Gateway]:
     """Give a proxy that believes the authorization server."""
     with run_gateway(files.place(), desk) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def both(
+    files: Files, desk: TokenDesk, gateway: Gateway
+) -> Iterator[Mapping[str, Asking]]:
+    """Give those who ask the proxy, and Apache with mod_oauth2."""
+    with run_both(files.place(), desk, gateway) as running:
         yield running
 
 

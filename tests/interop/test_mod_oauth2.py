@@ -6,58 +6,23 @@ table says.  Where they differ, the row says why.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial as part
-from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
-from sso_proxy.testing.pki import Issued, self_signed
+from sso_proxy.testing.pki import self_signed
 from sso_proxy.testing.tokens import TokenSigner
-from tests.support.apache import apache
-from tests.support.calling import Caller, Told, bearer
+from tests.support.calling import Told, bearer
+from tests.support.comparing import Asking, Row
 from tests.support.gateway import Gateway
-from tests.support.programs import free_port
 from tests.support.tokens_from_op import (
-    AUDIENCE,
-    TokenDesk,
     read_claims,
     read_header,
     resource,
     sign_with_secret,
 )
-
-if TYPE_CHECKING:
-    from tests.interop.conftest import Files
-
-LOCATIONS = """
-<Location /jwt/>
-    AuthType oauth2
-    OAuth2TokenVerify {keys}
-    Require valid-user
-</Location>
-<Location /bound/>
-    AuthType oauth2
-    OAuth2TokenVerify {keys}&type=mtls
-    Require valid-user
-</Location>
-<Location /write/>
-    AuthType oauth2
-    OAuth2TokenVerify {keys}
-    Require oauth2_claim scope:orders.write
-</Location>
-<Location /anywhere/>
-    AuthType oauth2
-    OAuth2TokenVerify {keys}
-    OAuth2AcceptTokenIn header
-    OAuth2AcceptTokenIn query
-    OAuth2AcceptTokenIn cookie
-    Require valid-user
-</Location>
-"""
-
-UNCHECKED = "jwks_uri.ssl_verify=false"  # it cannot be told of an authority
 
 INVALID = "401 Bearer invalid_token"
 CLAIMS_FIELD = "OAUTH2_CLAIM_access_token"
@@ -70,58 +35,6 @@ STRIPPED_LATE = "it takes the token out of a copy; what it sends on still has it
 PASSED_ON = "it gives the backend the token unless told otherwise"
 NO_CNF = "it looks at cnf only where it is told to: a stolen bound token is good"
 NO_SCOPE_TEST = "it compares claims as a whole; RFC 6750 3.1 wants 403 and a challenge"
-
-
-@attrs.frozen(kw_only=True)
-class Asking:
-    """
-    What a row's request is made with.
-
-    Attributes:
-        desk: Where tokens are had.
-        caller: Asks one of the two servers.
-    """
-
-    desk: TokenDesk
-    caller: Caller
-
-    def token(
-        self, client: str = "service", alg: str = "RS256", audience: str = AUDIENCE
-    ) -> str:
-        return self.desk.token(client, resource(audience, alg=alg))
-
-    def forged(self, claims: Mapping[str, object], **header: object) -> str:
-        """Have the issuer's key sign what the issuer would not."""
-        good = read_claims(self.token())
-        return self.desk.server.keys["RS256"].signer.sign({**good, **claims}, **header)
-
-    def held_by(self, client: str) -> Issued:
-        certificate = self.desk.clients[client].certificate
-        assert certificate is not None
-        return certificate
-
-    def show(self, token: str, path: str = "/jwt/", scheme: str = "Bearer") -> Told:
-        return self.caller.ask(path, bearer(token, scheme))
-
-
-@attrs.frozen
-class Row:
-    """
-    A request, and what both answer.
-
-    Attributes:
-        name: What is asked.
-        ask: Asks it.
-        ours: Our status, scheme and error code.
-        apache: Those of Apache.
-        why: Why they differ; empty if they do not.
-    """
-
-    name: str
-    ask: Callable[[Asking], Told]
-    ours: str
-    apache: str
-    why: str = ""
 
 
 def signed_with(alg: str, asking: Asking) -> Told:
@@ -378,26 +291,8 @@ ARRIVALS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def both(
-    desk: TokenDesk, gateway: Gateway, files: "Files"
-) -> Iterator[dict[str, Asking]]:
-    """Give those who ask ours, and Apache."""
-    keys = (
-        f"jwks_uri {desk.server.issuer}/jwks jwks_uri.ssl_verify=false&verify.iat=skip"
-    )
-    locations = LOCATIONS.format(keys=keys)
-    port = free_port()
-    with apache(files.place(), port, gateway.backend.port, locations):
-        theirs = Caller(port=port, ca=gateway.ca)
-        yield {
-            "ours": Asking(desk=desk, caller=gateway),
-            "apache": Asking(desk=desk, caller=theirs),
-        }
-
-
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_both_answer_what_the_table_says(both: dict[str, Asking], row: Row) -> None:
+def test_both_answer_what_the_table_says(both: Mapping[str, Asking], row: Row) -> None:
     answers = {name: row.ask(asking).verdict for name, asking in both.items()}
     assert answers == {"ours": row.ours, "apache": row.apache}
 
@@ -409,7 +304,7 @@ def test_a_difference_has_its_reason(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ARRIVALS, ids=lambda row: row.name)
 def test_the_token_arrives_where_the_table_says(
-    both: dict[str, Asking], gateway: Gateway, row: Arrival
+    both: Mapping[str, Asking], gateway: Gateway, row: Arrival
 ) -> None:
     found = {}
     for name, asking in both.items():

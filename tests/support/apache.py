@@ -72,5 +72,6 @@ def apache(directory: Path, port: int, backend: int, locations: str) -> Running:
             user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
         )
     )
-    command = (program("apache2"), "-X", "-f", str(config))
+    # Not -X: its child crashes of some requests, and then the parent makes another.
+    command = (program("apache2"), "-D", "FOREGROUND", "-f", str(config))
     return Running(directory, *command).wait_for_port(port)

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import ssl
 from pathlib import Path
 
 import attrs
@@ -17,7 +18,7 @@ class Told:
     An answer.
 
     Attributes:
-        status: The status code.
+        status: The status code; 0 if the server closed the connection instead.
         fields: Names, in lower case, and values of the header section.
         body: The content.
     """
@@ -42,6 +43,8 @@ class Told:
     @property
     def verdict(self) -> str:
         """Give status, scheme and error code, as in ``401 Bearer invalid_token``."""
+        if not self.status:
+            return "no answer"
         if not self.challenges:
             return str(self.status)
         scheme, parameters = self.challenges[0]
@@ -99,7 +102,10 @@ class Caller:
             if body is not None:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
-            answer = connection.getresponse()
+            try:
+                answer = connection.getresponse()
+            except (ConnectionError, ssl.SSLError):
+                return Told(status=0, fields=(), body=b"")
             fields = tuple((name.lower(), value) for name, value in answer.getheaders())
             return Told(status=answer.status, fields=fields, body=answer.read())
         finally:

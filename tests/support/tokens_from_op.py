@@ -70,7 +70,6 @@ class ProofKey:
         uri: str,
         *,
         token: str | None = None,
-        nonce: str | None = None,
         header: Mapping[str, object] | None = None,
         **changes: object,
     ) -> str:
@@ -81,16 +80,14 @@ class ProofKey:
             method: The request's method.
             uri: Its target, without query.
             token: The access token that goes with it, if any.
-            nonce: What the server gave.
             header: Changes to the header; None takes a parameter out.
-            changes: The same for claims.
+            changes: The same for claims, such as ``nonce``.
         """
         claims: dict[str, object] = {
             "jti": secrets.token_urlsafe(12),
             "htm": method,
             "htu": uri,
             "iat": int(time.time()),
-            "nonce": nonce,
             "ath": None if token is None else access_token_hash(token),
             **changes,
         }
