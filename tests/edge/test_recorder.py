@@ -138,13 +138,24 @@ def test_our_own_paths_have_no_backend() -> None:
     assert Recorded(scene).record["upstream"] == ""
 
 
+def test_lines_are_made_some_at_a_time_so_that_no_request_waits_for_many() -> None:
+    sink = FakeSink()
+    recorder = Recorder(json=[sink], combined=[], clock=SettableClock())
+    (exchange,) = answered().records
+    counts = []
+    for _ in range(130):
+        recorder.record(exchange)
+        counts.append(len(sink.lines))
+    assert counts[62:64] == [0, 64]
+    assert (counts[-1], sink.flushed) == (128, 0)
+
+
 def test_many_records_at_once_are_written_before_they_are_too_many() -> None:
     sink = FakeSink()
     recorder = Recorder(json=[sink], combined=[], clock=SettableClock())
     (exchange,) = answered().records
     for _ in range(5000):
         recorder.record(exchange)
-    assert len(sink.lines) == 4096
     assert sink.flushed == 1
     recorder.flush()
     assert len(sink.lines) == 5000
