@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sso_proxy.building import Builder, Parts, Tools, managed_names
+from sso_proxy.config.limits import RouteLimitsConfig
 from sso_proxy.config.model import (
     BindingConfig,
     ComponentConfig,
@@ -14,7 +15,6 @@ from sso_proxy.config.model import (
     HeadersConfig,
     ListenerConfig,
     RouteConfig,
-    RouteLimitsConfig,
     ServerConfig,
     UpstreamConfig,
 )

@@ -10,7 +10,7 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
-from sso_proxy.config.model import LimitsConfig
+from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.interfaces import IClock
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames

@@ -8,13 +8,8 @@ from sso_proxy.config.documented import (
     options,
     summary,
 )
-from sso_proxy.config.model import (
-    ComponentConfig,
-    Config,
-    LimitsConfig,
-    NameConfig,
-    RouteConfig,
-)
+from sso_proxy.config.limits import LimitsConfig
+from sso_proxy.config.model import ComponentConfig, Config, NameConfig, RouteConfig
 
 
 @attrs.frozen

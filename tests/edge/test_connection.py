@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import TestCase
 
-from sso_proxy.config.model import LimitsConfig
+from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.edge.connection import State
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.model import (

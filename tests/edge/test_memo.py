@@ -6,7 +6,7 @@ import pytest
 from zope.interface import implementer
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
-from sso_proxy.config.model import LimitsConfig
+from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.edge import connection
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import (

@@ -3,7 +3,7 @@
 import math
 from time import monotonic
 
-from sso_proxy.config.model import LimitsConfig
+from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.model import (
     NotPresented,
 )

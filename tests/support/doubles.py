@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from sso_proxy.admission import Connection
 from sso_proxy.authz.conditions import Requirements
-from sso_proxy.config.model import LimitsConfig
+from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.edge.connection import ServerConnection, State
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.site import Rules, Site

@@ -1,6 +1,6 @@
 """Budgets of a request head."""
 
-from sso_proxy.config.model import LimitsConfig
+from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.specs.http.limits import HeadLimits
 
 
