@@ -43,7 +43,7 @@ class LocalCacheConfig:
     Attributes:
         directory: Where the files are, on a local disk, for this cache alone; unset,
             ``cache`` in the state directory.
-        budget: Octets that each kind of record (sessions, replay marks, …) may take.
+        budget: Octets that each kind of record may take, such as replay marks.
     """
 
     directory: FilePath | None = None
