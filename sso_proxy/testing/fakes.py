@@ -59,6 +59,7 @@ def make_identity(  # noqa: PLR0913
     scopes: Iterable[str] = (),
     confirmation: Mapping[str, Any] | None = None,
     expires: float | None = None,
+    token: str = "",
 ) -> Identity:
     """Make somebody: Alice, unless told otherwise."""
     return Identity(
@@ -69,6 +70,7 @@ def make_identity(  # noqa: PLR0913
         scopes=frozenset(scopes),
         confirmation=dict(confirmation or {}),
         expires=expires,
+        token=token,
     )
 
 

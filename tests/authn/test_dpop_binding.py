@@ -28,7 +28,7 @@ from sso_proxy.testing.proofs import ProofSigner
 TOKEN = "c4n4ry.access.token"
 URI = "https://api.example.com/orders"
 SIGNER = ProofSigner.create()
-BOUND = attrs.evolve(make_identity(confirmation=SIGNER.confirmation), token=TOKEN)
+BOUND = make_identity(confirmation=SIGNER.confirmation, token=TOKEN)
 
 
 class WatchedCache(MemoryCache):
@@ -201,7 +201,7 @@ def test_two_proofs_are_a_refusal() -> None:
 
 def test_a_token_that_is_bound_to_no_key_is_refused_where_one_is_asked_for() -> None:
     scene = Scene()
-    identity = attrs.evolve(make_identity(), token=TOKEN)
+    identity = make_identity(token=TOKEN)
     answer = scene.refused(scene.prove(), identity=identity)
     assert answer.reason == "not-dpop-bound"
     assert 'error="invalid_token"' in challenge_of(answer).values[0]

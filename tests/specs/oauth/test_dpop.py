@@ -386,8 +386,9 @@ def test_the_nonce_is_asked_for_last() -> None:
     assert reason_of(forged, nonce_time=made) == "dpop-signature"
 
 
-def test_even_with_a_nonce_there_has_to_be_a_time() -> None:
-    proof = prove(iat=None, nonce="n")
+@pytest.mark.parametrize("iat", [None, True, "1800000000"])
+def test_even_with_a_nonce_there_has_to_be_a_time(iat: object) -> None:
+    proof = prove(iat=iat, nonce="n")
     assert reason_of(proof, nonce_time=nonces(n=NOW)) == "dpop-iat"
 
 
