@@ -16,6 +16,7 @@ from sso_proxy.config.model import (
     ListenerConfig,
     RouteConfig,
 )
+from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ICache, IClock, IHealth, ISealer, ITools
@@ -23,9 +24,11 @@ from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
+from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
+from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Needs, Storage, state_dir_of
 from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.resource import check_hosted
@@ -96,6 +99,7 @@ class Builder:
         self._healthy: list[Any] = []
         self._upstreams: dict[Any, Any] = {}
         self._endpoints = Endpoints()
+        self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
@@ -140,7 +144,10 @@ class Builder:
         if mistakes:
             raise ConfigError(*mistakes)
         return Parts(
-            routes=RouteTable([route for route in routes if route is not None]),
+            routes=RouteTable(
+                [route for route in routes if route is not None],
+                tuple(self._published.values()),
+            ),
             tls=tuple(tls),
             healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
             upstreams=tuple(self._upstreams.values()),
@@ -240,6 +247,8 @@ class Builder:
         ]
         demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
         consumed = _consumed(a for a in asked if a is not None)
+        offer = build_offer(route, bound.get("dpop"))
+        self._publish(f"{path}.resource", build_resource(route, asked, offer))
         return Route(
             name=route.host + route.path,
             host=route.host,
@@ -270,10 +279,23 @@ class Builder:
             upgrades=frozenset(name.lower() for name in route.upgrade),
             origins=route.origins,
             endpoints=route.endpoints,
+            cors=build_cors(route),
+            offer=offer,
             body_bytes=route.limits.body_bytes or limits.body_bytes,
             upgrade_idle_timeout=route.limits.upgrade_idle_timeout
             or limits.upgrade_idle_timeout,
         )
+
+    def _publish(self, path: str, resource: ProtectedResource | None) -> None:
+        """Keep what clients may read; routes may be parts of one resource."""
+        if resource is None:
+            return
+        other = self._published.setdefault(resource.identifier, resource)
+        if other != resource:
+            problem = (
+                f"another route says something else about {resource.identifier.text!r}"
+            )
+            self._mistakes.append(Mistake(path, problem))
 
     def _upstream(self, path: str, route: RouteConfig) -> Any:  # noqa: ANN401
         """Give the route's backend; routes that reach one alike share it."""

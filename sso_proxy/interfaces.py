@@ -76,6 +76,19 @@ class IAuthenticator(Interface):
         """
 
 
+class ITakesTokens(Interface):
+    """
+    What an authenticator that takes access tokens tells about them (RFC 9728).
+
+    Beside `IAuthenticator`; without it, the metadata of its routes says less.
+    """
+
+    issuers: tuple[str, ...] = Attribute("Issuers whose tokens it believes.")
+    bearer_methods: tuple[str, ...] = Attribute(
+        "Where tokens may stand: ``header``, ``body``, ``query``; may be other places."
+    )
+
+
 class IBinding(Interface):
     """
     Checks that the caller holds a key.

@@ -9,16 +9,21 @@ import pytest
 from sso_proxy.building import Builder, Parts, Tools, managed_names
 from sso_proxy.config.limits import RouteLimitsConfig
 from sso_proxy.config.model import (
-    BindingConfig,
     ComponentConfig,
     Config,
-    HeadersConfig,
     ListenerConfig,
     RouteConfig,
     ServerConfig,
     UpstreamConfig,
 )
+from sso_proxy.config.route_parts import (
+    BindingConfig,
+    CorsConfig,
+    HeadersConfig,
+    ResourceConfig,
+)
 from sso_proxy.errors import ConfigError
+from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.tokens import TokenSigner, jwks
@@ -164,6 +169,34 @@ def test_what_holds_credentials_goes_no_further() -> None:
     assert made.reads_query
     plain = only(Built(route(authenticate=("a",)), authenticator=both).parts())
     assert not plain.reads_query
+
+
+def test_a_route_tells_clients_what_its_tables_say() -> None:
+    made = only(
+        Built(
+            route(
+                cors=CorsConfig(origins=("https://b.example",)),
+                resource=ResourceConfig(),
+                binding=BindingConfig(dpop="require"),
+            ),
+        ).parts()
+    )
+    assert made.cors.origins == {"https://b.example"}
+    assert made.offer.dpop == "require"
+    assert made.offer.resource_metadata.startswith("https://a.example/.well-known/")
+
+
+def test_parts_of_one_resource_say_the_same() -> None:
+    whole = "https://a.example"
+    one = route(path="/1/", resource=ResourceConfig(identifier=whole))
+    two = route(path="/2/", resource=ResourceConfig(identifier=whole))
+    parts = Built(one, two).parts()
+    metadata = only(parts, WELL_KNOWN)
+    assert metadata.published is not None
+    assert only(parts, "/1/").published is only(parts, "/2/").published is None
+    other = ResourceConfig(identifier=whole, resource_name="Two")
+    built = Built(one, route(path="/2/", resource=other))
+    assert built.mistakes() == ["route[1].resource"]
 
 
 def test_routes_that_reach_a_backend_alike_share_it() -> None:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import (
     ANONYMOUS,
@@ -35,14 +36,18 @@ from sso_proxy.model import (
 from sso_proxy.net.coroutine import run
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import RouteHeaders, RouteTable
+from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.oauth.offer import Offer
+from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN, read_identifier
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import (
     NOW,
     FakeAuthenticator,
     FakeMapper,
+    make_certificate,
     make_identity,
 )
 from tests.support.doubles import FakeUpstream, WaitingAuthenticator, make_route
@@ -100,6 +105,7 @@ class Asked:
         connection: Connection = PEER,
         others: tuple[dict[str, Any], ...] = (),
         clock: SettableClock | None = None,
+        resources: tuple[ProtectedResource, ...] = (),
         **route: Any,  # noqa: ANN401
     ) -> None:
         self.clock = clock or SettableClock()
@@ -112,7 +118,7 @@ class Asked:
             *(make_route(FakeUpstream(), **other) for other in others),
         ]
         self.pipeline = Pipeline(
-            RouteTable(routes),
+            RouteTable(routes, resources),
             clock=self.clock,
             trusted=lambda address: address == PROXY.peer,
             via="proxy",
@@ -282,6 +288,173 @@ def test_our_own_paths_need_no_identity() -> None:
 
 def test_an_own_path_that_there_is_not_is_404() -> None:
     assert Asked(read("GET /.sso/none")).refused == (404, "no-endpoint")
+
+
+APP = "https://app.example.com"
+CORS = CorsRules(
+    origins=frozenset({APP}),
+    methods="GET, PUT",
+    headers="Authorization",
+    exposed="DPoP-Nonce, WWW-Authenticate",
+    max_age=600,
+)
+PASSED_ON = attrs.evolve(CORS, preflight="backend")
+ASKS = (f"Origin: {APP}", "Access-Control-Request-Method: PUT")
+ALLOWED = ("access-control-allow-origin", APP)
+
+
+def refusing() -> FakeAuthenticator:
+    return FakeAuthenticator(
+        NotPresented(), challenge=HeaderChallenge(("Bearer",)), consumes=("x-token",)
+    )
+
+
+def test_a_preflight_is_answered_before_anybody_is_asked() -> None:
+    first = refusing()
+    asked = Asked(
+        read("OPTIONS /", *ASKS), first, cors=CORS, methods=frozenset({"PUT"})
+    )
+    assert asked.refused == (204, "preflight")
+    assert asked.response.headers == (
+        ("access-control-allow-methods", "GET, PUT"),
+        ("access-control-allow-headers", "Authorization"),
+        ("access-control-max-age", "600"),
+        ("vary", "Origin"),
+        ALLOWED,
+        ("access-control-expose-headers", "DPoP-Nonce, WWW-Authenticate"),
+    )
+    assert first.asked == []
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("OPTIONS /", ("Origin: https://evil.example", ASKS[1])),
+        ("OPTIONS /", ("Origin: null", ASKS[1])),
+        ("OPTIONS /", (ASKS[0],)),
+        ("OPTIONS /", (ASKS[1],)),
+        ("OPTIONS /", (*ASKS, "Authorization: Bearer a")),
+        ("OPTIONS /", (*ASKS, "Cookie: a=b")),
+        ("GET /", ASKS),
+        ("POST /", ASKS),
+    ],
+)
+@pytest.mark.parametrize("cors", [CORS, PASSED_ON])
+def test_anything_else_has_to_prove_who_it_is(
+    line: str, fields: tuple[str, ...], cors: CorsRules
+) -> None:
+    asked = Asked(read(line, *fields), refusing(), cors=cors)
+    assert asked.refused == (401, "no-credential")
+
+
+def test_without_cors_a_preflight_is_a_request_like_others() -> None:
+    asked = Asked(read("OPTIONS /", *ASKS), refusing())
+    assert asked.refused == (401, "no-credential")
+    names = {name for name, _ in asked.response.headers}
+    assert names == {"cache-control", "www-authenticate"}
+
+
+def test_a_preflight_for_the_backend_says_nothing_about_anybody() -> None:
+    certificate = make_certificate("CN=alice")
+    tls = TlsFacts(version="TLSv1.3", cipher="x", certificate=certificate)
+    asked = Asked(
+        read("OPTIONS /a?access_token=s3cret&b=1", *ASKS),
+        refusing(),
+        connection=attrs.evolve(PEER, tls=tls),
+        cors=PASSED_ON,
+        consumed_parameters=("access_token",),
+        headers=RouteHeaders(client_certificate=True),
+    )
+    admission = asked.admission
+    assert admission.caller.identity is None
+    assert admission.caller.user == ""
+    assert b"X-Remote-User" not in admission.block
+    assert b"Client-Cert" not in admission.block
+    assert b"Origin: https://app.example.com\r\n" in admission.block
+    assert admission.caller.request.head.query == "b=1"
+    assert not admission.cors
+    assert admission.answer == b""
+
+
+def test_a_preflight_for_the_backend_is_never_a_precedent() -> None:
+    """The same bytes after another request line are another request."""
+    asked = Asked(read("OPTIONS /", *ASKS), refusing(), cors=PASSED_ON)
+    assert asked.admission.reuse_until == 0.0
+    assert asked.admission.shared == 0
+    anonymous = Asked(read("GET /", *ASKS), cors=CORS)
+    assert anonymous.admission.reuse_until == 0.0
+    other = Asked(read("GET /", ASKS[0]), cors=CORS)
+    assert other.admission.reuse_until == 30.0
+
+
+@pytest.mark.parametrize(
+    "field", ["Content-Length: 1", "Transfer-Encoding: chunked", "Max-Forwards: 0"]
+)
+def test_what_no_browser_sends_is_no_preflight_for_the_backend(field: str) -> None:
+    asked = Asked(read("OPTIONS /", *ASKS, field), refusing(), cors=PASSED_ON)
+    assert asked.refused == (401, "no-credential")
+
+
+@pytest.mark.parametrize("cors", [CORS, PASSED_ON])
+def test_refusals_can_be_read_by_pages_of_listed_origins(cors: CorsRules) -> None:
+    asked = Asked(read("GET /", ASKS[0]), refusing(), cors=cors)
+    assert ALLOWED in asked.response.headers
+    assert ("vary", "Origin") in asked.response.headers
+    down = FakeAuthenticator(UnavailableError("keys"))
+    asked = Asked(read("GET /", ASKS[0]), down, cors=cors)
+    assert asked.refused == (503, "unavailable")
+    assert ALLOWED in asked.response.headers
+    asked = Asked(read("GET /", ASKS[0]), requirements=require("scope:x"), cors=cors)
+    assert asked.refused[0] == 403
+    assert ALLOWED in asked.response.headers
+    foreign = Asked(
+        read("GET /", "Origin: https://evil.example"), refusing(), cors=cors
+    )
+    assert [v for n, v in foreign.response.headers if n.startswith("access-")] == []
+    assert ("vary", "Origin") in foreign.response.headers
+
+
+def test_answers_get_our_fields_or_the_backends_never_both() -> None:
+    ours = Asked(read("GET /", ASKS[0]), cors=CORS).admission
+    assert ours.cors
+    assert ours.answer == (
+        b"Vary: Origin\r\n"
+        b"Access-Control-Allow-Origin: https://app.example.com\r\n"
+        b"Access-Control-Expose-Headers: DPoP-Nonce, WWW-Authenticate\r\n"
+    )
+    theirs = Asked(read("GET /", ASKS[0]), cors=PASSED_ON).admission
+    assert not theirs.cors
+    assert theirs.answer == b""
+    nobody = Asked(read("GET /"), cors=CORS).admission
+    assert nobody.cors
+    assert nobody.answer == b"Vary: Origin\r\n"
+
+
+def test_metadata_is_for_everybody() -> None:
+    resource = ProtectedResource(read_identifier("https://app.example.com/a"), b"{}")
+    first = refusing()
+
+    def ask(line: str, *fields: str) -> Asked:
+        return Asked(read(line, *fields), first, resources=(resource,))
+
+    assert ask(f"GET {WELL_KNOWN}/a").refused == (200, "metadata")
+    assert ask(f"GET {WELL_KNOWN}/%61?x=1").refused == (200, "metadata")
+    assert ask(f"HEAD {WELL_KNOWN}/./a").refused == (200, "metadata")
+    assert ask(f"POST {WELL_KNOWN}/a", "Content-Length: 3").refused == (405, "method")
+    assert ask(f"GET {WELL_KNOWN}/a", "Authorization: Bearer x").refused[0] == 200
+    assert first.asked == []
+    assert ask(f"GET {WELL_KNOWN}/b").refused == (401, "no-credential")
+    assert ask(f"GET {WELL_KNOWN}/a/").refused == (401, "no-credential")
+    assert ask(f"GET {WELL_KNOWN}%2Fa").refused == (400, "encoded-slash")
+
+
+def test_challenges_say_what_the_route_offers() -> None:
+    offer = Offer(dpop="accept", algorithms=("ES256",))
+    asked = Asked(read(), refusing(), offer=offer)
+    assert asked.response.headers[1:] == (
+        ("www-authenticate", "Bearer"),
+        ("www-authenticate", 'DPoP algs="ES256"'),
+    )
 
 
 # 4 authenticate

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.routing import HostRoutes, RouteTable
 from sso_proxy.specs.http.target import canonical_path
+from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN, read_identifier
 from tests.support.doubles import FakeUpstream, make_route
 
 
@@ -99,3 +101,47 @@ def test_our_own_paths_are_ours_however_they_are_written(
     ours: bool,  # noqa: FBT001
 ) -> None:
     assert make_route(FakeUpstream()).is_own(canonical_path(path)) == ours
+
+
+def published(*identifiers: str) -> RouteTable:
+    documents = [
+        ProtectedResource(read_identifier(text), text.encode()) for text in identifiers
+    ]
+    routes = [
+        make_route(FakeUpstream(), host=host, path="/", name=host)
+        for host in ("a.example", "*.example.com", "*")
+    ]
+    return RouteTable(routes, documents)
+
+
+def test_documents_are_found_at_their_exact_paths() -> None:
+    routes = published("https://a.example", "https://a.example/x").of_host("a.example")
+    assert routes is not None
+    for path in (WELL_KNOWN, f"{WELL_KNOWN}/x"):
+        route = routes.find(path)
+        assert route is not None
+        assert route.published is not None
+    for path in (f"{WELL_KNOWN}/", f"{WELL_KNOWN}/y", f"{WELL_KNOWN}/x/", "/"):
+        assert found(routes, path) == "/"
+    escaped = WELL_KNOWN.replace("/oauth", "%2Foauth")
+    assert found(routes, escaped) == "/"
+
+
+def test_documents_stand_with_the_routes_of_their_host() -> None:
+    table = published("https://x.example.com/o", "https://other.example/o")
+
+    def has_document(host: str) -> bool:
+        routes = table.of_host(host)
+        assert routes is not None
+        route = routes.find(f"{WELL_KNOWN}/o")
+        return route is not None and route.published is not None
+
+    assert has_document("x.example.com")
+    assert has_document("other.example")
+    assert not has_document("a.example")
+
+
+def test_hosts_without_documents_do_not_look_for_any() -> None:
+    routes = published().of_host("a.example")
+    assert routes is not None
+    assert found(routes, WELL_KNOWN) == "/"

@@ -13,7 +13,7 @@ from sso_proxy.authn.memory import Memory
 from sso_proxy.authn.verifiers import Verified
 from sso_proxy.authn.verifiers.jwt import is_jwt
 from sso_proxy.errors import TokenError
-from sso_proxy.interfaces import IAuthenticator, IHealth, ITools
+from sso_proxy.interfaces import IAuthenticator, IHealth, ITakesTokens, ITools
 from sso_proxy.model import (
     Authenticated,
     HeaderChallenge,
@@ -72,7 +72,7 @@ _DESCRIPTIONS: Final = {
 }
 
 
-@implementer(IAuthenticator, IHealth)
+@implementer(IAuthenticator, IHealth, ITakesTokens)
 class BearerAuthenticator:
     """
     Believes access tokens that its issuer made for its audience.

@@ -19,10 +19,15 @@ from sso_proxy.config.checks import (
     positive,
 )
 from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
+from sso_proxy.config.route_parts import (
+    BindingConfig,
+    CorsConfig,
+    HeadersConfig,
+    ResourceConfig,
+)
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
 ForwardedCertificate = Literal["ignore", "unverified", "verified"]
-BindingLevel = Literal["require", "prefer", "observe"]
 
 FilePath: TypeAlias = Annotated[str, "file"]
 """A file's or directory's name; a relative one starts at the configuration file's
@@ -256,42 +261,6 @@ class UpstreamConfig:
 
 
 @attrs.frozen(kw_only=True)
-class BindingConfig:
-    """
-    Keys that callers must prove to hold.  A bound token is always checked.
-
-    Attributes:
-        certificate: To the client's TLS certificate (RFC 8705): ``require`` refuses
-            tokens that are not bound, ``prefer`` and ``observe`` record it.
-        dpop: To a key that signs each request (RFC 9449), likewise.  Unset, tokens that
-            are bound to a key are refused, unless there is a table ``[binding.dpop]``.
-    """
-
-    certificate: BindingLevel | None = None
-    dpop: BindingLevel | None = None
-
-
-@attrs.frozen(kw_only=True)
-class HeadersConfig:
-    """
-    What a route's backend is told about the caller.
-
-    Attributes:
-        user: Header field for the user name; empty sends none.
-        claims: Claims that become ``X-Claim-<name>``.
-        claim_prefix: What stands before a claim's name.
-        claim_names: Header fields for claims by name, instead of the prefix.
-        client_certificate: Send ``Client-Cert`` and ``Client-Cert-Chain`` (RFC 9440).
-    """
-
-    user: str = "X-Remote-User"
-    claims: tuple[str, ...] = ()
-    claim_prefix: str = "X-Claim-"
-    claim_names: Mapping[str, str] = attrs.field(factory=dict)
-    client_certificate: bool = False
-
-
-@attrs.frozen(kw_only=True)
 class RouteConfig:
     """
     Some paths of a host, and what holds there.
@@ -307,6 +276,8 @@ class RouteConfig:
             identity's subject.
         require: Conditions; all must hold.
         headers: What the backend is told about the caller.
+        cors: Which web pages of other origins may read answers; unset, none.
+        resource: What clients find out about this resource; unset, nothing.
         backend: ``http://host:port``, ``https://host:port``, ``unix:/path``,
             ``wsgi:module:app``, ``static:/directory`` or ``resource:module:name``.
         upstream: How the backend is reached.
@@ -329,6 +300,8 @@ class RouteConfig:
     map_user: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
+    cors: CorsConfig | None = None
+    resource: ResourceConfig | None = None
     backend: str = attrs.field(validator=non_empty)
     upstream: UpstreamConfig = attrs.field(factory=UpstreamConfig)
     methods: tuple[str, ...] = ()

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sso_proxy.config.backend import Backend, read_backend
 from sso_proxy.config.draft import Draft, Placed
 from sso_proxy.config.listener_rules import serves
-from sso_proxy.config.model import HeadersConfig, ListenerConfig, RouteConfig
-from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED, alias
+from sso_proxy.config.model import ListenerConfig, RouteConfig
+from sso_proxy.config.names import (
+    FIELD_NAME,
+    NEVER_MANAGED,
+    alias,
+    method_problem,
+    origin_problem,
+)
+from sso_proxy.config.route_parts import HeadersConfig
 from sso_proxy.config.structure import join
 from sso_proxy.config.suggest import unknown
 from sso_proxy.errors import Mistake
 
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _HOST_VALUE = re.compile(
     r"client|[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d+)?"
 )
@@ -188,9 +194,9 @@ def _check_words(route: Placed[RouteConfig]) -> Iterator[Mistake]:
     """Check options that hold words of HTTP."""
     config, path = route.value, route.path
     for option, words, problem_of in (
-        ("methods", config.methods, _method_problem),
+        ("methods", config.methods, method_problem),
         ("upgrade", config.upgrade, _protocol_problem),
-        ("origins", config.origins, _origin_problem),
+        ("origins", config.origins, origin_problem),
     ):
         for number, word in enumerate(words):
             if problem := problem_of(word):
@@ -205,21 +211,7 @@ def _check_words(route: Placed[RouteConfig]) -> Iterator[Mistake]:
         yield Mistake(join(path, "path"), problem)
 
 
-def _method_problem(method: str) -> str | None:
-    if method in {"TRACE", "CONNECT"}:
-        return f"{method} is never forwarded"
-    if not FIELD_NAME.fullmatch(method) or method != method.upper():
-        return f"{method!r} is no method; they are case-sensitive, as 'GET'"
-    return None
-
-
 def _protocol_problem(protocol: str) -> str | None:
     if not FIELD_NAME.fullmatch(protocol):
         return f"{protocol!r} is no protocol; write 'websocket'"
-    return None
-
-
-def _origin_problem(origin: str) -> str | None:
-    if not _ORIGIN.fullmatch(origin):
-        return f"{origin!r} is no origin; write 'https://app.example.com'"
     return None

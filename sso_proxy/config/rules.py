@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from sso_proxy.config.answer_rules import check_answers
 from sso_proxy.config.draft import Draft, Placed
 from sso_proxy.config.listener_rules import (
     check_admin,
@@ -29,6 +30,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from _check_caches(draft)
     yield from check_listeners(draft.listeners)
     yield from check_routes(draft)
+    yield from check_answers(draft)
 
 
 def _check_server(server: Placed[ServerConfig]) -> Iterator[Mistake]:

@@ -14,6 +14,27 @@ from sso_proxy.specs.http.target import canonical_path
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 """What comes between host and path of an identifier (section 3)."""
 
+BEARER_METHODS: Final = ("header", "body", "query")
+"""Where RFC 6750 sections 2.1 to 2.3 have tokens stand."""
+
+MEMBERS: Final = frozenset(
+    {
+        "resource",
+        "authorization_servers",
+        "scopes_supported",
+        "bearer_methods_supported",
+        "resource_name",
+        "resource_documentation",
+        "resource_policy_uri",
+        "resource_tos_uri",
+        "tls_client_certificate_bound_access_tokens",
+        "authorization_details_types_supported",
+        "dpop_signing_alg_values_supported",
+        "dpop_bound_access_tokens_required",
+    }
+)
+"""The members of section 2 that follow from what a route does."""
+
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
 
 

@@ -1,0 +1,114 @@
+"""The tables of a ``[[route]]``: options, as in `sso_proxy.config.model`."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from sso_proxy.config.checks import between, non_empty
+
+BindingLevel = Literal["require", "prefer", "observe"]
+
+
+@attrs.frozen(kw_only=True)
+class BindingConfig:
+    """
+    Keys that callers must prove to hold.  A bound token is always checked.
+
+    Attributes:
+        certificate: To the client's TLS certificate (RFC 8705): ``require`` refuses
+            tokens that are not bound, ``prefer`` and ``observe`` record it.
+        dpop: To a key that signs each request (RFC 9449), likewise.  Unset, tokens that
+            are bound to a key are refused, unless there is a table ``[binding.dpop]``.
+    """
+
+    certificate: BindingLevel | None = None
+    dpop: BindingLevel | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HeadersConfig:
+    """
+    What a route's backend is told about the caller.
+
+    Attributes:
+        user: Header field for the user name; empty sends none.
+        claims: Claims that become ``X-Claim-<name>``.
+        claim_prefix: What stands before a claim's name.
+        claim_names: Header fields for claims by name, instead of the prefix.
+        client_certificate: Send ``Client-Cert`` and ``Client-Cert-Chain`` (RFC 9440).
+    """
+
+    user: str = "X-Remote-User"
+    claims: tuple[str, ...] = ()
+    claim_prefix: str = "X-Claim-"
+    claim_names: Mapping[str, str] = attrs.field(factory=dict)
+    client_certificate: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CorsConfig:
+    """
+    Which web pages of other origins may read answers, and what they may send.
+
+    Attributes:
+        origins: Origins of the pages, such as ``https://app.example.com``; ``*`` is
+            any, without credentials.
+        credentials: Whether with cookies and client certificates, too.  Access tokens
+            in ``Authorization`` do not need it.
+        methods: Methods that pages may use; none: the route's, and if these are all,
+            GET, HEAD, POST, PUT, PATCH and DELETE.
+        headers: Header fields that pages may send.
+        expose: Header fields that pages may read, besides ``DPoP-Nonce`` and
+            ``WWW-Authenticate``.
+        max_age: Seconds that a browser may remember what a preflight was told.
+        preflight: ``answer`` preflights ourselves, and have our fields instead of the
+            backend's in its answers; or let the ``backend`` do both: preflights
+            reach it without a credential, and only our own answers get our fields.
+    """
+
+    origins: tuple[str, ...] = attrs.field(validator=non_empty)
+    credentials: bool = False
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ("Authorization", "Content-Type", "DPoP")
+    expose: tuple[str, ...] = ()
+    max_age: int = attrs.field(default=600, validator=between(0, 86400))
+    preflight: Literal["answer", "backend"] = "answer"
+
+
+@attrs.frozen(kw_only=True)
+class ResourceConfig:
+    """
+    What clients find out about a protected resource (RFC 9728).
+
+    Anybody may read it, at ``/.well-known/oauth-protected-resource`` and the path of
+    the identifier; challenges say where.
+
+    Attributes:
+        identifier: The resource's https URL, as clients compare it; unset,
+            ``https://``, the route's host and its path.
+        authorization_servers: Issuers of access tokens; unset, those that the route's
+            authenticators believe.
+        scopes_supported: Scopes that a client may need.
+        bearer_methods_supported: Where tokens may stand: ``header``, ``body``,
+            ``query``; unset, what the route's authenticators say.
+        resource_name: A name for people.
+        documentation: URL of a page for developers.
+        policy_uri: URL of a page about how data may be used.
+        tos_uri: URL of the terms of service.
+        authorization_details_types_supported: Types of RFC 9396.
+        extra: Further members, such as ``"resource_name#de"``.
+    """
+
+    identifier: str | None = None
+    authorization_servers: tuple[str, ...] | None = None
+    scopes_supported: tuple[str, ...] = ()
+    bearer_methods_supported: tuple[Literal["header", "body", "query"], ...] | None = (
+        None
+    )
+    resource_name: str = ""
+    documentation: str = ""
+    policy_uri: str = ""
+    tos_uri: str = ""
+    authorization_details_types_supported: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
