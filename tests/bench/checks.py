@@ -1,11 +1,12 @@
 """What every proxy must do before its costs mean anything."""
 
-from tests.bench.client import BrokenAnswerError, Client, context_for
+from tests.bench.client import BrokenAnswerError, Client, context_for, request
 from tests.bench.material import KIB, MIB, Material
-from tests.bench.peers import APACHE, NGINX, Target
+from tests.bench.peers import APACHE, NGINX, OAUTH2, OURS, OURS_2, Target
 from tests.bench.procs import BenchError
 
 WITHOUT_TOKENS = (NGINX, APACHE)
+WITH_PROOFS = (OAUTH2, OURS, OURS_2)
 
 
 def check(target: Target, things: Material) -> None:
@@ -19,11 +20,30 @@ def check(target: Target, things: Material) -> None:
     expect(target, "/10m", 200, _get(target, things, "/10m", length=10 * MIB))
     expect(target, "/upload", 200, _post(target, things))
     expect(target, "/api/1k", 200, _get(target, things, "/api/1k", things.token()))
+    expect(target, "/opaque/1k", 200, _get(target, things, "/opaque/1k", "opaque"))
+    _check_proofs(target, things)
     if target.name not in WITHOUT_TOKENS:
         expect(target, "no token", 401, _get(target, things, "/api/1k"))
         for what, token in things.bad_tokens.items():
             expect(target, what, 401, _get(target, things, "/api/1k", token))
     _check_client_certificate(target, things)
+
+
+def _check_proofs(target: Target, things: Material) -> None:
+    """Show a token with its proof, and again."""
+    if target.name not in WITH_PROOFS:
+        return
+    host = f"localhost:{target.port}"
+    token, proof = things.proving.pair(f"https://{host}/dpop/1k")
+    fields = [("Authorization", f"DPoP {token}"), ("DPoP", proof)]
+    octets = request("/dpop/1k", host=host, more=fields)
+    client = Client.connect(target.port, context_for(things))
+    try:
+        for what, status in (("a proof", 200), ("a proof again", 401)):
+            client.send(octets)
+            expect(target, what, status, client.read_answer().status)
+    finally:
+        client.close()
 
 
 def expect(target: Target, what: str, status: int, got: int) -> None:

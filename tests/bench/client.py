@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -50,16 +51,18 @@ def context_for(things: Material, *, with_certificate: bool = False) -> ssl.SSLC
     return tls_context(things.ca, None, None)
 
 
-def request(
+def request(  # noqa: PLR0913 - one keyword for each thing that may stand in it
     path: str,
     *,
     token: str | None = None,
     method: str = "GET",
     length: int | None = None,
     close: bool = False,
+    host: str = "localhost",
+    more: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """Give the octets of a browser's request without its body."""
-    fields = [("Host", "localhost"), *BROWSER_HEADERS]
+    fields = [("Host", host), *BROWSER_HEADERS, *more]
     if token is not None:
         fields.append(("Authorization", f"Bearer {token}"))
     if length is not None:

@@ -1,14 +1,20 @@
 """The loads: what is sent to whom, and what it cost the proxy."""
 
+import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 
-from tests.bench import fleet, smallgets, transfers
+from tests.bench import fleet, proving, smallgets, transfers
 from tests.bench.fleet import FleetOptions
 from tests.bench.material import MIB, Material
 from tests.bench.peers import APACHE, NGINX, OAUTH2, OPENIDC, OURS, OURS_2, Target
+from tests.bench.smallgets import Tokens
 from tests.bench.transfers import TransferOptions
+
+NEW_PER_SECOND = 10000
+"""Tokens that are made for each second of a load that uses each once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,14 +74,17 @@ class Load:
     run: Callable[[Target, Setting], Sample]
 
 
-def _small(path: str, count: Callable[[Setting], int]) -> Callable[..., Sample]:
+def _small(
+    path: str, tokens: Callable[[Target, Setting], Tokens]
+) -> Callable[..., Sample]:
     def run(target: Target, setting: Setting) -> Sample:
+        chosen = tokens(target, setting)
         before = target.running.cpu_ns()
         got = smallgets.run(
             target.port,
             path,
             setting.things,
-            tokens=count(setting),
+            tokens=chosen,
             seconds=setting.seconds,
         )
         return Sample(
@@ -85,6 +94,41 @@ def _small(path: str, count: Callable[[Setting], int]) -> Callable[..., Sample]:
         )
 
     return run
+
+
+def _same(count: Callable[[Setting], int]) -> Callable[[Target, Setting], Tokens]:
+    """Use tokens of the file that is there, in turn."""
+    return lambda _, setting: Tokens(count=count(setting))
+
+
+def _opaque(count: int) -> Callable[[Target, Setting], Tokens]:
+    """Use new tokens that say nothing; 0: as many as are needed, each once."""
+
+    def make(_target: Target, setting: Setting) -> Tokens:
+        wanted = count or setting.seconds * NEW_PER_SECOND
+        file = setting.things.directory / "opaque-tokens"
+        lines = (secrets.token_urlsafe(32) + "\n" for _ in range(wanted))
+        file.write_text("".join(lines))
+        return Tokens(count=wanted, file=file, once=count == 0)
+
+    return make
+
+
+def _proven(path: str) -> Callable[[Target, Setting], Tokens]:
+    """Use new tokens, each with its proof, each once."""
+
+    def make(target: Target, setting: Setting) -> Tokens:
+        wanted = setting.seconds * NEW_PER_SECOND
+        uri = f"https://localhost:{target.port}{path}"
+        file: Path = setting.things.proving.write(uri, wanted)
+        return Tokens(count=wanted, file=file, once=True)
+
+    return make
+
+
+def _checks_alone(_target: Target, setting: Setting) -> Sample:
+    got = proving.measure_checks(setting.seconds)
+    return Sample(cpu_us=got["cpu_us"], per_second=got["per_second"], failures={})
 
 
 def _transfer(options: TransferOptions, *, mtls: bool = False) -> Callable[..., Sample]:
@@ -154,18 +198,22 @@ DOWN = "down"
 UP = "up"
 OPEN = "open"
 OPEN_ONE = "open-one"
+CACHED = "introspection-cached"
+UNCACHED = "introspection-uncached"
+DPOP = "dpop"
+CHECKS = "dpop-checks"
 
 LOADS = {
-    NONE: Load("1 KiB, no check", (*_PLAIN, OURS_2), _small("/1k", lambda _: 0)),
+    NONE: Load("1 KiB, no check", (*_PLAIN, OURS_2), _small("/1k", _same(lambda _: 0))),
     ONE: Load(
         "1 KiB, one token",
         (OPENIDC, OAUTH2, OURS, OURS_2),
-        _small("/api/1k", lambda _: 1),
+        _small("/api/1k", _same(lambda _: 1)),
     ),
     MANY: Load(
         "1 KiB, different tokens",
         (OPENIDC, OAUTH2, OURS),
-        _small("/api/1k", lambda setting: setting.tokens),
+        _small("/api/1k", _same(lambda setting: setting.tokens)),
     ),
     CONNECT: Load(
         "new connection, one request",
@@ -201,4 +249,18 @@ LOADS = {
     OPEN_ONE: Load(
         "open loop, one token", (OURS,), _open_loop("/api/1k", with_token=True)
     ),
+    CACHED: Load(
+        "1 KiB, one opaque token", (OAUTH2, OURS), _small("/opaque/1k", _opaque(1))
+    ),
+    UNCACHED: Load(
+        "1 KiB, opaque tokens never seen",
+        (OAUTH2, OURS),
+        _small("/opaque/1k", _opaque(0)),
+    ),
+    DPOP: Load(
+        "1 KiB, tokens never seen, DPoP",
+        (OAUTH2, OURS),
+        _small("/dpop/1k", _proven("/dpop/1k")),
+    ),
+    CHECKS: Load("two ES256 checks alone", (OURS,), _checks_alone),
 }

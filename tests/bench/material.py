@@ -17,11 +17,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sso_proxy.testing.pki import Pki, self_signed
+from tests.bench.proving import Proving
 
 ISSUER = "https://login.example.com"
 AUDIENCE = "https://api.example.com"
 SCOPE = "orders.read"
 KEY_ID = "bench"
+PROTECTED = ("api", "opaque", "dpop")
+"""Where tokens are asked for: signed, opaque, and with DPoP proofs."""
 KIB = 1024
 MIB = 1024 * 1024
 
@@ -61,6 +64,7 @@ class Material:
         token_certificate: A self-signed certificate of the key that signs tokens.
         token_public_key: That key alone, in PEM.
         token_jwk: That key as a JWK.
+        proving: Makes tokens that are bound to a key, and proofs.
         tokens: File with one access token a line; the first is "the one token".
         bad_tokens: Tokens that must be refused, by what is wrong with them.
         files: What the backend serves: ``1k``, ``10m``, ``1g``.
@@ -75,6 +79,7 @@ class Material:
     token_certificate: Path
     token_public_key: Path
     token_jwk: str
+    proving: Proving
     tokens: Path
     bad_tokens: dict[str, str] = attrs.field(repr=False)
     files: Path
@@ -119,6 +124,7 @@ def build_material(directory: Path, *, tokens: int) -> Material:
         token_certificate=token_certificate,
         token_public_key=public_key,
         token_jwk=_public_jwk(key),
+        proving=Proving.create(directory, _claims),
         tokens=_write_tokens(directory / "tokens", key, tokens),
         bad_tokens=_bad_tokens(key),
         files=_write_files(directory / "files"),
@@ -186,7 +192,7 @@ def _bad_tokens(key: rsa.RSAPrivateKey) -> dict[str, str]:
 
 
 def _write_files(directory: Path) -> Path:
-    for parent in (directory, directory / "api"):
+    for parent in (directory, *(directory / name for name in PROTECTED)):
         parent.mkdir(mode=0o755)
         (parent / "1k").write_bytes(b"0123456789abcde\n" * (KIB // 16))
     (directory / "10m").write_bytes(b"0123456789abcde\n" * (10 * MIB // 16))

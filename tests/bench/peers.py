@@ -210,6 +210,8 @@ def _values(things: Material) -> dict[str, str]:
         "TOKEN_CERTIFICATE": str(things.token_certificate),
         "TOKEN_PUBLIC_KEY": str(things.token_public_key),
         "TOKEN_JWK": things.token_jwk.replace('"', '\\"'),
+        "BOUND_JWK": things.proving.jwk.replace('"', '\\"'),
+        "EXPIRES": str(int(time.time()) + 86400),
         "ISSUER": material.ISSUER,
         "AUDIENCE": material.AUDIENCE,
         "SCOPE": material.SCOPE,

@@ -16,6 +16,23 @@ CONNECTIONS = 64
 
 
 @attrs.frozen(kw_only=True)
+class Tokens:
+    """
+    The access tokens to use.
+
+    Attributes:
+        count: How many different ones; 0 sends none.
+        file: Where they are, one a line, with its DPoP proof if it has one; unset,
+            those that all proxies are measured with.
+        once: Whether each is good once; otherwise they are used in turn.
+    """
+
+    count: int
+    file: Path | None = None
+    once: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class SmallGets:
     """
     What wrk counted.
@@ -36,7 +53,7 @@ class SmallGets:
 
 
 def run(
-    port: int, path: str, things: Material, *, tokens: int, seconds: float
+    port: int, path: str, things: Material, *, tokens: Tokens, seconds: float
 ) -> SmallGets:
     """
     Ask for *path* for some seconds.
@@ -45,7 +62,7 @@ def run(
         port: The proxy's.
         path: A file of 1 KiB.
         things: Where the tokens are.
-        tokens: How many different access tokens to use in turn; 0 sends none.
+        tokens: What it sends.
         seconds: How long.
 
     Raises:
@@ -63,8 +80,10 @@ def run(
     ]
     environment = os.environ | {
         "BENCH_HEADERS": str(headers),
-        "BENCH_TOKENS": str(things.tokens),
-        "BENCH_COUNT": str(tokens),
+        "BENCH_HOST": f"localhost:{port}" if tokens.once else "localhost",
+        "BENCH_TOKENS": str(tokens.file or things.tokens),
+        "BENCH_COUNT": str(tokens.count),
+        "BENCH_ONCE": str(int(tokens.once)),
     }
     done = subprocess.run(
         pinned(LOAD_CORE, command),

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from tests.bench.loads import (
+    CHECKS,
     CONNECT,
     CONNECT_CERT,
+    DPOP,
     LOADS,
     MANY,
     NONE,
@@ -68,6 +70,7 @@ RULES = (
     ),
     Rule("no check: two workers to one", (NONE, OURS_2), (NONE, OURS), 1.1),
     Rule("one token: two workers to one", (ONE, OURS_2), (ONE, OURS), 1.1),
+    Rule("DPoP: two ES256 checks alone", (DPOP, OURS), (CHECKS, OURS), 2.5),
 )
 
 
