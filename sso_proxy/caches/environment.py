@@ -73,7 +73,7 @@ class Environment:
     @property
     def is_open(self) -> bool:
         """Whether it was opened, and not closed since."""
-        return self._lmdb is not None
+        return self._in_use >= 0
 
     def open(self, size: int) -> None:
         """
@@ -84,7 +84,7 @@ class Environment:
         Raises:
             UnusableError: They are damaged, not ours, or cannot be written.
         """
-        if self._lmdb is not None:
+        if self.is_open:
             self._grow(size)
             return
         self._size = size
@@ -104,13 +104,13 @@ class Environment:
 
     def close(self) -> None:
         """Close the files; the last process to do so has them written to the disk."""
-        if self._lmdb is None:
+        if not self.is_open:
             return
         with suppress(BlockingIOError):
             fcntl.flock(self._in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
-                self._end_use(self._lmdb)
-            except (OSError, lmdb.Error):
+                self._end_use()
+            except (OSError, lmdb.Error, UnavailableError):
                 _log.failure("the local cache will begin empty after a restart")
         self._let_go()
 
@@ -147,34 +147,34 @@ class Environment:
             self._lmdb.reader_check()
 
     def _run(self, work: Callable[[Transaction, int], T], *, write: bool) -> T:
-        if self._lmdb is None:
+        if self._in_use < 0:
             raise UnavailableError(f"the cache in {self.directory}, which is closed")
         try:
-            try:
-                txn = self._lmdb.begin(write=write)
-            except lmdb.MapResizedError:  # another process was told a larger size
-                self._lmdb.set_mapsize(0)
-                txn = self._lmdb.begin(write=write)
-            with txn:
+            with self._begin(write=write) as txn:
                 # Only now: another process may have made us wait.
                 return work(txn, self.now())
-        except lmdb.Error as e:
+        except (lmdb.Error, UnusableError) as e:
             self._trouble = (str(e), self._clock.monotonic())
-            if isinstance(e, lmdb.PanicError):
-                self._open_again()
+            if isinstance(e, lmdb.PanicError) and self._lmdb is not None:
+                # A write failed half-way: nothing works until it is opened anew.
+                self._lmdb.close()
+                self._lmdb = None
             raise UnavailableError(f"the cache in {self.directory}: {e}") from e
 
-    def _open_again(self) -> None:
-        """After a write that failed half-way, LMDB wants to be opened anew."""
-        if self._lmdb is not None:
-            self._lmdb.close()
-            with suppress(lmdb.Error):
-                self._lmdb = self._open_lmdb()
+    def _begin(self, *, write: bool) -> Transaction:
+        if self._lmdb is None:
+            self._lmdb = self._open_lmdb()
+        try:
+            return self._lmdb.begin(write=write)
+        except lmdb.MapResizedError:  # another process was told a larger size
+            self._lmdb.set_mapsize(0)
+            return self._lmdb.begin(write=write)
 
     def _grow(self, size: int) -> None:
-        if self._lmdb is not None and size > self._size:
-            self._lmdb.set_mapsize(size)
+        if size > self._size:
             self._size = size
+            if self._lmdb is not None:
+                self._lmdb.set_mapsize(size)
 
     def _begin_use(self) -> None:
         """Get rid of data that cannot be trusted, and say that they are in use."""
@@ -195,11 +195,12 @@ class Environment:
         finally:
             os.close(lock)
 
-    def _end_use(self, env: lmdb.Environment) -> None:
+    def _end_use(self) -> None:
         latest = self.now()
         self.write(lambda txn, _: self._write_meta(txn, latest))
-        env.sync(True)
-        _rewrite(self._in_use, _CLOSED)
+        if self._lmdb is not None:
+            self._lmdb.sync(True)
+            _rewrite(self._in_use, _CLOSED)
 
     def _open_lmdb(self) -> lmdb.Environment:
         env = lmdb.open(
@@ -305,12 +306,15 @@ def _check_length(env: lmdb.Environment, path: Path) -> None:
         UnusableError: Some that are needed are not.
     """
     length = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
-    if path.stat().st_size >= length:
+    found = path.stat().st_size
+    if found >= length:
         return
+    # The last pages may be missing because nothing was ever written there.
     os.truncate(path, length)
     try:
         with env.begin() as txn:
             for _ in txn.cursor():
                 pass
     except lmdb.Error as e:
+        os.truncate(path, found)  # the next start has to see it, too
         raise UnusableError(f"is damaged: {e}; move it away") from e

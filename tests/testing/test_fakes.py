@@ -6,7 +6,14 @@ import hashlib
 import pytest
 from zope.interface.verify import verifyObject
 
-from sso_proxy.interfaces import IAuthenticator, IPolicy, ITools, IUserMapper
+from sso_proxy.errors import ConfigError
+from sso_proxy.interfaces import (
+    IAuthenticator,
+    ICache,
+    IPolicy,
+    ITools,
+    IUserMapper,
+)
 from sso_proxy.model import DECLINED, PERMIT, Authenticated, NotPresented
 from sso_proxy.testing.checks import outcome_of
 from sso_proxy.testing.fakes import (
@@ -82,3 +89,24 @@ def test_what_a_component_spawns_is_noted() -> None:
     tools.spawn(coroutine)
     assert tools.spawned == [coroutine]
     coroutine.close()
+
+
+def test_the_fake_cache_goes_by_the_fake_clock() -> None:
+    tools = FakeTools()
+    cache = tools.cache("any", frozenset({"add"}))
+    assert verifyObject(ICache, cache)
+    assert outcome_of(cache.add("a", b"1", b"", 60))
+    assert not outcome_of(cache.add("a", b"1", b"", 60))
+    tools.clock.advance(61)
+    assert outcome_of(cache.add("a", b"1", b"", 60))
+
+
+def test_the_fake_cache_refuses_what_no_cache_can_do() -> None:
+    with pytest.raises(ConfigError):
+        FakeTools().cache(None, frozenset({"fly"}))
+
+
+def test_fake_sealers_of_one_kind_open_for_each_other() -> None:
+    sealed = FakeTools().sealer("a").seal(b"data", b"context")
+    assert FakeTools().sealer("a").open(sealed, b"context") == b"data"
+    assert FakeTools().sealer("b").open(sealed, b"context") is None
