@@ -6,7 +6,7 @@ import attrs
 
 from sso_proxy.audit import caller_part, place_part
 from sso_proxy.config.model import ForwardedCertificate
-from sso_proxy.model import Caller, Identity, Request, Response, TlsFacts
+from sso_proxy.model import Body, Caller, Identity, Request, Response, TlsFacts
 from sso_proxy.routing import HostRoutes, Route
 
 
@@ -50,10 +50,11 @@ class Trail:
         identity: Who called.
         user: The user name for the backend.
         bound: Kinds of keys the caller proved to hold.
+        body: Reads the request's body before it is decided on, if it has one.
         place: The record's part for this client and route, if it is known.
     """
 
-    __slots__ = ("bound", "identity", "place", "request", "route", "user")
+    __slots__ = ("body", "bound", "identity", "place", "request", "route", "user")
 
     def __init__(self) -> None:
         self.request: Request | None = None
@@ -61,6 +62,7 @@ class Trail:
         self.identity: Identity | None = None
         self.user = ""
         self.bound: tuple[str, ...] = ()
+        self.body: Body | None = None
         self.place = ""
 
     @property
@@ -109,6 +111,7 @@ class Admission:
         stable: The audit record's part for this caller and route.
         place: The part of that which is the same for such a request.
         reuse_until: Monotonic time until which the same bytes may be answered alike.
+        body: What the backend gets for a body, if it was read already.
         own: The path is one of ours: served by the route's resource tree.
         answer: Field lines that the answer gets besides the backend's, serialised.
         cors: The CORS fields of the answer are those in *answer*, not the backend's.
@@ -122,6 +125,7 @@ class Admission:
     shared: int = 0
     place: str = ""
     reuse_until: float = 0.0
+    body: bytes | None = attrs.field(default=None, repr=False)
     answer: bytes = b""
     cors: bool = False
     own: bool = False

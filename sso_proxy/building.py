@@ -261,6 +261,8 @@ class Builder:
             consumed=consumed["field"],
             consumed_parameters=tuple(consumed["parameter"]),
             consumed_cookies=tuple(consumed["cookie"]),
+            consumed_fields=tuple(consumed["form"]),
+            reads_form=any(getattr(a, "reads_form", False) for a in asked),
             reads_query=any(getattr(a, "reads_query", False) for a in asked),
             headers=RouteHeaders(
                 user=headers.user,
@@ -366,14 +368,15 @@ def _condition(path: str, text: str) -> Any:  # noqa: ANN401
 
 
 def _consumed(authenticators: Iterable[Any]) -> dict[str, frozenset[str]]:
-    """Sort what holds credentials: fields, query parameters and cookies."""
+    """Sort what holds credentials by where it stands."""
     names = frozenset(n for a in authenticators for n in a.consumes)
-    parameters = frozenset(n[1:] for n in names if n.startswith("?"))
-    cookies = frozenset(
-        n.removeprefix("cookie:") for n in names if n.startswith("cookie:")
-    )
-    fields = frozenset(n for n in names if not n.startswith(("?", "cookie:")))
-    return {"field": fields, "parameter": parameters, "cookie": cookies}
+    begins = {"parameter": "?", "cookie": "cookie:", "form": "form:"}
+    found = {
+        kind: frozenset(n.removeprefix(begin) for n in names if n.startswith(begin))
+        for kind, begin in begins.items()
+    }
+    elsewhere = tuple(begins.values())
+    return found | {"field": frozenset(n for n in names if not n.startswith(elsewhere))}
 
 
 def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401

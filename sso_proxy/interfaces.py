@@ -52,14 +52,16 @@ class IAuthenticator(Interface):
     May wait (for keys, for an authorization server).  The result may be reused for
     the same bytes on the same connection until the identity expires, 30 seconds at
     most; only the request line may differ then.  One whose outcome depends on the
-    query has an attribute ``reads_query`` that is true, and is asked each time.
+    query has an attribute ``reads_query`` that is true, and is asked each time; one
+    that looks into forms has ``reads_form``, without which ``request.body`` is None.
     Credentials are secret: nothing of them may get into a log or a ``reason``.
     """
 
     consumes: tuple[str, ...] = Attribute(
         "Lower-case names of header fields that hold the credential, ``?name`` for a"
-        " parameter of the query, ``cookie:name`` for a cookie; the pipeline removes"
-        " them from what is decided on afterwards and the backend gets."
+        " parameter of the query, ``cookie:name`` for a cookie, ``form:name`` for a"
+        " field of a form; the pipeline removes them from what is decided on"
+        " afterwards and the backend gets."
     )
 
     async def authenticate(request: Request) -> Outcome:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Final, NewType
+from typing import Any, Final, NewType, Protocol
 
 import attrs
 
@@ -158,6 +158,25 @@ class Client:
     trusted: bool = False
 
 
+class Body(Protocol):
+    """
+    The content of a request, which is not here unless it is read.
+
+    Attributes:
+        content: The octets, once they were read; then these are what is forwarded.
+    """
+
+    content: bytes | None
+
+    async def read(self, limit: int) -> bytes:
+        """
+        Wait for the whole content.
+
+        Raises:
+            BadMessageError: 413 for more than *limit* octets, 400 for what is no body.
+        """
+
+
 @attrs.frozen(kw_only=True)
 class Request:
     """
@@ -174,6 +193,8 @@ class Request:
         listener_port: The port of ours that it came in at, 0 on a unix socket.
         path_asked: The canonical path with the parameters that its route takes off,
             which the client asked for; empty if none were.
+        body: Its body, for who decides by what it says; None if there is none, or the
+            route has nobody who does.
     """
 
     id: str
@@ -184,6 +205,7 @@ class Request:
     time: float | None = attrs.field(default=None, eq=False)
     listener_port: int = 0
     path_asked: str = ""
+    body: Body | None = attrs.field(default=None, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)

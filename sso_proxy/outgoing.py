@@ -11,7 +11,11 @@ from sso_proxy.routing import Route
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.fields import encode_value
 from sso_proxy.specs.http.forwarded import build_forwarded
-from sso_proxy.specs.http.parameters import without_cookie, without_parameter
+from sso_proxy.specs.http.parameters import (
+    is_form,
+    without_cookie,
+    without_parameter,
+)
 from sso_proxy.specs.http.request import Framing, Incoming
 from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.upstream import Outgoing
@@ -66,6 +70,8 @@ def build_block(
 
 def without_credentials(request: Request, route: Route) -> Request:
     """Take credentials out of query and cookies: nothing after this sees them."""
+    if not (route.consumed_parameters or route.consumed_cookies):
+        return request
     head = request.head
     query, headers = head.query, head.headers
     for name in route.consumed_parameters:
@@ -79,6 +85,17 @@ def without_credentials(request: Request, route: Route) -> Request:
     if query == head.query and headers == head.headers:
         return request
     return attrs.evolve(request, head=attrs.evolve(head, query=query, headers=headers))
+
+
+def remaining_body(request: Request, route: Route) -> bytes | None:
+    """Give the body without credentials if it was read; None has it come by itself."""
+    if request.body is None or request.body.content is None:
+        return None
+    content: str | None = request.body.content.decode("latin-1")
+    if is_form(request.head):
+        for name in route.consumed_fields:
+            content = without_parameter(content, name)
+    return (content or "").encode("latin-1")
 
 
 def build_identity(
@@ -135,6 +152,9 @@ def build_outgoing(
             upgrade is not acceptable (400, 403).
     """
     head, route = admission.caller.request.head, admission.route
+    body = admission.body
+    if body is not None:
+        framing = attrs.evolve(framing, length=len(body), chunked=False)
     if framing.length and framing.length > route.body_bytes:
         raise BadMessageError(413, "body-too-large")
     tail = b""
@@ -150,13 +170,13 @@ def build_outgoing(
     target = head.path if head.query is None else f"{head.path}?{head.query}"
     line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {request_id}\r\n"
     return Outgoing(
-        head=line.encode("latin-1") + admission.block + tail + b"\r\n",
+        head=line.encode("latin-1") + admission.block + tail + b"\r\n" + (body or b""),
         method=head.method,
         caller=admission.caller,
         replayable=framing.length == 0 and head.method in _IDEMPOTENT,
         upgrade=upgrade,
         upgrade_key=key,
-        bodyless=framing.length == 0,
+        bodyless=framing.length == 0 or body is not None,
     )
 
 

@@ -34,6 +34,7 @@ from sso_proxy.outgoing import (
     build_block,
     build_fields,
     build_identity,
+    remaining_body,
     without_credentials,
 )
 from sso_proxy.refusals import deny, refuse_unbound
@@ -146,14 +147,15 @@ class Pipeline:
             request = trail.request = self._alike(like, incoming)
             routes, route = like.host_routes, like.route
             trail.route, trail.place = route, like.place
+        if route.reads_form and trail.body is not None:
+            request = trail.request = attrs.evolve(request, body=trail.body)
         # 4 authenticate
         found = await authenticate(route, request)
         if isinstance(found, Response):
             return found
         authenticator, outcome = found
         identity = trail.identity = outcome.identity
-        if route.consumed_parameters or route.consumed_cookies:
-            request = trail.request = without_credentials(request, route)
+        request = trail.request = without_credentials(request, route)
         # 5 bind
         bound = await bind(route, request, identity)
         if isinstance(bound, Unbound):
@@ -367,6 +369,7 @@ class Pipeline:
             stable=trail.stable(connection),
             reuse_until=self._clock.monotonic() + left,
             answer=answer,
+            body=remaining_body(request, route),
             cors=cors,
             host_routes=routes,
         )

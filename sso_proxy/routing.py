@@ -50,6 +50,8 @@ class Route:
         consumed: Header fields that held a credential and go no further.
         consumed_parameters: Query parameters likewise.
         consumed_cookies: Cookies likewise.
+        consumed_fields: Fields of forms likewise.
+        reads_form: Whether who calls may depend on a form in the body.
         reads_query: Whether who calls depends on the query: then what was decided is
             never used again for another request line.
         headers: What the backend is told.
@@ -81,6 +83,8 @@ class Route:
     consumed: frozenset[str] = frozenset()
     consumed_parameters: tuple[str, ...] = ()
     consumed_cookies: tuple[str, ...] = ()
+    consumed_fields: tuple[str, ...] = ()
+    reads_form: bool = False
     reads_query: bool = False
     headers: RouteHeaders
     upstream: Any

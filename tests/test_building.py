@@ -159,16 +159,19 @@ def test_what_holds_credentials_goes_no_further() -> None:
     key = jwks(TokenSigner.create()).decode()
     options = {"issuer": "https://login.example.com", "audience": ["a"], "jwk": key}
     by_header = ComponentConfig(type="bearer", options=options)
-    places = ["query:t", "cookie:c", "header:X-Token"]
+    places = ["query:t", "cookie:c", "header:X-Token", "form:f"]
     elsewhere = ComponentConfig(type="bearer", options={**options, "token_in": places})
     both = {"a": by_header, "b": elsewhere}
     made = only(Built(route(authenticate=("a", "b")), authenticator=both).parts())
     assert made.consumed == {"authorization", "dpop", "x-token"}
     assert made.consumed_parameters == ("t",)
     assert made.consumed_cookies == ("c",)
+    assert made.consumed_fields == ("f",)
     assert made.reads_query
+    assert made.reads_form
     plain = only(Built(route(authenticate=("a",)), authenticator=both).parts())
     assert not plain.reads_query
+    assert not plain.reads_form
 
 
 def test_a_route_tells_clients_what_its_tables_say() -> None:

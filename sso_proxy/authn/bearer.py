@@ -25,6 +25,7 @@ from sso_proxy.model import (
     Rejected,
     Request,
 )
+from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.jose.keys import KeySet
 from sso_proxy.specs.oauth.bearer import STATUS, Scheme, challenge
 from sso_proxy.specs.oauth.claims import read_scopes, read_subject
@@ -45,6 +46,9 @@ _REMEMBER_BAD: Final = 10.0
 
 _REMEMBER_INACTIVE: Final = 5.0
 """Seconds that a token stays refused without asking its issuer again."""
+
+_MOST_FORM: Final = 65536
+"""Octets of a form in which a token is looked for."""
 
 _MAY_BECOME_GOOD: Final = frozenset({"token-key-unknown", "token-early"})
 
@@ -101,9 +105,14 @@ class BearerAuthenticator:
         self._plain = self._places == (STANDARD,)
         self.consumes = () if config.forward_token else _consumed(self._places)
         self.reads_query = any(place.kind == "query" for place in self._places)
+        self.reads_form = any(place.kind == "form" for place in self._places)
         self.issuers = (config.issuer,)
         kinds = {place.kind for place in self._places}
-        self.bearer_methods = tuple(k for k in ("header", "query") if k in kinds)
+        self.bearer_methods = tuple(
+            method
+            for method, kind in (("header", "header"), ("body", "form"), ("query",) * 2)
+            if kind in kinds
+        )
 
     @classmethod
     def from_config(cls, config: BearerConfig, tools: ITools) -> Self:
@@ -120,7 +129,8 @@ class BearerAuthenticator:
         Say whose token *request* has.
 
         Raises:
-            BadMessageError: There are two readings of where a token stands.
+            BadMessageError: There are two readings of where a token stands, or the
+                form that it may stand in is longer than 65,536 octets.
             UnavailableError: Nobody can say now whether it is good.
         """
         head = request.head
@@ -135,7 +145,8 @@ class BearerAuthenticator:
             if outcome is not None and await self._source.key_set() is self._keys:
                 return outcome
         try:
-            presented = find_token(head, self._places)
+            form = await self._form(request) if self.reads_form else None
+            presented = find_token(head, self._places, form)
         except TokenError as e:
             return self._refuse(e, "Bearer")
         if presented is None:
@@ -174,6 +185,13 @@ class BearerAuthenticator:
         """Say what is missing."""
         found = [await part.probe() for part in self._parts.healthy]
         return tuple(line for lines in found for line in lines)
+
+    async def _form(self, request: Request) -> str | None:
+        """Give the content of a form (RFC 6750 section 2.2)."""
+        head = request.head
+        if request.body is None or head.method != "POST" or not is_form(head):
+            return None
+        return (await request.body.read(_MOST_FORM)).decode("latin-1")
 
     async def _judge(self, presented: Presented) -> Outcome:
         """Find out about a token, unless that is remembered."""
@@ -245,7 +263,7 @@ class BearerAuthenticator:
 
 def _consumed(places: tuple[Place, ...]) -> tuple[str, ...]:
     """Give what holds tokens, and proofs that belong to them, as `consumes` has it."""
-    begin = {"query": "?", "cookie": "cookie:"}
+    begin = {"query": "?", "cookie": "cookie:", "form": "form:"}
     names = [begin.get(place.kind, "") + place.name for place in places]
     return (*dict.fromkeys(names), "dpop")
 

@@ -117,10 +117,10 @@ class BearerConfig:
         leeway: Seconds that the issuer's clock may differ from ours.
         token_in: Where tokens are looked for: ``header`` (``Authorization``),
             ``header:NAME`` (a field with the token alone), ``header:NAME SCHEME``,
-            ``query`` or ``query:NAME``, ``cookie`` or ``cookie:NAME``, ``basic`` (the
-            password).  URLs get into logs, histories and ``Referer``, and browsers
-            send cookies and Basic whoever asks: allow these for clients only that can
-            do nothing else.
+            ``query`` or ``query:NAME``, ``form`` or ``form:NAME`` (in the body of a
+            POST), ``cookie`` or ``cookie:NAME``, ``basic`` (the password).  URLs get
+            into logs, histories and ``Referer``, and browsers send cookies, forms and
+            Basic whoever asks: allow these for clients only that can do nothing else.
         forward_token: Whether the backend gets the token, too.
         max_token_bytes: Octets of a token.
         introspection: How the issuer is asked about opaque tokens (RFC 7662).  With

@@ -21,7 +21,7 @@ from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.site import Rules, Site
-from sso_proxy.edge.uplink import Uplink
+from sso_proxy.edge.uplink import CONTINUE, Uplink
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import run
@@ -130,7 +130,7 @@ class ServerConnection(Uplink):
         self._closing = True
         if self._state is State.BUSY:
             # While a request is decided on, its body may be here already, and whole.
-            if self._intake is not None and self._waiting is None:
+            if self._intake is not None and (self._waiting is None or self._is_read):
                 self._drop_request("client-gone")
                 self.refuse(400, "body-incomplete")
         elif self._state is State.IDLE and self._buffer:
@@ -240,7 +240,7 @@ class ServerConnection(Uplink):
         repeatable = framing.length == 0 and framing.minor == 1 and not framing.upgrade
         self._rest = raw[raw.index(b"\r\n") :] if repeatable else b""
         if framing.length != 0:
-            self._intake = Intake(framing.length, 0, exchange.started)
+            trail.body = self._expect_body(framing.length, exchange.started)
         self._waiting = run(
             rules.pipeline.decide(incoming, self.facts, trail, like),
             self._decided,
@@ -293,8 +293,8 @@ class ServerConnection(Uplink):
         if self._intake is not None:
             limit = verdict.route.body_bytes
             self._intake = Intake(framing.length, limit, monotonic())
-        if framing.expect_continue and not self._buffer:
-            self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if framing.expect_continue and not self._buffer and verdict.body is None:
+            self.stream.write(CONTINUE)
         self._forward(exchange, verdict, outgoing)
 
     def _remember(self, admission: Admission) -> None:

@@ -3,8 +3,10 @@
 import math
 from abc import ABC, abstractmethod
 from time import monotonic
+from typing import Final
 
 from sso_proxy.admission import Verdict
+from sso_proxy.edge.body import BodyReader
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.progress import ProgressWatch
@@ -16,6 +18,8 @@ from sso_proxy.specs.http.request import Incoming
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Uplink(ABC):
@@ -100,14 +104,15 @@ class Uplink(ABC):
         exchange = self._exchange
         if exchange is None or exchange.sink is None:
             return
+        sink = exchange.sink
         framed = self._take_body()
         if framed is None:
             return
         if framed:
-            exchange.sink.write(framed)
+            sink.write(framed)
+        self._pace(full=sink.full)
         if self._intake is None:
-            exchange.sink.end()
-        self._pace(full=exchange.sink.full)
+            sink.end()  # what follows may be the end of this request already
 
     def _take_body(self) -> bytes | None:
         """
@@ -130,6 +135,45 @@ class Uplink(ABC):
             self._intake = None
             self._buffer = intake.leftover
         return framed
+
+    def _expect_body(self, length: int | None, now: float) -> BodyReader:
+        """Let a body come, and give what reads it before it is decided on."""
+        self._intake = Intake(length, 0, now)
+        return BodyReader(self, chunked=length is None)
+
+    @property
+    def _is_read(self) -> bool:
+        """Whether somebody takes what comes of the body."""
+        return self._exchange is not None and self._exchange.sink is not None
+
+    def read_whole(self, reader: BodyReader, limit: int) -> None:
+        """
+        Take in the body of a request that is being decided on, as it comes.
+
+        Raises:
+            BadMessageError: 413 for more than *limit* octets, 400 for what is no body.
+        """
+        exchange, incoming = self._exchange, self._incoming
+        if exchange is None or incoming is None or self._intake is None:
+            raise BadMessageError(400, "body-incomplete")
+        length = incoming.framing.length
+        if length is not None and length > limit:
+            raise BadMessageError(413, "body-too-large")
+        if incoming.framing.expect_continue and not self._buffer:
+            self.stream.write(CONTINUE)
+        intake = self._intake = Intake(length, limit, monotonic())
+        data, self._buffer = self._buffer, b""
+        reader.write(intake.feed(data))
+        exchange.received = intake.received
+        if intake.done:
+            self._intake = None
+            self._buffer = intake.leftover
+            reader.end()
+        elif self.stream.ended:
+            raise BadMessageError(400, "body-incomplete")
+        else:
+            exchange.sink = reader
+            self._pace(full=False)
 
     def _pace(self, *, full: bool) -> None:
         """Wait for the rest of the body, but not faster than the backend takes it."""

@@ -96,6 +96,18 @@ class Issuer(Provider):
         return HttpReply(status=200, headers=fields, body=body)
 
 
+class FakeBody:
+    """A body that is here."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content: bytes | None = content
+
+    async def read(self, limit: int) -> bytes:
+        assert limit == 65536
+        assert self.content is not None
+        return self.content
+
+
 def authenticator(tools: FakeTools, **options: Any) -> BearerAuthenticator:  # noqa: ANN401
     given = {"jwk": jwks(SIGNER).decode(), **options}
     if tools.http_client is not None:
@@ -324,6 +336,33 @@ class BearerTests(TestCase):
         assert self.outcome(head) == NotPresented()
         head = attrs.evolve(head, method="POST", query=f"access_token={token}")
         assert self.outcome(head) == NotPresented()
+
+    def test_a_token_may_stand_in_a_form(self) -> None:
+        self.bearer = authenticator(self.tools, token_in=("form", "header"))
+        assert self.bearer.reads_form
+        assert self.bearer.consumes == ("form:access_token", "authorization", "dpop")
+        assert self.bearer.bearer_methods == ("header", "body")
+        content = f"a=1&access_token={self.token()}"
+
+        def ask(method: str, kind: str, *fields: tuple[str, str]) -> Outcome:
+            form = ("content-type", f"application/{kind}")
+            body = FakeBody(content.encode())
+            head = request().head
+            head = attrs.evolve(head, method=method, headers=(form, *fields))
+            asked = attrs.evolve(request(), head=head, body=body)
+            outcome: Outcome = self.now(self.bearer.authenticate(asked))
+            return outcome
+
+        outcome = ask("POST", "x-www-form-urlencoded")
+        assert isinstance(outcome, Authenticated)
+        assert outcome.headers == (("cache-control", "private"),)
+        assert ask("POST", "json") == NotPresented()
+        assert ask("PUT", "x-www-form-urlencoded") == NotPresented()
+        bearer = ("authorization", f"Bearer {self.token()}")
+        twice = ask("POST", "x-www-form-urlencoded", bearer)
+        assert isinstance(twice, Rejected)
+        assert twice.reason == "token-twice"
+        assert isinstance(ask("POST", "json", bearer), Authenticated)
 
     def test_a_token_may_be_the_password_of_basic(self) -> None:
         self.bearer = authenticator(self.tools, token_in=("header", "basic"))

@@ -1,12 +1,26 @@
 """
-Single parameters of a query, and single cookies, found and taken out.
+Single parameters of queries and forms, and single cookies, found and taken out.
 
 All other octets stay as they came.
 """
 
+from typing import Final
 from urllib.parse import unquote_plus
 
 from sso_proxy.errors import BadMessageError
+from sso_proxy.model import RequestHead
+
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+def is_form(head: RequestHead) -> bool:
+    """Say whether a body is one form of this kind, and nothing is done to it."""
+    types = head.values("content-type")
+    return (
+        len(types) == 1
+        and types[0].partition(";")[0].strip(" \t").lower() == FORM
+        and not head.values("content-encoding")
+    )
 
 
 def read_parameter(query: str | None, name: str) -> list[str]:

@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -15,7 +15,7 @@ from sso_proxy.specs.oauth.bearer import InvalidRequestError, Scheme, read_crede
 PARAMETER: Final = "access_token"
 """The parameter that RFC 6750 sections 2.2 and 2.3 give a token in."""
 
-KINDS: Final = ("header", "query", "cookie", "basic")
+KINDS: Final = ("header", "query", "form", "cookie", "basic")
 
 _is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*").fullmatch
 _is_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
@@ -74,8 +74,8 @@ def read_place(text: str) -> Place:
     Read what the configuration calls a place.
 
     ``header``; ``header:X-Token``, the token alone; ``header:X-Token Scheme``, after a
-    scheme; ``query`` and ``cookie``, each of them with ``:name`` if the name is not
-    ``access_token``; ``basic``, the password of Basic authentication.
+    scheme; ``query``, ``form`` and ``cookie``, each of them with ``:name`` if the name
+    is not ``access_token``; ``basic``, the password of Basic authentication.
 
     Raises:
         ValueError: It is none of these.
@@ -84,7 +84,8 @@ def read_place(text: str) -> Place:
     if kind not in KINDS or (colon and (not rest or kind == "basic")):
         raise ValueError(
             f"{text!r} is none of 'header', 'header:NAME', 'header:NAME SCHEME',"
-            " 'query', 'query:NAME', 'cookie', 'cookie:NAME' and 'basic'"
+            " 'query', 'query:NAME', 'form', 'form:NAME', 'cookie', 'cookie:NAME' and"
+            " 'basic'"
         )
     if kind == "basic" or (kind == "header" and not rest):
         return Place(kind, "authorization")
@@ -100,13 +101,16 @@ def read_place(text: str) -> Place:
     return Place(kind, name or PARAMETER)
 
 
-def find_token(head: RequestHead, places: Iterable[Place]) -> Presented | None:
+def find_token(
+    head: RequestHead, places: Collection[Place], form: str | None = None
+) -> Presented | None:
     """
     Find the token of a request.
 
     Args:
         head: The request.
         places: Where it is taken from.
+        form: The content of its body, if that is a form.
 
     Raises:
         InvalidRequestError: There is more than one token, in one place or in several,
@@ -117,7 +121,7 @@ def find_token(head: RequestHead, places: Iterable[Place]) -> Presented | None:
     found: list[Presented] = []
     strays = _strays(head, places)
     for place in places:
-        found += _look(head, place)
+        found += _look(head, place, form)
     if not found:
         return None
     if len(found) + strays > 1:
@@ -150,7 +154,7 @@ def _strays(head: RequestHead, places: Iterable[Place]) -> int:
     return in_field + in_query
 
 
-def _look(head: RequestHead, place: Place) -> list[Presented]:
+def _look(head: RequestHead, place: Place, form: str | None) -> list[Presented]:
     """Give the tokens that stand in *place*."""
     match place:
         case Place("header", "authorization"):
@@ -162,6 +166,8 @@ def _look(head: RequestHead, place: Place) -> list[Presented]:
             values = _after_scheme(head.values(name), scheme)
         case Place("query", name):
             values = read_parameter(head.query, name)
+        case Place("form", name):
+            values = read_parameter(form, name)
         case Place("cookie", name):
             fields = head.values("cookie")
             # What is left of a cookie that was taken back is no token.

@@ -1,16 +1,20 @@
 """Single parameters and cookies are found, and taken out without touching the rest."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sso_proxy.errors import BadMessageError
+from sso_proxy.model import Headers
 from sso_proxy.specs.http.parameters import (
+    is_form,
     read_cookie,
     read_parameter,
     without_cookie,
     without_parameter,
 )
+from sso_proxy.testing.fakes import make_request
 
 NAME = "access_token"
 
@@ -73,6 +77,29 @@ def test_a_parameter_is_taken_out_and_nothing_else_changes(
 )
 def test_what_was_taken_out_is_not_found_again(query: str) -> None:
     assert read_parameter(without_parameter(query, NAME), NAME) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "form"),
+    [
+        ((("content-type", "application/x-www-form-urlencoded"),), True),
+        ((("content-type", "Application/X-WWW-Form-URLencoded ; charset=x"),), True),
+        ((), False),
+        ((("content-type", "application/x-www-form-urlencoded-not"),), False),
+        ((("content-type", "multipart/form-data"),), False),
+        ((("content-type", "application/x-www-form-urlencoded"),) * 2, False),
+        (
+            (
+                ("content-type", "application/x-www-form-urlencoded"),
+                ("content-encoding", "gzip"),
+            ),
+            False,
+        ),
+    ],
+)
+def test_a_form_says_that_it_is_one(fields: Headers, form: bool) -> None:  # noqa: FBT001
+    made = make_request().head
+    assert is_form(attrs.evolve(made, headers=fields)) is form
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,21 @@ def find(
     return find_token(head(query, *given), [read_place(place) for place in places])
 
 
+def test_a_token_is_found_in_a_form() -> None:
+    """RFC 6750 section 2.2."""
+    places = [read_place("form"), STANDARD]
+    found = find_token(head(), places, "a=1&access_token=t")
+    assert found == Presented("Bearer", "t", Place("form", "access_token"))
+    assert find_token(head(), places, None) is None
+    assert find_token(head(), [STANDARD], "access_token=t") is None
+    bearer = head(None, ("authorization", "Bearer t"))
+    for form in ("access_token=t", "access_token=t&access%5Ftoken=u"):
+        with pytest.raises(InvalidRequestError):
+            find_token(bearer, places, form)
+    with pytest.raises(InvalidRequestError):
+        find_token(head("access_token=t"), places, "access_token=t")
+
+
 def refusal(*places: str, query: str | None = None, **fields: str | list[str]) -> str:
     with pytest.raises(InvalidRequestError) as caught:
         find(*places, query=query, **fields)
