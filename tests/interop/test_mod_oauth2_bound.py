@@ -286,7 +286,7 @@ TABLE = [
     row(
         "a token bound to a key, as Bearer with its proof",
         lambda h: h.fields(h.proof(), scheme="Bearer"),
-        BEARER,
+        "401 DPoP invalid_token",
         "401 Bearer invalid_request",
         "RFC 9449 7.2: the token is refused; it finds none as it looks for DPoP alone",
     ),
