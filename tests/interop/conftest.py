@@ -84,13 +84,24 @@ def echo() -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture(scope="session")
-def desk(pki: Pki) -> Iterator[TokenDesk]:
+def serve_tokens(pki: Pki) -> Iterator[TokenDesk]:
     """Give tokens of an authorization server that runs."""
     known = clients(pki)
     registrations = [client.registration() for client in known.values()]
     with OidcProvider(pki, registrations) as server:
         yield TokenDesk(server=server, clients=known)
+
+
+@pytest.fixture(scope="session")
+def desk(pki: Pki) -> Iterator[TokenDesk]:
+    """Give tokens of a server that all tests share."""
+    yield from serve_tokens(pki)
+
+
+@pytest.fixture
+def own(pki: Pki) -> Iterator[TokenDesk]:
+    """Give tokens of a server that the test may do with as it likes."""
+    yield from serve_tokens(pki)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +126,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the log of the authorization server with what failed."""
     report = yield
-    desk = getattr(item, "funcargs", {}).get("desk")
-    if report.failed and isinstance(desk, TokenDesk):
-        tail = desk.server.log()[-4000:]
-        report.sections.append(("the authorization server", tail))
+    given = getattr(item, "funcargs", {})
+    for desk in (given.get("desk"), given.get("own")):
+        if report.failed and isinstance(desk, TokenDesk):
+            tail = desk.server.log()[-4000:]
+            report.sections.append(("the authorization server", tail))
     return report

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from functools import partial as part
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
@@ -17,12 +18,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sso_proxy.testing.tokens import TokenSigner
 from tests.support.calling import Told, bearer
 from tests.support.comparing import Asking, Row
-from tests.support.tokens_from_op import ProofKey, access_token_hash, resource
+from tests.support.comparing import both as run_both
+from tests.support.gateway import gateway as run_gateway
+from tests.support.tokens_from_op import (
+    ProofKey,
+    TokenDesk,
+    access_token_hash,
+    read_claims,
+    resource,
+)
+
+if TYPE_CHECKING:
+    from tests.interop.conftest import Files
 
 HOUR = 3600
 BEARER = "401 Bearer invalid_token"
 PROOF = "401 DPoP invalid_dpop_proof"
 OK = ("200", "200")
+KINDS = (resource(), resource(alg="RS256"))
 
 Fields = list[tuple[str, str]]
 
@@ -352,3 +365,25 @@ def test_both_answer_what_the_table_says(both: Mapping[str, Asking], row: Row) -
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_difference_has_its_reason(row: Row) -> None:
     assert (row.ours != row.apache) == bool(row.why)
+
+
+def test_a_server_that_is_away_is_not_the_clients_fault(
+    own: TokenDesk, files: "Files"
+) -> None:
+    """Apache calls every token bad then; a client would throw good ones away."""
+    with (
+        run_gateway(files.place(), own) as gateway,
+        run_both(files.place(), own, gateway) as both,
+    ):
+        opaque_token, signed = (own.token("service", kind) for kind in KINDS)
+        signer = own.server.keys["RS256"].signer.renamed("unknown")
+        assert {opaque(asking).status for asking in both.values()} == {200}
+        own.server.stop()
+        found = {
+            name: [
+                asking.show(opaque_token, "/opaque/").verdict,
+                asking.show(signer.sign(read_claims(signed))).verdict,
+            ]
+            for name, asking in both.items()
+        }
+    assert found == {"ours": ["502", "503"], "apache": [BEARER, BEARER]}

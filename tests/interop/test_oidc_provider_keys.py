@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner
 from tests.support.calling import bearer
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as run_gateway
-from tests.support.oidc_provider import OidcProvider
 from tests.support.running import PATIENCE, eventually
 from tests.support.tokens_from_op import (
     TokenDesk,
     client_context,
-    clients,
     read_claims,
     resource,
 )
@@ -26,14 +23,6 @@ if TYPE_CHECKING:
 
 INVALID = "401 Bearer invalid_token"
 FETCH = "GET /jwks 200"
-
-
-@pytest.fixture
-def own(pki: Pki) -> Iterator[TokenDesk]:
-    """Give a server that the test may do with as it likes."""
-    known = clients(pki)
-    with OidcProvider(pki, [known["service"].registration()]) as server:
-        yield TokenDesk(server=server, clients=known)
 
 
 @pytest.fixture

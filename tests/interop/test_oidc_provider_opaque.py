@@ -2,18 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sso_proxy.testing.pki import Issued, Pki, self_signed
+from sso_proxy.testing.pki import Issued, self_signed
 from tests.support.calling import bearer
-from tests.support.gateway import ASKING, Gateway
+from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as run_gateway
-from tests.support.oidc_provider import OidcProvider
 from tests.support.running import eventually
-from tests.support.tokens_from_op import SCOPE, TokenDesk, clients, resource
+from tests.support.tokens_from_op import SCOPE, TokenDesk, resource
 
 if TYPE_CHECKING:
     from tests.interop.conftest import Files
@@ -44,22 +43,6 @@ def test_what_the_server_says_arrives(desk: TokenDesk, gateway: Gateway) -> None
     assert seen.values("X-Claim-Scope") == [SCOPE]
     assert seen.values("X-Claim-Tenant") == ["acme"]
     assert "authorization" not in seen.names
-
-
-@pytest.mark.parametrize("client", ASKING)
-def test_the_proxy_says_who_it_is_in_every_way(
-    desk: TokenDesk, gateway: Gateway, client: str
-) -> None:
-    token = desk.token("service", resource())
-    assert gateway.arrived(f"/by-{client}/", bearer(token))
-    assert gateway.ask(f"/by-{client}/", bearer("rubbish")).verdict == INVALID
-
-
-def test_signed_answers_are_understood(desk: TokenDesk, gateway: Gateway) -> None:
-    token = desk.token("service", resource())
-    seen = gateway.arrived("/signed/", bearer(token))
-    assert seen.values("X-Remote-User") == ["service"]
-    assert gateway.ask("/signed/", bearer("rubbish")).verdict == INVALID
 
 
 def test_an_issuer_is_asked_about_opaque_tokens_alone(
@@ -120,16 +103,6 @@ def test_a_token_is_refused_once_it_has_expired(
     assert gateway.ask("/opaque-strict/", bearer(token)).verdict == INVALID
 
 
-def test_a_token_that_was_taken_back_is_refused_soon(
-    desk: TokenDesk, gateway: Gateway
-) -> None:
-    token = desk.token("service", resource())
-    assert gateway.ask("/briefly/", bearer(token)).status == 200
-    desk.revoke("service", token)
-    time.sleep(1.1)
-    assert gateway.ask("/briefly/", bearer(token)).verdict == INVALID
-
-
 def test_a_client_without_a_subject_can_be_named_by_its_id(
     desk: TokenDesk, gateway: Gateway
 ) -> None:
@@ -151,15 +124,6 @@ def test_a_bound_token_is_good_with_its_certificate_alone(
         for certificate in (None, self_signed(client), held_by(desk, "rs-tls")):
             answer = gateway.ask(path, bearer(token), certificate=certificate)
             assert answer.verdict == INVALID
-
-
-@pytest.fixture
-def own(pki: Pki) -> Iterator[TokenDesk]:
-    """Give a server that the test may do with as it likes."""
-    known = clients(pki)
-    registrations = [client.registration() for client in known.values()]
-    with OidcProvider(pki, registrations) as server:
-        yield TokenDesk(server=server, clients=known)
 
 
 def test_while_it_is_away_nobody_is_told_that_a_token_is_bad(

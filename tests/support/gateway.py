@@ -11,10 +11,7 @@ from sso_proxy.testing.pki import Issued
 from tests.support.calling import Caller
 from tests.support.programs import RealProxy
 from tests.support.recorder import Recorder, Seen
-from tests.support.tokens_from_op import AUDIENCE, OpClient, TokenDesk
-
-ASKING: Final = ("rs-basic", "rs-post", "rs-secret-jwt", "rs-key-jwt", "rs-tls")
-"""The names under which the proxy asks about opaque tokens, one at each route."""
+from tests.support.tokens_from_op import AUDIENCE, TokenDesk
 
 _LISTENER: Final = """
 [[listener]]
@@ -39,6 +36,11 @@ authenticate = ["{authenticator}"]
 {options}
 backend = "http://127.0.0.1:{backend}"
 """
+_INTROSPECTION: Final = """
+[authenticator.NAME.introspection]
+client_id = "rs-basic"
+client_secret_file = "{secret}"
+"""
 _CLAIMS: Final = 'headers = { claims = ["scope", "tenant"] }'
 _BOUND: Final = 'binding = { certificate = "require" }'
 _DPOP: Final = 'binding = { dpop = "require" }'
@@ -49,16 +51,13 @@ _ROUTES: Final = (
     ("write", "jwt", 'require = ["scope:orders.write"]'),
     ("bound", "jwt", _BOUND),
     ("dpop", "jwt", _DPOP),
-    ("opaque", "rs-basic", _CLAIMS),
-    ("signed", "rs-signed", ""),
+    ("opaque", "opaque", _CLAIMS),
     ("encrypted", "encrypted", ""),
-    ("briefly", "briefly", ""),
     ("opaque-strict", "opaque-strict", ""),
     ("clients", "clients", ""),
-    ("opaque-write", "rs-basic", 'require = ["scope:orders.write"]'),
-    ("opaque-bound", "rs-basic", _BOUND),
-    ("opaque-dpop", "rs-basic", _DPOP),
-    *((f"by-{name}", name, "") for name in ASKING),
+    ("opaque-write", "opaque", 'require = ["scope:orders.write"]'),
+    ("opaque-bound", "opaque", _BOUND),
+    ("opaque-dpop", "opaque", _DPOP),
 )
 
 
@@ -102,19 +101,18 @@ def _configuration(directory: Path, desk: TokenDesk, backend: int) -> str:
     decryption = directory / "decryption.pem"
     decryption.touch(0o600)
     decryption.write_text(desk.server.decryption_pem)
-    asking = {
-        name: _introspection(directory, desk.clients[name])
-        for name in (*ASKING, "rs-signed")
-    }
+    secret = directory / "rs-basic.secret"
+    secret.touch(0o600)
+    secret.write_text(desk.clients["rs-basic"].secret)
+    asking = _INTROSPECTION.format(secret=secret)
     authenticators = {
         "jwt": jwks,
         "strict": f"{jwks}\nleeway = 0",
         "anywhere": f'{jwks}\ntoken_in = ["header", "query", "cookie"]',
         "encrypted": f'{jwks}\ndecryption_keys_file = "{decryption}"',
-        "briefly": f"cache_seconds = 1\n{asking['rs-basic']}",
-        "opaque-strict": f"leeway = 0\n{asking['rs-basic']}",
-        "clients": f'subject = ["sub", "client_id"]\n{asking["rs-basic"]}',
-        **asking,
+        "opaque": asking,
+        "opaque-strict": f"leeway = 0\n{asking}",
+        "clients": f'subject = ["sub", "client_id"]\n{asking}',
     }
     issuer = desk.server.issuer
     parts = [_LISTENER]
@@ -129,27 +127,3 @@ def _configuration(directory: Path, desk: TokenDesk, backend: int) -> str:
         for path, name, options in _ROUTES
     ]
     return "".join(parts)
-
-
-def _introspection(directory: Path, client: OpClient) -> str:
-    """Write how *client* asks about tokens; its secrets go into files."""
-    options = {"client_id": client.name, "auth": client.auth}
-    if client.key is not None:
-        options["assertion_key"] = _secret(directory, client.name, client.key.pem)
-    elif client.certificate is not None:
-        certificate, key = client.certificate.write(directory, client.name)
-        options |= {"certificate": str(certificate), "key": str(key)}
-    else:
-        secret = _secret(directory, client.name, client.secret)
-        options["client_secret_file"] = secret
-    if client.signed_answers:
-        options["answer"] = "jwt"
-    lines = [f'{name} = "{value}"' for name, value in options.items()]
-    return "\n".join(["[authenticator.NAME.introspection]", *lines])
-
-
-def _secret(directory: Path, name: str, text: str) -> str:
-    path = directory / f"{name}.secret"
-    path.touch(0o600)
-    path.write_text(text)
-    return str(path)

@@ -122,11 +122,6 @@ class OpClient:
     certificate: Issued | None = None
     more: Mapping[str, object] = attrs.field(factory=dict)
 
-    @property
-    def signed_answers(self) -> bool:
-        """Whether the server signs what it tells this client about tokens."""
-        return "introspection_signed_response_alg" in self.more
-
     def registration(self) -> dict[str, Any]:
         """Give what the server knows of it."""
         found: dict[str, Any] = {
