@@ -16,6 +16,7 @@ need openssl openssl
 need git git
 need apache2 apache2
 need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
+need memcached memcached
 if [ "${1-}" = bench ]; then
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
     need wrk wrk

@@ -21,7 +21,16 @@ def prepare(programs: Path, *arguments: str) -> "subprocess.CompletedProcess[str
     )
 
 
-PROGRAMS = ("nginx", "haproxy", "slowhttptest", "curl", "openssl", "git", "apache2")
+PROGRAMS = (
+    "nginx",
+    "haproxy",
+    "slowhttptest",
+    "curl",
+    "openssl",
+    "git",
+    "apache2",
+    "memcached",
+)
 
 
 def install(programs: Path, *names: str) -> None:
