@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 from sso_proxy.authz.conditions import compile_condition
@@ -10,6 +11,8 @@ from sso_proxy.testing.fakes import make_identity, make_request
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formats" / "conditions.md"
 EXAMPLES = re.findall(r"^\| `(.+?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+
+NOW = 1_800_000_000.0
 
 WITH_EVERYTHING = make_identity(
     scopes=["orders.read", "a", "a(b),c"],
@@ -21,9 +24,12 @@ WITH_EVERYTHING = make_identity(
         "groups": ["staff"],
         "realm_access": {"level": 3},
         "https://example.com/role": "admin",
+        "acr": "silver",
+        "auth_time": NOW - 200,
     },
 )
 OTHERWISE = {
+    "acr == 'urn:example:mfa'": "silver is not that",
     "claims.department == 'sales'": "support is not sales",
     "method == 'PATCH'": "GET is not PATCH",
 }
@@ -32,7 +38,7 @@ OTHERWISE = {
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_holds_for_whom_it_describes(example: str) -> None:
     condition = compile_condition(example, "require[0]")
-    holds = condition.holds(WITH_EVERYTHING, make_request())
+    holds = condition.holds(WITH_EVERYTHING, attrs.evolve(make_request(), time=NOW))
     assert holds is (example not in OTHERWISE)
 
 

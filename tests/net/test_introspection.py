@@ -455,10 +455,11 @@ class SignedAnswerTests(IntrospectionTestCase):
         self.answer()
         header = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": "ours", "cty": "JWT"}
         jwe = JWE(self.resource.body, json.dumps(header), recipient=key)
-        self.resource.body = jwe.serialize(compact=True).encode()
+        encrypted = jwe.serialize(compact=True).encode()
+        self.resource.body = encrypted
         signed = self.signed(decrypt=lambda text: decrypt_compact(text, mine))
         assert await self.introspector(signed=signed).ask("t") == ACTIVE
-        self.resource.body += b"A"
+        self.resource.body = encrypted + b"A"
         assert (await self.failure(self.introspector(signed=signed))).status == 502
 
     async def test_keys_that_cannot_be_had_are_the_key_servers_failure(self) -> None:

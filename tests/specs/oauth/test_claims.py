@@ -204,7 +204,8 @@ def test_an_introspection_response_needs_little_but_an_audience_and_a_subject() 
 
 def test_the_audience_of_an_introspection_response_may_be_optional() -> None:
     asked({"sub": "alice"}, audience_optional=True)
-    for aud in ("other", [], None):
+    audiences: list[Any] = ["other", [], None]
+    for aud in audiences:
         claims: dict[str, Any] = {"sub": "alice", "aud": aud}
         assert asked_reason(claims, audience_optional=True) == "token-audience"
 
