@@ -4,7 +4,7 @@ import functools
 import itertools
 import os
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
+from sso_proxy.authz.revocations import Revocations
 from sso_proxy.building import Builder, Parts, Tools, managed_names
 from sso_proxy.config.model import (
     AuditConfig,
@@ -37,6 +38,7 @@ from sso_proxy.net.ticker import Ticker
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
+from sso_proxy.specs.revocations import Revocation
 from sso_proxy.storage import Needs
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
@@ -127,6 +129,7 @@ class Generation:
             trusted=self.trusted,
             via=server.name,
             new_id=gateway.new_id,
+            revoked=gateway.revocations.decide,
         )
 
     def _share(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -262,6 +265,7 @@ class Gateway:
         self.reactor = reactor
         self._make_nest = make_nest
         self.clock: IClock = SystemClock()
+        self.revocations = Revocations(self.clock)
         self.new_id = _id_maker()
         self.counts: Any = GatewayCollector.new_counts()
         self._config = config
@@ -313,6 +317,16 @@ class Gateway:
             self._flusher.stop()
             self._flusher.start(new.flush_interval, now=False)
         self.report()
+
+    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+        """
+        Refuse what is in *add*, and no longer what *remove* names.
+
+        What was decided before is decided anew, too.
+        """
+        self.revocations.change(add, remove)
+        for listener in self._listeners:
+            listener.site.decide_anew()
 
     async def drain(self) -> None:
         """Stop accepting, finish what is under way, and close."""

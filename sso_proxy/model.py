@@ -387,6 +387,8 @@ class Effect(Enum):
     DENY = "deny"
     STEP_UP = "step-up"
     """Another login of the same user would be enough."""
+    REVOKED = "revoked"
+    """The credential is not good any more, whatever it is good for."""
 
 
 @attrs.frozen(kw_only=True)

@@ -65,7 +65,7 @@ _REUSE = 30.0
 class Pipeline:
     """Decides one request after another; holds no state of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         routes: RouteTable,
         *,
@@ -73,12 +73,14 @@ class Pipeline:
         trusted: Callable[[str], bool],
         via: str,
         new_id: Callable[[], str],
+        revoked: Callable[[Identity], Decision | None] = lambda _: None,
     ) -> None:
         self._routes = routes
         self._clock = clock
         self._trusted = trusted
         self._via = via
         self._new_id = new_id
+        self._revoked = revoked
         self._certificates = ForwardedCertificates()
 
     async def decide(
@@ -166,8 +168,8 @@ class Pipeline:
         if isinstance(user, Response):
             return user
         trail.user = user
-        # 7 authorise
-        decision = authorise(route, request, identity)
+        # 7 authorise; nothing waits from here on, so that no revocation comes too late
+        decision = self._revoked(identity) or authorise(route, request, identity)
         if decision is not None:
             return deny(decision, request, route, authenticator)
         # 8 equip
@@ -317,10 +319,7 @@ class Pipeline:
         proof: Proof,
         like: Admission | None,
     ) -> Verdict:
-        request, route, identity = trail.request, trail.route, trail.identity
-        assert request is not None  # noqa: S101
-        assert route is not None  # noqa: S101
-        assert identity is not None  # noqa: S101
+        (request, route), identity = trail.found, outcome.identity
         forwards = read_max_forwards(request.head) if like is None else None
         if forwards == 0:
             return _final_recipient(route)

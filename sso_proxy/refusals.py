@@ -89,6 +89,10 @@ def deny(
         )
         challenge = authenticator.refusal(request, refusal)
         return _refuse(401, reason, challenge, route)
+    if decision.effect is Effect.REVOKED:
+        _log.info("Request {id}: {why}", id=request.id, why=" ".join(decision.reasons))
+        challenge = authenticator.refusal(request, Refusal(error="invalid_token"))
+        return _refuse(401, reason, challenge, route)
     challenge = None
     if decision.scope:
         challenge = authenticator.refusal(

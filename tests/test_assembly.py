@@ -20,6 +20,9 @@ from sso_proxy.config.model import (
     ServerConfig,
 )
 from sso_proxy.errors import ConfigError
+from sso_proxy.model import ANONYMOUS
+from sso_proxy.specs.revocations import Revocation
+from sso_proxy.testing.fakes import make_identity
 from tests.support.doubles import HOST, status_of
 from tests.support.listening import answer_from
 from tests.support.sockets import StillReactor, turn
@@ -151,6 +154,20 @@ class GatewayTests(TestCase):
         self.reactor.advance(5.0)
         assert len(self.records()) == 1
         assert len(self.gateway.ticker._listeners) == listening  # noqa: SLF001
+
+    def test_who_is_revoked_stays_so_over_reloads(self) -> None:
+        everything = config(path="/")
+        self.done(self.gateway.reload(everything))
+        nobody = Revocation(issuer=ANONYMOUS, subject=ANONYMOUS, until=9_999_999_999)
+        rules = [listener.site.rules for listener in self.gateway.listeners]
+        self.gateway.revoke([nobody], [])
+        assert [each.site.rules for each in self.gateway.listeners] != rules
+        assert self.ask() == 403
+        self.done(self.gateway.reload(everything))
+        assert self.ask() == 403
+        self.gateway.revoke([], [nobody.id])
+        anybody = make_identity(issuer=ANONYMOUS, subject=ANONYMOUS)
+        assert self.gateway.revocations.decide(anybody) is None
 
     def test_logs_are_opened_anew(self) -> None:
         self.ask()

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.authz.revocations import Revocations
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import (
@@ -32,6 +33,7 @@ from sso_proxy.model import (
     Response,
     TlsFacts,
     Unbound,
+    UserName,
 )
 from sso_proxy.net.coroutine import run
 from sso_proxy.pipeline import Pipeline
@@ -42,6 +44,7 @@ from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.specs.oauth.offer import Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN, read_identifier
+from sso_proxy.specs.revocations import Revocation
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import (
     NOW,
@@ -98,7 +101,7 @@ def read(line: str = "GET /", *fields: str) -> Incoming:
 class Asked:
     """One request, decided on."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         incoming: Incoming | None = None,
         *authenticators: Any,  # noqa: ANN401
@@ -106,6 +109,7 @@ class Asked:
         others: tuple[dict[str, Any], ...] = (),
         clock: SettableClock | None = None,
         resources: tuple[ProtectedResource, ...] = (),
+        revocations: Revocations | None = None,
         **route: Any,  # noqa: ANN401
     ) -> None:
         self.clock = clock or SettableClock()
@@ -123,6 +127,7 @@ class Asked:
             trusted=lambda address: address == PROXY.peer,
             via="proxy",
             new_id=lambda: "new-id",
+            revoked=(revocations or Revocations(self.clock)).decide,
         )
         self.trail = Trail()
         self.verdicts: list[Verdict] = []
@@ -724,6 +729,57 @@ def test_whatever_is_not_a_plain_permit_denies(decision: Decision) -> None:
 
     asked = Asked(requirements=Odd(()))
     assert asked.refused == (403, decision.reasons[0] if decision.reasons else "denied")
+
+
+ALICE = make_identity()
+OF_ALICE = Revocation(issuer=ALICE.issuer, subject=ALICE.subject, until=int(NOW) + 9)
+
+
+class WaitingMapper:
+    """A mapper that has to look somewhere."""
+
+    def __init__(self) -> None:
+        self.found: Deferred[UserName] = Deferred()
+
+    async def map_user(self, identity: Identity) -> UserName:  # noqa: ARG002
+        return await self.found
+
+
+def revoke(*added: Revocation) -> Revocations:
+    revocations = Revocations(SettableClock())
+    revocations.change(added, [])
+    return revocations
+
+
+def test_whoever_is_revoked_is_refused_whoever_found_them() -> None:
+    asked = Asked(revocations=revoke(OF_ALICE))
+    assert asked.refused == (401, "revoked")
+    assert ("www-authenticate", 'Fake error="invalid_token", scope=""') in (
+        asked.response.headers
+    )
+
+
+def test_a_revoked_credential_is_no_reason_to_ask_somebody_else() -> None:
+    """Alice without her token must not become somebody without one."""
+    second = FakeAuthenticator(Authenticated(make_identity(subject="bob")))
+    asked = Asked(None, FakeAuthenticator(), second, revocations=revoke(OF_ALICE))
+    assert asked.refused == (401, "revoked")
+    assert not second.asked
+
+
+def test_revocations_of_others_change_nothing() -> None:
+    other = attrs.evolve(OF_ALICE, subject="bob")
+    asked = Asked(revocations=revoke(other))
+    assert asked.admission.caller.identity == ALICE
+
+
+def test_a_revocation_while_a_decision_waits_is_not_too_late() -> None:
+    """It is about what is admitted from now on, not about what begins from now on."""
+    revocations, mapper = revoke(), WaitingMapper()
+    asked = Asked(revocations=revocations, mappers=(mapper,))
+    revocations.change([OF_ALICE], [])
+    mapper.found.callback(UserName("alice"))
+    assert asked.refused == (401, "revoked")
 
 
 # 8 equip

@@ -93,6 +93,15 @@ def test_a_page_is_sent_to_log_in_and_a_program_is_not() -> None:
     assert invite(REQUEST, route(FakeAuthenticator())).status == 403
 
 
+def test_who_is_revoked_has_a_token_that_is_not_valid() -> None:
+    """RFC 6750 section 3.1: ``invalid_token`` is for one that is revoked, too."""
+    decision = Decision(effect=Effect.REVOKED, reasons=("revoked", "its-id"))
+    response = deny(decision, REQUEST, route(), Telling())
+    assert (response.status, response.reason) == (401, "revoked")
+    assert challenges(response) == COMPLETE
+    assert deny(decision, REQUEST, route(), Silent()).status == 403
+
+
 def test_who_holds_no_key_is_told_by_the_binding_or_the_authenticator() -> None:
     told = Unbound(status=400, reason="r", challenge=BEARER)
     response = refuse_unbound(told, REQUEST, route(), Telling())

@@ -121,6 +121,10 @@ class Site:
                 self.connections.discard(connection)
                 connection.abort()
 
+    def decide_anew(self) -> None:
+        """Forget what was decided for the heads that connections repeat."""
+        self.rules = attrs.evolve(self.rules)  # compared by identity
+
     def drain(self) -> None:
         """Close connections as they fall idle."""
         self.draining = True

@@ -103,6 +103,15 @@ def test_a_reload_makes_repetitions_be_decided_on_again() -> None:
     assert len(authenticator.asked) == 2
 
 
+def test_a_revocation_makes_repetitions_be_decided_on_again() -> None:
+    authenticator = FakeAuthenticator()
+    scene = Scene(authenticators=(authenticator,)).ask()
+    answer_ok(scene.backend.exchange)
+    scene.site.decide_anew()
+    scene.ask()
+    assert len(authenticator.asked) == 2
+
+
 def test_an_expired_identity_makes_repetitions_be_decided_on_again() -> None:
     authenticator = FakeAuthenticator(Authenticated(make_identity(expires=1.0)))
     scene = Scene(authenticators=(authenticator,)).ask()

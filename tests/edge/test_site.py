@@ -75,3 +75,11 @@ class BrokenConnectionTests(TestCase):
         assert broken.said == ["abort"]
         assert [each.said for each in others] == [["at 10.0", "at 11.0"]] * 2
         assert len(self.flushLoggedErrors(RuntimeError)) == 1
+
+
+def test_decisions_are_forgotten_by_other_rules_that_say_the_same() -> None:
+    site = Scene().site
+    before = site.rules
+    site.decide_anew()
+    assert site.rules is not before
+    assert site.rules.pipeline is before.pipeline
