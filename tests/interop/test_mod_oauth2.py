@@ -5,6 +5,7 @@ The table is the test: each row is asked of both, and what they answer must be w
 table says.  Where they differ, the row says why.
 """
 
+import base64
 import time
 from collections.abc import Callable, Mapping
 from functools import partial as part
@@ -75,6 +76,17 @@ def in_query(asking: Asking) -> Told:
 
 def with_cookie(asking: Asking) -> Told:
     return asking.caller.ask("/anywhere/", ("Cookie", f"access_token={asking.token()}"))
+
+
+def with_form(asking: Asking) -> Told:
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    body = f"a=1&access_token={asking.token()}".encode()
+    return asking.caller.ask("/anywhere/", form, method="POST", body=body)
+
+
+def with_password(asking: Asking) -> Told:
+    pair = base64.b64encode(f"any:{asking.token()}".encode()).decode()
+    return asking.caller.ask("/anywhere/", ("Authorization", f"Basic {pair}"))
 
 
 def with_query(asking: Asking) -> Told:
@@ -201,6 +213,8 @@ TABLE = [
     ),
     Row("a token in the query, where that is allowed", with_query, "200", "200"),
     Row("a token in a cookie, where that is allowed", with_cookie, "200", "200"),
+    Row("a token in a form, where that is allowed", with_form, "200", "200"),
+    Row("a token as a password, where that is allowed", with_password, "200", "200"),
     Row(
         "a token in the query and one in the header",
         header_and_query,
@@ -282,6 +296,13 @@ ARRIVALS = [
         STRIPPED_LATE,
     ),
     Arrival(
+        "in a form",
+        with_form,
+        ["content: a=1"],
+        [CLAIMS_FIELD, "content: "],
+        "it reads the content, and the backend gets nothing of it",
+    ),
+    Arrival(
         "in a cookie",
         with_cookie,
         [],
@@ -312,5 +333,7 @@ def test_the_token_arrives_where_the_table_says(
         assert row.ask(asking).status == 200
         seen = gateway.backend.wait_for(1)[0]
         places = [name for name, value in seen.headers if ".eyJ" in value]
-        found[name] = sorted(places + ["target"] * (".eyJ" in seen.target))
+        places += ["target"] * (".eyJ" in seen.target)
+        places += [f"content: {seen.body.decode()}"] * (seen.method == "POST")
+        found[name] = sorted(places)
     assert found == {"ours": row.ours, "apache": row.apache}

@@ -63,6 +63,8 @@ _LOCATIONS: Final = """
     OAuth2AcceptTokenIn header
     OAuth2AcceptTokenIn query
     OAuth2AcceptTokenIn cookie
+    OAuth2AcceptTokenIn post
+    OAuth2AcceptTokenIn basic
     Require valid-user
 </Location>
 """

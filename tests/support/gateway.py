@@ -41,6 +41,7 @@ _INTROSPECTION: Final = """
 client_id = "rs-basic"
 client_secret_file = "{secret}"
 """
+_PLACES: Final = '["header", "query", "cookie", "form", "basic"]'
 _CLAIMS: Final = 'headers = { claims = ["scope", "tenant"] }'
 _BOUND: Final = 'binding = { certificate = "require" }'
 _DPOP: Final = 'binding = { dpop = "require" }'
@@ -108,7 +109,7 @@ def _configuration(directory: Path, desk: TokenDesk, backend: int) -> str:
     authenticators = {
         "jwt": jwks,
         "strict": f"{jwks}\nleeway = 0",
-        "anywhere": f'{jwks}\ntoken_in = ["header", "query", "cookie"]',
+        "anywhere": f"{jwks}\ntoken_in = {_PLACES}",
         "encrypted": f'{jwks}\ndecryption_keys_file = "{decryption}"',
         "opaque": asking,
         "opaque-strict": f"leeway = 0\n{asking}",
