@@ -30,8 +30,13 @@ from tests.support.running import REAL, Proxy
 
 ETC = Path(__file__).parent.parent / "etc"
 RUN_HERE = {"aws-alb.toml", "certificate-bound.toml", "hosted.toml"}
-RUN_ELSEWHERE = {"dpop.toml", "several-issuers.toml", "introspection.toml"}
-"""By tests/test_etc_dpop.py and tests/test_etc_tokens.py."""
+RUN_ELSEWHERE = {
+    "dpop.toml",
+    "several-issuers.toml",
+    "introspection.toml",
+    "api-clients.toml",
+}
+"""By tests/test_etc_dpop.py, test_etc_tokens.py and test_etc_clients.py."""
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)

@@ -2,12 +2,13 @@
 
 import re
 
+from sso_proxy.admission import Admission
 from sso_proxy.edge.pages import phrase_of, render_page
 from sso_proxy.edge.site import Site
-from sso_proxy.model import RequestHead, Response
+from sso_proxy.model import Headers, RequestHead, Response
 from sso_proxy.outgoing import OUR_COOKIES, display_name
 from sso_proxy.specs.http.answer import Answer
-from sso_proxy.specs.http.cors import PREFIX
+from sso_proxy.specs.http.cors import PREFIX, build_cors_fields
 from sso_proxy.upstream import Reply
 
 _BODYLESS = frozenset({204, 304})
@@ -52,6 +53,13 @@ def client_block(reply: Reply, site: Site) -> bytes:
 def without_cors(block: bytes) -> bytes:
     """Take the backend's CORS fields out of *block*: ours say what holds."""
     return _cors_lines.sub(b"", block) if _CORS in block else block
+
+
+def failure_fields(admission: Admission | None, head: RequestHead | None) -> Headers:
+    """Let pages read that nothing came of a request that was admitted."""
+    if admission is None or head is None or admission.route.cors is None:
+        return ()
+    return build_cors_fields(admission.route.cors, head)
 
 
 def _needs_length(answer: Answer) -> bool:

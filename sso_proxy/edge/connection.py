@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
-from sso_proxy.edge.answers import own_answer
+from sso_proxy.edge.answers import failure_fields, own_answer
 from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.memo import Memo
@@ -375,7 +375,8 @@ class ServerConnection(Uplink):
             head = exchange.admission.caller.request.head
             head = attrs.evolve(head, method=exchange.method)
         allow = (("allow", ALLOW),) if status == 405 else ()
-        self._answer(Response(status=status, reason=reason, headers=allow), head)
+        headers = (*allow, *failure_fields(exchange.admission, head))
+        self._answer(Response(status=status, reason=reason, headers=headers), head)
 
     def _answer(self, response: Response, head: RequestHead | None) -> None:
         exchange = self._exchange

@@ -23,9 +23,9 @@ _TEXT = {
     421: "This connection is not for that name. Try again on a new one.",
     431: "The header fields are larger than what is accepted here.",
     501: "This is not supported.",
-    502: "The application behind this address gave no usable answer.",
+    502: "A server that this address depends on gave no usable answer.",
     503: "Something that is needed to decide on this request is not available.",
-    504: "The application behind this address took too long.",
+    504: "A server that this address depends on took too long.",
     505: "This version of HTTP is not spoken here.",
     508: "The request came back to where it started.",
 }

@@ -2,12 +2,31 @@
 
 import pytest
 
-from sso_proxy.edge.answers import client_block, own_answer, without_cors
-from sso_proxy.model import Response
+from sso_proxy.admission import Admission
+from sso_proxy.edge.answers import (
+    client_block,
+    failure_fields,
+    own_answer,
+    without_cors,
+)
+from sso_proxy.model import Caller, Response
+from sso_proxy.routing import HostRoutes
+from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.testing.fakes import make_request
-from tests.support.doubles import OK, Scene, make_reply
+from tests.support.doubles import OK, FakeUpstream, Scene, make_reply, make_route
 
 HSTS = b"Strict-Transport-Security: max-age=1\r\n"
+
+
+def admitted(cors: CorsRules | None = None) -> Admission:
+    made = make_route(FakeUpstream(), cors=cors)
+    return Admission(
+        route=made,
+        caller=Caller(request=make_request(), identity=None, user=""),
+        block=b"",
+        stable="",
+        host_routes=HostRoutes([made]),
+    )
 
 
 def block(head: bytes, *, hsts: bytes = b"", method: str = "GET") -> bytes:
@@ -127,3 +146,18 @@ def test_a_backends_cors_fields_are_taken_out_and_nothing_else() -> None:
         b"HTTP/1.1 200 OK\r\nX-Note: Access-Control-Allow-Origin: *\r\nVary: Accept\r\n"
     )
     assert without_cors(b"HTTP/1.1 200 OK\r\n") == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_failure_is_told_to_pages_that_may_read_answers() -> None:
+    rules = CorsRules(
+        origins=frozenset({"*"}), methods="", headers="", exposed="A", max_age=0
+    )
+    head = make_request().head
+    told = (
+        ("access-control-allow-origin", "*"),
+        ("access-control-expose-headers", "A"),
+    )
+    assert failure_fields(admitted(cors=rules), head) == told
+    assert failure_fields(admitted(cors=rules), None) == ()
+    assert failure_fields(admitted(), head) == ()
+    assert failure_fields(None, head) == ()
