@@ -13,7 +13,13 @@ from typing import Any, Final
 import attrs
 
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import IAuthenticator, IBinding, IPolicy, IUserMapper
+from sso_proxy.interfaces import (
+    IAuthenticator,
+    IBinding,
+    IPolicy,
+    ITakesTokens,
+    IUserMapper,
+)
 from sso_proxy.model import (
     Authenticated,
     Decision,
@@ -119,6 +125,8 @@ def check_authenticator(
         isinstance(consumes, tuple) and all(map(_HEADER_NAME.fullmatch, consumes)),
         f"consumes is no tuple of lower-case header names: {consumes!r}",
     )
+    if ITakesTokens.providedBy(checked):
+        _check_tokens(checked)
     for request in (*requests, *_requests(consumes)):
         _check_outcome(_authenticated(checked, request))
         _check_challenge(checked.challenge(request))
@@ -126,6 +134,16 @@ def check_authenticator(
         refusal = checked.refusal(make_request(), why)
         require(not isinstance(refusal, LoginRedirect), "refusal answers a redirect")
         _check_challenge(refusal)
+
+
+def _check_tokens(checked: Any) -> None:  # noqa: ANN401
+    check_shape(checked, ITakesTokens)
+    for name in ("issuers", "bearer_methods"):
+        told = getattr(checked, name)
+        require(
+            isinstance(told, tuple) and all(isinstance(item, str) for item in told),
+            f"{name} is no tuple of strings: {told!r}",
+        )
 
 
 def _authenticated(authenticator: IAuthenticator, request: Request) -> object:

@@ -7,7 +7,13 @@ import pytest
 from zope.interface import implementer
 
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import IAuthenticator, IBinding, IPolicy, IUserMapper
+from sso_proxy.interfaces import (
+    IAuthenticator,
+    IBinding,
+    IPolicy,
+    ITakesTokens,
+    IUserMapper,
+)
 from sso_proxy.model import (
     DECLINED,
     PERMIT,
@@ -155,6 +161,22 @@ def test_an_authenticator_that_redirects_a_refusal_is_found_out() -> None:
 
     with pytest.raises(ContractError, match="refusal answers a redirect"):
         check_authenticator(Redirecting())
+
+
+@pytest.mark.parametrize("issuers", [["https://a.example"], (1,), None])
+def test_an_authenticator_that_tells_nonsense_about_tokens_is_found_out(
+    issuers: Any,  # noqa: ANN401
+) -> None:
+    @implementer(ITakesTokens)
+    class Taking(FakeAuthenticator):
+        issuers: Any = ("https://a.example",)
+        bearer_methods = ("header",)
+
+    taking = Taking()
+    check_authenticator(taking)
+    taking.issuers = issuers
+    with pytest.raises(ContractError, match="issuers is no tuple"):
+        check_authenticator(taking)
 
 
 def test_an_authenticator_that_tells_the_credential_is_found_out() -> None:
