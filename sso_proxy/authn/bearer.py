@@ -47,6 +47,9 @@ _REMEMBER_BAD: Final = 10.0
 _REMEMBER_INACTIVE: Final = 5.0
 """Seconds that a token stays refused without asking its issuer again."""
 
+_METHODS: Final = {"header": "header", "form": "body", "query": "query"}
+"""Kinds of places, and what resource metadata calls them (RFC 9728 section 2)."""
+
 _MOST_FORM: Final = 65536
 """Octets of a form in which a token is looked for."""
 
@@ -108,11 +111,10 @@ class BearerAuthenticator:
         self.reads_form = any(place.kind == "form" for place in self._places)
         self.issuers = (config.issuer,)
         kinds = {place.kind for place in self._places}
-        self.bearer_methods = tuple(
-            method
-            for method, kind in (("header", "header"), ("body", "form"), ("query",) * 2)
-            if kind in kinds
-        )
+        bearer = challenge(realm=config.realm)
+        basic = ("Basic" + bearer.removeprefix("Bearer"),) if "basic" in kinds else ()
+        self._challenge = HeaderChallenge((bearer, *basic))
+        self.bearer_methods = tuple(m for k, m in _METHODS.items() if k in kinds)
 
     @classmethod
     def from_config(cls, config: BearerConfig, tools: ITools) -> Self:
@@ -142,7 +144,7 @@ class BearerAuthenticator:
         ):
             name = sha256(values[0].encode()).digest()
             outcome = self._signed.get(name, self._clock.time())
-            if outcome is not None and await self._source.key_set() is self._keys:
+            if outcome is not None and self._source.current() is self._keys:
                 return outcome
         try:
             form = await self._form(request) if self.reads_form else None
@@ -158,10 +160,7 @@ class BearerAuthenticator:
 
     def challenge(self, request: Request) -> HeaderChallenge:  # noqa: ARG002
         """Ask for a token."""
-        values = [challenge(realm=self._config.realm)]
-        if any(place.kind == "basic" for place in self._places):
-            values.append("Basic" + values[0].removeprefix("Bearer"))
-        return HeaderChallenge(tuple(values))
+        return self._challenge
 
     def refusal(self, request: Request, refusal: Refusal) -> HeaderChallenge | None:
         """Say what is wrong with a token that is good as such."""
@@ -199,7 +198,7 @@ class BearerAuthenticator:
         name = sha256(f"{scheme} {token}".encode()).digest()
         now = self._clock.time()
         outcome = self._signed.get(name, now)
-        if outcome is not None and await self._source.key_set() is self._keys:
+        if outcome is not None and self._source.current() is self._keys:
             return outcome
         outcome = self._told.get(name, now)
         if outcome is not None:

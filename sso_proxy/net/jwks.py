@@ -63,6 +63,10 @@ class _KeySource:
         self._ignored: tuple[str, ...] = ()
         self._keys: Published[KeySet] = Published(self._name(), self._fetch, clock)
 
+    def current(self) -> KeySet | None:
+        """Give the last good keys, if any; newer ones are fetched meanwhile if due."""
+        return self._keys.current()
+
     async def key_set(self) -> KeySet:
         """
         Give the keys, without waiting if there are any.
@@ -172,6 +176,10 @@ class FixedKeys:
 
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys
+
+    def current(self) -> KeySet:
+        """Give the keys."""
+        return self._keys
 
     async def key_set(self) -> KeySet:
         """Give the keys."""

@@ -64,6 +64,11 @@ class IssuerSource:
         metadata = self._metadata.current()
         return metadata if metadata is not None else await self._metadata.get()
 
+    def current(self) -> KeySet | None:
+        """Give the last good keys, if any; newer ones are fetched meanwhile if due."""
+        self._metadata.current()
+        return None if self._keys is None else self._keys.current()
+
     async def key_set(self) -> KeySet:
         """
         Give the keys, without waiting if there are any.

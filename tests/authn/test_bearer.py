@@ -653,6 +653,15 @@ class BearerTests(TestCase):
         self.tools.clock.advance(RETRY_AFTER)
         assert self.identity(token).subject == "alice"
 
+    def test_whose_token_it_is_is_known_without_keys(self) -> None:
+        """Also the second time, when that is remembered."""
+        provider = self.with_provider(SIGNER)
+        provider.down = True
+        token = self.token(iss="https://other.example.com")
+        for _ in range(2):
+            assert self.reason(token) == "token-issuer"
+        assert provider.asked == 0
+
     def test_a_new_key_is_fetched_when_a_token_names_it(self) -> None:
         provider = self.with_provider(SIGNER)
         token = self.token()

@@ -107,8 +107,10 @@ class IssuerTests(TestCase):
         assert verifyObject(IHealth, self.source)
 
     async def test_the_name_leads_to_metadata_and_keys(self) -> None:
+        assert self.source.current() is None
         assert self.server.asked == []
         assert kids(await self.source.key_set()) == ["first"]
+        assert self.source.current() is await self.source.key_set()
         assert (await self.source.metadata()).issuer == self.issuer
         assert self.server.asked == [OAUTH, "/jwks"]
         assert b"\r\nAccept: application/json" in self.server.heads[0]
