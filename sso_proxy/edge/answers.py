@@ -9,6 +9,7 @@ from sso_proxy.model import Headers, RequestHead, Response
 from sso_proxy.outgoing import OUR_COOKIES, display_name
 from sso_proxy.specs.http.answer import Answer
 from sso_proxy.specs.http.cors import PREFIX, build_cors_fields
+from sso_proxy.specs.http.request import ALLOW
 from sso_proxy.upstream import Reply
 
 _BODYLESS = frozenset({204, 304})
@@ -55,11 +56,14 @@ def without_cors(block: bytes) -> bytes:
     return _cors_lines.sub(b"", block) if _CORS in block else block
 
 
-def failure_fields(admission: Admission | None, head: RequestHead | None) -> Headers:
-    """Let pages read that nothing came of a request that was admitted."""
+def failure_fields(
+    status: int, admission: Admission | None, head: RequestHead | None
+) -> Headers:
+    """Say what there is to say where nothing came of a request; let pages read it."""
+    allow = (("allow", ALLOW),) if status == 405 else ()
     if admission is None or head is None or admission.route.cors is None:
-        return ()
-    return build_cors_fields(admission.route.cors, head)
+        return allow
+    return (*allow, *build_cors_fields(admission.route.cors, head))
 
 
 def _needs_length(answer: Answer) -> bool:

@@ -27,7 +27,7 @@ from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import run
 from sso_proxy.outgoing import build_outgoing
 from sso_proxy.specs.http.head import end_of_head
-from sso_proxy.specs.http.request import ALLOW, Incoming, read_request
+from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.upstream import Outgoing
 
 _log = Logger()
@@ -374,8 +374,7 @@ class ServerConnection(Uplink):
         if head is None and exchange.admission is not None:  # a repeated request
             head = exchange.admission.caller.request.head
             head = attrs.evolve(head, method=exchange.method)
-        allow = (("allow", ALLOW),) if status == 405 else ()
-        headers = (*allow, *failure_fields(exchange.admission, head))
+        headers = failure_fields(status, exchange.admission, head)
         self._answer(Response(status=status, reason=reason, headers=headers), head)
 
     def _answer(self, response: Response, head: RequestHead | None) -> None:

@@ -157,7 +157,8 @@ def test_a_failure_is_told_to_pages_that_may_read_answers() -> None:
         ("access-control-allow-origin", "*"),
         ("access-control-expose-headers", "A"),
     )
-    assert failure_fields(admitted(cors=rules), head) == told
-    assert failure_fields(admitted(cors=rules), None) == ()
-    assert failure_fields(admitted(), head) == ()
-    assert failure_fields(None, head) == ()
+    assert failure_fields(502, admitted(cors=rules), head) == told
+    assert failure_fields(502, admitted(cors=rules), None) == ()
+    assert failure_fields(502, admitted(), head) == ()
+    assert failure_fields(502, None, head) == ()
+    assert failure_fields(405, None, head)[0][0] == "allow"
