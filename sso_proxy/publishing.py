@@ -37,14 +37,17 @@ def build_offer(route: RouteConfig, dpop: Any) -> Offer:  # noqa: ANN401
 
     Args:
         route: The route.
-        dpop: The binding to a key that signs each request, if there is one.
+        dpop: The binding to a key that signs each request, if tokens of this route
+            may have one.
     """
     identifier = identifier_of(route)
-    level = route.binding.dpop if dpop is not None else None
+    metadata = "" if identifier is None else identifier.metadata_url
+    if dpop is None:
+        return Offer(resource_metadata=metadata)
     return Offer(
-        dpop="no" if level is None else "require" if level == "require" else "accept",
-        algorithms=dpop.algorithms if level is not None else (),
-        resource_metadata="" if identifier is None else identifier.metadata_url,
+        dpop="require" if route.binding.dpop == "require" else "accept",
+        algorithms=dpop.algorithms,
+        resource_metadata=metadata,
     )
 
 

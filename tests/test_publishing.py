@@ -69,17 +69,15 @@ def test_pages_may_use_the_routes_methods() -> None:
     assert made.exposed == "DPoP-Nonce, WWW-Authenticate, X-A"
 
 
-def test_dpop_is_offered_where_the_route_says_something_of_it() -> None:
+def test_dpop_is_offered_where_tokens_may_be_bound_to_a_key() -> None:
     def offered(level: Any) -> str:  # noqa: ANN401
         binding = BindingConfig(dpop=level)
         return build_offer(route(binding=binding), Dpop()).dpop
 
-    assert offered(None) == "no"
-    assert offered("observe") == offered("prefer") == "accept"
+    assert offered(None) == offered("observe") == offered("prefer") == "accept"
     assert offered("require") == "require"
-    assert build_offer(route(), Dpop()).algorithms == ()
-    made = build_offer(route(binding=BindingConfig(dpop="prefer")), Dpop())
-    assert made.algorithms == ("ES256", "EdDSA")
+    assert build_offer(route(), Dpop()).algorithms == ("ES256", "EdDSA")
+    assert build_offer(route(), None) == NOTHING
 
 
 def test_challenges_point_at_the_metadata() -> None:
