@@ -58,6 +58,7 @@ from sso_proxy.specs.http.target import (
 
 _log = Logger()
 
+_VARYING = frozenset({"authorization", "dpop"})  # and no backend may get them
 _REUSE = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
 
@@ -349,7 +350,7 @@ class Pipeline:
             or connection.trusted
             or request.head is not incoming.head
             or request.session is not None
-            or "authorization" not in route.consumed
+            or not route.consumed >= _VARYING
         ):
             shared = 0  # more than the caller is this request's alone
         trail.place = trail.place or trail.place_of(connection)

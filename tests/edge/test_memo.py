@@ -191,7 +191,9 @@ def request_of(name: bytes, line: bytes = b"GET / HTTP/1.1") -> bytes:
 
 def scene_by_token(**route: Any) -> Scene:  # noqa: ANN401
     return Scene(
-        authenticators=(ByToken(),), consumed=frozenset({"authorization"}), **route
+        authenticators=(ByToken(),),
+        consumed=frozenset({"authorization", "dpop"}),
+        **route,
     )
 
 
@@ -235,6 +237,32 @@ def test_who_differs_in_the_credential_gets_what_a_fresh_connection_gets(
         answer_ok(mine)
     assert len(read_whole) == len(requests) + 1
     assert kept.statuses() == [200] * len(requests)
+
+
+def test_who_differs_in_token_and_proof_is_decided_on_alike(
+    read_whole: list[bytes],
+) -> None:
+    scene = scene_by_token()
+    for number, name in enumerate((b"alice", b"alice", b"bob")):
+        proof = b"DPoP: e30.%d.x\r\n" % number
+        scene.client.receive(request_of(name).replace(BROWSER, proof + BROWSER))
+        head = scene.backend.exchange.admission.caller.request.head
+        assert head.values("dpop") == [f"e30.{number}.x"]
+        assert b"DPoP" not in scene.backend.head
+        answer_ok(scene.backend.exchange)
+    assert len(read_whole) == 1
+
+
+def test_a_proof_that_the_backend_gets_is_never_another_s(
+    read_whole: list[bytes],
+) -> None:
+    scene = Scene(authenticators=(ByToken(),), consumed=frozenset({"authorization"}))
+    for proof in (b"one", b"two"):
+        request = request_of(b"alice").replace(BROWSER, b"DPoP: " + proof + b"\r\n")
+        scene.client.receive(request)
+        assert b"Dpop: " + proof in scene.backend.head
+        answer_ok(scene.backend.exchange)
+    assert len(read_whole) == 2
 
 
 def test_a_bad_credential_after_a_good_one_is_refused() -> None:

@@ -5,12 +5,14 @@ A request whose header section is the one before it, octet for octet, differs on
 its request line; if that has this form, it has exactly one reading, and its path is
 canonical as it stands: no escape, no dot segment, no empty segment, no parameter.
 
-One whose header section differs in its bearer credential only has one reading, too: the
-one before it, with the other credential.  Proxies before us send such requests, when
-they share a connection between users.
+One whose header section differs in its access token, or the proof that goes with it,
+and in nothing else has one reading, too: the one before it, with the other token and
+proof.  Proxies before us send such requests, when they share a connection between
+users, and so does every client with proofs (RFC 9449).
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -27,36 +29,55 @@ read_repeat_line = re.compile(
 ).fullmatch
 """Match a whole request line: method, path, and query with its ``?`` or None."""
 
-_is_b64token = re.compile(rb"[A-Za-z0-9._~+/-]++=*+").fullmatch
-_BEARER: Final = re.compile(
-    rb"\r\nauthorization:[ \t]*bearer ([a-z0-9._~+/-]++=*+)\r\n", re.IGNORECASE
+_b64token = re.compile(rb"[A-Za-z0-9._~+/-]++=*+").match
+_proof = re.compile(rb"[A-Za-z0-9._-]++").match
+_HOLES: Final = re.compile(
+    rb"\r\n(?:(authorization):[ \t]*+(?:bearer|dpop) ([a-z0-9._~+/-]++=*+)"
+    rb"|(dpop):[ \t]*+([a-z0-9._-]++))(?=\r\n)",
+    re.IGNORECASE,
 )
-_NAMED: Final = re.compile(rb"\r\nauthorization:", re.IGNORECASE)
+_NAMED: Final = re.compile(rb"\r\n(authorization|dpop):", re.IGNORECASE)
+
+
+@attrs.frozen
+class Hole:
+    """
+    What may differ in one header field.
+
+    Attributes:
+        before: Octets before it, from the hole before or the end of the request line.
+        match: Matches what may stand there.
+        place: Which of the header fields it is in.
+        name: That field's name.
+        begin: What stands before it in that field.
+    """
+
+    before: bytes = attrs.field(repr=False)
+    match: Callable[[bytes, int], re.Match[bytes] | None] = attrs.field(repr=False)
+    place: int
+    name: str
+    begin: str
 
 
 @attrs.frozen
 class Pattern:
     """
-    A request head whose credential may be another.
+    A request head whose credential, and proof to it, may be others.
 
     Attributes:
         incoming: The head as read.
-        before: Octets from the end of the request line to the credential.
-        after: Octets from the end of the credential to the end of the head.
-        place: Which of the header fields has the credential.
-        scheme: What stands before the credential in that field.
+        holes: What may differ, in the order of the octets.
+        after: Octets from the last hole to the end of the head.
     """
 
     incoming: Incoming = attrs.field(repr=False)
-    before: bytes = attrs.field(repr=False)
+    holes: tuple[Hole, ...]
     after: bytes = attrs.field(repr=False)
-    place: int
-    scheme: str
 
 
 def find_pattern(rest: bytes, incoming: Incoming) -> Pattern | None:
     """
-    Take a head with one bearer credential for a pattern of others.
+    Take a head with one credential for a pattern of others.
 
     Args:
         rest: The head's octets from the end of the request line.
@@ -65,21 +86,31 @@ def find_pattern(rest: bytes, incoming: Incoming) -> Pattern | None:
     Returns:
         None if there is no credential, or anything unusual about it.
     """
-    match = _BEARER.search(rest)
-    if match is None or len(_NAMED.findall(rest)) != 1:
+    names = [name.lower() for name in _NAMED.findall(rest)]
+    matches = list(_HOLES.finditer(rest))
+    if b"authorization" not in names or len(set(names)) != len(matches):
         return None
-    headers = incoming.head.headers
-    places = [i for i, (name, _) in enumerate(headers) if name == "authorization"]
-    token = match[1].decode("ascii")
-    if len(places) != 1 or not headers[places[0]][1].endswith(" " + token):
-        return None
-    return Pattern(
-        incoming=incoming,
-        before=rest[: match.start(1)],
-        after=rest[match.end(1) :],
-        place=places[0],
-        scheme=headers[places[0]][1].removesuffix(token),
-    )
+    holes, at = [], 0
+    for match in matches:
+        of_token = match[1] is not None
+        group = 2 if of_token else 4
+        name, value = "authorization" if of_token else "dpop", match[group].decode()
+        headers = enumerate(incoming.head.headers)
+        fields = [(i, text) for i, (field, text) in headers if field == name]
+        if len(fields) != 1 or not fields[0][1].endswith(value):
+            return None
+        place, text = fields[0]
+        holes.append(
+            Hole(
+                before=rest[at : match.start(group)],
+                match=_b64token if of_token else _proof,
+                place=place,
+                name=name,
+                begin=text.removesuffix(value),
+            )
+        )
+        at = match.end(group)
+    return Pattern(incoming=incoming, holes=tuple(holes), after=rest[at:])
 
 
 def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | None:
@@ -95,21 +126,23 @@ def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | N
         None if it does not fit, or has to be read to know what is wrong with it.
     """
     end = data.find(b"\r\n", 0, limits.request_line + 2)
-    begin = end + len(pattern.before)
-    if (
-        end < 0
-        or not data.startswith(pattern.before, end)
-        or not data.endswith(pattern.after)
-        or len(data) - end - 4 > limits.header_bytes
-    ):
+    if end < 0 or len(data) - end - 4 > limits.header_bytes:
         return None
-    token = data[begin : len(data) - len(pattern.after)]
+    known = pattern.incoming
+    head, at = known.head, end
+    headers = list(head.headers)
+    for hole in pattern.holes:
+        if not data.startswith(hole.before, at):
+            return None
+        found = hole.match(data, at + len(hole.before))
+        if found is None:
+            return None
+        headers[hole.place] = (hole.name, hole.begin + found[0].decode("ascii"))
+        at = found.end()
     match = read_repeat_line(data, 0, end)
-    if match is None or _is_b64token(token) is None:
+    if match is None or data[at:] != pattern.after:
         return None
-    known, place, query = pattern.incoming, pattern.place, match[3]
-    head = known.head
-    field = ("authorization", pattern.scheme + token.decode("ascii"))
+    query = match[3]
     return Incoming(
         head=RequestHead(
             method=match[1].decode("ascii"),
@@ -118,7 +151,7 @@ def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | N
             port=head.port,
             path=match[2].decode("ascii"),
             query=None if query is None else query[1:].decode("ascii"),
-            headers=(*head.headers[:place], field, *head.headers[place + 1 :]),
+            headers=tuple(headers),
         ),
         framing=known.framing,
         forwarded=known.forwarded,

@@ -104,7 +104,8 @@ FIELDS = st.lists(
         [
             *(b"Host: a.example", b"Accept: */*", b"Cookie: a=b", b"cookie: c=d"),
             *(b"Connection: keep-alive", b"Via: 1.1 x", b"X-Forwarded-For: 192.0.2.1"),
-            *(b"X-Authorization: Bearer no", b"X-Remote-User: root", b"DPoP: x"),
+            *(b"X-Authorization: Bearer no", b"X-Remote-User: root"),
+            *(b"DPoP: x.y.z", b"dpop:  e30", b"DPoP: a b", b"DPoP:"),
             *(b"authorization: Basic eDp5", b"Connection: authorization"),
         ]
     ),
@@ -117,6 +118,12 @@ TOKENS = st.sampled_from(
         *(b"eyJhbGciOiJSUzI1NiJ9.e30.c2ln", b"abc", b"a==", b"", b"=", b"a=b", b"a b"),
         *(b"a,b", b"a\r\nX-Remote-User: root", b"a\r\n\r\nGET / HTTP/1.1", b"\xe4"),
         *(b"x" * 300, b"a\r\nAuthorization: Bearer b", b"Bearer a"),
+    ]
+)
+PROOFS = st.sampled_from(
+    [
+        *(b"DPoP: e30.e30.x", b"DPoP: e30.e31.y", b"dpop: e30.e31.y", b"Accept: a"),
+        *(b"DPoP: a b", b"DPoP: a,b", b"DPoP: a\r\nDPoP: b", b"DPoP: ", b"X: y"),
     ]
 )
 
@@ -135,6 +142,7 @@ def read_whole(data: bytes) -> Incoming:
     FIELDS,
     st.tuples(NAMES, SCHEMES),
     st.lists(TOKENS, min_size=2, max_size=2),
+    st.lists(PROOFS, min_size=2, max_size=2),
 )
 @example(
     [b"GET / HTTP/1.1", b"GET /a?b HTTP/1.1"],
@@ -142,17 +150,19 @@ def read_whole(data: bytes) -> Incoming:
     [b"Accept: */*"],
     (b"Authorization: ", b"Bearer "),
     [b"abc", b"e30.e30.c2ln"],
+    [b"DPoP: e30.e30.x", b"DPoP: e30.e31.y"],
 )
-def test_what_differs_in_its_credential_is_read_alike_by_the_whole_reader(
+def test_what_differs_in_its_credential_is_read_alike_by_the_whole_reader(  # noqa: PLR0913, PLR0917
     lines: list[bytes],
     above: list[bytes],
     below: list[bytes],
     name: tuple[bytes, bytes],
     tokens: list[bytes],
+    proofs: list[bytes],
 ) -> None:
     first, second = (
-        whole(line, [*above, b"".join(name) + token, *below])
-        for line, token in zip(lines, tokens, strict=True)
+        whole(line, [*above, proof, b"".join(name) + token, *below])
+        for line, token, proof in zip(lines, tokens, proofs, strict=True)
     )
     try:
         incoming = read_whole(first)
@@ -202,12 +212,26 @@ def test_what_differs_in_more_does_not_fit(old: bytes, new: bytes) -> None:
     assert read_like(data.replace(old, new), pattern, LIMITS) is None
 
 
+def test_another_proof_fits() -> None:
+    fields = [b"Host: a.example", b"DPoP: a.b.c", b"Authorization: DPoP abc"]
+    data = whole(b"GET / HTTP/1.1", fields)
+    pattern = find_pattern(data[data.index(b"\r\n") :], read_whole(data))
+    assert pattern is not None
+    other = data.replace(b"a.b.c", b"d.e.f").replace(b"abc", b"xyz")
+    assert read_like(other, pattern, LIMITS) == read_whole(other)
+    for wrong in (b"a b", b"", b"a.b.c\r\nDPoP: d"):
+        assert read_like(data.replace(b"a.b.c", wrong), pattern, LIMITS) is None
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         [],
         [b"Authorization: Basic eDp5"],
         [b"Authorization: Bearer a b"],
+        [b"Authorization: DPoP abc", b"DPoP: a b"],
+        [b"Authorization: DPoP abc", b"DPoP: a", b"DPoP: b"],
+        [b"DPoP: a"],
     ],
 )
 def test_only_one_plain_bearer_credential_is_a_pattern(fields: list[bytes]) -> None:
