@@ -7,6 +7,7 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.config.checks import Attribute, between, non_empty
+from sso_proxy.config.protocol_checks import secure_url
 from sso_proxy.errors import TokenError
 from sso_proxy.interfaces import IAuthenticator, ITools
 from sso_proxy.model import (
@@ -31,7 +32,6 @@ from sso_proxy.specs.jose.alb import (
 from sso_proxy.specs.jose.keys import VerificationKey
 from sso_proxy.specs.oauth.claims import read_subject
 from sso_proxy.specs.oauth.confirmation import read_confirmation
-from sso_proxy.specs.oauth.urls import UrlRefusedError, read_url
 
 HEADER: Final = "x-amzn-oidc-data"
 
@@ -43,17 +43,12 @@ def _arn(_instance: object, _attribute: Attribute, value: str) -> None:
     public_keys_url(value)
 
 
-def _base(_instance: object, _attribute: Attribute, value: str | None) -> None:
+def _base(instance: object, attribute: Attribute, value: str | None) -> None:
     """Refuse URLs whose answers anybody on the way could write."""
     if value is None:
         return
-    try:
-        url = read_url(value)
-    except UrlRefusedError as e:
-        raise ValueError(e.detail) from None
-    if url.is_plain and not url.is_loopback:
-        raise ValueError("must be https; http only for loopback addresses")
-    if url.query or not value.endswith("/"):
+    secure_url(instance, attribute, value)
+    if "?" in value or not value.endswith("/"):
         raise ValueError("must end with a slash: the key's name is put after it")
 
 

@@ -1,10 +1,8 @@
 """The options of the ``bearer`` authenticator."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import attrs
 from attrs.validators import optional
@@ -12,6 +10,7 @@ from attrs.validators import optional
 from sso_proxy.authn.introspection_config import IntrospectionConfig
 from sso_proxy.config.checks import Attribute, between, non_empty, positive
 from sso_proxy.config.model import FilePath
+from sso_proxy.config.protocol_checks import one_of, secure_url
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import ConfigError, Mistake, TokenError
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
@@ -34,16 +33,6 @@ _DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 _FIXED: Final = ("jwk", "jwk_file", "pem", "secret")
 
 
-def _algorithms(
-    _instance: object, _attribute: Attribute, value: tuple[str, ...]
-) -> None:
-    """Refuse algorithms that are not known."""
-    known = sorted(ALGORITHMS | MAC_ALGORITHMS)
-    for alg in value:
-        if alg not in known:
-            raise ValueError(f"{alg!r} is none of {', '.join(known)}")
-
-
 def _typ(_instance: object, _attribute: Attribute, value: str | Sequence[str]) -> None:
     """Refuse types that no token can have, and single ones that may be a slip."""
     if isinstance(value, str) and value not in ("at+jwt", "any"):
@@ -57,26 +46,6 @@ def _token_in(_instance: object, _attribute: Attribute, value: tuple[str, ...]) 
     places = [read_place(text) for text in value]
     if len({*places}) != len(places):
         raise ValueError("names a place twice")
-
-
-def _safe_url(_instance: object, _attribute: Attribute, value: str | None) -> None:
-    """Refuse URLs whose answer anybody on the way could write."""
-    if value is None:
-        return
-    parts = urlsplit(value)
-    host = parts.hostname or ""
-    if not value.isascii() or not value.isprintable() or not host or "@" in value:
-        raise ValueError("must be an https URL")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ValueError("must be https; http only for loopback addresses")
-
-
-def _is_loopback(host: str) -> bool:
-    """Say whether *host* is an address of this machine itself."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False  # localhost, too: a name is what a resolver says it is
 
 
 @attrs.frozen(kw_only=True)
@@ -140,15 +109,17 @@ class BearerConfig:
 
     issuer: str = attrs.field(validator=non_empty)
     audience: tuple[str, ...] = attrs.field(validator=non_empty)
-    jwks_uri: str | None = attrs.field(default=None, validator=_safe_url)
-    eckey_uri: str | None = attrs.field(default=None, validator=_safe_url)
+    jwks_uri: str | None = attrs.field(default=None, validator=secure_url)
+    eckey_uri: str | None = attrs.field(default=None, validator=secure_url)
     jwk: str | None = None
     jwk_file: FilePath | None = None
     pem: FilePath | None = None
     secret: Secret | None = None
     secret_encoding: SecretEncoding = "plain"  # noqa: S105
     decryption_keys: Secret | None = None
-    algorithms: tuple[str, ...] = attrs.field(default=(), validator=_algorithms)
+    algorithms: tuple[str, ...] = attrs.field(
+        default=(), validator=one_of(ALGORITHMS | MAC_ALGORITHMS)
+    )
     typ: str | tuple[str, ...] = attrs.field(default="at+jwt", validator=_typ)
     clients: tuple[str, ...] = ()
     subject: tuple[str, ...] = attrs.field(default=("sub",), validator=non_empty)

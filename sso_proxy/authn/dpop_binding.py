@@ -8,6 +8,7 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.config.checks import Attribute, between, non_empty
+from sso_proxy.config.protocol_checks import one_of
 from sso_proxy.errors import TokenError
 from sso_proxy.interfaces import IBinding, ICache, IClock, ISealer, ITools
 from sso_proxy.model import Bound, HeaderChallenge, Headers, Identity, Request, Unbound
@@ -36,16 +37,6 @@ _DESCRIPTIONS: Final = {
     "use_dpop_nonce": "the DPoP proof needs the nonce in DPoP-Nonce",
     "invalid_token": "the access token is not bound to a key",
 }
-
-
-def _algorithms(
-    _instance: object, _attribute: Attribute, value: tuple[str, ...]
-) -> None:
-    """Refuse algorithms that are not known."""
-    for alg in value:
-        if alg not in PROOF_ALGORITHMS:
-            known = ", ".join(sorted(PROOF_ALGORITHMS))
-            raise ValueError(f"{alg!r} is none of {known}")
 
 
 def _origins(
@@ -84,7 +75,7 @@ class DpopBindingConfig:
 
     algorithms: tuple[str, ...] = attrs.field(
         default=("ES256", "ES384", "PS256", "RS256", "EdDSA"),
-        validator=[non_empty, _algorithms],
+        validator=[non_empty, one_of(PROOF_ALGORITHMS)],
     )
     max_age: float = attrs.field(default=60.0, validator=between(1, 3600))
     leeway: float = attrs.field(default=10.0, validator=between(0, 300))

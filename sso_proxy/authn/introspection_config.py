@@ -6,13 +6,13 @@ from typing import Final, Literal
 import attrs
 from attrs.validators import optional
 
-from sso_proxy.config.checks import Attribute, between, non_empty, positive
+from sso_proxy.config.checks import between, non_empty, positive
 from sso_proxy.config.model import FilePath
+from sso_proxy.config.protocol_checks import one_of, secure_url
 from sso_proxy.config.secrets import Secret
 from sso_proxy.specs.jose.compact import ALGORITHMS
 from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS, AuthMethod
 from sso_proxy.specs.oauth.introspection import build_fields
-from sso_proxy.specs.oauth.urls import UrlRefusedError, read_url
 
 _NEEDED: Final[Mapping[AuthMethod, tuple[str, ...]]] = {
     "none": (),
@@ -36,27 +36,6 @@ _PURPOSES: Final[Mapping[str, tuple[str, ...]]] = {
     "assertion_audience": _ASSERTIONS,
 }
 """The values of ``auth`` under which an option has an effect."""
-
-
-def _endpoint(_instance: object, _attribute: Attribute, value: str | None) -> None:
-    """Refuse URLs on the way to which anybody could read tokens or write answers."""
-    if value is None:
-        return
-    try:
-        url = read_url(value)
-    except UrlRefusedError as e:
-        raise ValueError(e.detail) from None
-    if url.is_plain and not url.is_loopback:
-        raise ValueError("must be https; http only for loopback addresses")
-
-
-def _algorithms(
-    _instance: object, _attribute: Attribute, value: tuple[str, ...]
-) -> None:
-    """Refuse algorithms that are not known."""
-    for alg in value:
-        if alg not in ALGORITHMS:
-            raise ValueError(f"{alg!r} is none of {', '.join(sorted(ALGORITHMS))}")
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +83,7 @@ class IntrospectionConfig:
             are 503.
     """
 
-    endpoint: str | None = attrs.field(default=None, validator=_endpoint)
+    endpoint: str | None = attrs.field(default=None, validator=secure_url)
     client_id: str = ""
     auth: AuthMethod = "client_secret_basic"
     client_secret: Secret | None = None
@@ -127,7 +106,7 @@ class IntrospectionConfig:
     answer_audience: str | None = None
     answer_algorithms: tuple[str, ...] = attrs.field(
         default=("RS256", "PS256", "ES256", "ES384", "EdDSA"),
-        validator=[non_empty, _algorithms],
+        validator=[non_empty, one_of(ALGORITHMS)],
     )
     timeout: float | None = attrs.field(default=None, validator=optional(positive))
     at_once: int = attrs.field(default=256, validator=between(1, 65536))
