@@ -1,6 +1,7 @@
 """What every cache means by a purpose, a time to live, a value and its size."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 OPERATIONS: Final = frozenset(
@@ -30,6 +31,7 @@ LONGEST: Final = 1e9
 _PURPOSE = re.compile(r"[a-z0-9-]{1,32}")
 
 
+@lru_cache(maxsize=64)  # there are a few, and every call of a cache names one
 def check_purpose(purpose: str) -> None:
     """Raise ValueError unless *purpose* may name a kind of record."""
     if not _PURPOSE.fullmatch(purpose):

@@ -15,7 +15,7 @@ from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClosable
 
 SWEEP: Final = 5.0
-"""Seconds between two sweeps; each write sweeps a little, too."""
+"""Seconds between two sweeps; some of the writes sweep a little, too."""
 
 POLL: Final = 0.25
 """Seconds until a message from another process is heard."""

@@ -49,14 +49,38 @@ def test_expired_record_is_not_found_though_it_is_there(txn: Transaction) -> Non
     assert stored(txn) == 2
 
 
-def test_every_write_clears_away_what_has_expired(txn: Transaction) -> None:
-    early = Table(txn, "a", now=0)
-    for number in range(4):
-        early.write(KEYS[number], Record(10 + number, True, b""), ROOM)
-    late = Table(txn, "a", now=100)
-    late.write(KEYS[9], Record(200, True, b""), ROOM)
+def test_writes_clear_away_more_than_they_add(txn: Transaction) -> None:
+    early, late = Table(txn, "a", now=0), Table(txn, "a", now=100)
+    budget = 1000 * cost(b"")
+    keys = [layout.value_key(b"%d" % number) for number in range(400)]
+    for number, key in enumerate(keys[:200]):
+        early.write(key, Record(10 + number % 80, True, b""), budget)
+    for key in keys[200:]:
+        late.write(key, Record(200, True, b""), budget)
+    assert late.totals() == Totals(200 * cost(b""), 0)
+    assert not late.has_expired()
+
+
+def test_full_kind_forgets_what_has_expired_whatever_keys_are(txn: Transaction) -> None:
+    """Who looks for names that clear nothing away keeps nobody out."""
+    keys = [layout.value_key(b"%d" % number) for number in range(99)]
+    dull = [key for key in keys if key[-1] % 16]
+    early, late = Table(txn, "a", now=0), Table(txn, "a", now=100)
+    for key in dull[:10]:
+        early.write(key, Record(10, True, b""), ROOM)
+    late.write(dull[10], Record(200, True, b""), ROOM)
     assert late.totals() == Totals(cost(b""), 0)
     assert stored(txn) == 2
+
+
+def test_what_is_replaced_makes_room_for_itself(txn: Transaction) -> None:
+    """It is no reason to evict another."""
+    table = Table(txn, "a", now=0)
+    for number in range(10):
+        table.write(KEYS[number], Record(100 - number, False, b""), ROOM)
+    table.write(KEYS[0], Record(300, False, b""), ROOM)
+    assert all(table.find(key) for key in KEYS[:10])
+    assert table.totals() == Totals(ROOM, 0)
 
 
 def test_sweep_is_bounded(txn: Transaction) -> None:
