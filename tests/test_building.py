@@ -267,3 +267,14 @@ def test_whatever_any_route_sets_no_client_may_set() -> None:
     for name in ("x_user", "x.a", "x-c-anything", "x-claim-anything"):
         assert names.covers(name)
     assert not names.covers("x-other")
+
+
+def test_memcached_is_refused_for_what_must_not_be_forgotten() -> None:
+    caches = {"mine": ComponentConfig(type="memcached")}
+    table = {"dpop": ComponentConfig(type="dpop", options={"cache": "mine"})}
+    level = BindingConfig(dpop="require")
+    built = Built(route(binding=level), binding=table, cache=caches)
+    with pytest.raises(ConfigError) as caught:
+        built.parts()
+    (mistake,) = caught.value.mistakes
+    assert str(mistake) == "binding.dpop.cache: 'mine' is a cache that cannot add"

@@ -56,6 +56,11 @@ memory_cache = PluginFactory(
     makes="ICache",
     target="sso_proxy.caches.memory:MemoryCache",
 )
+memcached_cache = PluginFactory(
+    name="memcached",
+    makes="ICache",
+    target="sso_proxy.caches.memcached:MemcachedCache",
+)
 dpop_binding = PluginFactory(
     name="dpop",
     makes="IBinding",
