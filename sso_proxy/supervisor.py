@@ -19,14 +19,16 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
-from sso_proxy.config.model import Config
+from sso_proxy.config.model import AdminConfig, Config
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
+from sso_proxy.net.clock import SystemClock
 from sso_proxy.process import signals
 from sso_proxy.process.admin_listener import AdminListener
 from sso_proxy.process.limits import raise_file_limit
 from sso_proxy.process.logs import FileLog
 from sso_proxy.process.notify import Notifier
 from sso_proxy.process.pool import Pool
+from sso_proxy.process.revocations import FILE, Keeper
 from sso_proxy.process.serving import Alone, GatewayMaker, Serving
 from sso_proxy.process.sockets import (
     Address,
@@ -36,8 +38,13 @@ from sso_proxy.process.sockets import (
     open_sockets,
     take_inherited,
 )
-from sso_proxy.process.state import make_key_ring, make_state_directory
-from sso_proxy.storage import Needs
+from sso_proxy.process.state import (
+    OPERATORS_FILE,
+    make_admin_secret,
+    make_key_ring,
+    make_state_directory,
+)
+from sso_proxy.storage import Needs, state_dir_of
 
 _GRACE = 1.0
 """Seconds that workers get to end by themselves after ``drain_timeout``."""
@@ -101,6 +108,7 @@ class Supervisor(Service):
         self._config = plan.config
         self._listeners = Listeners()
         self._admin = AdminListener(reactor)
+        self._keeper = Keeper(state_dir_of(plan.config) / FILE, SystemClock())
         self._notifier = Notifier({})
         self._serving: Serving | None = None
         self._ending: Deferred[None] | None = None
@@ -126,6 +134,10 @@ class Supervisor(Service):
         try:
             raise_file_limit(self._config.server.connections)
             make_state_directory(self._needs, self._program.owner)
+            if self._config.server.admin is not None and self._program.owner.uid >= 0:
+                # Without privileges it could not be made when something is revoked.
+                directory = state_dir_of(self._config)
+                make_state_directory(Needs(directory=directory), self._program.owner)
             self._listeners = open_sockets(
                 _addresses(self._config),
                 self._config.server.backlog,
@@ -140,11 +152,11 @@ class Supervisor(Service):
         super().startService()  # type: ignore[no-untyped-call]
         try:
             make_key_ring(self._needs)
-            self._serving = self._make_serving()
+            self._keeper.load()
+            self._serving = self._keeper.serving = self._make_serving()
             self._serving.start()
             if self._config.server.admin is not None:
-                admin = self._config.server.admin
-                self._admin.open(Address(admin.address, admin.port), self)
+                self._open_admin(self._config.server.admin)
         except (SsoProxyError, OSError) as e:
             self._give_up(e)
         # The reactor installs handlers of its own when it starts to run.
@@ -223,8 +235,21 @@ class Supervisor(Service):
         sockets = self._listeners.sockets
         if self._config.server.workers == 1:
             make = self._program.make_gateway
-            return Alone(make(self._reactor, self._config, sockets))
-        return Pool(self._reactor, self._program.worker, self._config, sockets)
+            gateway = make(self._reactor, self._config, sockets)
+            return Alone(gateway, self._keeper.list)
+        return Pool(
+            self._reactor,
+            self._program.worker,
+            self._config,
+            sockets,
+            self._keeper.list,
+        )
+
+    def _open_admin(self, config: AdminConfig) -> None:
+        address, secret = Address(config.address, config.port), None
+        if address.path is None:
+            secret = make_admin_secret(state_dir_of(self._config) / OPERATORS_FILE)
+        self._admin.open(address, self, self._keeper, secret)
 
     async def _reload_while_wanted(self) -> None:
         while self._reload_wanted and not self._stopping:

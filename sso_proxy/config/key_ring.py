@@ -7,18 +7,15 @@ all of them open.
 """
 
 import json
-import os
 import re
-import stat
-import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import attrs
 
+from sso_proxy.config.private_file import read_private, write_private
 from sso_proxy.errors import ConfigError, Mistake
 
 ALG: Final = "A256GCM"
@@ -78,18 +75,9 @@ def read_key_ring(path: Path) -> KeyRing:
             get at it.
     """
     try:
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123
-            status = os.fstat(file.fileno())
-            content = file.read(_MOST + 1) if stat.S_ISREG(status.st_mode) else b""
+        content = read_private(path, _MOST)
     except FileNotFoundError as e:
         raise _error(path, "is not there; make it with sso-proxy key new") from e
-    except OSError as e:
-        raise _error(path, f"cannot be read: {e.strerror}") from e
-    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise _error(path, "others than its owner can get at it; chmod 600 it")
-    if os.geteuid() and status.st_uid not in {0, os.geteuid()}:
-        raise _error(path, f"belongs to user {status.st_uid}, who could change it")
     try:
         return _parse(content)
     except ValueError as e:
@@ -114,36 +102,13 @@ def write_key_ring(path: Path, ring: KeyRing, *, replace: bool) -> None:
         for key in ring.keys
     ]
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_atomically(path, json.dumps(document, indent=1).encode(), replace)
+        content = json.dumps(document, indent=1).encode() + b"\n"
+        write_private(path, content, replace=replace)
     except OSError as e:
         if isinstance(e, FileExistsError) and path.exists():
             problem = "is there already; sso-proxy key rotate adds a key"
             raise _error(path, problem) from e
         raise _error(path, f"cannot be written: {e.strerror}") from e
-
-
-def _write_atomically(path: Path, content: bytes, replace: bool) -> None:  # noqa: FBT001
-    """Write a file beside *path*, to disk, and only then give it that name."""
-    # mkstemp makes it 0600, whatever the umask.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123
-            file.write(content + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            Path(temporary).replace(path)
-        else:
-            os.link(temporary, path)  # fails if there is one
-    finally:
-        with suppress(FileNotFoundError):
-            Path(temporary).unlink()
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _parse(content: bytes) -> KeyRing:

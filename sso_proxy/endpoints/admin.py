@@ -1,30 +1,42 @@
 """
-The listener for operators: ``/health/live``, ``/health/ready`` and ``/metrics``.
+The listener for operators: health, metrics, and what is revoked.
 
 It is reachable from this machine only, and a browser on this machine must not be made
 to read it for a web page elsewhere: only loopback names are accepted in ``Host`` (a
 name that was rebound to 127.0.0.1 is another one), nothing is answered to requests that
 a page of another origin sends, and no CORS field is ever sent.
+
+What names users or changes anything is for fewer: no browser may ask it, and on a TCP
+port, which every program on this machine reaches, a secret has to be known that is in a
+file.  A unix socket has an owner and a mode instead.
 """
 
 import ipaddress
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from hmac import compare_digest
+from typing import Any, Final, Protocol, TypeAlias
 
-import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from sso_proxy.endpoints.answer import (
+    MOST_OCTETS,
+    Answer,
+    BoundedRequest,
+    refusal,
+    report,
+)
+from sso_proxy.endpoints.revocations import RevocationPages, Revoker
 from sso_proxy.model import WARNING
 
 _log = Logger()
 
-_REASONS = {421: b"Misdirected Request"}
-"""What Twisted does not know."""
+Page: TypeAlias = Callable[[Request], Awaitable[Answer]]
+
+_REVOCATIONS: Final = b"/revocations"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -41,9 +53,19 @@ class Status(Protocol):
         """Give the Prometheus text."""
 
 
-def build_admin_site(status: Status, reactor: Any) -> Site:  # noqa: ANN401
-    """Make the site that tells *status*."""
-    return _AdminSite(AdminResource(status), reactor=reactor)
+def build_admin_site(
+    status: Status,
+    revoker: Revoker,
+    secret: str | None,
+    reactor: Any,  # noqa: ANN401
+) -> Site:
+    """Make the site; `AdminResource` says of what."""
+    return _AdminSite(
+        AdminResource(status, revoker, secret),
+        requestFactory=BoundedRequest,
+        parsePOSTFormSubmission=False,
+        reactor=reactor,
+    )
 
 
 def is_local_host(host: str) -> bool:
@@ -75,90 +97,115 @@ def is_from_a_page(request: Request) -> bool:
     }
 
 
-@attrs.frozen
-class _Answer:
-    status: int
-    content_type: bytes
-    body: bytes
-
-
 class AdminResource(Resource):
-    """All paths; nothing but the exact ones is there."""
+    """
+    All paths; nothing but the exact ones is there.
+
+    Args:
+        status: What can be asked.
+        revoker: Who keeps the list of revocations.
+        secret: What whoever reads or changes that list has to know; None where the
+            way here, a unix socket, is for operators alone.
+    """
 
     isLeaf = True
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, revoker: Revoker, secret: str | None) -> None:
         super().__init__()
         self._status = status
-        self._pages: dict[bytes, Callable[[], Awaitable[_Answer]]] = {
-            b"/health/live": self._live,
-            b"/health/ready": self._ready,
-            b"/metrics": self._metrics,
+        self._secret = secret
+        self._revocations = RevocationPages(revoker)
+        self._pages: dict[bytes, dict[bytes, Page]] = {
+            b"/health/live": {b"GET": self._live},
+            b"/health/ready": {b"GET": self._ready},
+            b"/metrics": {b"GET": self._metrics},
+            _REVOCATIONS: {
+                b"GET": self._revocations.show,
+                b"POST": self._revocations.add,
+            },
         }
 
     def render(self, request: Request) -> int:
-        """Answer GET and, without the content, HEAD."""
-        page = self._pages.get(request.path)
-        if request.method not in {b"GET", b"HEAD"}:
-            request.setHeader(b"allow", b"GET, HEAD")
-            _send(request, _refusal(405, "only GET and HEAD"))
-        elif not is_local_host(request.getHeader("host") or ""):
-            _send(request, _refusal(421, "name this machine as localhost"))
-        elif is_from_a_page(request):
-            _send(request, _refusal(403, "not for web pages"))
-        elif page is None:
-            _send(request, _refusal(404, "no such page"))
-        else:
-            answering = Deferred.fromCoroutine(self._answer(request, page))
-            request.notifyFinish().addErrback(lambda _: answering.cancel())
+        """Answer; HEAD like GET, without the content."""
+        method = b"GET" if request.method == b"HEAD" else request.method
+        pages = self._find(request.path)
+        refused = self._refuse(request, method, pages)
+        if refused is not None:
+            refused.send(request)
+            return NOT_DONE_YET
+        answering = Deferred.fromCoroutine(self._answer(request, pages[method]))
+        # What changes anything is finished, whether somebody waits for it or not.
+        leave = answering.cancel if method == b"GET" else _nothing
+        request.notifyFinish().addErrback(lambda _: leave())
         return NOT_DONE_YET
 
-    async def _answer(
-        self, request: Request, page: Callable[[], Awaitable[_Answer]]
-    ) -> None:
+    def _find(self, path: bytes) -> dict[bytes, Page]:
+        """Give what is at *path*, by methods."""
+        parent, _, name = path.rpartition(b"/")
+        if parent == _REVOCATIONS and name:
+            return {b"DELETE": self._revocations.removing(name.decode("latin-1"))}
+        return self._pages.get(path, {})
+
+    def _refuse(
+        self, request: Request, method: bytes, pages: dict[bytes, Page]
+    ) -> Answer | None:
+        """Say why *request* is not even looked into, or None."""
+        if not is_local_host(request.getHeader("host") or ""):
+            return refusal(421, "name this machine as localhost")
+        if is_from_a_page(request):
+            return refusal(403, "not for web pages")
+        if not pages:
+            return refusal(404, "no such page")
+        if method not in pages:
+            allow = b", ".join([*pages, *([b"HEAD"] if b"GET" in pages else [])])
+            return refusal(405, "not this method", (b"allow", allow))
+        if request.path.startswith(_REVOCATIONS):
+            return self._refuse_operator(request)
+        return None
+
+    def _refuse_operator(self, request: Request) -> Answer | None:
+        """Say why *request* is not an operator's, or None."""
+        if request.getHeader("sec-fetch-site") is not None:
+            return refusal(403, "not for browsers")
+        if self._secret is not None:
+            given = request.getHeader(b"authorization") or b""
+            if not compare_digest(given, b"Bearer " + self._secret.encode()):
+                why = "say Authorization: Bearer and what is in the file admin.secret"
+                return refusal(401, why, (b"www-authenticate", b"Bearer"))
+        if isinstance(request, BoundedRequest) and request.too_long:
+            return refusal(413, f"at most {MOST_OCTETS} octets")
+        return None
+
+    async def _answer(self, request: Request, page: Page) -> None:
         try:
-            answer = await page()
+            answer = await page(request)
         except CancelledError:  # the client has gone
             return
         except Exception:  # noqa: BLE001
             _log.failure("cannot answer {path}", path=request.path.decode("latin-1"))
-            answer = _refusal(503, "see the log")
-        _send(request, answer)
+            answer = refusal(503, "see the log")
+        if request.channel is not None:  # the client is still there
+            answer.send(request)
 
-    async def _live(self) -> _Answer:
-        return _report("alive", "dead", await self._status.faults())
+    async def _live(self, _: Request) -> Answer:
+        return _health("alive", "dead", await self._status.faults())
 
-    async def _ready(self) -> _Answer:
-        return _report("ready", "not ready", await self._status.probe())
+    async def _ready(self, _: Request) -> Answer:
+        return _health("ready", "not ready", await self._status.probe())
 
-    async def _metrics(self) -> _Answer:
-        return _Answer(200, _METRICS, (await self._status.metrics()).encode())
-
-
-def _send(request: Request, answer: _Answer) -> None:
-    request.setResponseCode(answer.status, _REASONS.get(answer.status))
-    request.setHeader(b"cache-control", b"no-store")
-    request.setHeader(b"x-content-type-options", b"nosniff")
-    request.setHeader(b"content-type", answer.content_type)
-    request.setHeader(b"content-length", str(len(answer.body)).encode())
-    request.write(answer.body)
-    request.finish()
+    async def _metrics(self, _: Request) -> Answer:
+        return Answer(200, _METRICS, (await self._status.metrics()).encode())
 
 
-def _refusal(status: int, why: str) -> _Answer:
-    return _Answer(status, b"text/plain; charset=utf-8", f"{why}\n".encode())
-
-
-def _report(good: str, bad: str, missing: tuple[str, ...]) -> _Answer:
+def _health(good: str, bad: str, missing: tuple[str, ...]) -> Answer:
     warnings = [line for line in missing if line.startswith(WARNING)]
     wrong = [line for line in missing if not line.startswith(WARNING)]
-    report = {
+    document = {
         "status": bad if wrong else good,
         "missing": wrong,
         "warnings": [line.removeprefix(WARNING) for line in warnings],
     }
-    body = json.dumps(report).encode() + b"\n"
-    return _Answer(503 if wrong else 200, b"application/json", body)
+    return report(503 if wrong else 200, document)
 
 
 class _AdminSite(Site):
@@ -166,3 +213,7 @@ class _AdminSite(Site):
 
     def log(self, request: HTTPRequest) -> None:
         """Log nothing: health checks come every few seconds."""
+
+
+def _nothing() -> None:
+    pass

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sso_proxy.endpoints.admin import Status, build_admin_site
+from sso_proxy.endpoints.revocations import Revoker
 from sso_proxy.process.sockets import Address, Listeners, open_sockets
 
 _BACKLOG = 64
@@ -16,15 +17,17 @@ class AdminListener:
         self._listeners = Listeners()
         self._ports: list[Any] = []
 
-    def open(self, address: Address, status: Status) -> Address:
+    def open(
+        self, address: Address, status: Status, revoker: Revoker, secret: str | None
+    ) -> Address:
         """
-        Tell *status* to those who ask at *address*; returns where that is.
+        Tell *status*, and let operators revoke, at *address*; returns where that is.
 
         Raises:
             ListenError: The address cannot be listened on.
         """
         self._listeners = open_sockets([address], _BACKLOG)
-        site = build_admin_site(status, self._reactor)
+        site = build_admin_site(status, revoker, secret, self._reactor)
         for sock in self._listeners.sockets:
             port = self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
             self._ports.append(port)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
@@ -16,6 +16,8 @@ from sso_proxy.config.model import Config
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.process.control import Control, Message, encode, pack_config
 from sso_proxy.process.logs import replay
+from sso_proxy.specs.revocation_document import write_revocation
+from sso_proxy.specs.revocations import Revocation
 
 _CONTROL = 3
 _FIRST_LISTENER = 4
@@ -35,6 +37,7 @@ class Child(ProcessProtocol):
     Attributes:
         number: Its place among the workers, from 1.
         config: What it serves, or was last told to.
+        revocations: What it refuses from its start on.
         ready: Whether it has said that it serves.
         born: When it was started, by the reactor's clock.
         reason: Why it could not start, if it said so.
@@ -47,9 +50,11 @@ class Child(ProcessProtocol):
         number: int,
         config: Config,
         ended: "Callable[[Child, str], None]",  # quoted: the class is not there yet
+        revocations: Iterable[Revocation] = (),
     ) -> None:
         self.number = number
         self.config = config
+        self.revocations = revocations
         self.ready = False
         self.born = 0.0
         self.reason = ""
@@ -167,7 +172,8 @@ class Child(ProcessProtocol):
             self._socket = None
 
     def _config_message(self) -> Message:
-        return {"config": pack_config(self.config)}
+        revocations = [write_revocation(each) for each in self.revocations]
+        return {"config": pack_config(self.config), "revocations": revocations}
 
     def _told(self, message: Message) -> None:
         if "log" in message:

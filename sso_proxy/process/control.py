@@ -5,8 +5,9 @@ The main process asks with ``{"id": 7, "ask": "ready", "with": …}`` and is ans
 with ``{"id": 7, "is": …}``, or ``{"id": 7, "mistakes": [[path, problem], …]}`` if a
 configuration cannot be used, or ``{"id": 7, "failed": "why"}``.
 
-Unasked, the main process tells ``{"config": …}``, once and first; a worker tells
-``{"log": …}``, and of its start either ``{"ready": true}`` or ``{"broken": "why"}``.
+Unasked, the main process tells ``{"config": …, "revocations": […]}``, once and first; a
+worker tells ``{"log": …}``, and of its start either ``{"ready": true}`` or
+``{"broken": "why"}``.
 """
 
 import base64

@@ -1,10 +1,10 @@
 """The workers together: start them, replace them, ask them."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.logger import Logger
 
@@ -13,9 +13,13 @@ from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.process.child import Child, WorkerStartError
 from sso_proxy.process.control import OtherEndError, pack_config
 from sso_proxy.process.metrics import merge_metrics
+from sso_proxy.specs.revocation_document import write_revocation
+from sso_proxy.specs.revocations import Revocation
 
 START_TIMEOUT = 120.0
 ASK_TIMEOUT = 2.0
+REVOKE_TIMEOUT = 5.0
+"""Seconds until a worker that does not say that it refuses who is revoked is ended."""
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 PROVEN = 10.0
@@ -33,6 +37,8 @@ class Pool:
         arguments: Python's arguments that run a worker, but for the last.
         config: What they serve.
         listeners: What they inherit.
+        revocations: What they refuse from their start on; one that starts later, what
+            is in it then.
     """
 
     def __init__(
@@ -41,8 +47,10 @@ class Pool:
         arguments: Sequence[str],
         config: Config,
         listeners: Sequence[socket.socket],
+        revocations: Iterable[Revocation] = (),
     ) -> None:
         self.replaced = 0
+        self._revocations = revocations
         self._reactor = reactor
         self._arguments = tuple(arguments)
         self._config = config
@@ -97,6 +105,35 @@ class Pool:
             self._config = old
             await self._change_all(limit)
             raise mistakes[0]
+
+    async def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str]
+    ) -> tuple[str, ...]:
+        """
+        Have all workers refuse what is in *add*, and no longer what *remove* names.
+
+        One that does not say that it does may go on letting in who is revoked: it is
+        ended, and the one that takes its place knows.  One that is starting answers
+        when it has; one that is not running knows when it starts.
+
+        Returns:
+            Which were ended.
+        """
+        change = {"add": [write_revocation(e) for e in add], "remove": [*remove]}
+        children = list(self._children.values())
+        asked = [
+            self._ask(c, "revoke", change, REVOKE_TIMEOUT if c.ready else START_TIMEOUT)
+            for c in children
+        ]
+        answers = await gatherResults(map(Deferred.fromCoroutine, asked))
+        ended = []
+        for child, answer in zip(children, answers, strict=True):
+            if isinstance(answer, Exception):
+                child.kill()
+                ended.append(
+                    f"worker {child.number}: {answer}; another takes its place"
+                )
+        return tuple(ended)
 
     async def drain(self) -> None:
         """Let all workers finish and end; cancelled, kill them."""
@@ -157,7 +194,7 @@ class Pool:
                 )
 
     def _spawn(self, number: int) -> Child:
-        child = Child(number, self._config, self._ended)
+        child = Child(number, self._config, self._ended, self._revocations)
         child.spawn(self._reactor, self._arguments, self._listeners)
         self._children[number] = child
         return child
@@ -226,10 +263,16 @@ class Pool:
         return missing | {c.number: a for c, a in zip(children, answers, strict=True)}
 
     async def _ask_each(
-        self, children: Sequence[Child], what: str, argument: object, limit: float
+        self,
+        children: Sequence[Child],
+        what: str,
+        argument: object,
+        limit: float,
     ) -> list[Any]:
         asked = [
             Deferred.fromCoroutine(self._ask(child, what, argument, limit))
+            if child.ready
+            else succeed(OtherEndError("not ready"))
             for child in children
         ]
         answers: list[Any] = await gatherResults(asked)
@@ -238,8 +281,6 @@ class Pool:
     async def _ask(
         self, child: Child, what: str, argument: object, limit: float
     ) -> Any:  # noqa: ANN401
-        if not child.ready:
-            return OtherEndError("not ready")
         asking = Deferred.fromCoroutine(child.control.ask(what, argument))
         asking.addTimeout(limit, self._reactor)
         try:

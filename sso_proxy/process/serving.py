@@ -1,11 +1,12 @@
 """What serves: the gateway in this process, or workers; one set of methods for both."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sso_proxy.config.model import Config
 from sso_proxy.process.limits import settle_memory
+from sso_proxy.specs.revocations import Revocation
 
 
 class ServingGateway(Protocol):
@@ -22,6 +23,9 @@ class ServingGateway(Protocol):
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing, one line each."""
+
+    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+        """Refuse what is in *add*, and no longer what *remove* names."""
 
     def reopen_logs(self) -> None:
         """Open audit and access logs anew."""
@@ -44,6 +48,11 @@ class Serving(Protocol):
     async def reload(self, config: Config) -> None:
         """Serve as *config* says; raises ConfigError and leaves the old in place."""
 
+    async def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str]
+    ) -> tuple[str, ...]:
+        """Refuse what is in *add*, not what *remove* names; says who does not."""
+
     async def drain(self) -> None:
         """Let requests end, then stop; cancelled, stop at once."""
 
@@ -61,19 +70,36 @@ class Serving(Protocol):
 
 
 class Alone:
-    """The gateway in this process."""
+    """
+    The gateway in this process.
 
-    def __init__(self, gateway: ServingGateway) -> None:
+    Args:
+        gateway: The gateway.
+        revocations: What it refuses from its start on.
+    """
+
+    def __init__(
+        self, gateway: ServingGateway, revocations: Iterable[Revocation]
+    ) -> None:
         self._gateway = gateway
+        self._revocations = revocations
 
     def start(self) -> None:
         """Begin to serve."""
+        self._gateway.revoke(self._revocations, ())
         self._gateway.start()
         settle_memory()
 
     async def reload(self, config: Config) -> None:
         """Serve as *config* says."""
         await self._gateway.reload(config)
+
+    async def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str]
+    ) -> tuple[str, ...]:
+        """Have the gateway refuse what is in *add*, not what *remove* names."""
+        self._gateway.revoke(add, remove)
+        return ()
 
     async def drain(self) -> None:
         """Let requests end."""

@@ -1,15 +1,24 @@
 """What the main process makes in the state directory, before anything serves."""
 
 import os
+import re
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
+from typing import Final
 
 from twisted.logger import Logger
 
 from sso_proxy.config.key_ring import KeyRing, make_key, write_key_ring
+from sso_proxy.config.private_file import read_private, write_private
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.process.sockets import Owner
 from sso_proxy.storage import Needs
+
+OPERATORS_FILE: Final = "admin.secret"
+"""The file, in the state directory, with what operators have to know at a TCP port."""
+
+_SECRET: Final = re.compile(rb"[A-Za-z0-9_-]{32,256}")
 
 _log = Logger()
 
@@ -58,6 +67,29 @@ def make_key_ring(needs: Needs) -> None:
         problems = (Mistake("key_ring", f"{m.path} {m.problem}") for m in e.mistakes)
         raise ConfigError(*problems) from e
     _log.info("made the key ring {path}", path=str(path))
+
+
+def make_admin_secret(path: Path) -> str:
+    """
+    Give what operators have to know to revoke, kept in the file *path*.
+
+    Every program on this machine reaches a TCP port on loopback; who may read the
+    state directory is an operator.  Runs after privileges were dropped.
+
+    Raises:
+        ConfigError: It cannot be made, or not be used.
+    """
+    if not _is_there(path):
+        try:
+            write_private(path, urlsafe_b64encode(os.urandom(33)), replace=False)
+        except OSError as e:
+            problem = f"cannot be written: {e.strerror}"
+            raise ConfigError(Mistake(str(path), problem)) from e
+    secret = read_private(path, 1024).strip()
+    if not _SECRET.fullmatch(secret):
+        problem = "must be one line of 32 to 256 letters, digits, _ and -"
+        raise ConfigError(Mistake(str(path), problem))
+    return secret.decode()
 
 
 def _is_there(path: Path) -> bool:

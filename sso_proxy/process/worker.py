@@ -30,6 +30,7 @@ from sso_proxy.process.control import Control, Message, RefusedError, unpack_con
 from sso_proxy.process.limits import settle_memory
 from sso_proxy.process.logs import pack
 from sso_proxy.process.serving import GatewayMaker, ServingGateway
+from sso_proxy.specs.revocation_document import restore_revocation
 
 CONTROL = 3
 FIRST_LISTENER = 4
@@ -120,13 +121,14 @@ class Worker:
 
     def _told(self, message: Message) -> None:
         if "config" in message:
-            self._start(message["config"])
+            self._start(message["config"], message["revocations"])
 
-    def _start(self, packed: str) -> None:
+    def _start(self, packed: str, revocations: list[Any]) -> None:
         try:
             config = unpack_config(packed)
             self._drain_timeout = config.server.drain_timeout
             gateway = self._make_gateway(self._reactor, config, self._sockets)
+            gateway.revoke(map(restore_revocation, revocations), ())
             gateway.start()
         except (SsoProxyError, OSError) as e:
             self._give_up(str(e))
@@ -160,6 +162,9 @@ class Worker:
                 config = unpack_config(argument)
                 await self._gateway.reload(config)
                 self._drain_timeout = config.server.drain_timeout
+            case "revoke":
+                add = [restore_revocation(each) for each in argument["add"]]
+                self._gateway.revoke(add, argument["remove"])
             case "reopen":
                 self._gateway.reopen_logs()
             case _:

@@ -49,6 +49,10 @@ class RevocationError(SsoProxyError):
 
     problem: str
 
+    def __str__(self) -> str:
+        """Give the line for the operator."""
+        return self.problem
+
 
 def read_revocation(document: object, *, now: float) -> Revocation:
     """
@@ -90,6 +94,11 @@ def write_revocation(revocation: Revocation) -> dict[str, Any]:
     """Give *revocation* as `restore_revocation` reads it."""
     members = {name: getattr(revocation, name) for name in (*TEXTS, *_TIMES)}
     return {name: value for name, value in members.items() if value is not None}
+
+
+def describe_revocation(revocation: Revocation) -> dict[str, Any]:
+    """Give *revocation* with its id, as operators see it."""
+    return {"id": revocation.id, **write_revocation(revocation)}
 
 
 def restore_revocation(document: object) -> Revocation:

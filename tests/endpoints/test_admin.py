@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 
 from sso_proxy.endpoints.admin import build_admin_site, is_local_host
+from sso_proxy.specs.revocations import Revocation
 
 REACTOR: Any = running_reactor
 
@@ -44,10 +45,22 @@ class FakeStatus:
         return "answer 42\n"
 
 
+class FakeRevoker:
+    """Is asked nothing here."""
+
+    list: tuple[Revocation, ...] = ()
+
+    async def revoke(self, document: object) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+    async def lift(self, name: str) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
 class AdminTests(TestCase):
     def setUp(self) -> None:
         self.status = FakeStatus()
-        site = build_admin_site(self.status, REACTOR)
+        site = build_admin_site(self.status, FakeRevoker(), None, REACTOR)
         self.port = REACTOR.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
 

@@ -12,8 +12,10 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.config.model import Config, ListenerConfig, RouteConfig, ServerConfig
 from sso_proxy.errors import ConfigError
+from sso_proxy.process import pool as pool_module
 from sso_proxy.process.child import WorkerStartError
 from sso_proxy.process.pool import Pool
+from sso_proxy.specs.revocations import Revocation
 
 REACTOR: Any = running_reactor
 
@@ -21,21 +23,31 @@ SCRIPT = """
 import json, os, socket, sys, time
 from sso_proxy.process.control import unpack_config
 
-line = socket.socket(fileno=3).makefile("rw", encoding="utf-8", newline="\\n")
-served = unpack_config(json.loads(line.readline())["config"]).server.name
+connection = socket.socket(fileno=3)
+# Two, for one would forget at each write what it has read ahead.
+line = connection.makefile("r", encoding="utf-8", newline="\\n")
+answers = connection.makefile("w", encoding="utf-8", newline="\\n")
+first = json.loads(line.readline())
+served = unpack_config(first["config"]).server.name
+revoked = [each["jti"] for each in first["revocations"]]
 
 def say(message):
-    line.write(json.dumps(message) + "\\n")
-    line.flush()
+    answers.write(json.dumps(message) + "\\n")
+    answers.flush()
+
+def is_the_first_of(name, kind):
+    if not name.startswith(kind):
+        return False
+    try:
+        os.mkdir(name.removeprefix(kind))
+    except FileExistsError:
+        return False
+    return True
 
 def try_to_serve(name):
     if name == "bad":
         return {"mistakes": [["a", "is wrong"]]}
-    if name.startswith("once:"):
-        try:
-            os.mkdir(name[5:])
-        except FileExistsError:
-            return {"is": None}
+    if is_the_first_of(name, "once:"):
         return {"mistakes": [["a", "is wrong in one worker"]]}
     return {"is": None}
 
@@ -53,7 +65,16 @@ for question in line:
             if "is" in answer:
                 served = wanted
         case "ready":
-            answer = {"is": [served]}
+            answer = {"is": [served, *revoked]}
+        case "revoke":
+            if is_the_first_of(served, "deaf:"):
+                continue
+            answer = {"is": None}
+            if is_the_first_of(served, "denying:"):
+                answer = {"failed": "cannot"}
+            change = question["with"]
+            revoked += [each["jti"] for each in change["add"]]
+            revoked = [each for each in revoked if each not in change["remove"]]
         case "metrics":
             answer = {"is": "up 1\\n"}
         case _:
@@ -72,7 +93,8 @@ def config(name: str) -> Config:
 
 class PoolTests(TestCase):
     def start(self, name: str = "good") -> Pool:
-        pool = Pool(REACTOR, ("-c", SCRIPT), config(name), ())
+        self.revoked: list[Revocation] = []
+        pool = Pool(REACTOR, ("-c", SCRIPT), config(name), (), self.revoked)
         pool.start()
         self.addCleanup(self.stop, pool)
         return pool
@@ -144,6 +166,50 @@ class PoolTests(TestCase):
         while pool.replaced < 2 or await pool.faults():
             await self.turn()
         assert await pool.probe() == ("new",)
+
+    async def revoke(self, pool: Pool, name: str) -> tuple[str, ...]:
+        """Revoke as the main process does: in its own list first."""
+        self.revoked.append(Revocation(issuer="i", jti=name, until=1))
+        return await pool.revoke(self.revoked[-1:], ())
+
+    async def test_all_workers_know_what_is_revoked(self) -> None:
+        pool = self.start()
+        assert await self.revoke(pool, "t1") == ()
+        assert await self.revoke(pool, "t2") == ()
+        assert await pool.probe() == ("good", "t1", "t2")
+        assert await pool.revoke((), ("t1",)) == ()
+        assert await pool.probe() == ("good", "t2")
+
+    async def test_new_worker_knows_what_was_revoked(self) -> None:
+        pool = self.start()
+        await self.revoke(pool, "t1")
+        for pid in pool.pids():
+            os.kill(pid, signal.SIGKILL)
+        while pool.replaced < 2 or await pool.faults():
+            await self.turn()
+        assert await pool.probe() == ("good", "t1")
+
+    async def test_starting_worker_is_waited_for(self) -> None:
+        """What it was told first does not have this revocation in it."""
+        pool = self.start()
+        os.kill(pool.pids()[0], signal.SIGKILL)
+        while pool.replaced < 1 or len(pool.pids()) < 2:
+            await self.turn()
+        assert await pool.faults() == ("worker 1: not ready",)
+        assert await self.revoke(pool, "t1") == ()
+        assert await pool.faults() == ()
+        assert await pool.probe() == ("good", "t1")
+
+    async def test_worker_that_does_not_acknowledge_is_replaced(self) -> None:
+        """It may go on letting in who is revoked."""
+        self.patch(pool_module, "REVOKE_TIMEOUT", 0.3)
+        for kind, why in (("deaf", "does not answer"), ("denying", "cannot")):
+            pool = self.start(f"{kind}:{self.mktemp()}")
+            (line,) = await self.revoke(pool, "t1")
+            assert line.endswith(f": {why}; another takes its place")
+            while pool.replaced < 1 or await pool.faults():
+                await self.turn()
+            assert (await pool.probe())[1:] == ("t1",)
 
     async def test_drained_workers_are_not_replaced(self) -> None:
         pool = self.start()

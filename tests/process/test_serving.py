@@ -1,5 +1,7 @@
 """The gateway in the main process."""
 
+from collections.abc import Iterable
+
 import attrs
 import pytest
 from twisted.internet.defer import succeed
@@ -8,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from sso_proxy.config.model import Config, ListenerConfig, RouteConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.process.serving import Alone
+from sso_proxy.specs.revocations import Revocation
 
 CONFIG = Config(
     listener=(ListenerConfig(address="::", port=1),),
@@ -19,7 +22,7 @@ CONFIG = Config(
 class FakeGateway:
     """Notes what is asked of it."""
 
-    asked: list[str] = attrs.field(factory=list)
+    asked: list[object] = attrs.field(factory=list)
 
     def start(self) -> None:
         self.asked.append("start")
@@ -27,6 +30,9 @@ class FakeGateway:
     async def reload(self, config: Config) -> None:
         assert config is CONFIG
         raise ConfigError(Mistake("a", "is wrong"))
+
+    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+        self.asked.append(("revoke", [*add], [*remove]))
 
     async def drain(self) -> None:
         await succeed(None)
@@ -45,13 +51,23 @@ class FakeGateway:
 class AloneTests(TestCase):
     def setUp(self) -> None:
         self.gateway = FakeGateway()
-        self.alone = Alone(self.gateway)
+        self.revoked = [Revocation(issuer="i", jti="1", until=1)]
+        self.alone = Alone(self.gateway, self.revoked)
 
     async def test_gateway_does_what_is_asked(self) -> None:
         self.alone.start()
         await self.alone.reopen_logs()
         await self.alone.drain()
-        assert self.gateway.asked == ["start", "reopen_logs", "drain"]
+        assert self.gateway.asked[1:] == ["start", "reopen_logs", "drain"]
+
+    async def test_gateway_knows_what_is_revoked_before_it_serves(self) -> None:
+        self.revoked.append(Revocation(issuer="i", jti="2", until=1))
+        self.alone.start()
+        assert self.gateway.asked == [("revoke", self.revoked, []), "start"]
+
+    async def test_gateway_is_told_what_is_revoked(self) -> None:
+        assert await self.alone.revoke(self.revoked, ["x"]) == ()
+        assert self.gateway.asked == [("revoke", self.revoked, ["x"])]
 
     async def test_gateway_s_answers_are_given(self) -> None:
         assert await self.alone.probe() == ("a key",)

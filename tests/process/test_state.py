@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from sso_proxy.config.key_ring import read_key_ring
+from sso_proxy.config.private_file import write_private
 from sso_proxy.errors import ConfigError
 from sso_proxy.process.sockets import Owner
-from sso_proxy.process.state import make_key_ring, make_state_directory
+from sso_proxy.process.state import (
+    make_admin_secret,
+    make_key_ring,
+    make_state_directory,
+)
 from sso_proxy.storage import Needs
 from tests.support.running import need_root
 
@@ -77,3 +82,33 @@ def test_key_ring_that_cannot_be_made_is_a_mistake() -> None:
     (mistake,) = caught.value.mistakes
     assert mistake.path == "key_ring"
     assert "/proc/keys.json" in mistake.problem
+
+
+def test_admin_secret_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "admin.secret"
+    secret = make_admin_secret(path)
+    assert len(secret) == 44
+    assert mode(path) == 0o600
+    assert make_admin_secret(path) == secret
+    assert make_admin_secret(tmp_path / "other") != secret
+
+
+def test_admin_secret_may_be_the_operators_own(tmp_path: Path) -> None:
+    path = tmp_path / "admin.secret"
+    write_private(path, b"0123456789abcdef0123456789abcdef\n", replace=False)
+    assert make_admin_secret(path) == "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 257, b"x" * 32 + b"\ny"])
+def test_admin_secret_that_can_be_guessed_or_sent_wrong_is_refused(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "admin.secret"
+    write_private(path, content, replace=False)
+    with pytest.raises(ConfigError, match="32 to 256 letters"):
+        make_admin_secret(path)
+
+
+def test_admin_secret_that_cannot_be_kept_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        make_admin_secret(Path("/proc/admin.secret"))

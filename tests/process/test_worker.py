@@ -1,7 +1,7 @@
 """A worker's life, in this process: what it is told, and what it says."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -19,8 +19,13 @@ from sso_proxy.process.control import (
     pack_config,
 )
 from sso_proxy.process.worker import LogToParent, Worker
+from sso_proxy.specs.revocation_document import write_revocation
+from sso_proxy.specs.revocations import Revocation
 
 REACTOR: Any = running_reactor
+
+
+REVOKED = Revocation(issuer="i", jti="1", until=1)
 
 
 def config(name: str = "good", drain_timeout: float = 20.0) -> Config:
@@ -52,6 +57,10 @@ class FakeGateway:
     busy: Deferred[None] = attrs.field(factory=Deferred)
     draining: bool = False
     reopened: bool = False
+    revoked: list[object] = attrs.field(factory=list)
+
+    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+        self.revoked.append(([*add], [*remove]))
 
     def start(self) -> None:
         match self.config.server.name:
@@ -111,7 +120,8 @@ class WorkerTests(TestCase):
 
     async def start(self, config: Config) -> Message:
         """Start the worker; returns the first that it says."""
-        self.parent.tell({"config": pack_config(config)})
+        revocations = [write_revocation(REVOKED)]
+        self.parent.tell({"config": pack_config(config), "revocations": revocations})
         while not self.told:
             await self.turn()
         return self.told[0]
@@ -149,6 +159,21 @@ class WorkerTests(TestCase):
         await self.start(config())
         with pytest.raises(RefusedError, match="nobody here knows how to dance"):
             await self.parent.ask("dance")
+
+    async def test_gateway_knows_what_is_revoked_from_its_start_on(self) -> None:
+        await self.start(config())
+        assert self.gateways[0].revoked == [([REVOKED], [])]
+
+    async def test_gateway_is_told_what_is_revoked(self) -> None:
+        await self.start(config())
+        change = {"add": [write_revocation(REVOKED)], "remove": ["x"]}
+        assert await self.parent.ask("revoke", change) is None
+        assert self.gateways[0].revoked[1:] == [([REVOKED], ["x"])]
+
+    async def test_what_cannot_be_understood_is_not_acknowledged(self) -> None:
+        await self.start(config())
+        with pytest.raises(RefusedError):
+            await self.parent.ask("revoke", {"add": [{"until": 1}], "remove": []})
 
     async def test_reload_changes_the_gateway(self) -> None:
         await self.start(config())

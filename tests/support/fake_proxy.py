@@ -7,7 +7,7 @@ gateway; ``python fake_proxy.py --worker N`` is a worker of it.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.process.worker import run_worker
+from sso_proxy.specs.revocations import Revocation
 from sso_proxy.supervisor import Plan, Supervisor
 from sso_proxy.tap import Options, build_supervisor
 
@@ -64,6 +65,9 @@ class FakeGateway:
     async def reload(self, config: Config) -> None:
         _build(config)
         self.config = config
+
+    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+        """Nobody is let in here anyway."""
 
     async def drain(self) -> None:
         await DeferredList([Deferred.fromCoroutine(_stop(p)) for p in self._ports])
