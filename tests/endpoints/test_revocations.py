@@ -19,7 +19,10 @@ REACTOR: Any = running_reactor
 ONE = Revocation(issuer="https://login.example.com", jti="t1", until=1_800_000_000)
 T1 = json.dumps({"issuer": ONE.issuer, "jti": "t1"}).encode()
 SECRET = "s" * 44
-GOOD: dict[str, Any] = {"content_type": "application/json", "authorization": f"Bearer {SECRET}"}
+GOOD: dict[str, Any] = {
+    "content_type": "application/json",
+    "authorization": f"Bearer {SECRET}",
+}
 
 
 class FakeStatus:
@@ -185,7 +188,7 @@ class RevocationsTests(TestCase):
     async def test_no_browser_may_ask(self) -> None:
         """Not even a page of this machine: any port of it may serve pages."""
         one = f"/revocations/{ONE.id}"
-        for headers in (
+        browsers: tuple[dict[str, Any], ...] = (
             {"origin": "https://evil.example"},
             {"origin": "http://localhost:3000"},
             {"origin": "null"},
@@ -193,7 +196,8 @@ class RevocationsTests(TestCase):
             {"sec_fetch_site": "same-site"},
             {"sec_fetch_site": "same-origin"},
             {"sec_fetch_site": "none"},
-        ):
+        )
+        for headers in browsers:
             for method, path in (
                 ("POST", "/revocations"),
                 ("GET", "/revocations"),
