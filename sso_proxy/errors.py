@@ -106,3 +106,24 @@ class TokenError(SsoProxyError):
 
 class CertificateMismatchError(TokenError):
     """The token is bound to a certificate other than the one in use."""
+
+
+@attrs.frozen
+class SessionTooLargeError(SsoProxyError):
+    """
+    A session has more in it than can be kept.
+
+    Attributes:
+        octets: How large it is.
+        most: How large it may be.
+    """
+
+    octets: int
+    most: int
+
+    def __str__(self) -> str:
+        """Say what can be done."""
+        return (
+            f"the session has {self.octets} octets, and {self.most} are the most: keep"
+            " fewer claims or tokens in it, or take sessions of the type server"
+        )

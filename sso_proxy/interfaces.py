@@ -7,7 +7,7 @@ Unless a docstring says otherwise, raising means *a technical failure*: the requ
 answered 503, the log has the traceback, and nobody else is asked.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sso_proxy.model import (
     Bound,
     Decision,
     HeaderChallenge,
+    Headers,
     Identity,
     LoginRedirect,
     MapperVerdict,
@@ -26,6 +27,7 @@ from sso_proxy.model import (
     Unbound,
     UserName,
 )
+from sso_proxy.session import Opened, Session, SessionEntry
 
 
 class IPluginFactory(Interface):
@@ -164,16 +166,64 @@ class IDelivery(Interface):
 
 
 class ISessionStore(Interface):
-    """Keeps browser sessions."""
+    """
+    Keeps browser sessions.
 
-    async def load(request: Request) -> Any:  # noqa: ANN401
-        """Give the session that *request* belongs to, or None."""
+    Authenticators with a true ``reads_session`` find the route's at
+    ``request.sessions``, and what it has loaded at ``request.session``.  They go by
+    that if its identity names them.  Fields that are given here belong to the answer.
 
-    async def save(session: Any) -> tuple[str, ...]:
-        """Keep *session*; returns the ``Set-Cookie`` values."""
+    UnavailableError means that the store cannot answer: nobody is let in.
+    SessionTooLargeError: identity and data are more than can be kept.
+    """
 
-    async def end(session: Any) -> tuple[str, ...]:
-        """Forget *session*; returns the ``Set-Cookie`` values that clear it."""
+    logins: Any = Attribute("`sso_proxy.sessions.login_state.LoginStates`.")
+
+    async def load(request: Request) -> Opened:
+        """Give the session that the cookies of *request* name, if it is not over."""
+
+    async def start(
+        request: Request, identity: Identity, data: Mapping[str, Any]
+    ) -> Opened:
+        """Begin one with a new id, at each login or gain of rights; end the old one."""
+
+    async def replace(
+        request: Request, session: Session, identity: Identity, data: Mapping[str, Any]
+    ) -> Opened | None:
+        """Change *session*; None if somebody else has changed it, or it is over."""
+
+    async def renew(
+        request: Request,
+        session: Session,
+        work: Callable[[Session], Awaitable[tuple[Identity, Mapping[str, Any]]]],
+    ) -> Opened:
+        """
+        Have *work* say what *session* is to hold, once for all who ask in any process.
+
+        What it raises is raised here, and nothing has changed then.  It has to be
+        bounded in time.
+        """
+
+    async def end(request: Request) -> Headers:
+        """End the request's session, at logout and when somebody begins to log in."""
+
+    async def sessions_of(issuer: str, subject: str) -> tuple[SessionEntry, ...]:
+        """List a user's sessions, the oldest first."""
+
+    async def revoke(session_id: str) -> bool:
+        """End the session with this `Session.id`; False if there was none."""
+
+    async def revoke_user(issuer: str, subject: str) -> None:
+        """End all sessions that a user has now."""
+
+    def is_over(session: Session) -> bool:
+        """Say whether *session* has ended since it was loaded, as far as known here."""
+
+    def take_ended() -> Any:  # noqa: ANN401
+        """Give what has ended since the last call: it has ``has(session)``; or None."""
+
+    def covers(host: str, path: str) -> bool:
+        """Say whether browsers send the cookies to *path* of *host*."""
 
 
 class ICache(Interface):

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Final, NewType, Protocol
+from typing import TYPE_CHECKING, Any, Final, NewType, Protocol
 
 import attrs
+
+if TYPE_CHECKING:
+    from sso_proxy.session import Session
 
 Headers = tuple[tuple[str, str], ...]
 """Header fields in the order received: lower-case name, value without blanks around
@@ -187,7 +190,10 @@ class Request:
         head: The canonical head.
         tls: Facts of the client's TLS connection; None on a plain listener.
         client: Where it comes from.
-        session: The browser session, or None.
+        session: The browser session that its cookies name, if somebody was asked who
+            goes by it (``reads_session``); else None.
+        sessions: What keeps the sessions of its route, an `ISessionStore`; None if
+            the route has none.
         time: Seconds since the epoch when it came; None if nobody looked: then no
             condition about time holds.
         listener_port: The port of ours that it came in at, 0 on a unix socket.
@@ -201,7 +207,8 @@ class Request:
     head: RequestHead
     tls: TlsFacts | None
     client: Client
-    session: object | None = None
+    session: "Session | None" = None
+    sessions: Any = attrs.field(default=None, repr=False, eq=False)
     time: float | None = attrs.field(default=None, eq=False)
     listener_port: int = 0
     path_asked: str = ""

@@ -18,6 +18,7 @@ TESTED_ELSEWHERE = {
     "callers.py": "phases 4 to 6; test_pipeline.py goes through them in their order",
     "interfaces.py": "declarations; every component's test verifies its interface",
     "model.py": "values without behaviour, used by every test",
+    "session.py": "values without behaviour, used by the tests of sessions",
     "errors.py": "values without behaviour, used by every test",
     "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",
 }

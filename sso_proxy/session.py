@@ -1,0 +1,69 @@
+"""Browser sessions, as values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from sso_proxy.model import Headers, Identity
+
+
+@attrs.frozen(kw_only=True)
+class Session:
+    """
+    What is kept of a login, from one request of a browser to the next.
+
+    Attributes:
+        id: Names it in logs, lists and revocations.  No secret: nobody can make its
+            cookie of it.
+        identity: Who logged in.  The authenticator that it names goes by it.
+        created: Seconds since the epoch when the login was.
+        used: Seconds since the epoch when it was last noted that it is used.
+        expires: Seconds since the epoch when it is over, however much it is used.
+        data: What the authenticator keeps with it, such as tokens, in the types of
+            JSON.  A secret.
+        revision: Counts the changes of *identity* and *data*.
+        extra: Members of its record that only a newer release understands.
+    """
+
+    id: str
+    identity: Identity
+    created: float
+    used: float
+    expires: float
+    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    revision: int = 0
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class Opened:
+    """
+    The session of a request, as it is now.
+
+    Attributes:
+        session: The session, or None.
+        until: Seconds since the epoch when it has to be looked at again, or None.
+        headers: Fields for the answer: ``set-cookie``.
+    """
+
+    session: Session | None
+    until: float | None = attrs.field(default=None, kw_only=True)
+    headers: Headers = attrs.field(default=(), kw_only=True, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class SessionEntry:
+    """
+    What a list of sessions tells about one.
+
+    Attributes:
+        id: Its `Session.id`.
+        created: Seconds since the epoch when the login was.
+        used: Seconds since the epoch when it was last used, roughly; None if only
+            its browser knows.
+    """
+
+    id: str
+    created: float
+    used: float | None = None

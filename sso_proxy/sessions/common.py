@@ -1,0 +1,115 @@
+"""What both types of sessions have."""
+
+from typing import Any, Protocol
+
+import attrs
+from twisted.internet.task import deferLater
+
+from sso_proxy.interfaces import ICache, ITools
+from sso_proxy.session import Session
+from sso_proxy.sessions.endings import Ended, Endings
+from sso_proxy.sessions.jar import Jar
+from sso_proxy.sessions.lifetime import Lifetime
+from sso_proxy.sessions.login_state import LoginStates
+from sso_proxy.sessions.options import CookieConfig, check_lifetimes, read_scope
+
+
+class Options(Protocol):
+    """The options that both types have."""
+
+    @property
+    def cookie(self) -> CookieConfig:
+        """The cookie."""
+
+    @property
+    def inactivity(self) -> float:
+        """Seconds without a request after which a session is over."""
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds after the login when it is over in any case."""
+
+
+@attrs.frozen(kw_only=True)
+class Common:
+    """
+    What both types of sessions have.
+
+    Attributes:
+        name: What the configuration calls them.
+        jar: The cookie.
+        lifetime: How long they last.
+        endings: Those that ended before their time.
+        logins: What is kept of logins that have begun.
+    """
+
+    name: str
+    jar: Jar
+    lifetime: Lifetime
+    endings: Endings
+    logins: LoginStates
+
+
+class Sessions:
+    """Answers what both types of sessions answer alike."""
+
+    def __init__(self, common: Common) -> None:
+        self.common = common
+        self.logins = common.logins
+
+    def is_over(self, session: Session) -> bool:
+        """Say whether *session* is known to have ended a moment ago."""
+        return self.common.endings.is_over(session)
+
+    def take_ended(self) -> Ended | None:
+        """Give what has ended since this was last asked."""
+        return self.common.endings.take()
+
+    def covers(self, host: str, path: str) -> bool:
+        """Say whether browsers send the cookie there."""
+        return self.common.jar.scope.covers(host, path)
+
+
+def build_common(options: Options, tools: ITools, shared: ICache | None) -> Common:
+    """
+    Make what both types have.
+
+    Args:
+        options: Their options.
+        tools: What a component may use.
+        shared: Carries messages between processes; None if none do.
+
+    Raises:
+        ConfigError: No browser takes the cookie, or a time makes no sense.
+    """
+    check_lifetimes(options.inactivity, options.lifetime)
+    scope, cookie = read_scope(options.cookie), options.cookie
+    sealer = tools.sealer("session-ended")
+
+    def make() -> Endings:
+        return Endings(
+            cache=shared,
+            sealer=sealer,
+            clock=tools.clock,
+            spawn=tools.spawn,
+            sleep=sleeper(tools),
+        )
+
+    # Nobody else has this key: it is closed when this configuration is not served.
+    endings = tools.shared(("session-endings", tools.name, object()), make)
+    return Common(
+        name=tools.name,
+        jar=Jar(
+            name=cookie.name,
+            scope=scope,
+            max_age=int(options.lifetime) if cookie.persistent else None,
+        ),
+        lifetime=Lifetime(options.inactivity, options.lifetime),
+        endings=endings,
+        logins=LoginStates(tools.sealer("login"), tools.clock),
+    )
+
+
+def sleeper(tools: ITools) -> Any:  # noqa: ANN401
+    """Give what waits for so many seconds."""
+    return lambda seconds: deferLater(tools.reactor, seconds)

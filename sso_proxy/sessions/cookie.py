@@ -1,0 +1,291 @@
+"""
+The ``cookie`` sessions: all of a session is in the browser, sealed.
+
+They need no store.  What they cannot do without one: be ended before their time
+elsewhere than in the browser that is told to forget them.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self
+
+import attrs
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from sso_proxy.config.checks import between
+from sso_proxy.errors import SessionTooLargeError, UnavailableError
+from sso_proxy.interfaces import ICache, IClock, ISealer, ISessionStore, ITools
+from sso_proxy.model import Headers, Identity, Request
+from sso_proxy.session import Opened, Session, SessionEntry
+from sso_proxy.sessions import denials, newest, renewal
+from sso_proxy.sessions.common import Common, Sessions, build_common, sleeper
+from sso_proxy.sessions.denials import Denials
+from sso_proxy.sessions.names import OCTETS, decode, digest, encode, read_name
+from sso_proxy.sessions.newest import Newest
+from sso_proxy.sessions.options import CookieConfig, OnStoreFailure
+from sso_proxy.sessions.records import Opener
+from sso_proxy.sessions.renewal import Renewals, Work
+from sso_proxy.specs.session_record import write_record
+
+_log = Logger()
+
+_NEEDS: Final = denials.NEEDS | newest.NEEDS | renewal.NEEDS | {"publish", "subscribe"}
+_NEARLY: Final = 0.8
+"""The part of the room that may be taken before the log says so."""
+
+
+@attrs.frozen(kw_only=True)
+class CookieSessionConfig:
+    """
+    The ``cookie`` sessions: sealed in the browser, without any store.
+
+    Attributes:
+        cookie: The cookie; a session of more than 4,000 octets takes several.
+        inactivity: Seconds without a request after which a session is over.
+        lifetime: Seconds after the login when it is over in any case.
+        max_bytes: Octets of a session's cookies.  Servers between browsers and this
+            one have to take as much, and what the application sets besides.
+        cache: Name of the cache that lists sessions which ended before their time,
+            until they would be over anyway; unset, nothing is listed, and who has kept
+            a copy of the cookie can go on until then.
+        on_store_failure: When that cache cannot answer, ``refuse`` requests that have
+            a session (503), or take them for ones without: they may ``login`` anew.
+    """
+
+    cookie: CookieConfig = attrs.field(factory=CookieConfig)
+    inactivity: float = attrs.field(default=1800.0, validator=between(10, 3.2e7))
+    lifetime: float = attrs.field(default=28800.0, validator=between(10, 3.2e8))
+    max_bytes: int = attrs.field(default=8000, validator=between(1000, 32000))
+    cache: str | None = None
+    on_store_failure: OnStoreFailure = "refuse"
+
+
+@implementer(ISessionStore)
+class CookieSessions(Sessions):
+    """
+    Keeps sessions in browsers.
+
+    Args:
+        config: Their options.
+        common: What both types of sessions have.
+        cache: Has those that ended before their time, or None.
+        sealer: Seals them.
+        clock: The time.
+        sleep: Waits for so many seconds.
+    """
+
+    config_class = CookieSessionConfig
+
+    def __init__(  # noqa: PLR0913
+        self,
+        config: CookieSessionConfig,
+        common: Common,
+        *,
+        cache: ICache | None,
+        sealer: ISealer,
+        clock: IClock,
+        sleep: Callable[[float], Any],
+    ) -> None:
+        super().__init__(common)
+        self._config = config
+        self._clock = clock
+        self._sealer = sealer
+        self._opener = Opener(sealer)
+        self._context = b"cookie " + common.name.encode()
+        self._newest = Newest(common.name, cache, sealer, clock)
+        self._denials: Denials | None = None
+        if cache is not None:
+            self._denials = Denials(common.name, cache, config.lifetime)
+        self._renewals = Renewals(self, cache, self._name_of, sleep)
+
+    @classmethod
+    def from_config(cls, config: CookieSessionConfig, tools: ITools) -> Self:
+        """
+        Make the sessions.
+
+        Raises:
+            ConfigError: No browser takes the cookie, or the cache cannot do enough.
+        """
+        cache = None
+        if config.cache is not None:
+            cache = tools.cache(config.cache, _NEEDS)
+        return cls(
+            config,
+            build_common(config, tools, cache),
+            cache=cache,
+            sealer=tools.sealer("session-cookie"),
+            clock=tools.clock,
+            sleep=sleeper(tools),
+        )
+
+    async def load(self, request: Request) -> Opened:
+        """Give the session of *request*, in a new cookie now and then."""
+        session = self._read(request)
+        if session is None:
+            return Opened(None)
+        self.common.endings.listen()
+        try:
+            known, due = await self._check(session)
+        except UnavailableError:
+            if self._config.on_store_failure == "refuse":
+                raise
+            return Opened(None)
+        if known is None:
+            return Opened(None)
+        if due or known is not session:
+            now = self._clock.time()
+            return self._opened(request, attrs.evolve(known, used=now))
+        return Opened(known, until=self.common.lifetime.until(known))
+
+    async def start(
+        self, request: Request, identity: Identity, data: Mapping[str, Any]
+    ) -> Opened:
+        """
+        Begin a session under a new name; the one that *request* has is over.
+
+        Raises:
+            SessionTooLargeError: It does not fit into the cookies that there may be.
+        """
+        await self._end(request)
+        now = self._clock.time()
+        session = Session(
+            id=encode(secrets.token_bytes(OCTETS)),
+            identity=identity,
+            created=now,
+            used=now,
+            expires=self.common.lifetime.end_of(now, identity.expires),
+            data=data,
+        )
+        return self._opened(request, session)
+
+    async def replace(
+        self,
+        request: Request,
+        session: Session,
+        identity: Identity,
+        data: Mapping[str, Any],
+    ) -> Opened | None:
+        """Change *session*; None if it has changed already or is over."""
+        changed = await self.write(session, identity, data)
+        return None if changed is None else self._opened(request, changed)
+
+    async def renew(self, request: Request, session: Session, work: Work) -> Opened:
+        """Have *work* done once for all who ask for it."""
+        changed = await self._renewals.renew(session, work)
+        return Opened(None) if changed is None else self._opened(request, changed)
+
+    async def end(self, request: Request) -> Headers:
+        """End the session of *request* and take its cookies away."""
+        await self._end(request)
+        return self.common.jar.clear(request)
+
+    async def sessions_of(
+        self,
+        issuer: str,  # noqa: ARG002
+        subject: str,  # noqa: ARG002
+    ) -> tuple[SessionEntry, ...]:
+        """Say that nobody but the browsers knows."""
+        raise UnavailableError("a list of sessions that only browsers have")
+
+    async def revoke(self, session_id: str) -> bool:
+        """End one session; False if it was ended before, or is none."""
+        if read_name(session_id) is None:
+            return False
+        denied = await self._listed().deny(session_id)
+        await self.common.endings.end(session_id)
+        return denied
+
+    async def revoke_user(self, issuer: str, subject: str) -> None:
+        """End all sessions of a user."""
+        now = self._clock.time()
+        await self._listed().deny_user(issuer, subject, now)
+        await self.common.endings.end_user(issuer, subject, now)
+
+    async def newest(self, session: Session) -> Session | None:
+        """Give *session* as it is now; None if it is over."""
+        known = await self._newest.anywhere(session)
+        return None if await self._is_denied(known) else known
+
+    async def write(
+        self, session: Session, identity: Identity, data: Mapping[str, Any]
+    ) -> Session | None:
+        """Make the next revision of *session*; None if it has changed or is over."""
+        known = await self.newest(session)
+        if known is None or known.revision != session.revision:
+            return None
+        changed = attrs.evolve(
+            known,
+            identity=identity,
+            data=data,
+            revision=known.revision + 1,
+            used=self._clock.time(),
+        )
+        self._seal(changed)  # too large is said before anything has changed
+        await self._newest.remember(changed)
+        return changed
+
+    def _read(self, request: Request) -> Session | None:
+        """Give what the cookies say, if it is not over."""
+        text = self.common.jar.read(request)
+        sealed = None if text is None else decode(text)
+        if sealed is None:
+            return None
+        session = self._opener.open(sealed, self._context)
+        now = self._clock.time()
+        if session is None or not self.common.lifetime.is_alive(session, now):
+            return None
+        return session
+
+    async def _check(self, session: Session) -> tuple[Session | None, bool]:
+        """Give the newest form of *session*, and whether it needs a new cookie."""
+        due = self.common.lifetime.is_due(session, self._clock.time())
+        # A new cookie must not bring back what another process has replaced.
+        known = await self._newest.anywhere(session) if due else None
+        known = known or self._newest.here(session)
+        return (None if await self._is_denied(known) else known), due
+
+    async def _is_denied(self, session: Session) -> bool:
+        if self.is_over(session):
+            return True
+        return self._denials is not None and await self._denials.has(session)
+
+    async def _end(self, request: Request) -> None:
+        session = self._read(request)
+        if session is None:
+            return
+        if self._denials is not None:
+            await self._denials.deny(session.id)
+        await self.common.endings.end(session.id)
+
+    def _listed(self) -> Denials:
+        if self._denials is None:
+            raise UnavailableError("a list of ended sessions, for which cache is unset")
+        return self._denials
+
+    def _opened(self, request: Request, session: Session) -> Opened:
+        """Put *session* into the answer's cookies."""
+        headers = self.common.jar.write(request, self._seal(session))
+        return Opened(session, until=self._clock.time(), headers=headers)
+
+    def _seal(self, session: Session) -> str:
+        value = encode(self._sealer.seal(write_record(session), self._context))
+        octets, most = len(value), self._config.max_bytes
+        if octets > most:
+            _log.error(
+                "A session of {subject} has {octets} octets; {most} fit into cookies.",
+                subject=session.identity.subject,
+                octets=octets,
+                most=most,
+            )
+            raise SessionTooLargeError(octets, most)
+        if octets > _NEARLY * most:
+            _log.warn(
+                "A session has {octets} octets; {most} fit into cookies.",
+                octets=octets,
+                most=most,
+            )
+        return value
+
+    def _name_of(self, session: Session) -> bytes:
+        return digest(self.common.name, "renewal", session.id)

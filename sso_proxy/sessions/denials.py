@@ -1,0 +1,55 @@
+"""Cookie sessions that are over before their time, although their cookies are good."""
+
+import struct
+from typing import Final
+
+from sso_proxy.interfaces import ICache
+from sso_proxy.session import Session
+from sso_proxy.sessions.names import digest
+
+PURPOSE: Final = "session-denied"
+NEEDS: Final = frozenset({"get", "add", "index_add", "index_list"})
+
+_moment = struct.Struct(">d")
+
+
+class Denials:
+    """
+    The list of them, kept until they would be over anyway.
+
+    What is on it stays: a list that forgets would let somebody in again.
+
+    Args:
+        store: What the configuration calls the sessions.
+        cache: Keeps the list.
+        lifetime: Seconds that a session lasts at most.
+    """
+
+    def __init__(self, store: str, cache: ICache, lifetime: float) -> None:
+        self._store = store
+        self._cache = cache
+        # Cookies from clocks that are ahead of ours last as much longer.
+        self._ttl = lifetime + 600.0
+
+    async def deny(self, session_id: str) -> bool:
+        """Put one session on the list; False if it is there already."""
+        name = digest(self._store, "id", session_id)
+        return await self._cache.add(PURPOSE, name, b"1", self._ttl)
+
+    async def deny_user(self, issuer: str, subject: str, before: float) -> None:
+        """Put all of a user on the list that began no later than *before*."""
+        index, moment = self._index(issuer, subject), _moment.pack(before)
+        await self._cache.index_add(PURPOSE, index, moment, self._ttl)
+
+    async def has(self, session: Session) -> bool:
+        """Say whether *session* is on the list."""
+        name = digest(self._store, "id", session.id)
+        if await self._cache.get(PURPOSE, name) is not None:
+            return True
+        identity = session.identity
+        index = self._index(identity.issuer, identity.subject)
+        moments = await self._cache.index_list(PURPOSE, index)
+        return any(session.created <= _moment.unpack(each)[0] for each in moments)
+
+    def _index(self, issuer: str, subject: str) -> bytes:
+        return digest(self._store, "user", issuer, subject)

@@ -1,0 +1,144 @@
+"""
+What has to be known when somebody comes back from logging in, in the browser itself.
+
+A sealed cookie for each login that has begun: anonymous visitors, and whoever makes
+them come, cause nothing to be stored here.  A browser keeps a few of them, so that ten
+tabs that are restored at once all end logged in; the oldest go first.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from sso_proxy.interfaces import IClock, ISealer
+from sso_proxy.model import Headers, Request
+from sso_proxy.sessions.jar import NO_STORE, cookies_of
+from sso_proxy.sessions.lifetime import SKEW
+from sso_proxy.sessions.names import OCTETS, decode, encode, read_name
+from sso_proxy.specs.http.cookies import (
+    CHUNK,
+    Scope,
+    build_set_cookie,
+    login_name,
+)
+
+MOST: Final = 12
+"""Logins that one browser can have begun."""
+MOST_OCTETS: Final = 12000
+"""Octets of all their cookies: servers in front of us may take no more than 16,384."""
+
+
+@attrs.frozen
+class _Begun:
+    """
+    A login that has begun.
+
+    Attributes:
+        created: Seconds since the epoch.
+        state: What is kept of it.
+    """
+
+    created: float
+    state: dict[str, Any] = attrs.field(repr=False)
+
+
+class LoginStates:
+    """
+    Begins logins, and knows them again.
+
+    Args:
+        sealer: Seals what is in the browser.
+        clock: The time.
+        lifetime: Seconds that a login may take.
+    """
+
+    def __init__(
+        self, sealer: ISealer, clock: IClock, lifetime: float = 3600.0
+    ) -> None:
+        self._sealer = sealer
+        self._clock = clock
+        self._lifetime = lifetime
+
+    def begin(
+        self, request: Request, state: Mapping[str, Any], *, cross_site: bool = False
+    ) -> tuple[str, Headers]:
+        """
+        Keep *state* in the browser.
+
+        Args:
+            request: Whose browser.
+            state: What to keep, in the types of JSON.
+            cross_site: Whether the browser comes back by a form that another site
+                posts: only a cookie with ``SameSite=None`` comes along then.
+
+        Returns:
+            The login's id, to be found in ``state`` again, and fields for the answer.
+
+        Raises:
+            ValueError: There is too much of it for a cookie.
+        """
+        login = encode(secrets.token_bytes(OCTETS))
+        now = self._clock.time()
+        octets = json.dumps({"at": now, "state": dict(state)}).encode()
+        value = encode(self._sealer.seal(octets, login.encode()))
+        name, scope = login_name(login), _scope(cross_site=cross_site)
+        if len(name) + 1 + len(value) > CHUNK:
+            raise ValueError(f"{len(value)} octets are too many to keep of a login")
+        fields = [build_set_cookie(name, value, scope, max_age=int(self._lifetime))]
+        room = MOST_OCTETS - len(name) - len(value)
+        fields += self._evict(request, MOST - 1, room)
+        return login, (*(("set-cookie", field) for field in fields), NO_STORE)
+
+    def take(
+        self, request: Request, login: str
+    ) -> tuple[dict[str, Any] | None, Headers]:
+        """
+        Give what was kept of *login*, and take it from the browser.
+
+        None if this browser has not begun it, or too long ago.
+        """
+        if read_name(login) is None:  # whatever came back as ``state``
+            return None, ()
+        name = login_name(login)
+        value = cookies_of(request, name).get(name)
+        if value is None:
+            return None, ()
+        begun = self._open(login, value)
+        fields = (("set-cookie", _removal(name)), NO_STORE)
+        return (None if begun is None else begun.state), fields
+
+    def _open(self, login: str, value: str) -> _Begun | None:
+        sealed = decode(value)
+        octets = None if sealed is None else self._sealer.open(sealed, login.encode())
+        if octets is None:
+            return None
+        record = json.loads(octets)
+        begun = _Begun(record["at"], record["state"])
+        age = self._clock.time() - begun.created
+        return begun if -SKEW <= age < self._lifetime else None
+
+    def _evict(self, request: Request, most: int, room: int) -> list[str]:
+        """Take the oldest logins away until no more than these are left."""
+        begin = login_name("")
+        found = []
+        for name, value in cookies_of(request, begin).items():
+            begun = self._open(name.removeprefix(begin), value) if value else None
+            created = begun.created if begun is not None else 0.0
+            found.append((created, name, len(name) + len(value or "") + 3))
+        removals = []
+        for number, (created, name, octets) in enumerate(sorted(found, reverse=True)):
+            room -= octets
+            if not created or number >= most or room < 0:
+                removals.append(_removal(name))
+        return removals
+
+
+def _scope(*, cross_site: bool) -> Scope:
+    return Scope(same_site="none" if cross_site else "lax")
+
+
+def _removal(name: str) -> str:
+    return build_set_cookie(name, "", Scope(), max_age=0)

@@ -1,0 +1,289 @@
+"""
+The ``server`` sessions: a random number in the cookie, and everything else in a cache.
+
+The cookie has 256 random bits.  What is stored has a hash of them for a name, and is
+sealed: who reads the cache, or its backup, can neither use a session nor see whose it
+is.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self
+
+import attrs
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from sso_proxy.config.checks import between, positive
+from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import ICache, IClock, ISealer, ISessionStore, ITools
+from sso_proxy.model import Headers, Identity, Request
+from sso_proxy.session import Opened, Session, SessionEntry
+from sso_proxy.sessions import records, renewal, users
+from sso_proxy.sessions.common import Common, Sessions, build_common, sleeper
+from sso_proxy.sessions.names import OCTETS, digest, encode, read_name
+from sso_proxy.sessions.options import CookieConfig, OnStoreFailure
+from sso_proxy.sessions.records import Records
+from sso_proxy.sessions.renewal import Renewals, Work
+from sso_proxy.sessions.users import Member, User, Users
+
+_log = Logger()
+
+_LISTED: Final = users.NEEDS | {"publish", "subscribe"}
+
+
+@attrs.frozen(kw_only=True)
+class ServerSessionConfig:
+    """
+    The ``server`` sessions: kept in a cache, under a random number in a cookie.
+
+    Attributes:
+        cookie: The cookie.
+        inactivity: Seconds without a request after which a session is over.
+        lifetime: Seconds after the login when it is over in any case.
+        cache: Name of the cache; unset, the default one.
+        per_user: Sessions that one user may have; with one more, the oldest is over.
+        listed: Whether a user's sessions can be listed and ended.  Without it a cache
+            will do that has no sets and messages (memcached), and an end may take 30
+            seconds to be known everywhere.
+        on_store_failure: When the cache cannot answer, ``refuse`` requests that have a
+            session (503), or take them for ones without: they may ``login`` anew.
+    """
+
+    cookie: CookieConfig = attrs.field(factory=CookieConfig)
+    inactivity: float = attrs.field(default=1800.0, validator=between(10, 3.2e7))
+    lifetime: float = attrs.field(default=28800.0, validator=between(10, 3.2e8))
+    cache: str | None = None
+    per_user: int = attrs.field(default=100, validator=positive)
+    listed: bool = True
+    on_store_failure: OnStoreFailure = "refuse"
+
+
+@implementer(ISessionStore)
+class ServerSessions(Sessions):
+    """
+    Keeps sessions in a cache.
+
+    Args:
+        config: Its options.
+        common: What both types of sessions have.
+        cache: Where records are.
+        sealer: Seals them.
+        clock: The time.
+        sleep: Waits for so many seconds.
+    """
+
+    config_class = ServerSessionConfig
+
+    def __init__(  # noqa: PLR0913
+        self,
+        config: ServerSessionConfig,
+        common: Common,
+        *,
+        cache: ICache,
+        sealer: ISealer,
+        clock: IClock,
+        sleep: Callable[[float], Any],
+    ) -> None:
+        super().__init__(common)
+        self._config = config
+        self._clock = clock
+        self._records = Records(cache, sealer, common.lifetime, clock)
+        self._users = Users(common.name, cache) if config.listed else None
+        self._renewals = Renewals(self, cache, _name_of, sleep)
+
+    @classmethod
+    def from_config(cls, config: ServerSessionConfig, tools: ITools) -> Self:
+        """
+        Make the sessions.
+
+        Raises:
+            ConfigError: No browser takes the cookie, or the cache cannot do enough.
+        """
+        needs = records.NEEDS | renewal.NEEDS | (_LISTED if config.listed else set())
+        cache = tools.cache(config.cache, needs)
+        return cls(
+            config,
+            build_common(config, tools, cache if config.listed else None),
+            cache=cache,
+            sealer=tools.sealer("session"),
+            clock=tools.clock,
+            sleep=sleeper(tools),
+        )
+
+    async def load(self, request: Request) -> Opened:
+        """Give the session of *request*, and note now and then that it is used."""
+        name = self._name(request)
+        if name is None:
+            return Opened(None)
+        self.common.endings.listen()
+        try:
+            session = await self._use(name)
+        except UnavailableError:
+            if self._config.on_store_failure == "refuse":
+                raise
+            return Opened(None)
+        if session is None or self.is_over(session):
+            return Opened(None)
+        return Opened(session, until=self.common.lifetime.until(session))
+
+    async def start(
+        self, request: Request, identity: Identity, data: Mapping[str, Any]
+    ) -> Opened:
+        """Begin a session under a new name; the one that *request* has is over."""
+        await self._end(self._name(request))
+        text, now = encode(secrets.token_bytes(OCTETS)), self._clock.time()
+        name = self._digest(text)
+        session = Session(
+            id=encode(name),
+            identity=identity,
+            created=now,
+            used=now,
+            expires=self.common.lifetime.end_of(now, identity.expires),
+            data=data,
+        )
+        await self._enlist(session, name)
+        await self._records.put(name, session)
+        headers = self.common.jar.write(request, text)
+        return Opened(session, until=now, headers=headers)
+
+    async def replace(
+        self,
+        request: Request,  # noqa: ARG002
+        session: Session,
+        identity: Identity,
+        data: Mapping[str, Any],
+    ) -> Opened | None:
+        """Write *session* anew; None if it has changed or is over."""
+        changed = await self.write(session, identity, data)
+        if changed is None:
+            return None
+        return Opened(changed, until=self.common.lifetime.until(changed))
+
+    async def renew(
+        self,
+        request: Request,  # noqa: ARG002
+        session: Session,
+        work: Work,
+    ) -> Opened:
+        """Have *work* done once for all who ask for it."""
+        newest = await self._renewals.renew(session, work)
+        if newest is None:
+            return Opened(None)
+        return Opened(newest, until=self.common.lifetime.until(newest))
+
+    async def end(self, request: Request) -> Headers:
+        """End the session of *request* and take its cookie away."""
+        await self._end(self._name(request))
+        return self.common.jar.clear(request)
+
+    async def sessions_of(self, issuer: str, subject: str) -> tuple[SessionEntry, ...]:
+        """List a user's sessions, the oldest first."""
+        found = []
+        for member in await self._index().list_of((issuer, subject)):
+            known = await self._records.find(member.name)
+            if known is not None:
+                created, used = known[0].created, known[0].used
+                entry = SessionEntry(id=known[0].id, created=created, used=used)
+                found.append(entry)
+        return tuple(found)
+
+    async def revoke(self, session_id: str) -> bool:
+        """End one session; False if there is none."""
+        name = read_name(session_id)
+        return name is not None and await self._end(name)
+
+    async def revoke_user(self, issuer: str, subject: str) -> None:
+        """End all sessions of a user."""
+        now = self._clock.time()
+        for member in await self._index().list_of((issuer, subject)):
+            await self._drop((issuer, subject), member)
+        await self.common.endings.end_user(issuer, subject, now)
+
+    async def newest(self, session: Session) -> Session | None:
+        """Give *session* as it is now; None if it is over."""
+        found = await self._records.find(_name_of(session))
+        return found[0] if found is not None else None
+
+    async def write(
+        self, session: Session, identity: Identity, data: Mapping[str, Any]
+    ) -> Session | None:
+        """Write the next revision of *session*; None if it has changed or is over."""
+        name = _name_of(session)
+        while (found := await self._records.find(name)) is not None:
+            known, record = found
+            if known.revision != session.revision:
+                return None
+            changed = attrs.evolve(
+                known, identity=identity, data=data, revision=known.revision + 1
+            )
+            # Another request may have noted meanwhile that the session is used.
+            if await self._records.swap(name, record, changed):
+                return changed
+        return None
+
+    def _name(self, request: Request) -> bytes | None:
+        """Give what the session of *request* would be called in the cache."""
+        text = self.common.jar.read(request)
+        if text is None or read_name(text) is None:
+            return None
+        return self._digest(text)
+
+    def _digest(self, text: str) -> bytes:
+        return digest("session", self.common.name, text)
+
+    async def _use(self, name: bytes) -> Session | None:
+        """Give a session, and note that it is used if that was not noted lately."""
+        found, now = await self._records.find(name), self._clock.time()
+        if found is None or not self.common.lifetime.is_due(found[0], now):
+            return found[0] if found is not None else None
+        used = attrs.evolve(found[0], used=now)
+        try:
+            if await self._records.swap(name, found[1], used):
+                return used
+        except UnavailableError as e:
+            # It lasts as long as it would have without this request.
+            _log.warn("The use of a session cannot be noted: {what}", what=e.what)
+            return found[0]
+        found = await self._records.find(name)  # changed meanwhile, or over
+        return found[0] if found is not None else None
+
+    def _index(self) -> Users:
+        if self._users is None:
+            raise UnavailableError("the list of users' sessions, which is not kept")
+        return self._users
+
+    async def _enlist(self, session: Session, name: bytes) -> None:
+        """Put a session on its user's list; end the oldest if there are too many."""
+        if self._users is None:
+            return
+        user, ttl = _user_of(session), session.expires - session.created
+        listed = await self._users.list_of(user)
+        for member in listed[: max(0, len(listed) + 1 - self._config.per_user)]:
+            await self._drop(user, member)
+            await self.common.endings.end(encode(member.name))
+        await self._users.add(user, Member.of(session.created, name), max(ttl, 0.001))
+
+    async def _drop(self, user: User, member: Member) -> None:
+        await self._records.delete(member.name)
+        if self._users is not None:
+            await self._users.remove(user, member)
+
+    async def _end(self, name: bytes | None) -> bool:
+        """End the session called *name*, if there is one."""
+        session = None if name is None else await self._records.delete(name)
+        if name is None or session is None:
+            return False
+        if self._users is not None:
+            member = Member.of(session.created, name)
+            await self._users.remove(_user_of(session), member)
+        await self.common.endings.end(session.id)
+        return True
+
+
+def _user_of(session: Session) -> User:
+    return session.identity.issuer, session.identity.subject
+
+
+def _name_of(session: Session) -> bytes:
+    return read_name(session.id) or b""

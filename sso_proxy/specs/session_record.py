@@ -1,0 +1,116 @@
+"""
+Sessions as octets.
+
+A JSON object.  ``f`` is the lowest number of a format that a reader has to know.
+Members that a reader does not know are kept and written back, so an older and a newer
+release may share a store while one takes the other's place: what a newer one adds must
+mean nothing where it is not known, or ``f`` has to become larger.  A record with a
+larger ``f`` than ours cannot be read, and is no session.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sso_proxy.model import Identity
+from sso_proxy.session import Session
+
+FORMAT: Final = 1
+
+_STRINGS: Final = ("id", "iss", "sub", "by")
+_NUMBERS: Final = ("born", "used", "ends")
+_OBJECTS: Final = ("claims", "cnf", "data")
+_KNOWN: Final = frozenset(
+    ("f", "scopes", "until", "rev", *_STRINGS, *_NUMBERS, *_OBJECTS)
+)
+
+
+def write_record(session: Session) -> bytes:
+    """
+    Write *session*.
+
+    Raises:
+        TypeError: A claim or something in the data is of no type of JSON.
+        ValueError: A number there is none that JSON knows.
+    """
+    identity = session.identity
+    record = {
+        **session.extra,
+        "f": FORMAT,
+        "id": session.id,
+        "iss": identity.issuer,
+        "sub": identity.subject,
+        "by": identity.authenticator,
+        "claims": dict(identity.claims),
+        "scopes": sorted(identity.scopes),
+        "cnf": dict(identity.confirmation),
+        "until": identity.expires,
+        "born": session.created,
+        "used": session.used,
+        "ends": session.expires,
+        "rev": session.revision,
+        "data": dict(session.data),
+    }
+    return json.dumps(
+        record, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode("utf-8", "surrogatepass")
+
+
+def read_record(octets: bytes) -> Session:
+    """
+    Read what `write_record` of this or another release wrote.
+
+    Raises:
+        ValueError: It cannot be read by this release.
+    """
+    try:
+        record = json.loads(octets.decode("utf-8", "surrogatepass"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(record, dict) or not _is_count(record.get("f")):
+        raise ValueError("no record of a session")
+    if record["f"] > FORMAT:
+        raise ValueError(f"a record of the later format {record['f']}")
+    _check_types(record)
+    identity = Identity(
+        issuer=record["iss"],
+        subject=record["sub"],
+        authenticator=record["by"],
+        claims=record["claims"],
+        scopes=frozenset(record["scopes"]),
+        confirmation=record["cnf"],
+        expires=record.get("until"),
+    )
+    return Session(
+        id=record["id"],
+        identity=identity,
+        created=record["born"],
+        used=record["used"],
+        expires=record["ends"],
+        data=record["data"],
+        revision=record["rev"],
+        extra={name: record[name] for name in record.keys() - _KNOWN},
+    )
+
+
+def _check_types(record: Mapping[str, Any]) -> None:
+    good = (
+        all(isinstance(record.get(name), str) for name in _STRINGS)
+        and all(_is_number(record.get(name)) for name in _NUMBERS)
+        and all(isinstance(record.get(name), dict) for name in _OBJECTS)
+        and isinstance(record.get("scopes"), list)
+        and all(isinstance(scope, str) for scope in record["scopes"])
+        and (record.get("until") is None or _is_number(record["until"]))
+        and _is_count(record.get("rev"))
+    )
+    if not good:
+        raise ValueError("a member of the record is missing, or of another type")
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and -1e15 < value < 1e15  # type: ignore[operator]  # NaN is neither
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
