@@ -21,10 +21,14 @@ from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.schema import build_schema
 from sso_proxy.config.state import state_directory
-from sso_proxy.errors import ConfigError
+from sso_proxy.errors import ConfigError, SsoProxyError
 from sso_proxy.registry import Registry
 
 Command = Callable[[argparse.Namespace], Iterator[str]]
+
+
+class _FailedError(SsoProxyError):
+    """Something is not as it should be, and the command has said what."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{mistake}\n")
         count = len(e.mistakes)
         sys.stderr.write(f"{count} mistake{'s' if count != 1 else ''}\n")
+        return 1
+    except _FailedError:
         return 1
     except BrokenPipeError:
         # The reader (head, less) has seen enough.  Nothing may be flushed at exit.
@@ -91,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help="older keys that still open what they sealed (default: 2)",
             )
+    cache = commands.add_parser("cache", help="see whether caches work")
+    actions = cache.add_subparsers(metavar="ACTION", required=True)
+    probe = actions.add_parser("probe", help="try and time each operation")
+    probe.add_argument("--config", type=Path, required=True, metavar="FILE")
+    probe.add_argument("name", nargs="?", metavar="NAME", help="this one alone")
+    probe.set_defaults(run=_cache_probe)
     return parser
 
 
@@ -133,6 +145,17 @@ def _listener(listener: ListenerConfig) -> str:
     if listener.allow_plaintext:
         return f"http {address}  without TLS"
     return f"http {address}  redirects to https port {listener.redirect_port}"
+
+
+def _cache_probe(chosen: argparse.Namespace) -> Iterator[str]:
+    """Try the caches of a configuration."""
+    from sso_proxy.cache_probe import probe_caches  # noqa: PLC0415 - as for _check
+
+    lines: list[str] = []
+    good = probe_caches(load_config(chosen.config), chosen.name, lines.append)
+    yield from lines
+    if not good:
+        raise _FailedError
 
 
 def _schema(_: argparse.Namespace) -> Iterator[str]:

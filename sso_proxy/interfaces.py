@@ -297,6 +297,18 @@ class ICache(Interface):
         """Hear from now on what is published for *purpose*, by ourselves, too."""
 
 
+class ISurveyed(Interface):
+    """A cache that can tell its servers apart, for ``sso-proxy cache probe``."""
+
+    async def survey() -> tuple[str, ...]:
+        """
+        Say one line about each server that answers: its name, version and room.
+
+        Raises:
+            UnavailableError: None answers.
+        """
+
+
 class ISubscription(Interface):
     """
     Messages as they are published: ``async for message in subscription``.

@@ -16,6 +16,7 @@ stay until its time is over.
 
 import math
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from struct import Struct
 from typing import Any, Final, NoReturn, Self
@@ -29,7 +30,7 @@ from sso_proxy.caches.memcached_servers import Servers, build_servers
 from sso_proxy.caches.records import check_purpose, check_ttl, check_value
 from sso_proxy.caches.subscription import Subscription
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import ICache, IHealth, ITools
+from sso_proxy.interfaces import ICache, IHealth, ISurveyed, ITools
 
 OPERATIONS: Final = frozenset({"get", "put", "delete", "touch", "compare_and_set"})
 
@@ -42,7 +43,7 @@ _FORM: Final = 1
 _HEADER: Final = Struct(">B32sI")
 
 
-@implementer(ICache, IHealth)
+@implementer(ICache, IHealth, ISurveyed)
 class MemcachedCache:
     """
     Keeps records on memcached servers.
@@ -97,6 +98,16 @@ class MemcachedCache:
             except UnavailableError as e:
                 missing.append(f"the cache {self._name}: {e.what}")
         return tuple(missing)
+
+    async def survey(self) -> tuple[str, ...]:
+        """Say one line about each server that answers."""
+        lines = []
+        for link in self.servers.links:
+            try:
+                lines.append(f"{link.name}  {_described(await link.ask('stats'))}")
+            except UnavailableError:  # which `probe` says
+                continue
+        return tuple(lines)
 
     async def get(self, purpose: str, name: bytes) -> bytes | None:
         """Read, or None."""
@@ -219,6 +230,21 @@ async def _expires(link: Link, ttl: float, until: float) -> int:
         return seconds
     now = int((await link.ask("stats", until=until)).get(b"time", b"0"))
     return max(MONTH, min(now + seconds, LATEST)) if now else MONTH
+
+
+def _described(stats: Mapping[bytes, bytes]) -> str:
+    """Say what a server is, and whether it has had to forget anything."""
+
+    def number(name: bytes) -> int:
+        text = stats.get(name, b"")
+        return int(text) if text.isdigit() else 0
+
+    version = ascii(stats.get(b"version", b"?").decode("latin-1"))[1:-1]
+    used, room = (number(n) / 2**20 for n in (b"bytes", b"limit_maxbytes"))
+    return (
+        f"memcached {version[:40]}, {number(b'curr_items')} records,"
+        f" {used:.1f} of {room:.1f} MiB, {number(b'evictions')} evicted"
+    )
 
 
 def _cannot(operation: str, *_: object) -> NoReturn:

@@ -32,11 +32,10 @@ class Peer:
     def __init__(self) -> None:
         self.clock = Clock()
         self.transport: Any = StringTransport()
-        self.transport.abortConnection = self.transport.loseConnection
         self.connection = Connection("server", self.clock)
         self.connection.makeConnection(self.transport)
         self.lost = 0
-        self.connection.on_lost = self._lost  # type: ignore[method-assign]
+        self.connection.on_lost = self._lost
 
     def _lost(self) -> None:
         self.lost += 1

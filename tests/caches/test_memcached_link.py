@@ -32,7 +32,6 @@ class Endpoint:
         factory, attempt = self.attempts[-1]
         connection = factory.buildProtocol(None)
         transport: Any = StringTransport()
-        transport.abortConnection = transport.loseConnection
         connection.makeConnection(transport)
         attempt.callback(connection)
         connection.dataReceived(greeting)
