@@ -86,13 +86,14 @@ async def bind(route: Route, request: Request, identity: Identity) -> Proof | Un
         return NO_PROOF
     answer = b""
     # A proof that is good once must not be used up by a request refused for another.
-    for binding in sorted(wanted.values(), key=lambda binding: binding.once):
+    in_order = sorted(wanted.values(), key=lambda binding: binding.once)
+    for binding in in_order:
         found = await binding.check(request, identity)
         if isinstance(found, Unbound):
             return found
         if found is not None:
             answer += build_fields(found.headers)
-    return Proof(tuple(wanted), any(b.once for b in wanted.values()), answer)
+    return Proof(tuple(wanted), in_order[-1].once, answer)
 
 
 async def name_user(route: Route, identity: Identity) -> UserName | Response:

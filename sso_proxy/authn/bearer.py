@@ -27,7 +27,13 @@ from sso_proxy.model import (
 )
 from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.jose.keys import KeySet
-from sso_proxy.specs.oauth.bearer import STATUS, Scheme, challenge
+from sso_proxy.specs.oauth.bearer import (
+    STATUS,
+    Credential,
+    Scheme,
+    challenge,
+    read_credential,
+)
 from sso_proxy.specs.oauth.claims import read_scopes, read_subject
 from sso_proxy.specs.oauth.confirmation import check_scheme, read_confirmation
 from sso_proxy.specs.oauth.presentation import (
@@ -137,6 +143,7 @@ class BearerAuthenticator:
         """
         head = request.head
         values = head.values("authorization")
+        name = None
         if (
             self._plain
             and len(values) == 1
@@ -146,15 +153,23 @@ class BearerAuthenticator:
             outcome = self._signed.get(name, self._clock.time())
             if outcome is not None and self._source.current() is self._keys:
                 return outcome
+        found: Credential | Presented | None
         try:
-            form = await self._form(request) if self.reads_form else None
-            presented = find_token(head, self._places, form)
+            if name is not None:  # no token can stand anywhere else
+                found = read_credential(values)
+            else:
+                form = await self._form(request) if self.reads_form else None
+                found = find_token(head, self._places, form)
         except TokenError as e:
             return self._refuse(e, "Bearer")
-        if presented is None:
+        if found is None:
             return _NOT_PRESENTED
-        outcome = await self._judge(presented)
-        if isinstance(outcome, Authenticated) and not presented.place.shielded:
+        text = f"{found.scheme} {found.token}"
+        if name is None or text != values[0]:
+            name = sha256(text.encode()).digest()
+        outcome = await self._judge(found.scheme, found.token, name)
+        shielded = isinstance(found, Credential) or found.place.shielded
+        if isinstance(outcome, Authenticated) and not shielded:
             return attrs.evolve(outcome, headers=_PRIVATE)
         return outcome
 
@@ -192,10 +207,8 @@ class BearerAuthenticator:
             return None
         return (await request.body.read(_MOST_FORM)).decode("latin-1")
 
-    async def _judge(self, presented: Presented) -> Outcome:
-        """Find out about a token, unless that is remembered."""
-        scheme, token = presented.scheme, presented.token
-        name = sha256(f"{scheme} {token}".encode()).digest()
+    async def _judge(self, scheme: Scheme, token: str, name: bytes) -> Outcome:
+        """Find out about a token, unless that is remembered under *name*."""
         now = self._clock.time()
         outcome = self._signed.get(name, now)
         if outcome is not None and self._source.current() is self._keys:
@@ -210,7 +223,7 @@ class BearerAuthenticator:
             return self._refuse(TokenError("no JWT", reason="token-opaque"), scheme)
         try:
             verified = await verifier.verify(token)
-            outcome = self._identify(presented, verified)
+            outcome = self._identify(scheme, token, verified)
         except TokenError as e:
             rejected = self._refuse(e, scheme)
             if e.reason not in _MAY_BECOME_GOOD:
@@ -220,11 +233,13 @@ class BearerAuthenticator:
         memory.put(name, outcome, verified.until)
         return outcome
 
-    def _identify(self, presented: Presented, verified: Verified) -> Authenticated:
+    def _identify(
+        self, scheme: Scheme, token: str, verified: Verified
+    ) -> Authenticated:
         """Make an identity of what was found out."""
         claims = verified.claims
         confirmation = read_confirmation(claims)
-        check_scheme(presented.scheme, confirmation)
+        check_scheme(scheme, confirmation)
         identity = Identity(
             issuer=self._config.issuer,
             subject=read_subject(claims, self._config.subject),
@@ -233,7 +248,7 @@ class BearerAuthenticator:
             scopes=read_scopes(claims),
             confirmation=confirmation,
             expires=verified.expires,
-            token=presented.token,
+            token=token,
         )
         return Authenticated(identity, until=verified.until)
 

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any, Final
 
 import attrs
@@ -35,6 +36,12 @@ def is_jwt(token: str) -> bool:
     first, dot, _ = token.partition(".")
     if not dot or len(first) > MAX_HEADER:
         return bool(dot)
+    return _is_object(first)
+
+
+@lru_cache(maxsize=256)  # a few different ones recur in every token of an issuer
+def _is_object(first: str) -> bool:
+    """Say whether *first* is what looks like a JSON object, however it is encoded."""
     encoded = first.rstrip("=")
     try:
         text = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode().strip()
@@ -90,25 +97,19 @@ class JwtVerifier:
         jws = split_compact(signed, max_bytes=self.max_bytes)
         claims = read_json_object(jws.payload)
         check_issuer(claims, self.rules.issuer)
-        keys = await self._keys(unknown=False)
+        keys = await self.source.key_set()
+        self.adopt(keys)
         try:
             check_signature(jws, keys, algorithms=self.algorithms)
         except TokenError as e:
             named = not (self.unnamed and e.reason == "token-signature")
             if named and not isinstance(e, UnknownKeyError):
                 raise
-            keys = await self._keys(unknown=True)
+            keys = await self.source.key_set_for_unknown()
+            self.adopt(keys)
             check_signature(jws, keys, algorithms=self.algorithms)
         check_type(jws.header.typ, self.types)
         now, expires = self.clock.time(), expiry(claims)
         check_claims(claims, self.rules, now)
         until = min(expires, now + self.keep)
         return Verified(claims=claims, expires=expires, until=until)
-
-    async def _keys(self, *, unknown: bool) -> KeySet:
-        source = self.source
-        keys: KeySet = await (
-            source.key_set_for_unknown() if unknown else source.key_set()
-        )
-        self.adopt(keys)
-        return keys

@@ -56,12 +56,13 @@ def read_json_object(data: bytes) -> dict[str, Any]:
         text = data.decode("utf-8")
         if text.count("{") + text.count("[") > MAX_DEPTH:
             _check_depth(text)
-        value = _DECODER.decode(text)
+        text = text.strip(" \t\n\r")
+        value, end = _DECODER.raw_decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise TokenError("no strict JSON", reason="token-malformed") from None
-    if type(value) is not dict:
+    if type(value) is not dict or end != len(text):
         raise TokenError("no JSON object", reason="token-malformed")
     return value
 

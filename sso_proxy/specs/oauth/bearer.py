@@ -27,7 +27,7 @@ _SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType(
     {"bearer": "Bearer", "dpop": "DPoP"}
 )
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
-_CREDENTIAL = re.compile(r"[A-Za-z]+ ([A-Za-z0-9._~+/-]+=*)")
+_CREDENTIAL = re.compile(r"([A-Za-z]+) ([A-Za-z0-9._~+/-]+=*)")
 _NOT_IN_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 _LIST_ITEM = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -67,15 +67,15 @@ def read_credential(values: Sequence[str]) -> Credential | None:
             space (RFC 9110 allows more; nobody sends them) and a ``b64token``, which
             is the ``token68`` of RFC 9449 section 7.1.
     """
-    found = [scheme for scheme in map(_scheme, values) if scheme is not None]
-    if not found:
+    match = _CREDENTIAL.fullmatch(values[0]) if len(values) == 1 else None
+    if match is not None:
+        scheme = _SCHEMES.get(match[1].lower())
+        return None if scheme is None else Credential(scheme, match[2])
+    if all(_scheme(value) is None for value in values):
         return None
     if len(values) != 1:
         raise InvalidRequestError("two Authorization fields", reason="token-twice")
-    match = _CREDENTIAL.fullmatch(values[0])
-    if match is None:
-        raise InvalidRequestError("no b64token", reason="token-syntax")
-    return Credential(found[0], match[1])
+    raise InvalidRequestError("no b64token", reason="token-syntax")
 
 
 def challenge(

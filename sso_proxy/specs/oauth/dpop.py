@@ -228,15 +228,20 @@ def _check_claims(claims: Mapping[str, Any], method: str, uri: str, token: str) 
         raise ProofError("jti is empty or too long", reason="dpop-jti")
     if _text(claims, "htm") != method:
         raise ProofError("htm is another method", reason="dpop-htm")
-    try:
-        signed = normal_uri(_text(claims, "htu"))
-    except ValueError as e:
-        raise ProofError(f"htu: {e}", reason="dpop-htu") from None
-    if signed != uri:
+    htu = _text(claims, "htu")
+    if htu != uri and _normal(htu) != uri:
         raise ProofError("htu is another URI", reason="dpop-htu")
     if not _same(_text(claims, "ath"), token_hash(token)):
         raise ProofError("ath is another token's", reason="dpop-ath")
-    return f"{signed}\n{jti}"
+    return f"{uri}\n{jti}"
+
+
+def _normal(htu: str) -> str:
+    """Give the form of ``htu`` that URIs are compared in (section 4.3)."""
+    try:
+        return normal_uri(htu)
+    except ValueError as e:
+        raise ProofError(f"htu: {e}", reason="dpop-htu") from None
 
 
 def token_hash(token: str) -> str:

@@ -88,6 +88,13 @@ def test_json_objects_are_read(members: dict[str, Any]) -> None:
         b"",
         b"{",
         b'{"a":1}x',
+        b'{"a":1}{"b":2}',
+        b'{"a":1} {}',
+        b" ",
+        b'\f{"a":1}',
+        b'{"a":1}\0',
+        b'\xc2\xa0{"a":1}',
+        b'\xef\xbb\xbf{"a":1}',
         b'{"a":NaN}',
         b'{"a":Infinity}',
         b'{"a":-Infinity}',
@@ -108,6 +115,11 @@ def test_json_objects_are_read(members: dict[str, Any]) -> None:
 def test_json_with_another_reading_is_refused(document: bytes) -> None:
     with pytest.raises(TokenError):
         read_json_object(document)
+
+
+def test_blanks_of_json_around_it_mean_nothing() -> None:
+    """RFC 8259 section 2."""
+    assert read_json_object(b' \t\r\n{ "a" : 1 }\n\r\t ') == {"a": 1}
 
 
 def test_a_pair_of_surrogates_is_one_character() -> None:

@@ -1,5 +1,6 @@
 """A bound token is good with its key only (RFC 7800, RFC 8705)."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sso_proxy.specs.oauth.confirmation import (
     certificate_thumbprint,
     check_certificate_binding,
     check_thumbprint_binding,
+    is_thumbprint,
     read_confirmation,
     unknown_members,
 )
@@ -96,6 +98,14 @@ def test_malformed_thumbprint_is_refused(value: object) -> None:
         )
     assert caught.value.reason == "cnf-malformed"
     assert type(caught.value) is TokenError
+
+
+@given(value=st.from_regex("[A-Za-z0-9_-]{42}[A-Za-z0-9_=-]", fullmatch=True))
+def test_a_thumbprint_is_what_encodes_32_octets(value: str) -> None:
+    """In the one spelling that base64url without padding has for them."""
+    octets = urlsafe_b64decode(value + "=")
+    spelling = urlsafe_b64encode(octets).rstrip(b"=").decode()
+    assert is_thumbprint(value) == (len(octets) == 32 and spelling == value)
 
 
 def test_the_thumbprint_of_the_connection_will_do() -> None:

@@ -399,6 +399,13 @@ def test_a_proof_has_the_same_mark_each_time() -> None:
     assert check(resigned).mark == check(proof).mark
 
 
+@pytest.mark.parametrize(
+    "htu", [URI + "?page=1", "HTTPS://api.example.com:443/orders/42"]
+)
+def test_another_spelling_of_the_uri_makes_no_other_mark(htu: str) -> None:
+    assert check(prove(jti="1", htu=htu)).mark == check(prove(jti="1")).mark
+
+
 @given(one=st.text(min_size=1, max_size=5), other=st.text(min_size=1, max_size=5))
 def test_other_proofs_have_other_marks(one: str, other: str) -> None:
     marks = [check(prove(jti=jti)).mark for jti in (one, other)]
