@@ -23,6 +23,7 @@ from sso_proxy.config.schema import build_schema
 from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError, SsoProxyError
 from sso_proxy.registry import Registry
+from sso_proxy.revoking import add_revoke_command
 
 Command = Callable[[argparse.Namespace], Iterator[str]]
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     schema = commands.add_parser("schema", help="print the configuration's JSON Schema")
     schema.set_defaults(run=_schema)
+    add_revoke_command(commands.add_parser)
     key = commands.add_parser("key", help="make, renew or list our own keys")
     actions = key.add_subparsers(metavar="ACTION", required=True)
     for name, run, text in (

@@ -20,6 +20,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
 from sso_proxy.config.model import AdminConfig, Config
+from sso_proxy.config.state import OPERATORS_FILE
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.process import signals
@@ -39,7 +40,6 @@ from sso_proxy.process.sockets import (
     take_inherited,
 )
 from sso_proxy.process.state import (
-    OPERATORS_FILE,
     make_admin_secret,
     make_key_ring,
     make_state_directory,

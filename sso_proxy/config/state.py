@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 SYSTEM = Path("/var/lib/sso-proxy")
+
+OPERATORS_FILE: Final = "admin.secret"
+"""The file in it with what operators have to know at a TCP port."""
 
 
 def state_directory(

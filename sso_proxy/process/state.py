@@ -15,9 +15,6 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.process.sockets import Owner
 from sso_proxy.storage import Needs
 
-OPERATORS_FILE: Final = "admin.secret"
-"""The file, in the state directory, with what operators have to know at a TCP port."""
-
 _SECRET: Final = re.compile(rb"[A-Za-z0-9_-]{32,256}")
 
 _log = Logger()
