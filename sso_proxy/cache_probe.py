@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -206,8 +207,9 @@ def _late(_result: object, seconds: float) -> object:
 async def _report(cache: ICache, say: Say) -> bool:
     """Say what the cache says of itself, and whether that is good."""
     if ISurveyed.providedBy(cache):
-        for line in await cache.survey():
-            say(f"  {line}")
+        with suppress(UnavailableError):  # which `probe` says
+            for line in await cache.survey():
+                say(f"  {line}")
     lines = await cache.probe() if IHealth.providedBy(cache) else ()
     for line in lines:
         say(f"  {line}")

@@ -35,8 +35,9 @@ RUN_ELSEWHERE = {
     "several-issuers.toml",
     "introspection.toml",
     "api-clients.toml",
+    "stores.toml",
 }
-"""By tests/test_etc_dpop.py, test_etc_tokens.py and test_etc_clients.py."""
+"""By tests/test_etc_dpop.py and its like: tokens, clients, stores."""
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)
