@@ -74,7 +74,7 @@ class AuditConfig:
 @attrs.frozen(kw_only=True)
 class AdminConfig:
     """
-    The listener for operators: ``/health/live``, ``/health/ready``, ``/metrics``.
+    The listener for operators: health, metrics, and what is revoked.
 
     Attributes:
         address: A loopback address, or ``unix:/path``; anything else is refused.
