@@ -100,6 +100,7 @@ def test_another_commands_answer_ends_the_connection(command: tuple[Any, ...]) -
         b"VALUE k 0 1_0\r\n1234567890\r\nEND\r\n",
         b"VALUE k x 1\r\nx\r\nEND\r\n",
         b"VALUE k 0 1\r\nxEND\r\n\r\n",
+        b"VALUE k 0 1\r\nxyzEND\r\n",
         b"VALUE k 0 1\r\nx\r\nVALUE k 0 1\r\nx\r\nEND\r\n",
         b"VALUE k 0 %d\r\n" % (LONGEST + 1),
         b"END with more\r\n",
