@@ -33,7 +33,8 @@ from sso_proxy.specs.revocations import (
 
 FILE: Final = "revocations.json"
 _VERSION: Final = 1
-_MOST_OCTETS: Final = 16 * 1024 * 1024
+_MOST_OCTETS: Final = 64 * 1024 * 1024
+"""More than as many as there can be take, with the longest texts."""
 
 _log = Logger()
 
@@ -113,11 +114,8 @@ class Keeper:
         for name in over:
             self.list.remove(name)
         revocation = self.list.add(revocation)
-        if len(content := _write(self.list)) > _MOST_OCTETS:
-            self.list.remove(revocation.id)
-            raise RevocationsFullError(f"{self._path} would be too long")
         _log.warn("revoked: {what}", what=json.dumps(describe_revocation(revocation)))
-        return await self._settle(content, revocation, [revocation], over)
+        return await self._settle(revocation, [revocation], over)
 
     async def lift(self, name: str) -> Report | None:
         """Let the revocation go that `Revocation.id` names; None if there is none."""
@@ -128,11 +126,10 @@ class Keeper:
             "no longer revoked: {what}",
             what=json.dumps(describe_revocation(revocation)),
         )
-        return await self._settle(_write(self.list), revocation, [], [name])
+        return await self._settle(revocation, [], [name])
 
     async def _settle(
         self,
-        content: bytes,
         revocation: Revocation,
         add: Iterable[Revocation],
         remove: Iterable[str],
@@ -140,7 +137,7 @@ class Keeper:
         """Keep and tell; what cannot be kept is told all the same."""
         missing: tuple[str, ...] = ()
         try:
-            write_private(self._path, content, replace=True)
+            write_private(self._path, _write(self.list), replace=True)
         except OSError as e:
             missing = (f"{self._path} cannot be written: {e.strerror}",)
         if self.serving is not None:
@@ -152,7 +149,7 @@ class Keeper:
 
 def _write(revocations: Iterable[Revocation]) -> bytes:
     kept = [write_revocation(each) for each in revocations]
-    lines = ",\n".join(json.dumps(each) for each in kept)
+    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in kept)
     return f'{{"version": {_VERSION}, "revocations": [\n{lines}\n]}}\n'.encode()
 
 

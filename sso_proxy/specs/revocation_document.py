@@ -32,7 +32,7 @@ LONGEST_LIFE: Final = 366 * 86400
 _LATEST: Final = 300
 """Seconds that ``issued_before`` may be ahead, for issuers whose clock is."""
 
-_MOST_CHARACTERS: Final = 1024
+_MOST_CHARACTERS: Final = 512
 _TIMES: Final = ("issued_before", "until")
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-fA-F]{64}")

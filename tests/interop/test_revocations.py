@@ -17,7 +17,14 @@ import pytest
 from sso_proxy.specs.revocations import token_digests
 from sso_proxy.testing.tokens import TokenSigner
 from tests.support.programs import Backend, RealProxy, echo_head
-from tests.support.running import PATIENCE, REAL, UnixConnection, eventually
+from tests.support.running import (
+    PATIENCE,
+    REAL,
+    UnixConnection,
+    eventually,
+    need_root,
+    python_for_nobody,
+)
 
 ISSUER: Final = "https://login.example.com"
 AUDIENCE: Final = "https://api.example.com"
@@ -47,12 +54,18 @@ backend = "http://127.0.0.1:{backend}"
 class Api:
     """A proxy in front of a backend, an issuer, and an operator."""
 
-    def __init__(self, directory: Path, backend: Backend, workers: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        backend: Backend,
+        workers: int,
+        state: Path | None = None,
+    ) -> None:
         self.key = TokenSigner.create()
         (directory / "key.json").write_text(json.dumps(self.key.public_jwk()))
         names = {"issuer": ISSUER, "audience": AUDIENCE, "backend": backend.port}
         text = CONFIG.format(port=0, **names)
-        state = directory / "state"
+        state = state or directory / "state"
         self.file = state / "revocations.json"
         self.proxy = RealProxy(directory, text, workers=workers, state_dir=str(state))
 
@@ -216,3 +229,19 @@ def test_list_that_cannot_be_read_stops_the_start(tmp_path: Path, content: str) 
         with it.proxy.start(program=REAL):
             assert it.proxy.wait() == 1
         assert f"cannot start: {it.file}: " in it.proxy.log()
+
+
+def test_list_belongs_to_the_user_after_the_drop(public_directory: Path) -> None:
+    """Which is whom the directory has to be made for, while that can be done."""
+    need_root()
+    python = python_for_nobody()
+    (public_directory / "lib").mkdir(mode=0o755)  # where only root can make it
+    drop = ("--nodaemon", "--pidfile=", "--uid=nobody", "--gid=nogroup")
+    with Backend(echo_head) as backend:
+        it = Api(public_directory, backend, 1, public_directory / "lib" / "state")
+        (public_directory / "key.json").chmod(0o644)
+        it.proxy.start(*drop, program=REAL, python=python)
+        with it.proxy.wait_until_serving():
+            assert it.operate("POST", issuer=ISSUER, jti="t1")[0] == 200
+            assert it.ask(it.token(jti="t1")) == 401
+            assert it.file.stat().st_uid == 65534
