@@ -246,7 +246,9 @@ def test_who_differs_in_token_and_proof_is_decided_on_alike(
     for number, name in enumerate((b"alice", b"alice", b"bob")):
         proof = b"DPoP: e30.%d.x\r\n" % number
         scene.client.receive(request_of(name).replace(BROWSER, proof + BROWSER))
-        head = scene.backend.exchange.admission.caller.request.head
+        admission = scene.backend.exchange.admission
+        assert admission is not None
+        head = admission.caller.request.head
         assert head.values("dpop") == [f"e30.{number}.x"]
         assert b"DPoP" not in scene.backend.head
         answer_ok(scene.backend.exchange)
