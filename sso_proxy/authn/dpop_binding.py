@@ -1,6 +1,5 @@
 """Binding to a key that each request proves: the ``cnf`` member ``jkt`` (RFC 9449)."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import ClassVar, Final, Literal, Self
 
@@ -14,7 +13,7 @@ from sso_proxy.interfaces import IBinding, ICache, IClock, ISealer, ITools
 from sso_proxy.model import Bound, HeaderChallenge, Headers, Identity, Request, Unbound
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.uri import build_origin, read_origin
-from sso_proxy.specs.jose.strict import decode_base64url
+from sso_proxy.specs.jose.strict import decode_base64url, encode_base64url
 from sso_proxy.specs.oauth.bearer import challenge
 from sso_proxy.specs.oauth.confirmation import KEY_MEMBER
 from sso_proxy.specs.oauth.dpop import (
@@ -98,7 +97,7 @@ class Nonces:
     def make(self, now: float) -> str:
         """Make the nonce of the time *now*, in seconds since the epoch."""
         sealed = self._sealer.seal(int(now * 1000).to_bytes(8, "big"))
-        return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+        return encode_base64url(sealed)
 
     def time(self, nonce: str) -> float | None:
         """Give when *nonce* was made; None if it is none of ours."""

@@ -30,7 +30,7 @@ from sso_proxy.caches.table import Transaction
 from sso_proxy.errors import SsoProxyError, UnavailableError
 from sso_proxy.interfaces import IClock
 
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 _CLOSED: Final = "closed"
 _READERS: Final = 512
 _LOCK_FILE: Final = 65536

@@ -7,12 +7,16 @@ All keys of a purpose begin with its name and a zero octet.  What follows::
     i | hash of the index | of the member      expires, kept, member
     m | number of the message                  expires, kept, message
     x | kept | expires | one of the above      nothing: what expires when
-    n                                          octets in use, number of the last message
+    x | 2                                      octets in use, number of the last message
+
+What is counted stands behind what expires last, which is where most writes put
+something anyway: LMDB writes whole pages, so that each counts.
 
 Hashes are BLAKE2b of 32 octets: a name may be of any length, and be secret.
 """
 
 import struct
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -20,6 +24,9 @@ import attrs
 
 META: Final = b"\0sso-proxy"
 """The key under which the table says what it is; before all purposes."""
+
+TOTALS: Final = b"x\2"
+"""The key of what is counted for a purpose."""
 
 _HEADER: Final = struct.Struct(">QB")
 _TOTALS: Final = struct.Struct(">QQ")
@@ -75,6 +82,7 @@ def read_totals(stored: bytes | None) -> Totals:
     return Totals(*_TOTALS.unpack(stored)) if stored is not None else Totals()
 
 
+@lru_cache(maxsize=64)  # there are a few, and every operation begins with one
 def prefix_of(purpose: str) -> bytes:
     """Give what all keys of *purpose* begin with."""
     return purpose.encode("ascii") + b"\0"

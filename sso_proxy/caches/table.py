@@ -40,7 +40,7 @@ class Table:
 
     def totals(self) -> Totals:
         """Give what is counted."""
-        return layout.read_totals(self._txn.get(self._prefix + b"n"))
+        return layout.read_totals(self._txn.get(self._prefix + layout.TOTALS))
 
     def find(self, key: bytes) -> Record | None:
         """Give the record under *key*, unless it has expired."""
@@ -107,7 +107,7 @@ class Table:
         return any(self._due(kept, self._now, 1) for kept in (True, False))
 
     def _count(self, totals: Totals) -> None:
-        self._txn.put(self._prefix + b"n", totals.pack())
+        self._txn.put(self._prefix + layout.TOTALS, totals.pack())
 
     def _due(self, kept: bool, until: int, most: int) -> list[bytes]:  # noqa: FBT001
         """Give the keys of what expires no later than *until*, the first to do so."""

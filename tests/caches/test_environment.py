@@ -177,7 +177,7 @@ def test_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_other_layout_is_refused(tmp_path: Path) -> None:
     made = opened(tmp_path / "cache")
-    made.write(lambda txn, _: txn.put(b"\0sso-proxy", b'{"layout": 2}'))
+    made.write(lambda txn, _: txn.put(b"\0sso-proxy", b'{"layout": 1}'))
     made.close = lambda: None  # type: ignore[method-assign]
     made._let_go()  # noqa: SLF001
     assert "another release" in refusal(tmp_path / "cache")

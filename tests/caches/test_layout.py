@@ -44,7 +44,7 @@ def test_names_indexes_and_members_do_not_run_into_each_other(
         layout.index_key(name),
         layout.member_key(index, member),
         layout.message_key(1),
-        b"n",
+        layout.TOTALS,
     }
     assert len(keys) == 5
     assert layout.member_key(index, member).startswith(layout.index_key(index))

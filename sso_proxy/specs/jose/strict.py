@@ -7,7 +7,7 @@ looked up by hash; whatever has two readings is read differently by a backend.
 
 import json
 import re
-from binascii import Error, a2b_base64
+from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
@@ -20,9 +20,16 @@ MAX_DIGITS: Final = 32
 """Characters of a number; Python reads long ones in quadratic time."""
 
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
+_FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", None, b"==", b"=")
 _LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def encode_base64url(octets: bytes) -> str:
+    """Encode base64url without padding (RFC 7515 section 2)."""
+    encoded = b2a_base64(octets, newline=False)
+    return encoded.translate(_FROM_STANDARD, b"=").decode("ascii")
 
 
 def decode_base64url(segment: bytes) -> bytes:

@@ -238,8 +238,8 @@ def _check_kind(claims: Mapping[str, Any]) -> None:
 
 def _date(claims: Mapping[str, Any], name: str) -> float:
     """Give a NumericDate (RFC 7519 section 2)."""
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    value: Any = claims.get(name)
+    if type(value) not in (int, float):  # bool is neither
         raise TokenError(f"{name} is no number", reason="token-date")
     if not -_MAX_DATE < value < _MAX_DATE:  # nor is NaN, which compares false
         raise TokenError(f"{name} is no date", reason="token-date")

@@ -3,11 +3,11 @@
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeGuard
 
 from sso_proxy.errors import CertificateMismatchError, TokenError
+from sso_proxy.specs.jose.strict import encode_base64url
 
 CERTIFICATE_MEMBER: Final = "x5t#S256"
 """The member that names a certificate (RFC 8705 section 3.1)."""
@@ -22,8 +22,7 @@ _is_thumbprint = re.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]").fullmatch
 
 def certificate_thumbprint(cert_der: bytes) -> str:
     """Give the ``x5t#S256`` of a certificate (RFC 8705 section 3.1)."""
-    digest = hashlib.sha256(cert_der).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+    return encode_base64url(hashlib.sha256(cert_der).digest())
 
 
 def read_confirmation(claims: Mapping[str, Any]) -> Mapping[str, Any]:

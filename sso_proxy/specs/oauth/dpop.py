@@ -7,7 +7,6 @@ same key by its thumbprint.
 """
 
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -24,7 +23,11 @@ from sso_proxy.specs.jose.compact import (
     split_segments,
 )
 from sso_proxy.specs.jose.keys import KeyRefusedError, VerificationKey, read_jwk
-from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
+from sso_proxy.specs.jose.strict import (
+    decode_base64url,
+    encode_base64url,
+    read_json_object,
+)
 from sso_proxy.specs.oauth.confirmation import is_thumbprint
 
 MAX_PROOF: Final = 8192
@@ -200,7 +203,7 @@ def check_proof(  # noqa: PLR0913 - one keyword for each thing to compare with
         raise TokenError("jkt is no SHA-256 hash", reason="cnf-malformed")
     if proof.alg not in rules.algorithms:
         raise ProofError("alg is not allowed", reason="dpop-alg")
-    if not _same(proof.key.thumbprint, jkt):
+    if not hmac.compare_digest(proof.key.thumbprint, jkt):
         raise ProofError("another key than the token's", reason="dpop-key")
     mark = _check_claims(proof.claims, method, uri, token)
     issued = _issue_time(proof.claims)
@@ -231,7 +234,8 @@ def _check_claims(claims: Mapping[str, Any], method: str, uri: str, token: str) 
     htu = _text(claims, "htu")
     if htu != uri and _normal(htu) != uri:
         raise ProofError("htu is another URI", reason="dpop-htu")
-    if not _same(_text(claims, "ath"), token_hash(token)):
+    ath = _text(claims, "ath").encode()
+    if not hmac.compare_digest(ath, token_hash(token).encode()):
         raise ProofError("ath is another token's", reason="dpop-ath")
     return f"{uri}\n{jti}"
 
@@ -246,16 +250,16 @@ def _normal(htu: str) -> str:
 
 def token_hash(token: str) -> str:
     """Give the ``ath`` of an access token (section 4.2)."""
-    digest = sha256(token.encode()).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+    return encode_base64url(sha256(token.encode()).digest())
 
 
 def _issue_time(claims: Mapping[str, Any]) -> float:
     """Give ``iat``, which has to be there even where it decides nothing."""
-    value = claims.get("iat")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    value: Any = claims.get("iat")
+    if type(value) not in (int, float):  # bool is neither
         raise ProofError("iat is missing or no number", reason="dpop-iat")
-    return value
+    seconds: float = value
+    return seconds
 
 
 def _check_nonce(
@@ -280,8 +284,3 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise ProofError(f"{name} is missing or no string", reason=f"dpop-{name}")
     return value
-
-
-def _same(one: str, other: str) -> bool:
-    """Compare in a time that does not depend on where two texts differ."""
-    return hmac.compare_digest(one.encode(), other.encode())
