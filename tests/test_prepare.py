@@ -30,6 +30,7 @@ PROGRAMS = (
     "git",
     "apache2",
     "memcached",
+    "redis-server",
 )
 
 

@@ -10,11 +10,21 @@ from sso_proxy.caches.local import LocalCache, LocalCacheConfig
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeTools
 from tests.support.caching import MakeLocal
+from tests.support.redis_servers import Servers, temporary_servers
 
 
 @pytest.fixture
 def clock() -> SettableClock:
     return SettableClock()
+
+
+@pytest.fixture(scope="session")
+def redis_servers() -> Iterator[Servers]:
+    """Real servers of Redis, each started by the first test that needs it."""
+    directory, servers = temporary_servers()
+    with directory:
+        yield servers
+        servers.close()
 
 
 @pytest.fixture

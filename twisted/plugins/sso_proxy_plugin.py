@@ -61,6 +61,11 @@ memcached_cache = PluginFactory(
     makes="ICache",
     target="sso_proxy.caches.memcached:MemcachedCache",
 )
+redis_cache = PluginFactory(
+    name="redis",
+    makes="ICache",
+    target="sso_proxy.caches.redis:RedisCache",
+)
 dpop_binding = PluginFactory(
     name="dpop",
     makes="IBinding",

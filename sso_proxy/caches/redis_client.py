@@ -1,0 +1,115 @@
+"""What the ``redis`` cache asks of its servers."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from zope.interface import implementer
+
+from sso_proxy.caches.redis_dial import refuse
+from sso_proxy.caches.redis_messages import Messages
+from sso_proxy.caches.redis_names import Names
+from sso_proxy.caches.redis_resp import ErrorReply, Reply
+from sso_proxy.caches.redis_scripts import Script
+from sso_proxy.caches.redis_setup import Servers
+from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import IClosable
+
+_ANY: Final = b""
+"""A key for what any server may be asked."""
+
+
+@implementer(IClosable)
+class RedisClient:
+    """
+    Asks servers, and hears messages.  Outlives a reload.
+
+    Args:
+        servers: Where commands go.
+        names: Names records.
+        reactor: Measures time.
+        random: Gives numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        names: Names,
+        reactor: Any,  # noqa: ANN401
+        random: Callable[[], float],
+    ) -> None:
+        self.names = names
+        self._servers = servers
+        self.messages = Messages(
+            names,
+            listen=servers.listen,
+            count=self._count,
+            reactor=reactor,
+            random=random,
+        )
+
+    async def call(self, key: bytes, *arguments: bytes) -> Reply:
+        """
+        Do a command.
+
+        Raises:
+            UnavailableError: It was not done, or nobody knows whether it was.
+        """
+        if not self.messages.settled:
+            await self.messages.settle()
+        return refuse(await self._servers.call(key, *arguments))
+
+    async def run(
+        self, script: Script, keys: tuple[bytes, ...], *arguments: bytes
+    ) -> Reply:
+        """
+        Run a script, which the server may not have seen before.
+
+        Raises:
+            UnavailableError: As for `call`.
+        """
+        if not self.messages.settled:
+            await self.messages.settle()
+        rest = (b"%d" % len(keys), *keys, *arguments)
+        reply = await self._servers.call(keys[0], b"EVALSHA", script.sha, *rest)
+        if isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT":
+            reply = await self._servers.call(keys[0], b"EVAL", script.text, *rest)
+        return refuse(reply)
+
+    async def number(self, key: bytes) -> int:
+        """
+        Read a number; what is not there is 0.
+
+        Raises:
+            UnavailableError: As for `call`.
+        """
+        found = refuse(await self._servers.call(key, b"GET", key))
+        if found is None:
+            return 0
+        if isinstance(found, bytes) and found.isdigit() and len(found) < 19:
+            return int(found)
+        raise UnavailableError("redis: something else than a number")
+
+    async def evicts(self) -> bool:
+        """
+        Say whether the server throws away what has not expired when it is full.
+
+        One that will not say so, does not as far as we know.
+
+        Raises:
+            UnavailableError: As for `call`.
+        """
+        reply = await self._servers.call(_ANY, b"INFO", b"memory")
+        if isinstance(reply, ErrorReply) and reply.code == "NOPERM":
+            return False
+        told = refuse(reply)
+        fields = told.split(b"\r\n") if isinstance(told, bytes) else []
+        limited = b"maxmemory:0" not in fields
+        return limited and b"maxmemory_policy:noeviction" not in fields
+
+    def close(self) -> None:
+        """End all connections and subscriptions."""
+        self.messages.close()
+        self._servers.close()
+
+    async def _count(self, purpose: str) -> int:
+        return await self.number(self.names.count(purpose))

@@ -1,0 +1,93 @@
+"""What the cache asks, and how answers are taken that are none."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from sso_proxy.caches.redis_client import RedisClient
+from sso_proxy.caches.redis_names import Names
+from sso_proxy.caches.redis_resp import ErrorReply, Reply
+from sso_proxy.caches.redis_scripts import PUBLISH
+from sso_proxy.errors import UnavailableError
+from sso_proxy.testing import outcome_of
+
+
+class FakeServers:
+    """Answers as a test says."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = [*replies]
+        self.asked: list[tuple[bytes, ...]] = []
+        self.closed = False
+
+    async def call(self, key: bytes, *arguments: bytes) -> Reply:  # noqa: ARG002
+        self.asked.append(arguments)
+        return self.replies.pop(0)
+
+    async def listen(self, on_push: Callable[[Reply], None]) -> Any:  # noqa: ANN401, ARG002
+        raise UnavailableError("nobody")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def client(servers: FakeServers) -> RedisClient:
+    anything: Any = servers
+    return RedisClient(anything, Names("p:"), Clock(), lambda: 0.0)
+
+
+def test_script_is_sent_only_to_a_server_that_has_it_not() -> None:
+    servers = FakeServers(ErrorReply(b"NOSCRIPT No matching script."), 1, 2)
+    asking = client(servers)
+    assert outcome_of(asking.run(PUBLISH, (b"k",), b"c", b"m")) == 1
+    assert outcome_of(asking.run(PUBLISH, (b"k",), b"c", b"m")) == 2
+    names = [arguments[0] for arguments in servers.asked]
+    assert names == [b"EVALSHA", b"EVAL", b"EVALSHA"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"OOM command not allowed", "no memory"),
+        (b"NOPERM this user has no permissions for 's3cret'", "does not permit"),
+        (b"ERR unknown command, with args beginning with: 's3cret'", "answers ERR"),
+        (b"MISCONF Errors writing to the AOF file", "cannot save"),
+    ],
+)
+def test_errors_are_named_without_what_they_quote(text: bytes, problem: str) -> None:
+    asking = client(FakeServers(ErrorReply(text)))
+    with pytest.raises(UnavailableError) as caught:
+        outcome_of(asking.call(b"k", b"GET", b"k"))
+    assert problem in caught.value.what
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reply", [b"x", b"", b"1" * 30, [b"1"], 1, b"-1"])
+def test_number_is_a_number(reply: Reply) -> None:
+    with pytest.raises(UnavailableError):
+        outcome_of(client(FakeServers(reply)).number(b"k"))
+
+
+def test_no_number_is_none_yet() -> None:
+    assert outcome_of(client(FakeServers(None)).number(b"k")) == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "evicts"),
+    [
+        (b"maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", False),
+        (b"maxmemory:9\r\nmaxmemory_policy:noeviction\r\n", False),
+        (b"maxmemory:9\r\nmaxmemory_policy:volatile-ttl\r\n", True),
+        (ErrorReply(b"NOPERM no permission for info"), False),
+    ],
+)
+def test_eviction_is_found_out(reply: Reply, evicts: bool) -> None:  # noqa: FBT001
+    assert outcome_of(client(FakeServers(reply)).evicts()) is evicts
+
+
+def test_close_ends_everything() -> None:
+    servers = FakeServers()
+    client(servers).close()
+    assert servers.closed
