@@ -66,11 +66,11 @@ class ServerConnection(Uplink):
     __slots__ = (
         "_advancing",
         "_head_began",
+        "_kept",
         "_lingered",
         "_memo",
         "_on_gone",
         "_requests",
-        "_rest",
         "_state",
         "_unreadable",
         "facts",
@@ -81,7 +81,7 @@ class ServerConnection(Uplink):
         self.facts = facts
         self._on_gone = on_gone
         self._state = State.HANDSHAKE
-        self._rest = b""
+        self._kept: tuple[bytes, Rules] | None = None
         self._head_began = 0.0
         self._advancing = False
         self._requests = 0
@@ -238,7 +238,7 @@ class ServerConnection(Uplink):
         self._start_exchange(exchange, keep_alive=framing.keep_alive)
         self._incoming = incoming
         repeatable = framing.length == 0 and framing.minor == 1 and not framing.upgrade
-        self._rest = raw[raw.index(b"\r\n") :] if repeatable else b""
+        self._kept = (raw[raw.index(b"\r\n") :], rules) if repeatable else None
         if framing.length != 0:
             trail.body = self._expect_body(framing.length, exchange.started)
         self._waiting = run(
@@ -299,14 +299,14 @@ class ServerConnection(Uplink):
 
     def _remember(self, admission: Admission) -> None:
         """Keep what was decided, for a repetition of the same bytes."""
-        memo, rules, incoming = self._memo, self.site.rules, self._incoming
-        if not self._rest or incoming is None or admission.own:
+        memo, incoming = self._memo, self._incoming
+        if self._kept is None or incoming is None or admission.own:
             return
-        if memo is None or not memo.fits(self._rest, rules):
-            memo = Memo(rules, self._rest, incoming, admission.host_routes)
-            self._memo = memo
+        rest, rules = self._kept  # of when it was begun: a reload may have come since
+        if memo is None or not memo.fits(rest, rules):
+            memo = self._memo = Memo(rules, rest, incoming, admission.host_routes)
         memo.add(admission)
-        self._rest = b""
+        self._kept = None
 
     def _repeat(self, memo: Memo, data: bytes) -> bool:
         """Forward a repetition of the last request; False if it needs the whole way."""

@@ -22,6 +22,7 @@ from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
 from tests.support.doubles import (
     HOST,
     Scene,
+    WaitingAuthenticator,
     answer_ok,
     make_route,
     status_of,
@@ -327,3 +328,14 @@ def test_a_repeated_line_is_decided_on_for_the_last_credential() -> None:
         scene.client.receive(request_of(name))
         assert b"X-Remote-User: " + name in scene.backend.head
         answer_ok(scene.backend.exchange)
+
+
+def test_what_was_decided_before_a_reload_is_not_used_again_after_it() -> None:
+    """The decision waits while the configuration changes."""
+    authenticator = WaitingAuthenticator()
+    scene = Scene(authenticators=(authenticator,)).ask()
+    scene.site.rules = scene.make_rules()
+    authenticator.waits[0].callback(Authenticated(make_identity()))
+    answer_ok(scene.backend.exchange)
+    scene.ask()
+    assert len(authenticator.waits) == 2
