@@ -1,6 +1,7 @@
 """The ``redis`` cache: one server, one that Sentinels name, or a cluster."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from zope.interface import implementer
@@ -24,14 +25,14 @@ from sso_proxy.caches.redis_scripts import (
 from sso_proxy.caches.redis_setup import build_servers, read_settings
 from sso_proxy.caches.subscription import Subscription
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import ICache, IHealth, ITools
+from sso_proxy.interfaces import ICache, IHealth, ISurveyed, ITools
 from sso_proxy.model import WARNING
 
 _NEARLY: Final = 0.9
 """The part of a budget that is worth a warning when it is used."""
 
 
-@implementer(ICache, IHealth)
+@implementer(ICache, IHealth, ISurveyed)
 class RedisCache:
     """
     Keeps records in Redis.
@@ -86,7 +87,8 @@ class RedisCache:
                 sums = [await self.client.number(k) for k in self._names.sums(purpose)]
                 if max(sums) > _NEARLY * self._share:
                     lines.append(f"has little room left for {purpose}")
-            if await self.client.evicts():
+            reports = await self.client.reports()
+            if any(_evicts(report) for _, report in reports):
                 lines.append(
                     "may forget replay marks and revocations: set maxmemory-policy"
                     " to noeviction"
@@ -94,6 +96,16 @@ class RedisCache:
         except UnavailableError as e:
             return (f"the cache {self._name}: {e.what}",)
         return tuple(f"{WARNING}the cache {self._name} {line}" for line in lines)
+
+    async def survey(self) -> tuple[str, ...]:
+        """Say a line about each server."""
+        return tuple(
+            f"{name}, version {_clean(report, 'redis_version')},"
+            f" {_clean(report, 'role')},"
+            f" {_clean(report, 'used_memory_human')} of"
+            f" {_clean(report, 'maxmemory_human')} used"
+            for name, report in await self.client.reports()
+        )
 
     async def get(self, purpose: str, name: bytes) -> bytes | None:
         """Read, or None."""
@@ -203,6 +215,18 @@ class RedisCache:
     def _index(self, purpose: str, index: bytes) -> Keys:
         check_purpose(purpose)
         return self._names.index(purpose, index)
+
+
+def _evicts(report: Mapping[str, str]) -> bool:
+    """Say whether a server that is full throws away what has not expired."""
+    limited = report.get("maxmemory", "0") != "0"
+    return limited and report.get("maxmemory_policy") != "noeviction"
+
+
+def _clean(report: Mapping[str, str], field: str) -> str:
+    """Give what a server says of itself, as far as it can be shown."""
+    text = report.get(field, "?")[:20]
+    return text if text.isascii() and text.isprintable() else "?"
 
 
 def _milliseconds(ttl: float) -> bytes:

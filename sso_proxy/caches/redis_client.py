@@ -1,6 +1,6 @@
 """What the ``redis`` cache asks of its servers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from zope.interface import implementer
@@ -89,22 +89,26 @@ class RedisClient:
             return int(found)
         raise UnavailableError("redis: something else than a number")
 
-    async def evicts(self) -> bool:
+    async def reports(self) -> list[tuple[str, Mapping[str, str]]]:
         """
-        Say whether the server throws away what has not expired when it is full.
+        Ask all servers how they are; gives names, and what they say.
 
-        One that will not say so, does not as far as we know.
+        Those that do not permit us to ask say nothing.
 
         Raises:
-            UnavailableError: As for `call`.
+            UnavailableError: One does not answer.
         """
-        reply = await self._servers.call(_ANY, b"INFO", b"memory")
-        if isinstance(reply, ErrorReply) and reply.code == "NOPERM":
-            return False
-        told = refuse(reply)
-        fields = told.split(b"\r\n") if isinstance(told, bytes) else []
-        limited = b"maxmemory:0" not in fields
-        return limited and b"maxmemory_policy:noeviction" not in fields
+        found = []
+        for node in await self._servers.everyone():
+            reply = await node.call(_ANY, b"INFO")
+            if isinstance(reply, ErrorReply) and reply.code == "NOPERM":
+                found.append((node.name, {}))
+                continue
+            told = refuse(reply)
+            text = told.decode("latin-1") if isinstance(told, bytes) else ""
+            lines = (line.partition(":") for line in text.splitlines())
+            found.append((node.name, {name: value for name, _, value in lines}))
+        return found
 
     def close(self) -> None:
         """End all connections and subscriptions."""

@@ -103,6 +103,16 @@ class Cluster:
                 return reply
         raise UnavailableError("redis cluster: a slot is on its way between nodes")
 
+    async def everyone(self) -> tuple[Node, ...]:
+        """
+        Give all nodes that have slots.
+
+        Raises:
+            UnavailableError: Nobody says which these are.
+        """
+        await self._place_of(0, ())
+        return tuple(self._node(place) for place in {*self._slots.values()})
+
     async def listen(self, on_push: OnPush) -> Link:
         """
         Make a connection for messages, to any node: all of them pass them on.

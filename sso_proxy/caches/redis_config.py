@@ -103,8 +103,8 @@ class RedisCacheConfig:
         username: Our ACL user; unset, the default one.
         password: Its password.
         tls: TLS to all servers but Sentinels; unset, none.
-        plaintext: Speak without TLS to other machines, too: anybody on the way can read
-            the password, and remove replay marks and revocations.
+        allow_plaintext: Speak without TLS to other machines, too: who is on the way can
+            read the password, and remove replay marks and revocations.
         database: The number of the database; not in a cluster.
         prefix: What all keys and channels begin with.
         budget: Octets that each kind of record may take, such as replay marks.
@@ -121,7 +121,7 @@ class RedisCacheConfig:
     username: str = ""
     password: Secret | None = None
     tls: RedisTlsConfig | None = None
-    plaintext: bool = False
+    allow_plaintext: bool = False
     database: int = attrs.field(default=0, validator=between(0, 1023))
     prefix: str = attrs.field(default="sso:", validator=_prefix)
     budget: int = attrs.field(default=2**28, validator=between(2**22, 2**40))

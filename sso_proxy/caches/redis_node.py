@@ -126,6 +126,15 @@ class Node:
                 check(link, reply)
         raise AssertionError(key)
 
+    async def everyone(self) -> tuple["Node", ...]:
+        """Give all servers: this one."""
+        return (self,)
+
+    @property
+    def name(self) -> str:
+        """Say where it is, while it is connected."""
+        return self._link.name if self._link is not None else "redis"
+
     async def listen(self, on_push: OnPush) -> Link:
         """
         Make another connection, for messages.

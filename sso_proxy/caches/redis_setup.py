@@ -21,7 +21,7 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.net.tls.client import ClientTls, MaterialError, client_options
 
 _DEFAULT: Final = "127.0.0.1:6379"
-_HOW: Final = "set tls, or plaintext = true if the network between is yours alone"
+_HOW: Final = "set tls, or allow_plaintext = true if the network between is yours alone"
 _SMALLEST_BUCKET: Final = 2**22
 
 Servers: TypeAlias = Node | Cluster
@@ -69,7 +69,7 @@ def read_settings(config: RedisCacheConfig, path: str) -> Settings:
         password=config.password,
         tls=tls(config.tls, "tls"),
         server_name=config.tls.server_name if config.tls else "",
-        plaintext=config.plaintext,
+        plaintext=config.allow_plaintext,
         database=config.database,
     )
     sentinel, sentinel_access = config.sentinel, None
@@ -79,7 +79,7 @@ def read_settings(config: RedisCacheConfig, path: str) -> Settings:
             password=sentinel.password,
             tls=tls(sentinel.tls, "sentinel.tls"),
             server_name=sentinel.tls.server_name if sentinel.tls else "",
-            plaintext=config.plaintext,
+            plaintext=config.allow_plaintext,
         )
     if mistakes:
         raise ConfigError(*mistakes)
@@ -140,6 +140,10 @@ def _clashes(config: RedisCacheConfig) -> Iterator[tuple[str, str]]:
     ):
         if user and password is None:
             yield at, "has no password"
+    if config.tls is not None and (config.server or "").startswith("unix:"):
+        yield "tls", "has no effect on a unix socket"
+    if config.allow_plaintext and config.tls and (not sentinel or sentinel.tls):
+        yield "allow_plaintext", "has no effect with tls"
     places = [("server", config.server or "")] if config.server else []
     places += [("cluster", each) for each in config.cluster]
     if config.tls is None:
@@ -153,7 +157,7 @@ def _exposed(
 ) -> Iterator[tuple[str, str]]:
     """Find servers on other machines to which we would speak without TLS."""
     for at, text in places:
-        if not config.plaintext and not read_address(text).is_local:
+        if not config.allow_plaintext and not read_address(text).is_local:
             yield at, f"{text!r} is another machine; {_HOW}"
 
 

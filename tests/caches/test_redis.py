@@ -3,10 +3,12 @@
 from zope.interface.verify import verifyObject
 
 from sso_proxy.caches.records import cost
-from sso_proxy.caches.redis_config import RedisCacheConfig
-from sso_proxy.interfaces import ICache, IHealth
+from sso_proxy.caches.redis_config import RedisCacheConfig, RedisTlsConfig
+from sso_proxy.config.secrets import Secret
+from sso_proxy.interfaces import ICache, IHealth, ISurveyed
 from sso_proxy.testing import check_cache
 from tests.support.redis_case import RedisCase
+from tests.support.redis_servers import USER, USER_PASSWORD
 
 SMALL = 2**22
 LONG = b"x" * 500_000
@@ -24,6 +26,35 @@ class RedisTests(RedisCase):
         assert verifyObject(ICache, cache)
         assert verifyObject(IHealth, cache)
         assert await cache.probe() == ()
+
+    async def test_user_with_few_rights_over_tls_is_enough(self) -> None:
+        """Those of docs/howto/stores.md, with a client certificate."""
+        files = self.servers.directory
+        cache = self.make(
+            server=self.servers.tls.address,
+            username=USER,
+            password=Secret(USER_PASSWORD),
+            tls=RedisTlsConfig(
+                ca=str(files / "ca.crt"),
+                certificate=str(files / "client.crt"),
+                key=str(files / "client.key"),
+            ),
+        )
+        await check_cache(cache, self.pause)
+        assert await cache.probe() == ()
+
+    async def test_unix_socket_is_enough(self) -> None:
+        self.servers.plain.wait()
+        cache = self.make(server=f"unix:{self.servers.socket}")
+        await cache.put("a", b"1", b"x", 60)
+        assert await cache.get("a", b"1") == b"x"
+
+    async def test_servers_are_told_apart(self) -> None:
+        cache = self.make(cluster=(self.servers.cluster[0].address,))
+        assert verifyObject(ISurveyed, cache)
+        lines = await cache.survey()
+        assert len(lines) == 3
+        assert all("version " in line and "master" in line for line in lines)
 
     async def test_kinds_do_not_take_each_others_room(self) -> None:
         cache = self.make(server=self.servers.plain.address, budget=SMALL)

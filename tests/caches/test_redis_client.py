@@ -29,6 +29,11 @@ class FakeServers:
     async def listen(self, on_push: Callable[[Reply], None]) -> Any:  # noqa: ANN401, ARG002
         raise UnavailableError("nobody")
 
+    name = "fake"
+
+    async def everyone(self) -> tuple["FakeServers", ...]:
+        return (self,)
+
     def close(self) -> None:
         self.closed = True
 
@@ -74,17 +79,16 @@ def test_no_number_is_none_yet() -> None:
     assert outcome_of(client(FakeServers(None)).number(b"k")) == 0
 
 
-@pytest.mark.parametrize(
-    ("reply", "evicts"),
-    [
-        (b"maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", False),
-        (b"maxmemory:9\r\nmaxmemory_policy:noeviction\r\n", False),
-        (b"maxmemory:9\r\nmaxmemory_policy:volatile-ttl\r\n", True),
-        (ErrorReply(b"NOPERM no permission for info"), False),
-    ],
-)
-def test_eviction_is_found_out(reply: Reply, evicts: bool) -> None:  # noqa: FBT001
-    assert outcome_of(client(FakeServers(reply)).evicts()) is evicts
+def test_servers_say_how_they_are() -> None:
+    told = b"# Memory\r\nmaxmemory:9\r\n\r\nrole:master\r\n"
+    ((name, report),) = outcome_of(client(FakeServers(told)).reports())
+    assert name == "fake"
+    assert (report["maxmemory"], report["role"]) == ("9", "master")
+
+
+def test_server_that_must_not_say_how_it_is_says_nothing() -> None:
+    servers = FakeServers(ErrorReply(b"NOPERM no permission for info"))
+    assert outcome_of(client(servers).reports()) == [("fake", {})]
 
 
 def test_close_ends_everything() -> None:

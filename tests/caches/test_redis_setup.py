@@ -39,9 +39,16 @@ def test_other_machines_need_tls() -> None:
     tls = RedisTlsConfig()
     assert mistakes(sentinel=far, tls=tls).keys() == {"cache.r.sentinel.servers"}
     assert mistakes(cluster=("192.0.2.1:1",)).keys() == {"cache.r.cluster"}
-    read_settings(RedisCacheConfig(server="192.0.2.1:1", plaintext=True), "")
+    read_settings(RedisCacheConfig(server="192.0.2.1:1", allow_plaintext=True), "")
     read_settings(RedisCacheConfig(server="192.0.2.1:1", tls=tls), "")
     read_settings(RedisCacheConfig(server="unix:/run/redis.sock"), "")
+
+
+def test_options_have_an_effect() -> None:
+    tls = RedisTlsConfig()
+    assert mistakes(server="unix:/run/redis.sock", tls=tls).keys() == {"cache.r.tls"}
+    found = mistakes(server="192.0.2.1:1", tls=tls, allow_plaintext=True)
+    assert found.keys() == {"cache.r.allow_plaintext"}
 
 
 def test_user_has_a_password() -> None:
