@@ -8,6 +8,7 @@ from sso_proxy.audit import caller_part, place_part
 from sso_proxy.config.model import ForwardedCertificate
 from sso_proxy.model import Body, Caller, Identity, Request, Response, TlsFacts
 from sso_proxy.routing import HostRoutes, Route
+from sso_proxy.session import Session
 
 
 @attrs.frozen(kw_only=True)
@@ -130,6 +131,11 @@ class Admission:
     cors: bool = False
     own: bool = False
     host_routes: HostRoutes
+
+    def is_for(self, ended: Callable[[Session], bool]) -> bool:
+        """Say whether this was decided for a session that has *ended*."""
+        session = self.caller.request.session
+        return session is not None and ended(session)
 
 
 Verdict = Admission | Response

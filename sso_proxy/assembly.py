@@ -406,9 +406,19 @@ class Gateway:
     def _sweep(self, now: float) -> None:
         for listener in self._listeners:
             listener.sweep(now)
+        self._end_sessions()
         if now >= self._report_at:
             self._report_at = now + _DAY
             self.report()
+
+    def _end_sessions(self) -> None:
+        """Stop what goes on for sessions that have ended, here or elsewhere."""
+        parts = self.parts
+        for store in parts.sessions.values() if parts is not None else ():
+            ended = store.take_ended()
+            if ended is not None:
+                for listener in self._listeners:
+                    listener.site.end_sessions(ended.has)
 
     def _flush(self) -> None:
         if self._generation is not None:

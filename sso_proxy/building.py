@@ -19,13 +19,21 @@ from sso_proxy.config.model import (
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import ICache, IClock, IHealth, ISealer, ITools
+from sso_proxy.interfaces import (
+    ICache,
+    IClock,
+    IHealth,
+    ISealer,
+    ISessionStore,
+    ITools,
+)
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
+from sso_proxy.route_sessions import RouteSessions
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.oauth.protected_resource import Identifier
@@ -74,6 +82,7 @@ class Parts:
         tls: Contexts of each listener, or None for a plain one.
         healthy: Parts whose state matters.
         upstreams: Backends by name.
+        sessions: What keeps browser sessions, by name.
         caches: The caches that somebody asked for, to be opened before serving.
         needs: What has to be there before it can be served.
     """
@@ -82,6 +91,7 @@ class Parts:
     tls: tuple[ListenerTls | None, ...]
     healthy: tuple[Any, ...]
     upstreams: tuple[Any, ...]
+    sessions: Mapping[str, ISessionStore]
     caches: tuple[ICache, ...]
     needs: Needs
 
@@ -101,6 +111,7 @@ class Builder:
         self._endpoints = Endpoints()
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
+        self._sessions: RouteSessions
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
         )
@@ -130,6 +141,7 @@ class Builder:
             self._bindings(),
         )
         self._check_kinds(bindings)
+        self._sessions = RouteSessions(config.session, self._make_sessions)
         routes = [
             self._try(
                 self._route, f"route[{i}]", route, authenticators, mappers, bindings
@@ -151,6 +163,7 @@ class Builder:
             tls=tuple(tls),
             healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
             upstreams=tuple(self._upstreams.values()),
+            sessions=self._sessions.stores,
             caches=tuple(self._storage.caches),
             needs=self._storage.needs(),
         )
@@ -161,6 +174,13 @@ class Builder:
         kinds = (_ALWAYS_CHECKED, *(k for r in config.route for k in _levels(r)))
         given = {kind: ComponentConfig(type=kind) for kind in kinds}
         return {**given, **config.binding}
+
+    def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
+        """Make browser sessions; None if that cannot be done."""
+        made = self._family(
+            self._registry, "ISessionStore", "session", {name: component}
+        )
+        return made.get(name)
 
     def _check_kinds(self, bindings: Mapping[str, Any]) -> None:
         """Check that each binding is of the kind that its table is named after."""
@@ -256,6 +276,7 @@ class Builder:
             authenticators=tuple(a for a in asked if a is not None),
             bindings={m: b for b in bound.values() for m in b.members},
             demanded=tuple(demanded),
+            sessions=self._sessions.find(path, route, asked),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
             consumed=consumed["field"],

@@ -4,7 +4,7 @@ Who calls, which keys they hold, and what the backend calls them.
 Phases 4 to 6 of a request's way (`sso_proxy.pipeline`).
 """
 
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import attrs
 
@@ -14,6 +14,8 @@ from sso_proxy.model import (
     DECLINED,
     REFUSED,
     Authenticated,
+    Decision,
+    Effect,
     Identity,
     NotPresented,
     Rejected,
@@ -25,6 +27,7 @@ from sso_proxy.model import (
 from sso_proxy.outgoing import build_fields
 from sso_proxy.refusals import NO_STORE, invite, reject
 from sso_proxy.routing import Route
+from sso_proxy.session import Opened
 from sso_proxy.specs.user_name import is_safe_user_name
 
 
@@ -47,19 +50,37 @@ class Proof:
 NO_PROOF: Final = Proof()
 
 
-async def authenticate(
-    route: Route, request: Request
-) -> tuple[IAuthenticator, Authenticated] | Response:
+class Found(NamedTuple):
+    """
+    Who calls.
+
+    Attributes:
+        authenticator: Who knows.
+        outcome: What it says.
+        request: The request, with the session that somebody was asked about.
+    """
+
+    authenticator: IAuthenticator
+    outcome: Authenticated
+    request: Request
+
+
+async def authenticate(route: Route, request: Request) -> Found | Response:
     """Ask the route's authenticators; the first that has an opinion decides."""
     rejected: Rejected | None = None
     kind: type | None = None
+    opened: Opened | None = None
     for authenticator in route.authenticators:
         if rejected is not None and type(authenticator) is not kind:
             continue  # nobody with a bad token becomes somebody by other means
+        if opened is None and getattr(authenticator, "reads_session", False):
+            opened = await open_session(route, request)
+            session, sessions = opened.session, route.sessions
+            request = attrs.evolve(request, session=session, sessions=sessions)
         outcome = await authenticator.authenticate(request)
         match outcome:
             case Authenticated():
-                return authenticator, outcome
+                return Found(authenticator, _during(opened, outcome), request)
             case NotPresented():
                 continue
             case Rejected():
@@ -71,6 +92,35 @@ async def authenticate(
     if rejected is not None:
         return reject(rejected, request, route)
     return invite(request, route)
+
+
+async def open_session(route: Route, request: Request) -> Opened:
+    """Give the session that a request comes with, if its route has any."""
+    if route.sessions is None:
+        return Opened(None)
+    return await route.sessions.load(request)
+
+
+def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:
+    """Let what was found out hold no longer than the session does."""
+    until, headers = outcome.until, outcome.headers
+    if opened is not None:
+        headers = (*opened.headers, *headers)
+        if opened.until is not None:
+            until = opened.until if until is None else min(until, opened.until)
+    if any(name == "set-cookie" for name, _ in headers):
+        until = 0.0  # a repetition must not bring back what is over by then
+    if until == outcome.until and headers == outcome.headers:
+        return outcome
+    return attrs.evolve(outcome, until=until, headers=headers)
+
+
+def session_ended(request: Request) -> Decision | None:
+    """Refuse *request* if its session has ended while it was decided on."""
+    session = request.session
+    if session is None or not request.sessions.is_over(session):
+        return None
+    return Decision(effect=Effect.REVOKED, reasons=("session-ended",))
 
 
 async def bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:

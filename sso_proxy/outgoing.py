@@ -9,6 +9,7 @@ from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
+from sso_proxy.specs.http.cookies import OURS
 from sso_proxy.specs.http.fields import encode_value
 from sso_proxy.specs.http.forwarded import build_forwarded
 from sso_proxy.specs.http.parameters import (
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
 _NOTHING: frozenset[str] = frozenset()
 _MOST_NAMES = 4096
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_MAY_BE_OURS = "-sso"
+"""What the names of all cookies have in them that no backend gets."""
 _BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
-
-OUR_COOKIES = "__Host-sso"
-"""What the names of all our cookies begin with; none of them reaches a backend."""
 
 
 def build_block(
@@ -56,7 +56,7 @@ def build_block(
     for name, value in head.headers:
         if name in taken:
             continue
-        if name == "cookie" and OUR_COOKIES in value:
+        if name == "cookie" and _MAY_BE_OURS in value:
             kept = without_our_cookies(value)
             if kept:
                 lines.append("Cookie: " + kept)
@@ -206,7 +206,7 @@ def authority(host: str, port: int, scheme: str) -> str:
 def without_our_cookies(value: str) -> str:
     """Drop our cookies from a ``Cookie`` value."""
     pairs = (pair.strip(" \t") for pair in value.split(";"))
-    return "; ".join(p for p in pairs if p and not p.startswith(OUR_COOKIES))
+    return "; ".join(p for p in pairs if p and not p.startswith(OURS))
 
 
 def display_name(name: str) -> str:

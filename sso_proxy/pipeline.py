@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
-from sso_proxy.callers import Proof, authenticate, bind, name_user
+from sso_proxy.callers import Proof, authenticate, bind, name_user, session_ended
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IClock
 from sso_proxy.model import (
@@ -37,7 +37,7 @@ from sso_proxy.outgoing import (
     remaining_body,
     without_credentials,
 )
-from sso_proxy.refusals import deny, refuse_unbound
+from sso_proxy.refusals import deny, final_recipient, refuse_unbound
 from sso_proxy.routing import HostRoutes, Route, RouteTable
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.cors import (
@@ -49,7 +49,7 @@ from sso_proxy.specs.http.cors import (
 )
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
-from sso_proxy.specs.http.request import METHODS, Incoming
+from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.http.target import (
     has_encoded_slash,
     has_parameters,
@@ -156,7 +156,7 @@ class Pipeline:
         found = await authenticate(route, request)
         if isinstance(found, Response):
             return found
-        authenticator, outcome = found
+        authenticator, outcome, request = found
         identity = trail.identity = outcome.identity
         request = trail.request = without_credentials(request, route)
         # 5 bind
@@ -170,7 +170,11 @@ class Pipeline:
             return user
         trail.user = user
         # 7 authorise; nothing waits from here on, so that no revocation comes too late
-        decision = self._revoked(identity) or authorise(route, request, identity)
+        decision = (
+            session_ended(request)
+            or self._revoked(identity)
+            or authorise(route, request, identity)
+        )
         if decision is not None:
             return deny(decision, request, route, authenticator)
         # 8 equip
@@ -298,6 +302,7 @@ class Pipeline:
         routes: HostRoutes,
     ) -> Verdict:
         request, route = trail.found
+        request = attrs.evolve(request, sessions=route.sessions)
         below = request.head.path.removeprefix(route.endpoints)
         if below.partition("/")[0] not in route.own_names:
             return Response(status=404, reason="no-endpoint")
@@ -323,7 +328,7 @@ class Pipeline:
         (request, route), identity = trail.found, outcome.identity
         forwards = read_max_forwards(request.head) if like is None else None
         if forwards == 0:
-            return _final_recipient(route)
+            return final_recipient(route)
         if forwards is not None:
             head = forwarded_once(request.head, forwards)
             request = attrs.evolve(request, head=head)
@@ -399,12 +404,6 @@ def _readable(response: Response, trail: Trail) -> Response:
         return response
     fields = build_cors_fields(route.cors, request.head)
     return attrs.evolve(response, headers=(*response.headers, *fields))
-
-
-def _final_recipient(route: Route) -> Response:
-    """Answer OPTIONS that may go no further (RFC 9110 section 7.6.2)."""
-    allow = ", ".join(sorted(route.methods or METHODS))
-    return Response(status=204, reason="max-forwards", headers=(("allow", allow),))
 
 
 def _under(scheme: str, head: RequestHead) -> RequestHead:

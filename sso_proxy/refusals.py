@@ -19,6 +19,7 @@ from sso_proxy.model import (
 )
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.accept import is_navigation
+from sso_proxy.specs.http.request import METHODS
 from sso_proxy.specs.oauth.offer import complete_challenges
 
 _log = Logger()
@@ -57,6 +58,12 @@ def invite(request: Request, route: Route) -> Response:
         reason="no-credential",
         headers=(NO_STORE, *headers),
     )
+
+
+def final_recipient(route: Route) -> Response:
+    """Answer OPTIONS that may go no further (RFC 9110 section 7.6.2)."""
+    allow = ", ".join(sorted(route.methods or METHODS))
+    return Response(status=204, reason="max-forwards", headers=(("allow", allow),))
 
 
 def refuse_unbound(

@@ -31,6 +31,7 @@ _WORDS = {
     "IUserMapper": "user mapper",
     "IPolicy": "policy",
     "ICache": "cache",
+    "ISessionStore": "sessions",
 }
 
 FAMILIES = {
@@ -38,6 +39,7 @@ FAMILIES = {
     "mapper": "IUserMapper",
     "binding": "IBinding",
     "cache": "ICache",
+    "session": "ISessionStore",
 }
 """The interface that the components of each family of tables provide."""
 

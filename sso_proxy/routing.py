@@ -8,7 +8,12 @@ import attrs
 
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
-from sso_proxy.interfaces import IAuthenticator, IBinding, IUserMapper
+from sso_proxy.interfaces import (
+    IAuthenticator,
+    IBinding,
+    ISessionStore,
+    IUserMapper,
+)
 from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.specs.http.target import matching_path
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
@@ -45,6 +50,8 @@ class Route:
         authenticators: Asked in this order.
         bindings: Every binding there is, by the ``cnf`` member it answers for.
         demanded: Bindings that the route requires.
+        sessions: What keeps its browser sessions, if it has authenticators that go by
+            them.
         mappers: Asked in this order; none: the user is the subject.
         requirements: What the route demands of identity and request.
         consumed: Header fields that held a credential and go no further.
@@ -78,6 +85,7 @@ class Route:
     authenticators: tuple[IAuthenticator, ...]
     bindings: dict[str, IBinding]
     demanded: tuple[IBinding, ...] = ()
+    sessions: ISessionStore | None = None
     mappers: tuple[IUserMapper, ...] = ()
     requirements: Requirements
     consumed: frozenset[str] = frozenset()

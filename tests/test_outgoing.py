@@ -71,6 +71,8 @@ def test_consumed_credentials_stay_here() -> None:
         ("__Host-sso=x", None),
         ("a=1; __Host-sso=x; __Host-sso.1=y;b=2", b"Cookie: a=1; b=2\r\n"),
         ("a=__Host-sso", b"Cookie: a=__Host-sso\r\n"),
+        ("__Secure-sso-admin=x;a=1", b"Cookie: a=1\r\n"),
+        ("__Secure-sso=x", None),
     ],
 )
 def test_our_cookies_stay_here(sent: str, kept: bytes | None) -> None:

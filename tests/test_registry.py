@@ -272,7 +272,7 @@ def test_announcement_that_says_nothing_is_refused(
 
 def test_config_classes_are_those_of_tables() -> None:
     classes = Registry.load().config_classes()
-    assert set(classes) == {"authenticator", "mapper", "binding", "cache"}
+    assert set(classes) == {"authenticator", "mapper", "binding", "cache", "session"}
     assert set(classes["mapper"]) == {"claim", "pattern", "static"}
 
 

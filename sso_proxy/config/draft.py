@@ -51,6 +51,7 @@ class Draft:
         mappers: The ``[mapper.N]`` tables by name.
         bindings: The ``[binding.N]`` tables by kind.
         caches: The ``[cache.N]`` tables by name.
+        sessions: The ``[session.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
     """
@@ -63,6 +64,7 @@ class Draft:
     mappers: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     bindings: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     caches: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    sessions: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -87,9 +89,10 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         mappers=reader.family("mapper", raw.get("mapper", {})),
         bindings=reader.family("binding", _with_types(raw.get("binding", {}))),
         caches=reader.family("cache", raw.get("cache", {})),
+        sessions=reader.family("session", raw.get("session", {})),
         names={
             family: frozenset(raw[family])
-            for family in ("authenticator", "mapper", "binding", "cache")
+            for family in ("authenticator", "mapper", "binding", "cache", "session")
             if isinstance(raw.get(family), dict)
         },
         mistakes=tuple(reader.mistakes),

@@ -85,6 +85,7 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
         "mapper": draft.mappers,
         "binding": draft.bindings,
         "cache": draft.caches,
+        "session": draft.sessions,
     }
     for family, interface_name in FAMILIES.items():
         for placed in families[family].values():

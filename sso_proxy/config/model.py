@@ -272,6 +272,8 @@ class RouteConfig:
         authenticate: Names of authenticators, asked in this order; anonymous access
             has to be written: ``["anonymous"]``.
         binding: Keys that callers must prove to hold.
+        session: Name of the browser sessions that people who log in here get; routes
+            that name the same share them, if the same cookie gets to all.
         map_user: Names of mappers, asked in this order; none: the user is the
             identity's subject.
         require: Conditions; all must hold.
@@ -297,6 +299,7 @@ class RouteConfig:
     path: str = attrs.field(default="/", validator=path_prefix)
     authenticate: tuple[str, ...] = attrs.field(validator=non_empty)
     binding: BindingConfig = attrs.field(factory=BindingConfig)
+    session: str | None = None
     map_user: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
@@ -339,6 +342,9 @@ class Config:
         binding: How keys are checked that tokens are bound to, by kind: ``certificate``
             and ``dpop``.  ``type`` need not be written.
         cache: Caches by name; used is the only one, or ``default``, or a ``local`` one.
+        session: Browser sessions by name, for routes whose authenticators log people
+            in; used is the one that the route names, else the only one, or ``default``,
+            or a ``server`` one.
         key_ring: Our own symmetric keys.
         route: Routes.
     """
@@ -349,5 +355,6 @@ class Config:
     mapper: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     binding: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     cache: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    session: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

@@ -6,8 +6,9 @@ from sso_proxy.admission import Admission
 from sso_proxy.edge.pages import phrase_of, render_page
 from sso_proxy.edge.site import Site
 from sso_proxy.model import Headers, RequestHead, Response
-from sso_proxy.outgoing import OUR_COOKIES, display_name
+from sso_proxy.outgoing import display_name
 from sso_proxy.specs.http.answer import Answer
+from sso_proxy.specs.http.cookies import OURS
 from sso_proxy.specs.http.cors import PREFIX, build_cors_fields
 from sso_proxy.specs.http.request import ALLOW
 from sso_proxy.upstream import Reply
@@ -36,7 +37,7 @@ def client_block(reply: Reply, site: Site) -> bytes:
             name == "strict-transport-security" and rules.hsts
         ):
             continue
-        elif name == "set-cookie" and value.startswith(OUR_COOKIES):
+        elif name == "set-cookie" and value.startswith(OURS):
             continue  # no backend may set a session of ours
         lines.append(f"{display_name(name)}: {value}")
     lines.append(f"Via: 1.{answer.minor} {rules.via}")

@@ -68,7 +68,6 @@ class ServerConnection(Uplink):
         "_head_began",
         "_kept",
         "_lingered",
-        "_memo",
         "_on_gone",
         "_requests",
         "_state",
@@ -86,7 +85,6 @@ class ServerConnection(Uplink):
         self._advancing = False
         self._requests = 0
         self._lingered = 0
-        self._memo: Memo | None = None
         self._unreadable = False
         site.connections.add(self)
 

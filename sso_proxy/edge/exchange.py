@@ -187,7 +187,14 @@ class Exchange:
             finish(self, reason)
 
         idle = self.admission.route.upgrade_idle_timeout
-        tunnel = Tunnel(connection.site, client, stream, idle=idle, over=over)
+        tunnel = Tunnel(
+            connection.site,
+            client,
+            stream,
+            idle=idle,
+            over=over,
+            session=self.admission.caller.request.session,
+        )
         tunnel.start(early=early, first=first)
 
     def sendable(self) -> None:

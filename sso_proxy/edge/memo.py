@@ -7,6 +7,7 @@ authorised each time.  Proxies before us send the same but for the credential: t
 is decided anew that depends on who calls, and nothing else.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import attrs
@@ -15,6 +16,7 @@ from sso_proxy.admission import Admission
 from sso_proxy.edge.site import Rules
 from sso_proxy.pipeline import authorise
 from sso_proxy.routing import HostRoutes, Route
+from sso_proxy.session import Session
 from sso_proxy.specs.http.repeat import (
     Pattern,
     find_pattern,
@@ -97,6 +99,10 @@ class Memo:
         """Keep what was decided for one route."""
         self._admissions[admission.route] = self._alike[admission.route] = admission
         self._last_line = b""
+
+    def is_for(self, ended: Callable[[Session], bool]) -> bool:
+        """Say whether any of it was decided for a session that has *ended*."""
+        return any(each.is_for(ended) for each in self._admissions.values())
 
     def fits(self, rest: bytes, rules: Rules) -> bool:
         """

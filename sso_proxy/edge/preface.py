@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
 from sso_proxy.net.nest import ENDED, GONE, ONCE, READ, Watcher
+from sso_proxy.session import Session
 from sso_proxy.specs.http.proxy_protocol import read_proxy_header
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class Preface:
 
     def drain(self) -> None:
         """Do nothing: the connection may still bring a request."""
+
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        """Do nothing: nobody has asked for anything."""
 
     def close_if_idle(self) -> None:
         """Do nothing: there is no idleness here."""

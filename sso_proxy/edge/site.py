@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.interfaces import IClock
+from sso_proxy.session import Session
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Incoming
@@ -52,6 +53,9 @@ class Swept(Protocol):
 
     def close_if_idle(self) -> None:
         """Close if nothing is under way."""
+
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        """Stop what goes on for sessions that have *ended*."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -124,6 +128,11 @@ class Site:
     def decide_anew(self) -> None:
         """Forget what was decided for the heads that connections repeat."""
         self.rules = attrs.evolve(self.rules)  # compared by identity
+
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        """Forget what was decided for sessions that have *ended*, and what runs."""
+        for connection in [*self.connections]:
+            connection.end_sessions(ended)
 
     def drain(self) -> None:
         """Close connections as they fall idle."""

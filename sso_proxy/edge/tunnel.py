@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from sso_proxy.edge.site import Site
 from sso_proxy.net.stream import Stream
+from sso_proxy.session import Session
 
 
 class _End:
@@ -48,7 +49,7 @@ class Tunnel:
         deadline: Monotonic time at which silence has lasted too long.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         site: Site,
         client: Stream,
@@ -56,6 +57,7 @@ class Tunnel:
         *,
         idle: float,
         over: Callable[[int, int, str], None],
+        session: Session | None = None,
     ) -> None:
         self._site = site
         self._idle = idle
@@ -64,6 +66,7 @@ class Tunnel:
         self._backend = _End(self, backend, client)
         self._halves = 2
         self._reason = ""
+        self._session = session
         self.deadline = site.now + idle
 
     def start(self, *, early: bytes, first: bytes) -> None:
@@ -120,6 +123,12 @@ class Tunnel:
 
     def close_if_idle(self) -> None:
         """Do nothing: there is no idleness here."""
+
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        """Close if the session that this was opened with has *ended*."""
+        if self._session is not None and ended(self._session):
+            self._reason = "session-ended"
+            self.abort()
 
     def abort(self) -> None:
         """Close both at once."""

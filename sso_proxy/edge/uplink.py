@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -9,11 +10,13 @@ from sso_proxy.admission import Verdict
 from sso_proxy.edge.body import BodyReader
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
+from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.progress import ProgressWatch
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
 from sso_proxy.net.coroutine import Waiting
 from sso_proxy.net.stream import Stream
+from sso_proxy.session import Session
 from sso_proxy.specs.http.request import Incoming
 
 _CLOSE = b"Connection: close\r\n"
@@ -39,6 +42,7 @@ class Uplink(ABC):
         "_held",
         "_incoming",
         "_intake",
+        "_memo",
         "_waiting",
         "_watch",
         "deadline",
@@ -59,6 +63,7 @@ class Uplink(ABC):
         self._intake: Intake | None = None
         self._waiting: Waiting[Verdict] | None = None
         self._watch = ProgressWatch()
+        self._memo: Memo | None = None
 
     @abstractmethod
     def refuse(self, status: int, reason: str) -> None:
@@ -81,6 +86,21 @@ class Uplink(ABC):
     def abort(self) -> None:
         """Close at once."""
         self.stream.abort()
+
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        """Forget what was decided for sessions that have *ended*; stop what runs."""
+        if self._memo is not None and self._memo.is_for(ended):
+            self._memo = None
+        exchange = self._exchange
+        admission = exchange.admission if exchange is not None else None
+        if exchange is None or admission is None or not admission.is_for(ended):
+            return
+        if exchange.relaying:
+            exchange.reason = "session-ended"
+            self.abort()
+        else:
+            self._drop_request("session-ended")
+            self.refuse(403, "session-ended")
 
     def check_progress(self, now: float) -> None:
         """Cut a client that takes nothing, or sends its body too slowly."""

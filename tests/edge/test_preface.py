@@ -124,6 +124,7 @@ def test_silence_before_the_header_has_an_end(proxied: Place) -> None:
     proxied.connect()
     until(proxied.nest, lambda: proxied.open() == 1)
     proxied.site.drain()
+    proxied.site.end_sessions(lambda _: True)
     proxied.site.close_idle()
     proxied.site.sweep(monotonic() + 9)
     assert proxied.open() == 1

@@ -1,10 +1,15 @@
 """What looks after a listener's connections."""
 
 import math
+from collections.abc import Callable
 
 from twisted.trial.unittest import TestCase
 
+from sso_proxy.session import Session
+from sso_proxy.testing.fakes import make_identity
 from tests.support.doubles import Scene
+
+SESSION = Session(id="one", identity=make_identity(), created=1, used=1, expires=2)
 
 
 class FakeSwept:
@@ -26,6 +31,9 @@ class FakeSwept:
     def close_if_idle(self) -> None:
         self.said.append("close if idle")
 
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        self.said.append(f"ended {ended(SESSION)}")
+
     def abort(self) -> None:
         self.said.append("abort")
 
@@ -45,8 +53,9 @@ def test_everything_is_passed_on_to_all() -> None:
     site.connections = {one, two}
     site.drain()
     site.close_idle()
+    site.end_sessions(lambda session: session.id == "one")
     site.abort()
-    assert one.said == two.said == ["drain", "close if idle", "abort"]
+    assert one.said == two.said == ["drain", "close if idle", "ended True", "abort"]
     assert site.draining
 
 

@@ -66,6 +66,16 @@ redis_cache = PluginFactory(
     makes="ICache",
     target="sso_proxy.caches.redis:RedisCache",
 )
+server_sessions = PluginFactory(
+    name="server",
+    makes="ISessionStore",
+    target="sso_proxy.sessions.server:ServerSessions",
+)
+cookie_sessions = PluginFactory(
+    name="cookie",
+    makes="ISessionStore",
+    target="sso_proxy.sessions.cookie:CookieSessions",
+)
 dpop_binding = PluginFactory(
     name="dpop",
     makes="IBinding",
