@@ -125,13 +125,15 @@ class TlsStream(Stream):
         except SSL.WantReadError:
             return False
         except (SSL.Error, OSError) as e:
-            self._end = e
+            # Its traceback has this stream: the two would stay until cycles are sought.
+            self._end = e.with_traceback(None)
         return True
 
     def deliver(self) -> None:
         """Tell the handler what was taken in."""
         if self._end is not None:
-            self._stop(self._end)
+            end, self._end = self._end, None
+            self._stop(end)
             return
         data, self._early = self._early, b""
         if not self._closing:

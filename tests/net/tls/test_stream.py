@@ -1,6 +1,9 @@
 """TLS streams on real sockets, both ends ours."""
 
 import contextlib
+import gc
+import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +20,15 @@ from sso_proxy.net.tls.context import build_listener_tls
 from sso_proxy.net.tls.errors import PeerError
 from sso_proxy.net.tls.stream import TlsStream, client_stream, server_stream
 from sso_proxy.testing.pki import Pki
-from tests.support.sockets import Heard, new_nest, read_all, turn, unix_pair, until
+from tests.support.sockets import (
+    Heard,
+    new_nest,
+    read_all,
+    tcp_pair,
+    turn,
+    unix_pair,
+    until,
+)
 
 BIG = b"x" * (1 << 22)
 PKI = Pki.create()
@@ -42,9 +53,10 @@ class Both:
         server_name: str = "app.example.com",
         context: SSL.Context = TRUSTING,
         on_facts: Callable[[TlsFacts], None] = lambda _: None,
+        pair: Callable[[], tuple[socket.socket, socket.socket]] = unix_pair,
     ) -> None:
         self.nest: Nest = new_nest()
-        near, far = unix_pair()
+        near, far = pair()
         self.facts: list[TlsFacts] = []
         self.ready: list[int] = []
         self.client_heard, self.server_heard = Heard(), Heard()
@@ -160,6 +172,30 @@ def test_the_end_is_told_inside_the_stream(both: Both) -> None:
     until(both.nest, lambda: both.client_heard.data)
     both.server.close()
     until(both.nest, lambda: both.client_heard.said[-1] in {"eof", "lost"})
+
+
+@pytest.mark.parametrize("end", ["close", "half_close", "reset"])
+def test_what_has_ended_goes_without_a_search_for_cycles(end: str) -> None:
+    """Thousands of connections end between two searches, and OpenSSL's are large."""
+    both = Both(pair=tcp_pair)
+    both.shake()
+    turn(both.nest, 3)
+    gone = weakref.ref(both.server._connection)  # noqa: SLF001
+    gc.disable()
+    try:
+        if end == "reset":
+            both.client.abort()
+        else:
+            getattr(both.client, end)()
+        until(both.nest, lambda: both.server_heard.said)
+        both.server.close()
+        del both.server
+        turn(both.nest, 3)
+        assert gone() is None
+    finally:
+        gc.enable()
+        both.client.abort()
+        both.nest.close()
 
 
 def test_an_end_without_notice_is_a_loss(both: Both) -> None:
