@@ -36,6 +36,7 @@ RUN_ELSEWHERE = {
     "introspection.toml",
     "api-clients.toml",
     "stores.toml",
+    "redis.toml",
 }
 """By tests/test_etc_dpop.py and its like: tokens, clients, stores."""
 
@@ -45,6 +46,7 @@ def test_example_is_read_without_mistakes(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
+    monkeypatch.setenv("REDIS_PASSWORD", "s3cret")
     load_config(path)
 
 

@@ -22,9 +22,8 @@ def clock() -> SettableClock:
 def redis_servers() -> Iterator[Servers]:
     """Real servers of Redis, each started by the first test that needs it."""
     directory, servers = temporary_servers()
-    with directory:
+    with directory, servers:
         yield servers
-        servers.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Self
 from sso_proxy.caches.redis_resp import Reader, Reply, encode
 from sso_proxy.testing.pki import Pki
 from tests.support.programs import program
-from tests.support.running import PATIENCE, eventually
+from tests.support.running import PATIENCE, ROOT, eventually
 
 QUIET = (
     "--save",
@@ -205,7 +205,9 @@ class Servers:
         """Give one that wants client certificates, a user and a password."""
         if self._tls is None:
             port = server_port()
-            self._tls = self.run(*self.tls_options(port), *ACL, port=port)
+            self._tls = self.run(
+                *self.tls_options(port), *acl_options("test-"), port=port
+            )
         return self._tls
 
     def tls_options(self, port: int) -> tuple[str, ...]:
@@ -265,21 +267,31 @@ class Servers:
         """Note that the cluster has another node instead."""
         self._cluster[self._cluster.index(gone)] = by
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def close(self) -> None:
         """End all servers."""
         for server in self._running:
             server.kill()
 
 
-ACL = (
-    *("--user", "default", "off"),
-    *("--user", USER, "on", f">{USER_PASSWORD}", "~test-*", "&test-*"),
-    *("-@all", "+get", "+set", "+del", "+exists", "+strlen", "+incr", "+incrby"),
-    *("+pttl", "+pexpire", "+zadd", "+zrem", "+zscore", "+zrange", "+zrangebyscore"),
-    *("+zremrangebyscore", "+time", "+eval", "+evalsha", "+publish", "+subscribe"),
-    *("+unsubscribe", "+ping", "+info", "+role"),
-)
-"""Options of a server with no more rights for us than docs/howto/redis.md names."""
+def acl_options(prefix: str) -> tuple[str, ...]:
+    """Give a server's options for a user with the rights in docs/howto/stores.md."""
+    text = (ROOT / "docs" / "howto" / "stores.md").read_text()
+    _, _, rest = text.partition("user sso-proxy on #HASH ")
+    rights, end, _ = rest.replace("sso:", prefix).partition("```")
+    assert end
+    user = ("--user", USER, "on", f">{USER_PASSWORD}")
+    return ("--user", "default", "off", *user, *rights.split())
 
 
 def is_whole(node: RedisServer) -> bool:
