@@ -117,6 +117,7 @@ def finish(draft: Draft) -> Config:
         mapper={n: c.value for n, c in draft.mappers.items()},
         binding={n: c.value for n, c in draft.bindings.items()},
         cache={n: c.value for n, c in draft.caches.items()},
+        session={n: c.value for n, c in draft.sessions.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
         route=tuple(route.value for route in draft.routes),
     )

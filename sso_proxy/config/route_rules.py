@@ -40,12 +40,10 @@ def check_routes(draft: Draft) -> Iterator[Mistake]:
             route.value.map_user,
             draft.names.get("mapper", ()),
         )
-        yield from _check_names(
-            join(route.path, "session"),
-            "sessions",
-            (route.value.session,) if route.value.session is not None else (),
-            draft.names.get("session", ()),
-        )
+        known = draft.names.get("session", frozenset())
+        if (name := route.value.session) is not None and name not in known:
+            problem = unknown("sessions", name, known)
+            yield Mistake(join(route.path, "session"), problem)
         yield from _check_certificate(route, draft)
         yield from _check_dpop(route, draft)
         yield from _check_backend(route)

@@ -71,8 +71,8 @@ class IAuthenticator(Interface):
     the same bytes on the same connection until the identity expires, 30 seconds at
     most; only the request line may differ then.  One whose outcome depends on the
     query has an attribute ``reads_query`` that is true, and is asked each time; one
-    that looks into forms has ``reads_form``, without which ``request.body`` is None, and
-    one that goes by sessions ``reads_session``, without which ``request.session`` is.
+    that looks into forms has ``reads_form``, without which ``request.body`` is None,
+    and one that goes by sessions ``reads_session``, likewise for ``request.session``.
     Credentials are secret: nothing of them may get into a log or a ``reason``.
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 
 from sso_proxy.config.load import load_config, parse_config
@@ -156,3 +157,19 @@ def test_broken_plugin_stops_the_load(tmp_path: Path) -> None:
     text = PLAIN.replace('"cert", ', "").replace('map_user = ["names"]', "")
     text = text.replace("[server]", '[server]\nplugin_path = ["plugins"]')
     assert refused(text, tmp_path) == ["server.plugin_path[0]"]
+
+
+@pytest.mark.parametrize(
+    "family", [f.name for f in attrs.fields(Config) if "Component" in str(f.type)]
+)
+def test_no_table_is_lost_on_the_way(parse: Parse, family: str) -> None:
+    """What is written has an effect, or is refused (C27)."""
+    tables = {
+        "authenticator": '[authenticator.x]\ntype = "anonymous"',
+        "mapper": '[mapper.x]\ntype = "static"\nusers = {}',
+        "binding": "[binding.certificate]",
+        "cache": '[cache.x]\ntype = "local"',
+        "session": '[session.x]\ntype = "cookie"',
+    }
+    config = parse(tables[family])
+    assert len(getattr(config, family)) == 1

@@ -264,3 +264,9 @@ def test_word_that_is_none_is_refused(
     mistakes: Mistakes, options: dict[str, str], path: str
 ) -> None:
     assert one(mistakes(route=route(**options)))[0] == f"route[0].{path}"
+
+
+def test_sessions_that_are_not_there_are_refused(mistakes: Mistakes) -> None:
+    path, problem = one(mistakes(route=route(session='"gone"')))
+    assert path == "route[0].session"
+    assert "none at all" in problem
