@@ -42,6 +42,21 @@ class StreamHandler(Protocol):
         """Hear that the stream is gone.  Said once, and nothing after it."""
 
 
+class _Nobody:
+    """Hears what nobody else does: a stream that is gone says nothing."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def eof_received(self) -> None: ...
+
+    def drained(self) -> None: ...
+
+    def connection_lost(self, reason: str) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
 class Stream:
     """
     A stream over TCP or a unix socket, without TLS.
@@ -345,4 +360,6 @@ class Stream:
         self._waiting.clear()
         self.buffered = 0
         self._sock.close()
-        self.handler.connection_lost(reason)
+        # Each has the other: without this, both stay until cycles are sought.
+        handler, self.handler = self.handler, _NOBODY
+        handler.connection_lost(reason)

@@ -5,6 +5,7 @@ import itertools
 import select
 import socket
 import struct
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -342,6 +343,16 @@ def test_what_the_peer_does_not_take_after_a_batch_is_sent_later(ends: Ends) -> 
     ends.far.send(b"x")
     until(ends.nest, lambda: ends.heard.data)
     assert ends.stream.buffered == size + 3
+
+
+def test_a_stream_that_is_gone_lets_go_of_its_handler(ends: Ends) -> None:
+    """Who has the stream is freed at once, not when cycles are sought."""
+    ends.stream.abort()
+    assert ends.heard.said == ["lost"]
+    gone = weakref.ref(ends.heard)
+    del ends.heard
+    assert gone() is None
+    ends.stream.abort()
 
 
 class Two:
