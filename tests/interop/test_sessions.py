@@ -183,7 +183,7 @@ def test_two_thousand_sessions_never_cross(desk: Desk) -> None:
         browsers = {f"user{n}": Browser() for n in range(SESSIONS)}
         work = [(user, {"X_Login": user}) for user in browsers]
         await ask_all(desk, browsers, work)
-        again = [(user, {}) for user in browsers] * 2
+        again = [(user, dict[str, str]()) for user in browsers] * 2
         random.Random(1).shuffle(again)  # noqa: S311
         await ask_all(desk, browsers, again)
         seen = {browser.cookies["__Host-sso"] for browser in browsers.values()}

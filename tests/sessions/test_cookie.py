@@ -118,15 +118,17 @@ def test_a_request_that_was_under_way_goes_by_the_new_tokens() -> None:
     tools = SessionTools()
     store, elsewhere = cookie_sessions(tools), cookie_sessions(tools.another())
     browser, session = begin(store)
-    late = Browser(**browser.cookies)
+    before = dict(browser.cookies)
     tools.clock.advance(61)
     opened = now(store.replace(browser.request(), session, ALICE, {"t": 2}))
     assert opened is not None
     browser.take(opened)
     for process in (store, elsewhere):
+        late = Browser(**before)
         found = load(process, late)
         assert found is not None
         assert found.data == {"t": 2}
+        assert now(process.load(late.request())).session == found
 
 
 def test_a_new_cookie_has_what_another_process_has_changed() -> None:

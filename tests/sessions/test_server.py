@@ -123,6 +123,20 @@ def test_a_session_that_ends_while_its_use_is_noted_is_over() -> None:
     assert now(store.load(browser.request())).session is None
 
 
+def test_a_store_that_lags_behind_lets_nobody_in_who_has_logged_out() -> None:
+    """A replica may give for a moment what was deleted elsewhere."""
+    tools = SessionTools()
+    store = server_sessions(tools)
+    browser = begin(store)
+
+    async def later(purpose: str, name: bytes) -> None:
+        """Delete nothing yet."""
+
+    tools.memory.delete = later  # type: ignore[method-assign]
+    now(store.end(browser.request()))
+    assert now(store.load(browser.request())).session is None
+
+
 def test_a_change_is_kept_although_use_is_noted_meanwhile() -> None:
     tools = SessionTools()
     store = server_sessions(tools)
