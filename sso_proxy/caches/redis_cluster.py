@@ -221,8 +221,14 @@ def read_redirection(reply: ErrorReply) -> Redirection | None:
 
 
 def read_slots(reply: Reply, asked: Place) -> dict[int, Place]:
-    """Read the answer to ``CLUSTER SLOTS``: the master of each slot."""
+    """
+    Read the answer to ``CLUSTER SLOTS``: the master of each slot.
+
+    Nothing is believed of an answer that names more slots than there are: it would take
+    as long to read as its sender likes.
+    """
     found: dict[int, Place] = {}
+    named = 0
     for entry in reply if isinstance(reply, list) else []:
         match entry:
             case [int(first), int(last), [host, int(port), *_], *_]:
@@ -230,6 +236,9 @@ def read_slots(reply: Reply, asked: Place) -> dict[int, Place]:
                 place = _place(name, b"%d" % port)
                 if place is None or not 0 <= first <= last < SLOTS:
                     continue
+                named += last - first + 1
+                if named > SLOTS:
+                    return {}
                 place = attrs.evolve(place, host=place.host or asked.host)
                 found.update(dict.fromkeys(range(first, last + 1), place))
             case _:

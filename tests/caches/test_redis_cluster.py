@@ -62,7 +62,7 @@ class ClusterTests(RedisCase):
 
     async def test_slot_that_moves_takes_its_records_along(self) -> None:
         """On the way and after: no answer is wrong, none is lost."""
-        cache = self.make(cluster=(self.servers.cluster[0].address,), timeout=0.4)
+        cache = self.make(cluster=(self.servers.cluster[0].address,), timeout=0.8)
         await cache.put("a", b"1", b"x", 60)
         keys = cache.client.names.value("a", b"1")
         slot = slot_of(keys.record)
@@ -72,7 +72,7 @@ class ClusterTests(RedisCase):
         problem = await self.failure_of(cache.take("a", b"1"))
         assert "between nodes" in problem, "its books are still elsewhere"
         late = Deferred.fromCoroutine(cache.put("a", b"1", b"y", 60))
-        await self.pause(0.1)
+        await self.pause(0.4)
         assert not late.called
         self.end_move(slot, source, target)
         await late
@@ -170,6 +170,7 @@ def test_slots_are_those_of_masters() -> None:
         [[0, 1, [b"x", -1]]],
         [[0, 1, [b"\xff", 1]]],
         [[0, 1, []]],
+        [[0, 16383, [b"x", 1]], [5, 5, [b"x", 1]]],
     ],
 )
 def test_nonsense_about_slots_is_left_out(reply: Reply) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 
 from sso_proxy.caches.redis import RedisCache
@@ -106,6 +107,46 @@ class OutageTests(RedisCase):
         assert "is no master" in problem
         server.ask("REPLICAOF", "NO", "ONE")
         await self.until_works(lambda: cache.put("a", b"1", b"y", 60))
+
+    def speak(self, *answers: bytes) -> tuple[str, list[Protocol]]:
+        """Listen; each connection gets PONG and one of *answers*, and is then ended."""
+        connections: list[Protocol] = []
+
+        class Speaker(Protocol):
+            def connectionMade(self) -> None:
+                connections.append(self)
+                self.asked = 0
+
+            def dataReceived(self, data: bytes) -> None:  # noqa: ARG002
+                self.asked += 1
+                transport: Any = self.transport
+                if self.asked == 1:
+                    transport.write(b"+PONG\r\n")
+                    return
+                answer = answers[min(len(connections), len(answers)) - 1]
+                transport.write(answer)
+                if not answer:
+                    transport.loseConnection()
+
+        factory = Factory.forProtocol(Speaker)
+        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        return f"127.0.0.1:{port.getHost().port}", connections
+
+    async def test_server_that_lets_us_in_and_hangs_up_is_not_pestered(self) -> None:
+        address, connections = self.speak(b"")
+        cache = self.make(server=address)
+        for _ in range(50):
+            await self.failure_of(cache.get("a", b"1"))
+        assert len(connections) < 5
+
+    async def test_server_that_is_no_master_is_looked_for_anew(self) -> None:
+        address, connections = self.speak(b"-READONLY no\r\n", b"$1\r\nx\r\n")
+        cache = self.make(server=address)
+        assert "is no master" in await self.failure_of(cache.get("a", b"1"))
+        await self.pause(0.15)
+        assert await cache.get("a", b"1") == b"x"
+        assert len(connections) == 2
 
     async def test_closed_cache_is_unavailable(self) -> None:
         cache: RedisCache = self.make(server=self.servers.plain.address)

@@ -1,6 +1,6 @@
 """What a server does in one step, and the books that it keeps."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 
 from sso_proxy.caches.records import cost
 from sso_proxy.caches.redis import RedisCache
@@ -54,6 +54,8 @@ class BooksTests(RedisCase):
             await cache.add("a", b"m%d" % number, LONG, 60)
         await self.failure_of(cache.put("a", b"1", LONG, 60))
         assert await cache.get("a", b"1") == b"old"
+        marks = SMALL // cost(LONG) * cost(LONG)
+        assert await self.octets(cache) == marks + cost(b"old")
         await cache.delete("a", b"1")
         await cache.delete("a", b"m0")
         left = SMALL // cost(LONG) - 1
@@ -67,15 +69,25 @@ class BooksTests(RedisCase):
             await cache.put("a", b"%d" % number, LONG, 60)
         assert await cache.get("a", b"mark") == LONG
 
-    async def test_record_whose_entry_was_left_is_not_evicted_by_it(self) -> None:
-        """The name was used before, for something longer that has expired."""
-        cache = self.small()
-        await cache.put("a", b"1", b"long", 0.01)
-        await self.pause(0.05)
-        await cache.put("a", b"1", b"x", 60)
+    async def test_record_is_not_evicted_by_what_its_name_had_before(self) -> None:
+        """So much has expired at once that it is not cleared away at once."""
+        cache = self.make(
+            server=self.servers.plain.address, budget=SMALL, commands=5000
+        )
+        # Each write clears 4, one that finds no room 1024, and what is left has to go as
+        # if it could be evicted: the entry that the name has left behind is among it.
+        names = [b"%d" % number for number in range(1200)]
+        names[1060] = b"name"
+        expiring = [
+            Deferred.fromCoroutine(cache.put("a", name, b"x" * 1000, 0.5 + at * 0.0005))
+            for at, name in enumerate(names)
+        ]
+        await gatherResults(expiring)
+        await self.pause(1.2)
+        await cache.put("a", b"name", b"x", 60)
         for number in range(SMALL // cost(LONG)):
-            await cache.put("a", b"%d" % (number + 2), LONG, 600 + number)
-        await self.pause(0)
+            await cache.put("a", b"long %d" % number, LONG, 30)
+        assert await cache.get("a", b"name") == b"x"
         assert await self.octets(cache) <= SMALL
 
     async def test_lost_books_mend_themselves(self) -> None:

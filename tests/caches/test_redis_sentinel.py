@@ -1,12 +1,16 @@
 """Sentinels say where the master is, also while that changes."""
 
+from typing import Any
+
 import pytest
 
 from sso_proxy.caches.redis_config import RedisSentinelConfig, RedisTlsConfig
-from sso_proxy.caches.redis_dial import Place
+from sso_proxy.caches.redis_dial import Access, Place
 from sso_proxy.caches.redis_resp import Reply
-from sso_proxy.caches.redis_sentinel import read_place
+from sso_proxy.caches.redis_sentinel import Sentinels, read_place
 from sso_proxy.config.secrets import Secret
+from sso_proxy.errors import UnavailableError
+from sso_proxy.testing import outcome_of
 from tests.support.programs import free_port
 from tests.support.redis_case import RedisCase
 from tests.support.redis_servers import RedisServer, server_port
@@ -100,6 +104,41 @@ class SentinelTests(RedisCase):
         problem = await self.failure_of(cache.get("a", b"1"))
         assert "no Sentinel knows mine" in problem
         assert watcher.address in problem
+
+
+class FakeLink:
+    """A Sentinel that knows the master."""
+
+    name = "redis at fake:1"
+
+    async def send(self, *_: bytes) -> Reply:
+        return [b"192.0.2.1", b"6379"]
+
+    def close(self) -> None:
+        pass
+
+
+class FakeDialler:
+    """Reaches all but the first Sentinel."""
+
+    def __init__(self) -> None:
+        self.dialled: list[str] = []
+
+    async def dial(self, place: Place, _: Access) -> FakeLink:
+        self.dialled.append(place.host)
+        if place.host == "first":
+            raise UnavailableError("down")
+        return FakeLink()
+
+
+def test_who_knew_it_is_asked_first_the_next_time() -> None:
+    """One that is down costs its time limit once, not at every failover."""
+    dialler: Any = FakeDialler()
+    places = [Place(name, 1) for name in ("first", "second", "third")]
+    sentinels = Sentinels(places, "mine", Access(), dialler)
+    for _ in range(2):
+        assert outcome_of(sentinels.find()) == Place("192.0.2.1", 6379)
+    assert dialler.dialled == ["first", "second", "second"]
 
 
 @pytest.mark.parametrize(
