@@ -17,6 +17,8 @@ from sso_proxy.config.structure import join
 from sso_proxy.errors import Mistake
 
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_OTHER_FIELDS = 8192
+"""Octets of a header section besides the cookies of a session."""
 _PROXY = re.compile(r"http://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}/?")
 
 
@@ -28,6 +30,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
         yield from check_forwarded(draft.server, draft.listeners)
     yield from _check_names(draft)
     yield from _check_caches(draft)
+    yield from _check_sessions(draft)
     yield from check_listeners(draft.listeners)
     yield from check_routes(draft)
     yield from check_answers(draft)
@@ -81,6 +84,21 @@ def _check_caches(draft: Draft) -> Iterator[Mistake]:
             if other != placed.path:
                 problem = f"is that of {other}, too; take another for one of them"
                 yield Mistake(join(placed.path, "directory"), problem)
+
+
+def _check_sessions(draft: Draft) -> Iterator[Mistake]:
+    """Check that requests with sessions in their cookies are not too large for us."""
+    if draft.server is None:
+        return
+    room = draft.server.value.limits.header_bytes - _OTHER_FIELDS
+    for placed in draft.sessions.values():
+        octets = placed.value.options.get("max_bytes", 0)
+        if placed.value.type == "cookie" and isinstance(octets, int) and octets > room:
+            problem = (
+                f"requests with {octets} octets of cookies are 431 here; take {room}"
+                " at most, or more for server.limits.header_bytes"
+            )
+            yield Mistake(join(placed.path, "max_bytes"), problem)
 
 
 def _check_names(draft: Draft) -> Iterator[Mistake]:

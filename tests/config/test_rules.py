@@ -74,3 +74,19 @@ def test_two_local_caches_have_two_directories(mistakes: Mistakes) -> None:
     assert mistakes(caches + 'directory = "b"') == {}
     found = mistakes(caches)
     assert "cache.a" in found["cache.b.directory"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "octets", "good"),
+    [(32768, 24000, True), (32768, 25000, False), (65536, 32000, True)],
+)
+def test_sessions_in_cookies_must_fit_into_what_we_read(
+    mistakes: Mistakes,
+    limit: int,
+    octets: int,
+    good: bool,  # noqa: FBT001
+) -> None:
+    """Else a login would end in 431 at every request after it."""
+    server = f"[server]\nlimits = {{ header_bytes = {limit} }}\n"
+    found = mistakes(server + f'[session.s]\ntype = "cookie"\nmax_bytes = {octets}\n')
+    assert [*found] == ([] if good else ["session.s.max_bytes"])
