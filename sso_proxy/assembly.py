@@ -36,6 +36,7 @@ from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.pipeline import Pipeline
+from sso_proxy.session_desk import close_ended, manage_sessions
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.revocations import Revocation
@@ -380,6 +381,11 @@ class Gateway:
         registry.register(GatewayCollector(self))
         return generate_latest(registry)
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """Do what an operator says about browser sessions."""
+        stores = self.parts.sessions if self.parts is not None else {}
+        return await manage_sessions(stores, document)
+
     @property
     def shared(self) -> Mapping[tuple[Any, ...], Any]:
         """Give what the current generation would leave to the next."""
@@ -406,19 +412,11 @@ class Gateway:
     def _sweep(self, now: float) -> None:
         for listener in self._listeners:
             listener.sweep(now)
-        self._end_sessions()
+        if self.parts is not None:
+            close_ended(self.parts.sessions, (each.site for each in self._listeners))
         if now >= self._report_at:
             self._report_at = now + _DAY
             self.report()
-
-    def _end_sessions(self) -> None:
-        """Stop what goes on for sessions that have ended, here or elsewhere."""
-        parts = self.parts
-        for store in parts.sessions.values() if parts is not None else ():
-            ended = store.take_ended()
-            if ended is not None:
-                for listener in self._listeners:
-                    listener.site.end_sessions(ended.has)
 
     def _flush(self) -> None:
         if self._generation is not None:

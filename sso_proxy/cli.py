@@ -24,6 +24,7 @@ from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError, SsoProxyError
 from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
+from sso_proxy.session_command import add_session_command
 
 Command = Callable[[argparse.Namespace], Iterator[str]]
 
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the configuration's JSON Schema")
     schema.set_defaults(run=_schema)
     add_revoke_command(commands.add_parser)
+    add_session_command(commands.add_parser)
     key = commands.add_parser("key", help="make, renew or list our own keys")
     actions = key.add_subparsers(metavar="ACTION", required=True)
     for name, run, text in (

@@ -85,18 +85,28 @@ def run_revoke(chosen: argparse.Namespace) -> Iterator[str]:
         ConfigError: It was not done, or not everywhere.
     """
     config = load_config(chosen.config)
-    if config.server.admin is None:
-        problem = "there is no listener for operators; configure it and restart"
-        raise ConfigError(Mistake("server.admin", problem))
     if chosen.list:
-        told = _ask(config, config.server.admin, "GET", _PATH)
+        told = ask_proxy(config, admin_of(config), "GET", _PATH)
         yield from map(json.dumps, told["revocations"])
     elif chosen.lift is not None:
         path = f"{_PATH}/{chosen.lift}"
-        yield _told(_ask(config, config.server.admin, "DELETE", path))
+        yield _told(ask_proxy(config, admin_of(config), "DELETE", path))
     else:
         document = _document(chosen)
-        yield _told(_ask(config, config.server.admin, "POST", _PATH, document))
+        yield _told(ask_proxy(config, admin_of(config), "POST", _PATH, document))
+
+
+def admin_of(config: Config) -> AdminConfig:
+    """
+    Give where operators are listened to.
+
+    Raises:
+        ConfigError: Nowhere.
+    """
+    if config.server.admin is None:
+        problem = "there is no listener for operators; configure it and restart"
+        raise ConfigError(Mistake("server.admin", problem))
+    return config.server.admin
 
 
 def _document(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -117,14 +127,19 @@ def _told(told: dict[str, Any]) -> str:
     return f"{told['status']}: {json.dumps(told['revocation'])}"
 
 
-def _ask(
+def ask_proxy(
     config: Config,
     admin: AdminConfig,
     method: str,
     path: str,
     document: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Ask the proxy; gives what it told."""
+    """
+    Ask the proxy; gives what it told.
+
+    Raises:
+        ConfigError: It does not answer, or not what was hoped for.
+    """
     headers = {"Content-Type": "application/json"} if document is not None else {}
     connection: http.client.HTTPConnection
     if admin.address.startswith("unix:"):
@@ -151,12 +166,14 @@ def _understand(admin: AdminConfig, status: int, text: str) -> dict[str, Any]:
         told = json.loads(text)
     if status == 200:
         return told
-    if told.get("missing"):
+    if told.get("missing") and "revocation" in told:
         kept = f"{json.dumps(told['revocation'])} is not in force everywhere yet"
         raise ConfigError(
             Mistake("revocation", kept),
             *(Mistake("revocation", line) for line in told["missing"]),
         )
+    if told.get("missing"):
+        raise ConfigError(*(Mistake("not done", line) for line in told["missing"]))
     raise ConfigError(Mistake(admin.address, f"{text.strip()} ({status})"))
 
 

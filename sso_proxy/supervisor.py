@@ -231,6 +231,12 @@ class Supervisor(Service):
             f"sso_proxy_reload_refused {int(self._reload_refused)}\n"
         )
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """List or end sessions."""
+        if self._serving is None:
+            return {"status": 503, "problem": "not started"}
+        return await self._serving.sessions(document)
+
     def _make_serving(self) -> Serving:
         sockets = self._listeners.sockets
         if self._config.server.workers == 1:

@@ -1,5 +1,5 @@
 """
-The listener for operators: health, metrics, and what is revoked.
+The listener for operators: health, metrics, what is revoked, and sessions.
 
 It is reachable from this machine only, and a browser on this machine must not be made
 to read it for a web page elsewhere: only loopback names are accepted in ``Host`` (a
@@ -30,6 +30,7 @@ from sso_proxy.endpoints.answer import (
     report,
 )
 from sso_proxy.endpoints.revocations import RevocationPages, Revoker
+from sso_proxy.endpoints.sessions import answer_sessions
 from sso_proxy.model import WARNING
 
 _log = Logger()
@@ -37,6 +38,7 @@ _log = Logger()
 Page: TypeAlias = Callable[[Request], Awaitable[Answer]]
 
 _REVOCATIONS: Final = b"/revocations"
+_SESSIONS: Final = b"/sessions"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -51,6 +53,9 @@ class Status(Protocol):
 
     async def metrics(self) -> str:
         """Give the Prometheus text."""
+
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """List or end sessions; returns a ``status`` and what came of it."""
 
 
 def build_admin_site(
@@ -123,6 +128,7 @@ class AdminResource(Resource):
                 b"GET": self._revocations.show,
                 b"POST": self._revocations.add,
             },
+            _SESSIONS: {b"POST": self._sessions},
         }
 
     def render(self, request: Request) -> int:
@@ -159,7 +165,7 @@ class AdminResource(Resource):
         if method not in pages:
             allow = b", ".join([*pages, *([b"HEAD"] if b"GET" in pages else [])])
             return refusal(405, "not this method", (b"allow", allow))
-        if request.path.startswith(_REVOCATIONS):
+        if request.path.startswith((_REVOCATIONS, _SESSIONS)):
             return self._refuse_operator(request)
         return None
 
@@ -192,6 +198,9 @@ class AdminResource(Resource):
 
     async def _ready(self, _: Request) -> Answer:
         return _health("ready", "not ready", await self._status.probe())
+
+    async def _sessions(self, request: Request) -> Answer:
+        return await answer_sessions(self._status.sessions, request)
 
     async def _metrics(self, _: Request) -> Answer:
         return Answer(200, _METRICS, (await self._status.metrics()).encode())

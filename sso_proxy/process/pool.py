@@ -183,6 +183,21 @@ class Pool:
             f"sso_proxy_workers_replaced_total {self.replaced}\n"
         )
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """
+        Have a worker list or end sessions; it tells the others.
+
+        Raises:
+            OtherEndError: None answers.
+        """
+        answer: Any = OtherEndError("no worker is ready")
+        for child in [c for c in self._children.values() if c.ready]:
+            answer = await self._ask(child, "sessions", document, ASK_TIMEOUT)
+            if not isinstance(answer, Exception):
+                found: dict[str, Any] = answer
+                return found
+        raise answer
+
     async def reopen_logs(self) -> None:
         """Have all workers open their audit and access logs anew."""
         for number, answer in (await self._ask_all("reopen")).items():

@@ -33,6 +33,9 @@ class ServingGateway(Protocol):
     def metrics(self) -> bytes:
         """Give the Prometheus text."""
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """List or end sessions; returns a ``status`` and what came of it."""
+
 
 GatewayMaker: TypeAlias = Callable[
     [Any, Config, Sequence[socket.socket]], ServingGateway
@@ -64,6 +67,9 @@ class Serving(Protocol):
 
     async def metrics(self) -> str:
         """Give the Prometheus text."""
+
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """List or end sessions; returns a ``status`` and what came of it."""
 
     async def reopen_logs(self) -> None:
         """Open audit and access logs anew."""
@@ -116,6 +122,10 @@ class Alone:
     async def metrics(self) -> str:
         """Give the Prometheus text."""
         return self._gateway.metrics().decode()
+
+    async def sessions(self, document: object) -> dict[str, Any]:
+        """Have the gateway list or end sessions."""
+        return await self._gateway.sessions(document)
 
     async def reopen_logs(self) -> None:
         """Open audit and access logs anew."""

@@ -158,6 +158,8 @@ class Worker:
                 return await self._gateway.probe()
             case "metrics":
                 return self._gateway.metrics().decode()
+            case "sessions":
+                return await self._gateway.sessions(argument)
             case "reload":
                 config = unpack_config(argument)
                 await self._gateway.reload(config)

@@ -39,6 +39,9 @@ class FakeStatus:
                 self.gone = True
         return self.missing
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "did": document}
+
     async def metrics(self) -> str:
         if self.error is not None:
             raise self.error

@@ -32,6 +32,9 @@ class FakeStatus:
     async def probe(self) -> tuple[str, ...]:
         return ()
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "did": document}
+
     async def metrics(self) -> str:
         return ""
 

@@ -1,6 +1,7 @@
 """The gateway in the main process."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import pytest
@@ -44,6 +45,9 @@ class FakeGateway:
     def reopen_logs(self) -> None:
         self.asked.append("reopen_logs")
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "did": document}
+
     def metrics(self) -> bytes:
         return "größe 1\n".encode()
 
@@ -72,6 +76,8 @@ class AloneTests(TestCase):
     async def test_gateway_s_answers_are_given(self) -> None:
         assert await self.alone.probe() == ("a key",)
         assert await self.alone.metrics() == "größe 1\n"
+        done = await self.alone.sessions({"do": "list"})
+        assert done == {"status": 200, "did": {"do": "list"}}
 
     async def test_who_answers_is_alive(self) -> None:
         assert await self.alone.faults() == ()

@@ -83,6 +83,9 @@ class FakeGateway:
     def reopen_logs(self) -> None:
         self.reopened = True
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "did": document}
+
     def metrics(self) -> bytes:
         return b"fake 1\n"
 

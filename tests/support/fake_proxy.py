@@ -87,6 +87,9 @@ class FakeGateway:
             with Path(self.config.server.audit.file).open("a") as file:
                 file.write(f"opened by {os.getpid()}\n")
 
+    async def sessions(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "did": document}
+
     def metrics(self) -> bytes:
         return (
             "# HELP fake_busy Requests under way.\n# TYPE fake_busy gauge\n"

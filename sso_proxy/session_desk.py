@@ -1,0 +1,80 @@
+"""What operators ask about browser sessions, answered by a process that serves."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from sso_proxy.edge.site import Site
+from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import ISessionStore
+
+Stores = Mapping[str, ISessionStore]
+"""What keeps sessions, by the names of their tables."""
+
+
+async def manage_sessions(stores: Stores, document: object) -> dict[str, Any]:
+    """
+    Do what *document* says: ``do`` is ``list`` or ``end``.
+
+    A user is named by ``issuer`` and ``subject``; one session, to be ended, by ``id``.
+
+    Returns:
+        ``status``, as of HTTP; ``sessions`` that there are, or the tables in which some
+        were ``ended``; what is ``missing``, one line each; or a ``problem``.
+    """
+    match document:
+        case {"do": "list", "issuer": str(issuer), "subject": str(subject), **rest}:
+            if not rest:
+                return await _list(stores, issuer, subject)
+        case {"do": "end", "issuer": str(issuer), "subject": str(subject), **rest}:
+            if not rest:
+                return await _end(stores, lambda s: _end_user(s, issuer, subject))
+        case {"do": "end", "id": str(session_id), **rest}:
+            if not rest:
+                return await _end(stores, lambda store: store.revoke(session_id))
+        case _:
+            pass
+    return {"status": 400, "problem": "say what to do, with a user or an id"}
+
+
+def close_ended(stores: Stores, sites: Iterable[Site]) -> None:
+    """Stop what goes on at *sites* for sessions that have ended, here or elsewhere."""
+    taken = [store.take_ended() for store in stores.values()]
+    found = [ended for ended in taken if ended is not None]
+    if found:
+        for site in sites:
+            site.end_sessions(lambda session: any(each.has(session) for each in found))
+
+
+async def _list(stores: Stores, issuer: str, subject: str) -> dict[str, Any]:
+    sessions, missing = [], []
+    for name, store in stores.items():
+        try:
+            found = await store.sessions_of(issuer, subject)
+        except UnavailableError as e:
+            missing.append(f"session.{name}: there is no {e.what}")
+            continue
+        sessions += [
+            {"in": name, "id": each.id, "created": each.created, "used": each.used}
+            for each in found
+        ]
+    return {"status": 200, "sessions": sessions, "missing": missing}
+
+
+async def _end(
+    stores: Stores, end: Callable[[ISessionStore], Awaitable[bool]]
+) -> dict[str, Any]:
+    ended, missing = [], []
+    for name, store in stores.items():
+        try:
+            if await end(store):
+                ended.append(name)
+        except UnavailableError as e:
+            missing.append(f"session.{name}: there is no {e.what}")
+    if not ended and not missing:
+        return {"status": 404, "problem": "there is no such session"}
+    return {"status": 503 if missing else 200, "ended": ended, "missing": missing}
+
+
+async def _end_user(store: ISessionStore, issuer: str, subject: str) -> bool:
+    await store.revoke_user(issuer, subject)
+    return True
