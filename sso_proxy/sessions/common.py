@@ -62,7 +62,9 @@ class Sessions:
         return self.common.endings.is_over(session)
 
     def take_ended(self) -> Ended | None:
-        """Give what has ended since this was last asked."""
+        """Give what has ended since this was last asked, and hear of more."""
+        # After a reload, a tunnel may be all that is left of a session here.
+        self.common.endings.listen()
         return self.common.endings.take()
 
     def covers(self, host: str, path: str) -> bool:

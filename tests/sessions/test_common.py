@@ -259,6 +259,19 @@ def test_another_process_hears_of_an_end(kind: str, tools: SessionTools) -> None
     assert there.take_ended() is None
 
 
+def test_a_process_that_nobody_asks_hears_of_an_end(
+    kind: str, tools: SessionTools
+) -> None:
+    """It may have a tunnel from before it read its configuration anew."""
+    here, there = MAKERS[kind](tools), MAKERS[kind](tools.another())
+    assert there.take_ended() is None
+    session = log_in(here, Browser())
+    now(here.revoke(session.id))
+    ended = there.take_ended()
+    assert ended is not None
+    assert ended.has(session)
+
+
 def test_what_has_ended_is_known_to_who_has_loaded_it_before(store: Store) -> None:
     """A decision may take a while; the end may come in between."""
     browser = Browser()
