@@ -98,7 +98,7 @@ class RedisClient:
         Raises:
             UnavailableError: One does not answer.
         """
-        found = []
+        found: list[tuple[str, Mapping[str, str]]] = []
         for node in await self._servers.everyone():
             reply = await node.call(_ANY, b"INFO")
             if isinstance(reply, ErrorReply) and reply.code == "NOPERM":

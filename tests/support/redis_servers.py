@@ -169,9 +169,11 @@ class Servers:
         self._numbers = itertools.count()
         self.authority = Pki.create()
         self.authority.write(directory)
-        names = {"dns": ["redis.example.com"], "ips": ["127.0.0.1"]}
         # Good for both: a replica is its master's client.
-        self.authority.issue("redis", **names).write(directory, "server")
+        server = self.authority.issue(
+            "redis", dns=["redis.example.com"], ips=["127.0.0.1"]
+        )
+        server.write(directory, "server")
         self.authority.issue("proxy", client=True).write(directory, "client")
         Pki.create("Another CA").write(directory, "other")
 
