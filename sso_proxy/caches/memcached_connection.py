@@ -23,7 +23,7 @@ LONGEST: Final = 2**20
 """Octets of a value; no server takes more unless it is told to."""
 
 _MOST_LINES: Final = 1000
-"""Lines of an answer: only `stats` has many, about a hundred."""
+"""Lines of an answer: only ``stats`` has many, about a hundred."""
 
 _ERRORS: Final = frozenset({b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR"})
 _STORED: Final = frozenset({b"STORED", b"NOT_STORED"})

@@ -7,7 +7,6 @@ The state says what a byte from the client means.  A request begins in ``_step``
 
 import math
 from collections.abc import Callable
-from enum import Enum
 from time import monotonic
 from typing import Any
 
@@ -21,7 +20,7 @@ from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.site import Rules, Site
-from sso_proxy.edge.uplink import CONTINUE, Uplink
+from sso_proxy.edge.uplink import CONTINUE, State, Uplink
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import run
@@ -39,17 +38,8 @@ _FIRST_REQUEST = 1.0
 """Seconds for the first request on a connection, while no more are accepted."""
 
 
-class State(Enum):
-    """What the connection is doing."""
-
-    HANDSHAKE = "handshake"
-    IDLE = "idle"
-    """Waiting for a request, or for the rest of a head."""
-    BUSY = "busy"
-    """A request is decided on or relayed."""
-    LINGER = "linger"
-    """The last answer is out; what still comes is dropped."""
-    GONE = "gone"
+# An enumeration's member is looked up ten times as slowly as a name of ours.
+_IDLE, _BUSY, _LINGER, _GONE = State.IDLE, State.BUSY, State.LINGER, State.GONE
 
 
 class ServerConnection(Uplink):
@@ -91,14 +81,14 @@ class ServerConnection(Uplink):
     def ready(self, facts: Connection) -> None:
         """Begin to serve: the handshake is done."""
         self.facts = facts
-        self._state = State.IDLE
+        self._state = _IDLE
         self.deadline = monotonic() + self.site.rules.limits.keep_alive_timeout
         if self.site.draining:
             self.drain()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, for whatever it is."""
-        if self._state is State.IDLE:
+        if self._state is _IDLE:
             if not self._buffer:
                 memo = self._memo
                 if memo is not None and (
@@ -111,14 +101,14 @@ class ServerConnection(Uplink):
             else:
                 self._buffer += data
             self._advance()
-        elif self._state is State.BUSY:
+        elif self._state is _BUSY:
             self._buffer += data
             exchange = self._exchange
             if self._intake is not None and exchange is not None and exchange.sink:
                 self._pump()
             elif len(self._buffer) > _MOST_PIPELINED:
                 self._hold()
-        elif self._state is State.LINGER:
+        elif self._state is _LINGER:
             self._lingered += len(data)
             if self._lingered > self.site.rules.limits.linger_bytes:
                 self.abort()
@@ -126,12 +116,12 @@ class ServerConnection(Uplink):
     def eof_received(self) -> None:
         """Learn that the client sends no more; it may still read."""
         self._closing = True
-        if self._state is State.BUSY:
+        if self._state is _BUSY:
             # While a request is decided on, its body may be here already, and whole.
             if self._intake is not None and (self._waiting is None or self._is_read):
                 self._drop_request("client-gone")
                 self.refuse(400, "body-incomplete")
-        elif self._state is State.IDLE and self._buffer:
+        elif self._state is _IDLE and self._buffer:
             self.refuse(400, "head-incomplete")
         else:
             self.stream.close()
@@ -145,7 +135,7 @@ class ServerConnection(Uplink):
     def connection_lost(self, reason: str) -> None:
         """Clean up."""
         self.site.connections.discard(self)
-        state, self._state = self._state, State.GONE
+        state, self._state = self._state, _GONE
         self.deadline = math.inf
         self._memo = None
         if self._exchange is not None:
@@ -155,14 +145,14 @@ class ServerConnection(Uplink):
 
     def timed_out(self) -> None:
         """React to the deadline."""
-        if self._state is State.IDLE and not self._buffer:
+        if self._state is _IDLE and not self._buffer:
             self.stream.close()
-        elif self._state is State.IDLE:
+        elif self._state is _IDLE:
             self.refuse(408, "head-timeout")
-        elif self._state is State.BUSY and self._intake is not None:
+        elif self._state is _BUSY and self._intake is not None:
             self._drop_request("body-timeout")
             self.refuse(408, "body-timeout")
-        elif self._state is State.BUSY:
+        elif self._state is _BUSY:
             self.deadline = math.inf
         else:
             self.abort()
@@ -170,7 +160,7 @@ class ServerConnection(Uplink):
     def drain(self) -> None:
         """Let the next answer be the last."""
         self._closing = True
-        if self._state is State.IDLE and not self._requests:
+        if self._state is _IDLE and not self._requests:
             self.deadline = min(self.deadline, monotonic() + _FIRST_REQUEST)
 
     def close_if_idle(self) -> None:
@@ -180,7 +170,7 @@ class ServerConnection(Uplink):
         Clients try again on a new connection if a used one closes; a fresh one that
         closes without an answer is an error to them.
         """
-        if self._state is State.IDLE and not self._buffer and self._requests:
+        if self._state is _IDLE and not self._buffer and self._requests:
             self.stream.close()
 
     def _advance(self) -> None:
@@ -189,7 +179,7 @@ class ServerConnection(Uplink):
             return
         self._advancing = True
         try:
-            while self._state is State.IDLE and self._buffer and self._step():
+            while self._state is _IDLE and self._buffer and self._step():
                 pass
         finally:
             self._advancing = False
@@ -247,7 +237,7 @@ class ServerConnection(Uplink):
 
     def _start_exchange(self, exchange: Exchange, *, keep_alive: bool) -> None:
         self._exchange = exchange
-        self._state = State.BUSY
+        self._state = _BUSY
         self._head_began = 0.0
         self.deadline = math.inf
         self._requests += 1
@@ -354,7 +344,10 @@ class ServerConnection(Uplink):
         sink = upstream.forward(exchange, outgoing)
         if not exchange.over:
             exchange.sink = sink
-            self._pace(full=sink.full)
+            if self._intake is not None:
+                self._pace(full=sink.full)
+            else:
+                self.deadline = math.inf
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer *status* ourselves, or cut if an answer is under way."""
@@ -403,14 +396,15 @@ class ServerConnection(Uplink):
         """Go on after an answer: with the next request, or to the end."""
         unfinished = self._intake is not None or self._unreadable
         self._end_exchange()
-        if self._state is State.GONE:
+        if self._state is _GONE:
             return
         if self._closing:
             self._close(linger=unfinished or bool(self._buffer))
             return
-        self._state = State.IDLE
+        self._state = _IDLE
         self.deadline = self.site.now + self.site.rules.limits.keep_alive_timeout
-        self._release()
+        if self._held:
+            self._release()
         if self._buffer:
             self._advance()
 
@@ -420,7 +414,7 @@ class ServerConnection(Uplink):
             self.stream.close()
             return
         # A reset, which unread bytes would cause, takes the answer from the client.
-        self._state = State.LINGER
+        self._state = _LINGER
         self.deadline = monotonic() + self.site.rules.limits.linger_timeout
         self._release()
         self.stream.half_close()
@@ -434,7 +428,7 @@ class ServerConnection(Uplink):
         """
         early, self._buffer = self._buffer, b""
         self._exchange = None
-        self._state = State.GONE
+        self._state = _GONE
         self.deadline = math.inf
         self.site.connections.discard(self)
         self._release()
@@ -443,6 +437,6 @@ class ServerConnection(Uplink):
             exchange.reason = reason
             self._exchange = exchange
             self._end_exchange()
-            self._on_gone(self, State.BUSY, reason)
+            self._on_gone(self, _BUSY, reason)
 
         return early, over

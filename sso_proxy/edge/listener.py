@@ -10,9 +10,10 @@ from twisted.logger import Logger
 
 from sso_proxy.admission import Connection
 from sso_proxy.config.model import ForwardedCertificate
-from sso_proxy.edge.connection import ServerConnection, State
+from sso_proxy.edge.connection import ServerConnection
 from sso_proxy.edge.preface import Preface
 from sso_proxy.edge.site import Rules, Site
+from sso_proxy.edge.uplink import State
 from sso_proxy.model import TlsFacts
 from sso_proxy.net.nest import EXCLUSIVE, READ, Watcher
 from sso_proxy.net.stream import Stream

@@ -75,8 +75,12 @@ class Recorder:
             self._write(exchange, now, took)
 
     def _write(self, exchange: Exchange, now: float, took: float) -> None:
-        # What stands after a colon is for the record: it would be a label too many.
-        self.counts[exchange.status, exchange.reason.partition(":")[0]] += 1
+        reason = exchange.reason
+        if (
+            ":" in reason
+        ):  # what follows is for the record: it would be a label too many
+            reason = reason.partition(":")[0]
+        self.counts[exchange.status, reason] += 1
         line = self._line(exchange, now, took)
         for sink in self.json:
             sink.record(line)

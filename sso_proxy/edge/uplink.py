@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from enum import Enum
 from time import monotonic
 from typing import Final
 
@@ -23,6 +24,19 @@ _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(Enum):
+    """What the connection is doing."""
+
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    """Waiting for a request, or for the rest of a head."""
+    BUSY = "busy"
+    """A request is decided on or relayed."""
+    LINGER = "linger"
+    """The last answer is out; what still comes is dropped."""
+    GONE = "gone"
 
 
 class Uplink(ABC):

@@ -158,7 +158,7 @@ class EcKeySource(_KeySource):
     Keeps one EC key fresh, that a URL serves in PEM.
 
     The key has no name.  When its owner changes it, tokens do not name an unknown key
-    but have a signature that seems wrong; `key_set_for_unknown` is for these, too.
+    but have a signature that seems wrong; ``key_set_for_unknown`` is for these, too.
 
     Args:
         url: Where the key is; https, or an address of this machine.

@@ -123,7 +123,7 @@ class Stream:
 
     @property
     def full(self) -> bool:
-        """Whether the writer should wait for `drained`; asking promises that call."""
+        """Whether to wait for `StreamHandler.drained`, which asking promises."""
         if self.buffered < HIGH_WATER:
             return False
         self.was_full = True

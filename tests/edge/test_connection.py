@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.config.limits import LimitsConfig
-from sso_proxy.edge.connection import State
 from sso_proxy.edge.exchange import Exchange
+from sso_proxy.edge.uplink import State
 from sso_proxy.model import (
     Authenticated,
     HeaderChallenge,

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from sso_proxy.edge.connection import State
 from sso_proxy.edge.tunnel import Tunnel
+from sso_proxy.edge.uplink import State
 from tests.support.doubles import HOST, FakeStream, Scene, make_reply, status_of
 from tests.support.sockets import Heard
 

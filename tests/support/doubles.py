@@ -10,9 +10,10 @@ from zope.interface import implementer
 from sso_proxy.admission import Connection
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.config.limits import LimitsConfig
-from sso_proxy.edge.connection import ServerConnection, State
+from sso_proxy.edge.connection import ServerConnection
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.site import Rules, Site
+from sso_proxy.edge.uplink import State
 from sso_proxy.interfaces import IAuthenticator, IUpstream
 from sso_proxy.model import Authenticated, HeaderChallenge, Outcome, Refusal, Request
 from sso_proxy.net.clock import SystemClock

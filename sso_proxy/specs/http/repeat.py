@@ -31,11 +31,11 @@ read_repeat_line = re.compile(
 
 _b64token = re.compile(rb"[A-Za-z0-9._~+/-]++=*+").match
 _proof = re.compile(rb"[A-Za-z0-9._-]++").match
-_HOLES: Final = re.compile(
+_holes = re.compile(
     rb"\r\n(?:(authorization):[ \t]*+(?:bearer|dpop) ([a-z0-9._~+/-]++=*+)"
     rb"|(dpop):[ \t]*+([a-z0-9._-]++))(?=\r\n)",
     re.IGNORECASE,
-)
+).finditer
 _NAMED: Final = re.compile(rb"\r\n(authorization|dpop):", re.IGNORECASE)
 
 
@@ -87,7 +87,7 @@ def find_pattern(rest: bytes, incoming: Incoming) -> Pattern | None:
         None if there is no credential, or anything unusual about it.
     """
     names = [name.lower() for name in _NAMED.findall(rest)]
-    matches = list(_HOLES.finditer(rest))
+    matches = list(_holes(rest))
     if b"authorization" not in names or len(set(names)) != len(matches):
         return None
     holes, at = [], 0
