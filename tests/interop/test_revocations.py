@@ -131,9 +131,15 @@ def requests_by_worker(text: str) -> list[str]:
 def test_all_workers_refuse_at_once_and_from_then_on(tmp_path: Path) -> None:
     with api(tmp_path, workers=2) as it, ExitStack() as stack:
         bad, good = it.token(jti="t1"), it.token(jti="t2")
-        connections = [stack.enter_context(closing(it.connect())) for _ in range(12)]
-        for _ in range(3):  # the later ones repeat what was decided
-            assert [ask(each, bad)[0] for each in connections] == [200] * 12
+        connections = []
+        for _ in range(20):  # until each worker has some: the system gives them out
+            connections += [
+                stack.enter_context(closing(it.connect())) for _ in range(12)
+            ]
+            for _ in range(3):  # the later ones repeat what was decided
+                assert {ask(each, bad)[0] for each in connections} == {200}
+            if requests_by_worker(it.proxy.ask_admin("/metrics")[1]) == ["1", "2"]:
+                break
         assert requests_by_worker(it.proxy.ask_admin("/metrics")[1]) == ["1", "2"]
 
         status, told = it.operate("POST", issuer=ISSUER, jti="t1")
@@ -142,13 +148,13 @@ def test_all_workers_refuse_at_once_and_from_then_on(tmp_path: Path) -> None:
             status, challenge = ask(each, bad)
             assert status == 401
             assert 'error="invalid_token"' in challenge
-        assert [ask(each, good)[0] for each in connections] == [200] * 12
+        assert {ask(each, good)[0] for each in connections} == {200}
         it.proxy.wait_for_record('"reason":"revoked"')
         assert it.file.stat().st_mode & 0o777 == 0o600
         assert bad not in it.proxy.log()
 
         it.proxy.reload()
-        assert [ask(each, bad)[0] for each in connections] == [401] * 12
+        assert {ask(each, bad)[0] for each in connections} == {401}
 
         victims = it.proxy.workers()
         for pid in victims:
@@ -204,12 +210,13 @@ def test_each_way_to_revoke_in_one_process(tmp_path: Path) -> None:
         assert it.operate("POST", token_sha256=token_digests(token)[1])[0] == 200
         assert [it.ask(token), it.ask(other)] == [401, 401]
 
-        old, new = it.token(iat=now - 60, x=1), it.token(iat=now + 2)
+        old = it.token(iat=now - 60, x=1)
         bob = it.token(iat=now - 60, sub="bob")
         assert [ask(connection, old)[0] for _ in range(3)] == [200] * 3
         chosen = {"issuer": ISSUER, "subject": "alice"}
         assert it.operate("POST", **chosen, issued_before="now")[0] == 200
         assert ask(connection, old)[0] == 401
+        new = it.token(iat=int(time.time()) + 2)
         assert [it.ask(new), it.ask(bob)] == [200, 200]
         assert it.operate("POST", **chosen)[0] == 200
         assert [it.ask(new), it.ask(bob)] == [401, 200]
