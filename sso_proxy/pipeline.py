@@ -362,8 +362,9 @@ class Pipeline:
         answer = proof.answer
         if outcome.headers:
             answer += build_fields(outcome.headers)
-        cors = route.cors is not None and route.cors.preflight == "answer"
-        if route.cors is not None and cors:
+        cors = False
+        if route.cors is not None and route.cors.preflight == "answer":
+            cors = True
             answer += build_fields(build_cors_fields(route.cors, request.head))
         return Admission(
             route=route,

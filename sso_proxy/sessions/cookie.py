@@ -148,14 +148,8 @@ class CookieSessions(Sessions):
             SessionTooLargeError: It does not fit into the cookies that there may be.
         """
         await self._end(request)
-        now = self._clock.time()
-        session = Session(
-            id=encode(secrets.token_bytes(OCTETS)),
-            identity=identity,
-            created=now,
-            used=now,
-            expires=self.common.lifetime.end_of(now, identity.expires),
-            data=data,
+        session = self.common.lifetime.begin(
+            encode(secrets.token_bytes(OCTETS)), identity, data, self._clock.time()
         )
         return self._opened(request, session)
 

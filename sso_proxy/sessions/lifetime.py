@@ -1,9 +1,11 @@
 """How long a session lasts."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
+from sso_proxy.model import Identity
 from sso_proxy.session import Session
 
 SKEW: Final = 300.0
@@ -35,6 +37,19 @@ class Lifetime:
         """Give the end of a session whose identity *expires*."""
         end = created + self.total
         return end if expires is None else min(end, expires)
+
+    def begin(
+        self, session_id: str, identity: Identity, data: Mapping[str, Any], now: float
+    ) -> Session:
+        """Make a session of *identity* that begins *now*."""
+        return Session(
+            id=session_id,
+            identity=identity,
+            created=now,
+            used=now,
+            expires=self.end_of(now, identity.expires),
+            data=data,
+        )
 
     def is_alive(self, session: Session, now: float) -> bool:
         """Say whether *session* is not over."""

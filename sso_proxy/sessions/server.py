@@ -134,14 +134,7 @@ class ServerSessions(Sessions):
         await self._end(self._name(request))
         text, now = encode(secrets.token_bytes(OCTETS)), self._clock.time()
         name = self._digest(text)
-        session = Session(
-            id=encode(name),
-            identity=identity,
-            created=now,
-            used=now,
-            expires=self.common.lifetime.end_of(now, identity.expires),
-            data=data,
-        )
+        session = self.common.lifetime.begin(encode(name), identity, data, now)
         await self._enlist(session, name)
         await self._records.put(name, session)
         headers = self.common.jar.write(request, text)

@@ -59,3 +59,10 @@ def test_what_is_kept_is_kept_for_some_time(
 def test_a_decision_ends_with_the_session_at_the_latest() -> None:
     assert LIFETIME.until(make(0, 0, 3600)) == 60
     assert LIFETIME.until(make(0, 3590, 3600)) == 3600
+
+
+def test_a_session_begins_unused_and_ends_with_its_identity() -> None:
+    identity = make_identity(expires=200)
+    session = LIFETIME.begin("s1", identity, {"a": 1}, 100)
+    assert (session.id, session.identity, session.data) == ("s1", identity, {"a": 1})
+    assert (session.created, session.used, session.expires) == (100, 100, 200)
