@@ -1,0 +1,1 @@
+"""OpenID Connect, as the side that logs people in."""
