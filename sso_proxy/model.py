@@ -232,6 +232,8 @@ class Identity:
         token: The access token that said so, for bindings to compare proofs with;
             empty if there was none.  A secret: it never leaves this process, neither
             to a backend nor into a log or record.
+        sources: What *claims* were merged from, if it was more than one document:
+            verified claims by name, by source (``id_token``, ``userinfo``).
     """
 
     issuer: str
@@ -242,6 +244,7 @@ class Identity:
     confirmation: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     expires: float | None = None
     token: str = attrs.field(default="", repr=False, eq=False)
+    sources: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)

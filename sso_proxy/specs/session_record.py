@@ -6,6 +6,9 @@ Members that a reader does not know are kept and written back, so an older and a
 release may share a store while one takes the other's place: what a newer one adds must
 mean nothing where it is not known, or ``f`` has to become larger.  A record with a
 larger ``f`` than ours cannot be read, and is no session.
+
+``sources`` has for each source the names of claims that say there what they say in
+``claims``, and the other claims: most are the same, and cookies are short.
 """
 
 import json
@@ -21,7 +24,7 @@ _STRINGS: Final = ("id", "iss", "sub", "by")
 _NUMBERS: Final = ("born", "used", "ends")
 _OBJECTS: Final = ("claims", "cnf", "data")
 _KNOWN: Final = frozenset(
-    ("f", "scopes", "until", "rev", *_STRINGS, *_NUMBERS, *_OBJECTS)
+    ("f", "scopes", "until", "rev", "sources", *_STRINGS, *_NUMBERS, *_OBJECTS)
 )
 
 
@@ -50,6 +53,7 @@ def write_record(session: Session) -> bytes:
         "ends": session.expires,
         "rev": session.revision,
         "data": dict(session.data),
+        "sources": _write_sources(identity),
     }
     return json.dumps(
         record, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -80,6 +84,7 @@ def read_record(octets: bytes) -> Session:
         scopes=frozenset(record["scopes"]),
         confirmation=record["cnf"],
         expires=record.get("until"),
+        sources=_read_sources(record.get("sources", {}), record["claims"]),
     )
     return Session(
         id=record["id"],
@@ -91,6 +96,40 @@ def read_record(octets: bytes) -> Session:
         revision=record["rev"],
         extra={name: record[name] for name in record.keys() - _KNOWN},
     )
+
+
+def _write_sources(identity: Identity) -> dict[str, Any]:
+    """Write what is another than in the claims, and the names of what is not."""
+    texts = {name: _text(value) for name, value in identity.claims.items()}
+    written = {}
+    for source, claims in identity.sources.items():
+        same = [
+            name for name, value in claims.items() if texts.get(name) == _text(value)
+        ]
+        others = {name: claims[name] for name in claims.keys() - set(same)}
+        written[source] = [same, others]
+    return written
+
+
+def _read_sources(written: Any, claims: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """
+    Read what `_write_sources` wrote.
+
+    Raises:
+        ValueError: It is of another form.
+    """
+    try:
+        return {
+            source: {**{name: claims[name] for name in same}, **others}
+            for source, (same, others) in written.items()
+        }
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError("the sources of the claims are of another form") from None
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    """Give a text in which true and 1 differ, as they do not in Python."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _check_types(record: Mapping[str, Any]) -> None:

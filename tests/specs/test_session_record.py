@@ -30,6 +30,7 @@ IDENTITIES = st.builds(
     scopes=st.frozensets(st.text(max_size=5), max_size=3),
     confirmation=OBJECTS,
     expires=st.none() | TIMES,
+    sources=st.dictionaries(st.text(max_size=5), OBJECTS, max_size=2),
 )
 SESSIONS = st.builds(
     Session,
@@ -76,6 +77,32 @@ def test_what_a_newer_release_has_added_is_kept() -> None:
     assert json.loads(write_record(later))["device"] == "d"
 
 
+def test_claims_that_two_sources_agree_on_are_written_once() -> None:
+    """Sessions in cookies have little room."""
+    claims = {"name": "Alice of the Long Name", "email": "a@example.com"}
+    userinfo = {"name": "Alice of the Long Name", "email": "other@example.com"}
+    sources = {"id_token": claims, "userinfo": userinfo}
+    identity = attrs.evolve(SESSION.identity, claims=claims, sources=sources)
+    octets = write_record(attrs.evolve(SESSION, identity=identity))
+    assert octets.count(b"Long Name") == 1
+    assert read_record(octets).identity.sources == sources
+
+
+def test_true_in_one_source_stays_true_if_it_is_1_in_another() -> None:
+    sources = {"userinfo": {"email_verified": True}}
+    claims = {"email_verified": 1}
+    identity = attrs.evolve(SESSION.identity, claims=claims, sources=sources)
+    octets = write_record(attrs.evolve(SESSION, identity=identity))
+    found = read_record(octets).identity.sources["userinfo"]["email_verified"]
+    assert found is True
+
+
+def test_a_record_from_before_there_were_sources_is_read() -> None:
+    members = json.loads(record())
+    del members["sources"]
+    assert read_record(json.dumps(members).encode()) == SESSION
+
+
 def test_nothing_added_takes_the_place_of_what_is_known() -> None:
     session = attrs.evolve(SESSION, extra={"sub": "mallory", "f": 0})
     assert read_record(write_record(session)).identity.subject == "alice"
@@ -108,6 +135,13 @@ def test_a_later_format_is_not_read() -> None:
         record(rev=1.5),
         record(rev=-1),
         record(data=None),
+        record(sources=[]),
+        record(sources={"id_token": {}}),
+        record(sources={"id_token": [["acr"]]}),
+        record(sources={"id_token": [["not-there"], {}]}),
+        record(sources={"id_token": [[["acr"]], {}]}),
+        record(sources={"id_token": [["acr"], 1]}),
+        record(sources={"id_token": [1, {}]}),
     ],
 )
 def test_what_is_no_record_is_not_read(octets: bytes) -> None:
