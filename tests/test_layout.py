@@ -17,6 +17,7 @@ MODULES = [source for source in SOURCES if source.name != "__init__.py"]
 TESTED_ELSEWHERE = {
     "callers.py": "phases 4 to 6; test_pipeline.py goes through them in their order",
     "interfaces/__init__.py": "declarations; components' tests verify them",
+    "interfaces/logins.py": "likewise",
     "interfaces/stores.py": "likewise",
     "model.py": "values without behaviour, used by every test",
     "session.py": "values without behaviour, used by the tests of sessions",

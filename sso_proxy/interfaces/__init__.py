@@ -13,6 +13,9 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
+from sso_proxy.interfaces.logins import (
+    ILogin as ILogin,
+)
 from sso_proxy.interfaces.stores import (
     ICache as ICache,
 )

@@ -1,0 +1,43 @@
+"""What has people log in with their browsers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zope.interface import Attribute, Interface
+
+from sso_proxy.login import Finished, Wanted
+from sso_proxy.model import Request, Response
+
+
+class ILogin(Interface):
+    """
+    An authenticator that has people log in; it provides `IAuthenticator`, too.
+
+    In every method, ``request.sessions`` are the sessions that a login begins, and
+    ``request.session`` is the browser's present one, or None.  Answers are values; a
+    refusal without a body gets a page by its ``reason``.  Its codes for that:
+    ``login-state`` (or more exactly ``login-no-cookie``, ``login-expired``,
+    ``login-other-browser``): the browser did not bring what it was given at the start;
+    ``login-denied``: the provider, or the user there, said no; ``login-refused``: what
+    the provider sent is not good, and the log says why; ``provider-error``.
+
+    UnavailableError means that nobody can log in there now (503).
+    """
+
+    title: str = Attribute("What people know it by, where they have a choice.")
+    public_keys: tuple[Mapping[str, Any], ...] = Attribute(
+        "The public keys (JWK) by which others know us, for ``jwks``; may be empty."
+    )
+
+    async def begin(request: Request, wanted: Wanted) -> Response:
+        """Send the browser away to log in, and have it keep what `finish` needs."""
+
+    async def finish(request: Request) -> Finished | Response:
+        """
+        Answer a browser that came back, to ``callback/`` and our configured name.
+
+        ``request.body`` reads what it posts, if it does.
+        """
+
+    async def request_object(name: str) -> Response | None:
+        """Give what a provider fetches at ``request/``, our name and *name*, if any."""

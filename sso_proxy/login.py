@@ -1,0 +1,71 @@
+"""Logins with a browser, as values."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+from sso_proxy.model import Headers, Identity
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """
+    What somebody who logs in is to get, and what for.
+
+    Attributes:
+        target: Path and query on the same host to go on to; checked already.
+        acr_values: Authentication contexts, of which one is needed, the best first;
+            empty if any will do.
+        max_age: Seconds that may have passed since the user authenticated, or None.
+        restore: Names the body of the request to *target* that was kept; empty if
+            there was none.
+        login_hint: Who logs in, if that is known.
+    """
+
+    target: str
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
+    restore: str = ""
+    login_hint: str = attrs.field(default="", repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `from_json` reads; only what differs from the defaults."""
+        every: dict[str, Any] = {
+            "acr": list(self.acr_values) or None,
+            "age": self.max_age,
+            "body": self.restore or None,
+            "hint": self.login_hint or None,
+        }
+        kept = {name: value for name, value in every.items() if value is not None}
+        return {"to": self.target, **kept}
+
+    @classmethod
+    def from_json(cls, members: Mapping[str, Any]) -> Self:
+        """Read what `as_json` gave, and nobody has changed since."""
+        return cls(
+            target=members["to"],
+            acr_values=tuple(members.get("acr", ())),
+            max_age=members.get("age"),
+            restore=members.get("body", ""),
+            login_hint=members.get("hint", ""),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Finished:
+    """
+    Somebody has logged in.
+
+    Attributes:
+        identity: Who.
+        data: What to keep in the session, in the types of JSON.  A secret.
+        wanted: What was wanted when it began.
+        headers: Fields for the answer, such as those that take away what was kept of
+            the login in the browser.
+    """
+
+    identity: Identity
+    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    wanted: Wanted
+    headers: Headers = attrs.field(default=(), repr=False)
