@@ -177,6 +177,7 @@ def test_datagram_socket_is_no_listener() -> None:
         b"LISTEN_PID=%d\0LISTEN_FDS=one\0" % os.getpid(),
         b"LISTEN_PID=%d\0" % os.getpid(),
     ],
+    ids=["nothing", "for nobody", "for init", "not a number", "how many"],
 )
 def test_descriptors_for_somebody_else_are_not_touched(environment: bytes) -> None:
     assert take_inherited(environment) == []

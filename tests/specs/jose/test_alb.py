@@ -112,7 +112,21 @@ def test_a_token_is_read() -> None:
         encode(b"[1]") + "." + made().partition(".")[2],
         encode(b'{"alg":"ES256","alg":"ES256"}') + "." + made().partition(".")[2],
     ],
-    ids=repr,
+    ids=[
+        "nothing",
+        "dots",
+        "two parts",
+        "four parts",
+        "no padding",
+        "more padding",
+        "newline",
+        "blank",
+        "payload without its padding",
+        "bits left over",
+        "not ASCII",
+        "header is an array",
+        "a name twice",
+    ],
 )
 def test_other_spellings_are_refused(text: str) -> None:
     assert reason_of(text) == "token-malformed"

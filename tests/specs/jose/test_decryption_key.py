@@ -72,7 +72,16 @@ def test_a_key_is_for_its_one_algorithm_if_it_says_so() -> None:
         (x25519.X25519PrivateKey.generate(), None),
         (RSA.public_key(), None),
     ],
-    ids=str,
+    ids=[
+        "1024 bits",
+        "RSA with RSA1_5",
+        "RSA with ECDH-ES",
+        "EC with RSA-OAEP",
+        "secp256k1",
+        "Ed25519",
+        "X25519",
+        "public",
+    ],
 )
 def test_unfit_pairs_are_refused(key: object, alg: str | None) -> None:
     with pytest.raises(KeyRefusedError):

@@ -1,5 +1,6 @@
 """Tests for `sso_proxy.specs.oauth.dpop` (RFC 9449)."""
 
+import itertools
 import json
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -133,6 +134,7 @@ def test_exactly_one_field_is_needed() -> None:
         sign(zip="DEF"),
         sign(typ=7),
     ],
+    ids=itertools.count(),  # signatures differ each time
 )
 def test_what_is_no_proof_is_refused(malformed: str) -> None:
     """Section 4.3: a single and well-formed JWT."""
