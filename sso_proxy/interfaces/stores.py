@@ -22,6 +22,9 @@ class ISessionStore(Interface):
     """
 
     logins: Any = Attribute("`sso_proxy.sessions.login_state.LoginStates`.")
+    kept: Any = Attribute(
+        "`sso_proxy.sessions.kept.KeptBodies`; None if there is nowhere to keep them."
+    )
 
     async def load(request: Request) -> Opened:
         """Give the session that the cookies of *request* name, if it is not over."""

@@ -9,6 +9,8 @@ from sso_proxy.interfaces import ICache, ITools
 from sso_proxy.session import Session
 from sso_proxy.sessions.endings import Ended, Endings
 from sso_proxy.sessions.jar import Jar
+from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
+from sso_proxy.sessions.kept import KeptBodies
 from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
 from sso_proxy.sessions.options import CookieConfig, check_lifetimes, read_scope
@@ -41,6 +43,8 @@ class Common:
         lifetime: How long they last.
         endings: Those that ended before their time.
         logins: What is kept of logins that have begun.
+        kept: What is kept of requests that have to wait for a login; None if there is
+            nowhere to keep it.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Common:
     lifetime: Lifetime
     endings: Endings
     logins: LoginStates
+    kept: KeptBodies | None = None
 
 
 class Sessions:
@@ -56,6 +61,7 @@ class Sessions:
     def __init__(self, common: Common) -> None:
         self.common = common
         self.logins = common.logins
+        self.kept = common.kept
 
     def is_over(self, session: Session) -> bool:
         """Say whether *session* is known to have ended a moment ago."""
@@ -72,7 +78,9 @@ class Sessions:
         return self.common.jar.scope.covers(host, path)
 
 
-def build_common(options: Options, tools: ITools, shared: ICache | None) -> Common:
+def build_common(
+    options: Options, tools: ITools, shared: ICache | None, store: ICache | None
+) -> Common:
     """
     Make what both types have.
 
@@ -80,6 +88,7 @@ def build_common(options: Options, tools: ITools, shared: ICache | None) -> Comm
         options: Their options.
         tools: What a component may use.
         shared: Carries messages between processes; None if none do.
+        store: Where more can be kept; None if there is none.
 
     Raises:
         ConfigError: No browser takes the cookie, or a time makes no sense.
@@ -97,6 +106,9 @@ def build_common(options: Options, tools: ITools, shared: ICache | None) -> Comm
             sleep=sleeper(tools),
         )
 
+    kept = None
+    if store is not None and store.operations >= KEPT_NEEDS:
+        kept = KeptBodies(store, tools.sealer("login-body"))
     # Nobody else has this key: it is closed when this configuration is not served.
     endings = tools.shared(("session-endings", tools.name, object()), make)
     return Common(
@@ -109,6 +121,7 @@ def build_common(options: Options, tools: ITools, shared: ICache | None) -> Comm
         lifetime=Lifetime(options.inactivity, options.lifetime),
         endings=endings,
         logins=LoginStates(tools.sealer("login"), tools.clock),
+        kept=kept,
     )
 
 

@@ -112,7 +112,7 @@ class CookieSessions(Sessions):
             cache = tools.cache(config.cache, _NEEDS)
         return cls(
             config,
-            build_common(config, tools, cache),
+            build_common(config, tools, cache, cache),
             cache=cache,
             sealer=tools.sealer("session-cookie"),
             clock=tools.clock,

@@ -104,7 +104,7 @@ class ServerSessions(Sessions):
         cache = tools.cache(config.cache, needs)
         return cls(
             config,
-            build_common(config, tools, cache if config.listed else None),
+            build_common(config, tools, cache if config.listed else None, cache),
             cache=cache,
             sealer=tools.sealer("session"),
             clock=tools.clock,
