@@ -17,7 +17,15 @@ def summary(kind: type) -> str:
 
 
 def option_sentences(kind: type) -> dict[str, str]:
-    """Give what the ``Attributes`` section of a class's docstring says on each."""
+    """Give what the docstrings of a class, and of its bases, say on each option."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        found |= _own_sentences(base)
+    return found
+
+
+def _own_sentences(kind: type) -> dict[str, str]:
+    """Read the ``Attributes`` section of a class's docstring."""
     text = inspect.cleandoc(kind.__doc__ or "")
     _, _, section = text.partition("Attributes:\n")
     found: dict[str, list[str]] = {}

@@ -153,6 +153,8 @@ class _Limited:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         """Connect, and give the protocol that *protocolFactory* builds."""
+        # else the log has two lines for each connection
+        protocolFactory.noisy = False  # type: ignore[attr-defined]
         factory = WrappingFactory(protocolFactory)
         factory.noisy = False
         factory.protocol = lambda *args: _Counting(self._limit, *args)

@@ -40,9 +40,9 @@ class TunnelEndpoint:
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         """Connect, and give the protocol that *protocolFactory* builds."""
         tunnel = _Tunnel(self._authority, protocolFactory)
-        connected: Deferred[IProtocol] = self._proxy.connect(
-            Factory.forProtocol(lambda: tunnel)
-        )
+        factory = Factory.forProtocol(lambda: tunnel)
+        factory.noisy = False
+        connected: Deferred[IProtocol] = self._proxy.connect(factory)
         return connected.addCallback(lambda _: tunnel.opened)
 
 

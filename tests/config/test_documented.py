@@ -42,6 +42,27 @@ def test_each_option_has_its_sentence() -> None:
     }
 
 
+@attrs.frozen
+class Further(Sample):
+    """
+    A table with more.
+
+    Attributes:
+        two: Second, but different.
+        three: Third.
+    """
+
+    three: int = 3
+
+
+def test_options_of_a_base_class_have_their_sentences() -> None:
+    assert option_sentences(Further) == {
+        "one": "First: with a colon.",
+        "two": "Second, but different.",
+        "three": "Third.",
+    }
+
+
 def test_options_are_what_may_be_written() -> None:
     assert [(field.name, field.type) for field in options(Sample)] == [
         ("one", int),

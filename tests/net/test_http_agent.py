@@ -1,9 +1,12 @@
 """Connections go where they should, and are verified."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.web.client import URI
 
 from sso_proxy.errors import ConfigError
@@ -60,3 +63,28 @@ def test_a_proxy_is_a_host_and_a_port() -> None:
     assert read_proxy("http://[::1]:3128/") == ("::1", 3128)
     with pytest.raises(ConfigError, match="http://host:port"):
         read_proxy("http://proxy")
+
+
+def test_connections_are_nothing_for_the_log() -> None:
+    """Twisted's own factories have two lines for each."""
+    reactor = MemoryReactorClock()
+    logged: list[LogEvent] = []
+    agents = build_agents(
+        reactor,
+        TlsPolicy(None, None),
+        proxy=("127.0.0.1", 3128),
+        connect_within=1.0,
+        max_bytes=1,
+    )
+    observer = cast("ILogObserver", logged.append)
+    globalLogPublisher.addObserver(observer)
+    try:
+        for url in (b"http://127.0.0.1/", b"https://127.0.0.1/"):
+            agents.keeping.request(b"GET", url).addErrback(lambda _: None)
+        factories: list[Factory] = [client[2] for client in reactor.tcpClients]
+        for factory in factories:
+            factory.doStart()  # as a reactor does
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert len(factories) == 2
+    assert logged == []
