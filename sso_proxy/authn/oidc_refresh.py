@@ -1,0 +1,154 @@
+"""
+New tokens before the old ones expire, once for all requests of a session.
+
+Whoever comes while they are being got waits for them, in whichever process
+(``ISessionStore.renew``).  A provider that is down, or that refuses, is asked again
+after ten seconds at the earliest: requests of a session never become as many questions.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.errors import SessionTooLargeError, SsoProxyError, UnavailableError
+from sso_proxy.interfaces import IClock
+from sso_proxy.model import Authenticated, Identity, NotPresented, Request
+from sso_proxy.session import Session
+
+_log = Logger()
+
+RefreshFailed = Literal["end", "keep", "unavailable"]
+
+AGAIN: Final = 10.0
+"""Seconds after a failure until the provider is asked again."""
+_REMEMBERED: Final = 4096
+"""Sessions whose failures are remembered, in each process."""
+_SOONEST: Final = 5.0
+"""Seconds that tokens are used at least, however soon they expire."""
+
+GetTokens = Callable[[Session], Awaitable[tuple[Identity, Mapping[str, Any]]]]
+"""
+Gives what a session is to hold after a refresh.
+
+`RefreshRefusedError`: there will be no new tokens for it.  UnavailableError: not now.
+"""
+
+
+@attrs.frozen
+class RefreshRefusedError(SsoProxyError):
+    """
+    A provider gives no new tokens, or what it gives must not be used.
+
+    Attributes:
+        detail: Why, for the log; nothing secret.
+    """
+
+    detail: str
+
+
+def refresh_at(now: float, expires_in: float | None, before: float) -> float | None:
+    """
+    Say when tokens that were got *now* have to be refreshed; None for never.
+
+    *before* seconds ahead of their end; for tokens that do not last twice as long,
+    after half of their time, or each request would bring new ones.
+    """
+    if expires_in is None:
+        return None
+    return now + max(expires_in - before, expires_in / 2, _SOONEST)
+
+
+class Refresher:
+    """
+    Decides when a session needs new tokens, and what it is without them.
+
+    Args:
+        get_tokens: Gets them.
+        failed: What becomes of a session that gets none.
+        clock: The time.
+    """
+
+    def __init__(
+        self, get_tokens: GetTokens, failed: RefreshFailed, clock: IClock
+    ) -> None:
+        self._get_tokens = get_tokens
+        self._failed = failed
+        self._clock = clock
+        self._later: OrderedDict[str, float] = OrderedDict()
+
+    def is_due(self, session: Session) -> bool:
+        """Say whether *session* needs new tokens now."""
+        due = session.data.get("refresh_at")
+        return (
+            due is not None
+            and self._clock.time() >= due
+            and bool(session.data.get("refresh_token"))
+        )
+
+    async def authenticate(
+        self, request: Request, session: Session
+    ) -> Authenticated | NotPresented:
+        """
+        Go by *session*, which `is_due`, with new tokens if they can be had.
+
+        Raises:
+            UnavailableError: They cannot, and it is nothing without them.
+        """
+        until = self._later.get(session.id)
+        if until is not None and self._clock.monotonic() < until:
+            return self._without(session, "a provider that failed a moment ago")
+        try:
+            opened = await request.sessions.renew(request, session, self._work)
+        except UnavailableError as e:
+            return self._without(session, e.what)
+        except (RefreshRefusedError, SessionTooLargeError) as e:
+            return await self._refused(request, session, str(e))
+        renewed: Session | None = opened.session
+        if renewed is None:
+            return NotPresented()
+        self._later.pop(session.id, None)
+        due = renewed.data.get("refresh_at")
+        return Authenticated(renewed.identity, until=due, headers=opened.headers)
+
+    async def _work(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
+        try:
+            return await self._get_tokens(session)
+        except RefreshRefusedError as e:
+            if self._failed != "keep":
+                raise
+            _log.info("Session {id}: no new tokens: {why}", id=session.id, why=e.detail)
+            # The refresh token is worth nothing now, and nobody tries it again.
+            gone = ("refresh_token", "refresh_at")
+            kept = {n: value for n, value in session.data.items() if n not in gone}
+            return session.identity, kept
+
+    def _without(self, session: Session, what: str) -> Authenticated:
+        """
+        Go by *session* with the tokens that it has.
+
+        Raises:
+            UnavailableError: They have expired, and it is nothing without them.
+        """
+        until = self._later.get(session.id)
+        if until is None or self._clock.monotonic() >= until:
+            self._later[session.id] = self._clock.monotonic() + AGAIN
+            self._later.move_to_end(session.id)
+            if len(self._later) > _REMEMBERED:
+                self._later.popitem(last=False)
+            _log.warn("Session {id}: no new tokens: {what}", id=session.id, what=what)
+        now, expires = self._clock.time(), session.data.get("access_expires")
+        if self._failed != "keep" and expires is not None and now >= expires:
+            raise UnavailableError(what)
+        return Authenticated(session.identity, until=now + 1.0)
+
+    async def _refused(
+        self, request: Request, session: Session, why: str
+    ) -> Authenticated | NotPresented:
+        if self._failed == "unavailable":
+            return self._without(session, why)
+        _log.info("Session {id} ends: no new tokens: {why}", id=session.id, why=why)
+        await request.sessions.end(request)
+        return NotPresented()
