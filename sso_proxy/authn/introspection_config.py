@@ -6,6 +6,12 @@ from typing import Final, Literal
 import attrs
 from attrs.validators import optional
 
+from sso_proxy.authn.client_auth_options import (
+    ASSERTIONS,
+    auth_problems,
+    certificate_problems,
+    needed_options,
+)
 from sso_proxy.config.checks import between, non_empty, positive
 from sso_proxy.config.model import FilePath
 from sso_proxy.config.protocol_checks import one_of, secure_url
@@ -14,26 +20,15 @@ from sso_proxy.specs.jose.compact import ALGORITHMS
 from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS, AuthMethod
 from sso_proxy.specs.oauth.introspection import build_fields
 
-_NEEDED: Final[Mapping[AuthMethod, tuple[str, ...]]] = {
-    "none": (),
-    "client_secret_basic": ("client_id", "client_secret"),
-    "client_secret_post": ("client_id", "client_secret"),
-    "client_secret_jwt": ("client_id", "client_secret"),
-    "private_key_jwt": ("client_id", "assertion_key"),
-    "tls_client_auth": ("client_id", "certificate", "key"),
-    "self_signed_tls_client_auth": ("client_id", "certificate", "key"),
-    "bearer": ("bearer_token",),
-    "basic": ("client_id", "client_secret"),
-}
-_IN_FORM: Final = ("client_secret_post", "client_secret_jwt", "private_key_jwt")
-_ASSERTIONS: Final = ("client_secret_jwt", "private_key_jwt")
-_PURPOSES: Final[Mapping[str, tuple[str, ...]]] = {
+_NEEDED: Final = needed_options("assertion_key")
+_IN_FORM: Final = ("client_secret_post", *ASSERTIONS)
+_PURPOSES: Final[Mapping[str, tuple[AuthMethod, ...]]] = {
     "client_secret": tuple(m for m, n in _NEEDED.items() if "client_secret" in n),
     "bearer_token": ("bearer",),
     "assertion_key": ("private_key_jwt",),
     "assertion_kid": ("private_key_jwt",),
     "assertion_alg": ("private_key_jwt",),
-    "assertion_audience": _ASSERTIONS,
+    "assertion_audience": ASSERTIONS,
 }
 """The values of ``auth`` under which an option has an effect."""
 
@@ -123,19 +118,12 @@ class IntrospectionConfig:
             raise ValueError("; ".join(problems))
 
     def _about_auth(self) -> Iterator[str]:
-        for option in _NEEDED[self.auth]:
-            if not getattr(self, option):
-                yield f"auth = {self.auth!r} needs {option}"
-        for option, methods in _PURPOSES.items():
-            if getattr(self, option) is not None and self.auth not in methods:
-                wanted = " or ".join(map(repr, methods))
-                yield f"{option} has no effect without auth = {wanted}"
+        yield from auth_problems(self, _NEEDED, _PURPOSES)
         if self.auth == "basic" and ":" in self.client_id:
             yield "client_id must have no colon with auth = 'basic'"
 
     def _about_tls(self) -> Iterator[str]:
-        if (self.certificate is None) != (self.key is None):
-            yield "certificate and key are set together"
+        yield from certificate_problems(self.certificate, self.key)
         plain = (self.endpoint or "").startswith("http:")
         if plain and (self.certificate or self.ca):
             yield "certificate and ca have no effect at an http endpoint"

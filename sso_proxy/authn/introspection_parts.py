@@ -3,27 +3,23 @@
 import re
 import secrets
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final, Protocol
 
-import attrs
-
+from sso_proxy.authn.client_auth_parts import check_client, read_key, read_tls
 from sso_proxy.authn.introspection_config import IntrospectionConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.config.structure import join
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
 from sso_proxy.interfaces import IClock
-from sso_proxy.net.http_client import ClientTls, HttpClient
+from sso_proxy.net.http_client import HttpClient
 from sso_proxy.net.introspection import (
     IntrospectionEndpoint,
     Introspector,
     KeySource,
     SignedAnswers,
 )
-from sso_proxy.net.tls.client import MaterialError, client_options
-from sso_proxy.specs.jose.keys import KeyRefusedError
-from sso_proxy.specs.jose.sign import SigningKey, read_signing_key
-from sso_proxy.specs.oauth.client_auth import ClientAuth, build_credentials
+from sso_proxy.specs.jose.sign import SigningKey
+from sso_proxy.specs.oauth.client_auth import ClientAuth
 from sso_proxy.specs.oauth.metadata import ServerMetadata
 
 _SENDABLE: Final = re.compile(r"[\x21-\x7E]+")
@@ -82,7 +78,7 @@ def build_introspector(  # noqa: PLR0913 - one keyword for each thing it depends
         name=(config.endpoint or issuer).partition("?")[0],
         find=_finder(config, metadata, path),
         client=_read_client(config, issuer, path),
-        tls=_read_tls(config, path),
+        tls=read_tls(config, path),
         method=config.method,
         token_param=config.token_param,
         hint=config.token_type_hint,
@@ -137,10 +133,7 @@ def _read_client(config: IntrospectionConfig, issuer: str, path: str) -> ClientA
         audience=config.assertion_audience or issuer,
         typ=config.assertion_typ,
     )
-    try:
-        build_credentials(client, now=0.0, unique="")
-    except KeyRefusedError as e:
-        raise ConfigError(Mistake(join(path, option), e.detail)) from None
+    check_client(client, join(path, option))
     return client
 
 
@@ -148,41 +141,9 @@ def _read_assertion_key(config: IntrospectionConfig, path: str) -> SigningKey | 
     """Read what we sign with."""
     if config.assertion_key is None:
         return None
-    place = join(path, "assertion_key")
-    data = _read_file(config.assertion_key, place)
-    try:
-        return read_signing_key(
-            data, alg=config.assertion_alg, kid=config.assertion_kid
-        )
-    except KeyRefusedError as e:
-        raise ConfigError(Mistake(place, f"cannot be used: {e.detail}")) from None
-
-
-def _read_tls(config: IntrospectionConfig, path: str) -> ClientTls | None:
-    """Read our certificate, and whom to trust."""
-    contents = {
-        option: _read_file(file, join(path, option))
-        for option in ("ca", "certificate", "key")
-        if (file := getattr(config, option)) is not None
-    }
-    if not contents:
-        return None
-    tls = ClientTls(**contents)
-    for option, part in (
-        ("ca", ClientTls(ca=tls.ca)),
-        ("certificate", attrs.evolve(tls, ca=None)),
-    ):
-        try:
-            client_options("localhost", tls=part)
-        except MaterialError as e:
-            raise ConfigError(Mistake(join(path, option), str(e))) from None
-    return tls
-
-
-def _read_file(file: str, place: str) -> bytes:
-    """Read a file that an option names."""
-    try:
-        return Path(file).read_bytes()
-    except OSError as e:
-        problem = f"cannot be read: {e.strerror}"
-        raise ConfigError(Mistake(place, problem)) from e
+    return read_key(
+        config.assertion_key,
+        join(path, "assertion_key"),
+        alg=config.assertion_alg,
+        kid=config.assertion_kid,
+    )
