@@ -5,6 +5,7 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -26,6 +27,7 @@ from sso_proxy.specs.jose.weak import rsa_weakness
 Sign: TypeAlias = Callable[[bytes], bytes]
 """Takes the signing input, gives the signature as JWS has it."""
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
     "256": hashes.SHA256(),
     "384": hashes.SHA384(),
@@ -106,7 +108,11 @@ def read_mac_key(secret: bytes, *, alg: str = "HS256") -> SigningKey:
 
 
 def sign_compact(
-    claims: Mapping[str, Any], key: SigningKey, *, typ: str | None = "JWT"
+    claims: Mapping[str, Any],
+    key: SigningKey,
+    *,
+    typ: str | None = "JWT",
+    header: Mapping[str, Any] = _NOTHING,
 ) -> str:
     """
     Sign *claims* in the compact serialization (RFC 7515 section 7.1).
@@ -115,9 +121,11 @@ def sign_compact(
         claims: What JSON can say.
         key: Ours; its ``kid`` stands in the header if it has one.
         typ: The header parameter; None leaves it out.
+        header: Further parameters; those above stay as they are.
     """
-    header = {"alg": key.alg, "kid": key.kid, "typ": typ}
-    kept = {name: value for name, value in header.items() if value is not None}
+    ours = {"alg": key.alg, "kid": key.kid, "typ": typ}
+    kept = {name: value for name, value in ours.items() if value is not None}
+    kept = {**header, **kept}
     signing_input = _encode(_json(kept)) + b"." + _encode(_json(claims))
     signature = key.sign(signing_input)
     return (signing_input + b"." + _encode(signature)).decode("ascii")

@@ -173,3 +173,10 @@ def test_keys_are_not_shown() -> None:
     assert repr(read_signing_key(pem(P256), kid="k")) == (
         "SigningKey(alg='ES256', kid='k')"
     )
+
+
+def test_further_header_parameters_are_signed_and_replace_none_of_ours() -> None:
+    key = read_signing_key(pem(P256), kid="ours")
+    token = sign_compact({}, key, header={"cty": "JWT", "alg": "none", "kid": "x"})
+    header = json.loads(decode_base64url(token.partition(".")[0].encode()))
+    assert header == {"alg": "ES256", "kid": "ours", "typ": "JWT", "cty": "JWT"}
