@@ -1,5 +1,6 @@
 """What every proxy must do before its costs mean anything."""
 
+from tests.bench.browsing import check_sessions
 from tests.bench.client import BrokenAnswerError, Client, context_for, request
 from tests.bench.material import KIB, MIB, Material
 from tests.bench.peers import APACHE, NGINX, OAUTH2, OURS, OURS_2, Target
@@ -26,6 +27,7 @@ def check(target: Target, things: Material) -> None:
         expect(target, "no token", 401, _get(target, things, "/api/1k"))
         for what, token in things.bad_tokens.items():
             expect(target, what, 401, _get(target, things, "/api/1k", token))
+    check_sessions(target, things)
     _check_client_certificate(target, things)
 
 

@@ -6,12 +6,26 @@ from pathlib import Path
 
 import attrs
 
-from tests.bench import fleet, proving, smallgets, transfers
+from tests.bench import browsing, fleet, proving, smallgets, transfers
 from tests.bench.fleet import FleetOptions
 from tests.bench.material import MIB, Material
-from tests.bench.peers import APACHE, NGINX, OAUTH2, OPENIDC, OURS, OURS_2, Target
+from tests.bench.peers import (
+    APACHE,
+    COOKIE_PATH,
+    NGINX,
+    OAUTH2,
+    OPENIDC,
+    OPENIDC_COOKIE,
+    OURS,
+    OURS_2,
+    SERVER_PATH,
+    Target,
+)
 from tests.bench.smallgets import Tokens
 from tests.bench.transfers import TransferOptions
+
+SESSIONS = 100
+"""Different sessions that are used in turn."""
 
 NEW_PER_SECOND = 10000
 """Tokens that are made for each second of a load that uses each once."""
@@ -126,6 +140,21 @@ def _proven(path: str) -> Callable[[Target, Setting], Tokens]:
     return make
 
 
+def _sessions(path: str, count: int) -> Callable[[Target, Setting], Tokens]:
+    """Use new sessions in turn, of as many users."""
+
+    def make(target: Target, setting: Setting) -> Tokens:
+        file = setting.things.directory / "cookies"
+        cookies = (
+            browsing.log_in(target, setting.things, path, number)
+            for number in range(count)
+        )
+        file.write_text("".join(f"{cookie}\n" for cookie in cookies))
+        return Tokens(count=count, file=file, field="Cookie")
+
+    return make
+
+
 def _checks_alone(_target: Target, setting: Setting) -> Sample:
     got = proving.measure_checks(setting.seconds)
     return Sample(cpu_us=got["cpu_us"], per_second=got["per_second"], failures={})
@@ -202,6 +231,10 @@ CACHED = "introspection-cached"
 UNCACHED = "introspection-uncached"
 DPOP = "dpop"
 CHECKS = "dpop-checks"
+SESSION_SERVER = "session-server"
+SESSION_COOKIE = "session-cookie"
+SESSIONS_SERVER = "sessions-server"
+SESSIONS_COOKIE = "sessions-cookie"
 
 LOADS = {
     NONE: Load("1 KiB, no check", (*_PLAIN, OURS_2), _small("/1k", _same(lambda _: 0))),
@@ -263,4 +296,24 @@ LOADS = {
         _small("/dpop/1k", _proven("/dpop/1k")),
     ),
     CHECKS: Load("two ES256 checks alone", (OURS,), _checks_alone),
+    SESSION_SERVER: Load(
+        "1 KiB, one session in a store",
+        (OPENIDC, OURS),
+        _small(SERVER_PATH, _sessions(SERVER_PATH, 1)),
+    ),
+    SESSION_COOKIE: Load(
+        "1 KiB, one session in its cookie",
+        (OPENIDC_COOKIE, OURS),
+        _small(COOKIE_PATH, _sessions(COOKIE_PATH, 1)),
+    ),
+    SESSIONS_SERVER: Load(
+        "1 KiB, different sessions in a store",
+        (OPENIDC, OURS),
+        _small(SERVER_PATH, _sessions(SERVER_PATH, SESSIONS)),
+    ),
+    SESSIONS_COOKIE: Load(
+        "1 KiB, different sessions in their cookies",
+        (OPENIDC_COOKIE, OURS),
+        _small(COOKIE_PATH, _sessions(COOKIE_PATH, SESSIONS)),
+    ),
 }

@@ -23,8 +23,8 @@ ISSUER = "https://login.example.com"
 AUDIENCE = "https://api.example.com"
 SCOPE = "orders.read"
 KEY_ID = "bench"
-PROTECTED = ("api", "opaque", "dpop")
-"""Where tokens are asked for: signed, opaque, and with DPoP proofs."""
+PROTECTED = ("api", "opaque", "dpop", "server", "cookie")
+"""Where tokens are asked for (signed, opaque, with DPoP proofs), and sessions."""
 KIB = 1024
 MIB = 1024 * 1024
 

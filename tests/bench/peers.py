@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from tests.bench import material, procs
+from tests.bench import material, procs, provider
 from tests.bench.material import Material
 from tests.bench.procs import LOAD_CORE, PROXY_CORE, ROOT, BenchError, Running
 
@@ -20,17 +20,33 @@ APACHE_MODULES = "/usr/lib/apache2/modules"
 NGINX = "nginx"
 APACHE = "apache"
 OPENIDC = "mod_auth_openidc"
+OPENIDC_COOKIE = "mod_auth_openidc with cookies"
 OAUTH2 = "mod_oauth2"
 OURS = "sso-proxy"
 OURS_2 = "sso-proxy with 2 workers"
-TARGETS = (NGINX, APACHE, OPENIDC, OAUTH2, OURS, OURS_2)
+TARGETS = (NGINX, APACHE, OPENIDC, OPENIDC_COOKIE, OAUTH2, OURS, OURS_2)
+SERVER_PATH, COOKIE_PATH = "/server/1k", "/cookie/1k"
+SESSIONS = {
+    OPENIDC: (SERVER_PATH,),
+    OPENIDC_COOKIE: (COOKIE_PATH,),
+    OURS: (SERVER_PATH, COOKIE_PATH),
+    OURS_2: (SERVER_PATH, COOKIE_PATH),
+}
+"""Who asks for a session of which kind where."""
 
+_LOAD_OPENIDC = f"LoadModule auth_openidc_module {APACHE_MODULES}/mod_auth_openidc.so"
 _APACHE_LOAD = {
     APACHE: "",
-    OPENIDC: f"LoadModule auth_openidc_module {APACHE_MODULES}/mod_auth_openidc.so",
+    OPENIDC: _LOAD_OPENIDC,
+    OPENIDC_COOKIE: _LOAD_OPENIDC,
     OAUTH2: f"LoadModule oauth2_module {APACHE_MODULES}/mod_oauth2.so",
 }
-_APACHE_AUTH = {APACHE: None, OPENIDC: "openidc.conf", OAUTH2: "oauth2.conf"}
+_APACHE_AUTH = {
+    APACHE: None,
+    OPENIDC: "openidc.conf",
+    OPENIDC_COOKIE: "openidc.conf",
+    OAUTH2: "oauth2.conf",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -63,12 +79,20 @@ class Backend:
         sink_port: Of the sink, which reads uploads and drops them.
         nginx: Its process.
         sink: Its process.
+        provider_port: Of the provider that browsers log in with.
+        provider: Its process.
     """
 
     port: int
     sink_port: int
     nginx: Running
     sink: Running
+    provider_port: int
+    provider: Running
+
+    def stop(self) -> None:
+        """Stop nginx, the first or the one after a restart."""
+        self.nginx.stop()
 
     def restart(self, directory: Path, *, away: float) -> None:
         """Stop nginx, and start it again on the same port *away* seconds later."""
@@ -94,25 +118,35 @@ def find(program: str) -> str:
 def backend(things: Material) -> Iterator[Backend]:
     """Run the backend as long as the block lasts."""
     directory = things.directory
-    port, sink_port = procs.free_port(), procs.free_port()
+    port, sink_port, provider_port = (procs.free_port() for _ in range(3))
     values = _values(things) | {"BACKEND": str(port)}
     _fill("backend.conf", directory / "backend.conf", values)
-    command = [sys.executable, "-m", "tests.bench.sink", str(sink_port)]
-    sink = Running.start("sink", command, core=LOAD_CORE, directory=directory, cwd=ROOT)
-    started: Backend | None = None
-    try:
+    with contextlib.ExitStack() as stack:
+        sink = _start_beside("sink", things, sink_port)
+        stack.callback(sink.stop)
+        tls = (things.server_certificate, things.server_key)
+        people = _start_beside("provider", things, provider_port, *tls)
+        stack.callback(people.stop)
         started = Backend(
             port=port,
             sink_port=sink_port,
             nginx=_start_backend_nginx(port, directory),
             sink=sink,
+            provider_port=provider_port,
+            provider=people,
         )
+        stack.callback(started.stop)
         sink.wait_for_port(sink_port)
+        people.wait_for_port(provider_port)
         yield started
-    finally:
-        if started is not None:
-            started.nginx.stop()
-        sink.stop()
+
+
+def _start_beside(name: str, things: Material, *options: int | Path) -> Running:
+    """Start a program of this directory on the core of the load."""
+    command = [sys.executable, "-m", f"tests.bench.{name}", *map(str, options)]
+    return Running.start(
+        name, command, core=LOAD_CORE, directory=things.directory, cwd=ROOT
+    )
 
 
 @contextlib.contextmanager
@@ -154,6 +188,8 @@ def start(name: str, things: Material, behind: Backend, *, more: str = "") -> Ta
         "MTLS": str(mtls_port),
         "BACKEND": str(behind.port),
         "SINK": str(behind.sink_port),
+        "PROVIDER": str(behind.provider_port),
+        "SESSIONS": "client-cookie" if name == OPENIDC_COOKIE else "server-cache",
         "WORKERS": "2" if name == OURS_2 else "1",
         "MORE": more,
     }
@@ -213,6 +249,9 @@ def _values(things: Material) -> dict[str, str]:
         "BOUND_JWK": things.proving.jwk.replace('"', '\\"'),
         "EXPIRES": str(int(time.time()) + 86400),
         "ISSUER": material.ISSUER,
+        "PEOPLE": provider.ISSUER,
+        "CLIENT_ID": provider.CLIENT_ID,
+        "CLIENT_SECRET": provider.CLIENT_SECRET,
         "AUDIENCE": material.AUDIENCE,
         "SCOPE": material.SCOPE,
         "NGINX_USER": "user root;" if root else "",

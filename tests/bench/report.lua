@@ -1,6 +1,7 @@
 -- wrk: a browser's GET, with the tokens of a file in turn; prints one line of JSON.
 -- The environment says: BENCH_HEADERS, a file of "Name: value" lines; BENCH_TOKENS,
--- a file with a token a line, and its DPoP proof if it has one; BENCH_COUNT, how many
+-- a file with a token a line, and its DPoP proof if it has one, or with the cookies of
+-- a session a line; BENCH_FIELD, where these go if not into Authorization; BENCH_COUNT, how many
 -- of them to use (0: none); BENCH_ONCE, whether each is good once ("1"), so that
 -- all ends when they are used up; BENCH_HOST, what to call the server.
 
@@ -15,6 +16,7 @@ function init(args)
     headers[name] = value
   end
   local count = tonumber(os.getenv("BENCH_COUNT"))
+  local field = os.getenv("BENCH_FIELD")
   once = os.getenv("BENCH_ONCE") == "1"
   if count == 0 then
     requests[1] = wrk.format("GET", nil, headers)
@@ -22,7 +24,9 @@ function init(args)
   end
   for line in io.lines(os.getenv("BENCH_TOKENS")) do
     local token, proof = line:match("^(%S+) (%S+)$")
-    if token then
+    if field ~= "" then
+      headers[field] = line
+    elseif token then
       headers["Authorization"] = "DPoP " .. token
       headers["DPoP"] = proof
     else

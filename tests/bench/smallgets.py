@@ -25,11 +25,13 @@ class Tokens:
         file: Where they are, one a line, with its DPoP proof if it has one; unset,
             those that all proxies are measured with.
         once: Whether each is good once; otherwise they are used in turn.
+        field: The field that they go into, if that is not ``Authorization``.
     """
 
     count: int
     file: Path | None = None
     once: bool = False
+    field: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +86,7 @@ def run(
         "BENCH_TOKENS": str(tokens.file or things.tokens),
         "BENCH_COUNT": str(tokens.count),
         "BENCH_ONCE": str(int(tokens.once)),
+        "BENCH_FIELD": tokens.field,
     }
     done = subprocess.run(
         pinned(LOAD_CORE, command),

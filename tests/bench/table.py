@@ -17,9 +17,19 @@ from tests.bench.loads import (
     ONE,
     OPEN,
     OPEN_ONE,
+    SESSION_COOKIE,
+    SESSION_SERVER,
     Sample,
 )
-from tests.bench.peers import APACHE, NGINX, OAUTH2, OPENIDC, OURS, OURS_2
+from tests.bench.peers import (
+    APACHE,
+    NGINX,
+    OAUTH2,
+    OPENIDC,
+    OPENIDC_COOKIE,
+    OURS,
+    OURS_2,
+)
 
 Cell = tuple[str, str]
 """A load and a target."""
@@ -71,6 +81,18 @@ RULES = (
     Rule("no check: two workers to one", (NONE, OURS_2), (NONE, OURS), 1.1),
     Rule("one token: two workers to one", (ONE, OURS_2), (ONE, OURS), 1.1),
     Rule("DPoP: two ES256 checks alone", (DPOP, OURS), (CHECKS, OURS), 2.5),
+    Rule(
+        "a session in a store: mod_auth_openidc",
+        (SESSION_SERVER, OURS),
+        (SESSION_SERVER, OPENIDC),
+        1 / 3.5,
+    ),
+    Rule(
+        "a session in its cookie: mod_auth_openidc",
+        (SESSION_COOKIE, OURS),
+        (SESSION_COOKIE, OPENIDC_COOKIE),
+        1 / 3.5,
+    ),
 )
 
 
