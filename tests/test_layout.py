@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,15 +137,34 @@ def test_licence_is_whole() -> None:
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-def test_source_distribution_has_tests_examples_and_documents(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the source distribution, and out of it the wheel."""
+    directory = tmp_path_factory.mktemp("built")
     subprocess.run(  # noqa: S603  # our own interpreter
-        [sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", tmp_path],
+        [sys.executable, "-m", "build", "--no-isolation", "-o", directory],
         cwd=ROOT,
         check=True,
         capture_output=True,
         timeout=120,
     )
-    (archive,) = tmp_path.glob("sso_proxy-*.tar.gz")
+    return directory
+
+
+def test_wheel_has_the_files_of_pages(built: Path) -> None:
+    (archive,) = built.glob("sso_proxy-*.whl")
+    packed = set(zipfile.ZipFile(archive).namelist())
+    wanted = {
+        str(path.relative_to(ROOT))
+        for path in (PACKAGE / "pages").glob("*/*")
+        if path.parent.name in {"templates", "messages"}
+    }
+    assert len(wanted) > 5
+    assert {*wanted, "sso_proxy/py.typed"} <= packed
+
+
+def test_source_distribution_has_tests_examples_and_documents(built: Path) -> None:
+    (archive,) = built.glob("sso_proxy-*.tar.gz")
     with tarfile.open(archive) as tar:
         packed = {name.partition("/")[2] for name in tar.getnames()}
     wanted = {name for name in PROMISED if not name.startswith(".")}

@@ -11,6 +11,7 @@ from sso_proxy.config.model import (
     Config,
     KeyRingConfig,
     ListenerConfig,
+    PagesConfig,
     RouteConfig,
     ServerConfig,
 )
@@ -45,6 +46,7 @@ class Draft:
     Attributes:
         server: The ``[server]`` table.
         key_ring: The ``[key_ring]`` table.
+        pages: The ``[pages]`` table.
         listeners: The ``[[listener]]`` tables.
         routes: The ``[[route]]`` tables.
         authenticators: The ``[authenticator.N]`` tables by name.
@@ -58,6 +60,7 @@ class Draft:
 
     server: Placed[ServerConfig] | None = None
     key_ring: Placed[KeyRingConfig] | None = None
+    pages: Placed[PagesConfig] | None = None
     listeners: tuple[Placed[ListenerConfig], ...] = ()
     routes: tuple[Placed[RouteConfig], ...] = ()
     authenticators: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
@@ -83,6 +86,7 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         key_ring=None
         if key_ring is None
         else reader.table("key_ring", key_ring, KeyRingConfig),
+        pages=reader.table("pages", raw.get("pages", {}), PagesConfig),
         listeners=reader.tables("listener", raw.get("listener"), ListenerConfig),
         routes=reader.tables("route", raw.get("route"), RouteConfig),
         authenticators=reader.family("authenticator", raw.get("authenticator", {})),

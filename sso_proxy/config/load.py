@@ -7,9 +7,10 @@ from pathlib import Path
 import attrs
 
 from sso_proxy.config.draft import Draft, read_draft
-from sso_proxy.config.model import Config
+from sso_proxy.config.model import Config, PagesConfig
 from sso_proxy.config.rules import check_rules
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.pages import load_pages
 from sso_proxy.registry import FAMILIES, Registry
 
 _TABLES = [field.name for field in attrs.fields(Config)]
@@ -25,7 +26,8 @@ def load_config(path: Path | str) -> Config:
         ConfigError: It cannot be used, with every mistake.
     """
     draft = load_draft(path)
-    return finish(add_mistakes(draft, check_components(draft)))
+    found = (*check_components(draft), *check_pages(draft))
+    return finish(add_mistakes(draft, found))
 
 
 def parse_config(text: str, path: Path | str) -> Config:
@@ -95,6 +97,16 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
                 yield from e.mistakes
 
 
+def check_pages(draft: Draft) -> Iterator[Mistake]:
+    """Find what is wrong with the operator's templates and messages."""
+    if draft.pages is None:
+        return
+    try:
+        load_pages(draft.pages.value)
+    except ConfigError as e:
+        yield from e.mistakes
+
+
 def add_mistakes(draft: Draft, mistakes: Iterable[Mistake]) -> Draft:
     """Give *draft* with further *mistakes*."""
     return attrs.evolve(draft, mistakes=(*draft.mistakes, *mistakes))
@@ -119,6 +131,7 @@ def finish(draft: Draft) -> Config:
         cache={n: c.value for n, c in draft.caches.items()},
         session={n: c.value for n, c in draft.sessions.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
+        pages=draft.pages.value if draft.pages else PagesConfig(),
         route=tuple(route.value for route in draft.routes),
     )
 

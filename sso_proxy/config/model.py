@@ -330,6 +330,28 @@ class KeyRingConfig:
 
 
 @attrs.frozen(kw_only=True)
+class PagesConfig:
+    """
+    What people see of us: errors, the choice of a login.
+
+    Attributes:
+        title: The site's name, on every page.
+        logo: An SVG or PNG file of at most 64 KiB, on every page.
+        language: The language for people who ask for none that there is.
+        templates: Directory with replacements of our templates: ``layout.html``,
+            ``error.html``, ``choose.html``, ``restore.html``, ``style.css``.
+        messages: Directory with texts by language: ``en.toml``, ``fr.toml``.  One in a
+            language of ours (English and German) may leave out what stays as it is.
+    """
+
+    title: str = ""
+    logo: FilePath | None = None
+    language: str = "en"
+    templates: FilePath | None = None
+    messages: FilePath | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Config:
     """
     The whole file.
@@ -346,6 +368,7 @@ class Config:
             in; used is the one that the route names, else the only one, or ``default``,
             or a ``server`` one.
         key_ring: Our own symmetric keys.
+        pages: What people see of us.
         route: Routes.
     """
 
@@ -357,4 +380,5 @@ class Config:
     cache: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     session: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
+    pages: PagesConfig = attrs.field(factory=PagesConfig)
     route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

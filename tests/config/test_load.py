@@ -173,3 +173,11 @@ def test_no_table_is_lost_on_the_way(parse: Parse, family: str) -> None:
     }
     config = parse(tables[family])
     assert len(getattr(config, family)) == 1
+
+
+def test_pages_are_tried(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "error.html").write_text("{{ oops")
+    text = PLAIN.replace('"cert", ', "").replace('map_user = ["names"]', "")
+    text += '[pages]\ntemplates = "pages"\nlanguage = "xx"'
+    assert refused(text, tmp_path) == ["pages.language", "pages.templates"]

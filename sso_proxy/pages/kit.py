@@ -1,0 +1,276 @@
+"""
+Makes pages: HTML that loads nothing, says so in its policy, and is never kept.
+
+Every text that is put in is escaped; what a page may do is written in its
+``Content-Security-Policy``: our style by its hash, a script only where one is, a form
+only where one is.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+import attrs
+from jinja2 import Environment
+from markupsafe import Markup
+
+from sso_proxy.model import Headers, RequestHead
+from sso_proxy.pages.catalogue import Catalogue
+from sso_proxy.pages.phrase import phrase_of
+from sso_proxy.specs.http.accept import prefers_html
+from sso_proxy.specs.http.accept_language import choose_language
+
+Method = Literal["get", "post"]
+
+_SAFE: Final[Headers] = (
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+)
+_PROBLEM: Final[Headers] = (
+    ("content-type", "application/problem+json"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    *_SAFE,
+)
+# A browser takes "\" for "/", and leaves out tabs and line ends: "/\t/evil.example".
+_own_target = re.compile(r"/(?![/\\])[!-\[\]-~]*").fullmatch
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """
+    What pages of one kind may do.
+
+    Attributes:
+        form: Whether they have a form.
+        script: Whether they run our script.
+    """
+
+    form: bool = False
+    script: bool = False
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "error": Kind(),
+    "choose": Kind(),
+    "restore": Kind(form=True, script=True),
+}
+"""The pages that there are; each has a template of its name."""
+
+
+def hash_source(text: str) -> str:
+    """Give the source expression that allows *text* inline (CSP 3 section 2.3.1)."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@attrs.frozen(kw_only=True)
+class Pages:
+    """
+    The pages of one configuration; making one changes nothing and waits for nothing.
+
+    Attributes:
+        environment: Has the templates, compiled, with escaping on.
+        catalogues: What pages say, by language.
+        language: The language for callers who ask for none that there is.
+        title: The site's name, or empty.
+        logo: A ``data:`` URI, or empty.
+        style: The style sheet.
+        script: What pages with a script run.
+    """
+
+    environment: Environment = attrs.field(repr=False)
+    catalogues: Mapping[str, Catalogue] = attrs.field(repr=False)
+    language: str
+    title: str = ""
+    logo: str = attrs.field(default="", repr=False)
+    style: str = attrs.field(repr=False)
+    script: str = attrs.field(repr=False)
+    _headers: Mapping[str, Headers] = attrs.field(init=False, repr=False)
+    _tags: tuple[str, ...] = attrs.field(init=False, repr=False)
+
+    @_headers.default
+    def _make_headers(self) -> Mapping[str, Headers]:
+        return {name: self._headers_of(kind) for name, kind in KINDS.items()}
+
+    @_tags.default
+    def _make_tags(self) -> tuple[str, ...]:
+        return tuple(self.catalogues)
+
+    def error(
+        self,
+        reason: str,
+        status: int,
+        head: RequestHead | None,
+        request_id: str,
+        again: str = "",
+    ) -> tuple[Headers, bytes]:
+        """
+        Say to a person or a program, whichever asked, what is wrong.
+
+        Args:
+            reason: The reason code; one without an explanation of its own is not
+                told, and the page says what there is to say about the status.
+            status: The status code.
+            head: The request, or None if it could not be read.
+            request_id: By which the log has the reason.
+            again: Where a person tries again: path and query on this host; empty for
+                pages without such a link.
+
+        Raises:
+            ValueError: *again* is not on this host.
+        """
+        if head is None or not prefers_html(head):
+            return _PROBLEM, self._problem(reason, status, request_id)
+        if again:
+            _check_own(again)
+        say = self._catalogue(head)
+        return self.render(
+            "error",
+            head=head,
+            request_id=request_id,
+            status=status,
+            title=_explain(say, reason, status, "title") or phrase_of(status),
+            text=_explain(say, reason, status, "text"),
+            again=again,
+            again_label=say.find(f"reason.{reason}.again", "words.again"),
+        )
+
+    def choose(
+        self,
+        choices: Sequence[tuple[str, str]],
+        head: RequestHead | None,
+        request_id: str,
+    ) -> tuple[Headers, bytes]:
+        """
+        Let a person choose how to log in.
+
+        Args:
+            choices: What each is called, and where it leads: path and query on this
+                host.
+            head: The request.
+            request_id: Its id.
+
+        Raises:
+            ValueError: One leads to another host.
+        """
+        for _, href in choices:
+            _check_own(href)
+        return self.render(
+            "choose", head=head, request_id=request_id, choices=tuple(choices)
+        )
+
+    def restore(
+        self,
+        action: str,
+        method: Method,
+        fields: Sequence[tuple[str, str]],
+        head: RequestHead | None,
+        request_id: str,
+    ) -> tuple[Headers, bytes]:
+        """
+        Make a form that sends itself, or is sent by a button where no script runs.
+
+        A browser sends each line end in a value as CR LF, so that nothing that must
+        stay as it is can be a field.
+
+        Args:
+            action: Where to: path and query on this host.
+            method: How.
+            fields: Hidden fields, in order.
+            head: The request.
+            request_id: Its id.
+
+        Raises:
+            ValueError: *action* is on another host.
+        """
+        _check_own(action)
+        return self.render(
+            "restore",
+            head=head,
+            request_id=request_id,
+            action=action,
+            method=method,
+            fields=tuple(fields),
+        )
+
+    def render(
+        self,
+        name: str,
+        *,
+        head: RequestHead | None,
+        request_id: str,
+        **values: Any,  # noqa: ANN401
+    ) -> tuple[Headers, bytes]:
+        """
+        Fill in the template of *name*, in the language that *head* asks for.
+
+        Args:
+            name: One of `KINDS`.
+            head: The request, or None if it could not be read.
+            request_id: Its id.
+            values: What the template of that name needs.
+        """
+        say = self._catalogue(head)
+        template = self.environment.get_template(f"{name}.html")
+        page = template.render(
+            values,
+            language=say.language,
+            direction=say.direction,
+            words=say.words,
+            site_title=self.title,
+            logo=self.logo,
+            style=Markup(self.style),  # noqa: S704 - ours or the operator's, checked
+            script=Markup(self.script),  # noqa: S704 - ours
+            request_id=request_id,
+        )
+        return self._headers[name], page.encode()
+
+    def _catalogue(self, head: RequestHead | None) -> Catalogue:
+        """Give the texts in the language that *head* asks for."""
+        asked = head.values("accept-language") if head is not None else ()
+        return self.catalogues[choose_language(asked, self._tags, self.language)]
+
+    def _problem(self, reason: str, status: int, request_id: str) -> bytes:
+        """Say it to a program (RFC 9457), always in the same language."""
+        say = self.catalogues[self.language]
+        problem = {
+            "type": "about:blank",
+            "title": phrase_of(status),
+            "status": status,
+            "detail": _explain(say, reason, status, "text"),
+            "instance": f"urn:request:{request_id}",
+        }
+        return json.dumps(problem).encode() + b"\n"
+
+    def _headers_of(self, kind: Kind) -> Headers:
+        """Write down what pages of one kind may do, and nothing else."""
+        policy = ["default-src 'none'", f"style-src {hash_source(self.style)}"]
+        if self.logo:
+            policy.append("img-src data:")
+        if kind.script:
+            policy.append(f"script-src {hash_source(self.script)}")
+        policy += ["base-uri 'none'", f"form-action {_form_target(kind)}"]
+        policy.append("frame-ancestors 'none'")
+        return (
+            ("content-type", "text/html; charset=utf-8"),
+            ("content-security-policy", "; ".join(policy)),
+            *_SAFE,
+        )
+
+
+def _form_target(kind: Kind) -> str:
+    return "'self'" if kind.form else "'none'"
+
+
+def _explain(say: Catalogue, reason: str, status: int, part: str) -> str:
+    """Give what there is to say: about the reason, else about the status."""
+    return say.find(f"reason.{reason}.{part}", f"status.{status}.{part}")
+
+
+def _check_own(target: str) -> None:
+    """Refuse what a browser would take for another host, or for a script."""
+    if not _own_target(target):
+        raise ValueError("a page links to nothing but paths on its own host")

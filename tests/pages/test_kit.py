@@ -1,0 +1,192 @@
+"""Pages say what there is to say, and can do nothing else."""
+
+import base64
+import hashlib
+import json
+import re
+
+import pytest
+
+from sso_proxy.model import Headers
+from sso_proxy.pages import default_pages
+from sso_proxy.pages.kit import KINDS
+from sso_proxy.testing.fakes import make_request
+
+PAGES = default_pages()
+BROWSER = make_request(headers={"Accept": "text/html,*/*;q=0.8"}).head
+GERMAN = make_request(
+    headers={"Accept": "text/html", "Accept-Language": "de-CH,en;q=0.5"}
+).head
+PROGRAM = make_request(headers={"Accept": "application/json"}).head
+
+EXPLAINED = [
+    "login-state",
+    "login-no-cookie",
+    "login-expired",
+    "login-other-browser",
+    "login-denied",
+    "login-refused",
+    "login-loop",
+    "too-many-logins",
+    "provider-error",
+    "session-too-large",
+]
+ELSEWHERE = [
+    "",
+    "//evil.example/",
+    "/\\evil.example/",
+    "\\/evil.example/",
+    "/\t/evil.example/",
+    "https://evil.example/",
+    "javascript:alert(1)",
+    "/a b",
+    "/\uff0fevil.example",
+    "/\n",
+]
+
+
+def policy_of(headers: Headers) -> dict[str, list[str]]:
+    policy = dict(headers)["content-security-policy"]
+    parts = (part.split() for part in policy.split(";"))
+    return {name: sources for name, *sources in parts}
+
+
+def hashes(page: str, element: str) -> list[str]:
+    """Hash what stands in an element, as browsers do."""
+    return [
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for text in re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
+    ]
+
+
+def made(name: str) -> tuple[Headers, str]:
+    match name:
+        case "error":
+            headers, body = PAGES.error("login-loop", 429, BROWSER, "id-1", "/again")
+        case "choose":
+            headers, body = PAGES.choose(
+                [("One", "/1"), ("Two", "/2")], BROWSER, "id-1"
+            )
+        case _:
+            headers, body = PAGES.restore("/do", "post", [("a", "b")], BROWSER, "id-1")
+    return headers, body.decode()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_page_may_do_what_it_does_and_no_more(name: str) -> None:
+    headers, page = made(name)
+    policy = policy_of(headers)
+    assert policy["default-src"] == ["'none'"]
+    assert policy["frame-ancestors"] == policy["base-uri"] == ["'none'"]
+    assert policy["style-src"] == hashes(page, "style")
+    assert policy.get("script-src", []) == hashes(page, "script")
+    assert policy["form-action"] == ["'self'" if "<form" in page else "'none'"]
+    assert not re.search(r"<script[^>]| on\w+=| style=|https?://", page)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_page_is_never_kept_and_tells_nobody_where_it_was(name: str) -> None:
+    given = dict(made(name)[0])
+    assert given["cache-control"] == "no-store"
+    assert given["x-content-type-options"] == "nosniff"
+    assert given["referrer-policy"] == "no-referrer"
+    assert given["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_page_tells_its_language_and_the_request_id(name: str) -> None:
+    _, page = made(name)
+    assert '<html lang="en" dir="ltr">' in page
+    assert "<code>id-1</code>" in page
+
+
+@pytest.mark.parametrize("reason", EXPLAINED)
+@pytest.mark.parametrize("head", [BROWSER, GERMAN])
+def test_a_login_that_fails_is_explained(reason: str, head: object) -> None:
+    browser = BROWSER if head is BROWSER else GERMAN
+    _, body = PAGES.error(reason, 400, browser, "id-1")
+    _, without = PAGES.error("", 400, browser, "id-1")
+    assert body != without
+
+
+def test_a_reason_without_an_explanation_is_not_told() -> None:
+    _, body = PAGES.error("token-signature", 403, BROWSER, "id-1")
+    assert body == PAGES.error("", 403, BROWSER, "id-1")[1]
+    assert b"token-signature" not in body
+
+
+def test_a_page_is_in_the_language_asked_for() -> None:
+    _, body = PAGES.error("", 404, GERMAN, "id-1")
+    page = body.decode()
+    assert '<html lang="de"' in page
+    assert "Nicht gefunden" in page
+
+
+def test_there_is_one_next_step() -> None:
+    _, body = PAGES.error("login-expired", 400, BROWSER, "id-1", "/a?b=1&c=2")
+    assert re.findall(r'href="([^"]*)"', body.decode()) == ["/a?b=1&amp;c=2"]
+    assert b"Log in again</a>" in body
+
+
+def test_without_a_target_there_is_no_link() -> None:
+    _, body = PAGES.error("login-expired", 400, BROWSER, "id-1")
+    assert b"<a " not in body
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_no_page_leads_to_another_host(target: str) -> None:
+    if target:
+        with pytest.raises(ValueError, match="own host"):
+            PAGES.error("", 400, BROWSER, "id-1", target)
+    with pytest.raises(ValueError, match="own host"):
+        PAGES.choose([("a", target)], BROWSER, "id-1")
+    with pytest.raises(ValueError, match="own host"):
+        PAGES.restore(target, "post", [], BROWSER, "id-1")
+
+
+@pytest.mark.parametrize("head", [PROGRAM, None])
+def test_a_program_gets_problem_details(head: object) -> None:
+    headers, body = PAGES.error(
+        "login-expired", 400, PROGRAM if head else None, "id-1", "/again"
+    )
+    assert dict(headers)["content-type"] == "application/problem+json"
+    assert dict(headers)["cache-control"] == "no-store"
+    problem = json.loads(body)
+    assert problem["title"] == "Bad Request"
+    assert problem["status"] == 400
+    assert problem["detail"].startswith("A login has to be finished")
+    assert problem["instance"] == "urn:request:id-1"
+
+
+def test_a_status_without_words_has_the_standards() -> None:
+    _, body = PAGES.error("", 418, BROWSER, "id-1")
+    assert b"I&#39;m a Teapot" in body
+
+
+def test_what_is_put_in_is_escaped() -> None:
+    bad = "<script>alert(1)</script>\"'"
+    for _, body in (
+        PAGES.error("", 400, BROWSER, bad),
+        PAGES.choose([(bad, "/?a='\"<b>")], BROWSER, "id-1"),
+        PAGES.restore("/", "post", [(bad, bad)], BROWSER, "id-1"),
+    ):
+        page = body.decode()
+        assert "alert(1)</script>" not in page
+        assert "<b>" not in page
+        assert not re.search(r"""["']&gt;|=["'][^"'>]*<""", page)
+
+
+def test_choices_are_links_in_their_order() -> None:
+    _, page = made("choose")
+    found = re.findall(r'<li><a href="(.*?)">(.*?)</a></li>', page)
+    assert found == [("/1", "One"), ("/2", "Two")]
+
+
+def test_a_form_keeps_its_fields_in_order_and_has_a_button() -> None:
+    fields = [("b", "1"), ("a", "2"), ("b", "3\r\n4")]
+    _, body = PAGES.restore("/do?x=1", "post", fields, BROWSER, "id-1")
+    page = body.decode()
+    found = re.findall(r'type="hidden" name="(.*?)" value="(.*?)"', page, re.DOTALL)
+    assert found == fields
+    assert '<form action="/do?x=1" method="post"' in page
+    assert '<button type="submit">Continue</button>' in page
