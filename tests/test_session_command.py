@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sso_proxy.cli import main
-from tests.interop.test_sessions import TYPES, Desk
+from tests.support.session_traffic import TYPES, Desk
 from tests.support.sessions import Browser
 
 ALICE = ("--issuer", "https://test.example", "--subject", "alice")
@@ -17,9 +17,8 @@ def test_sessions_are_listed_and_ended_in_all_workers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def run(desk: Desk, *arguments: str) -> tuple[int, list[str]]:
-        assert desk.proxy is not None
         action, *rest = arguments
-        command = ["session", action, "--config", str(desk.proxy.config), *rest]
+        command = ["session", action, "--config", str(desk.proxies[0].config), *rest]
         status = await asyncio.to_thread(main, command)
         read = capsys.readouterr()
         return status, (read.out + read.err).splitlines()
@@ -53,8 +52,7 @@ def test_what_only_browsers_know_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def conversation(desk: Desk) -> None:
-        assert desk.proxy is not None
-        command = ["session", "revoke", "--config", str(desk.proxy.config), *ALICE]
+        command = ["session", "revoke", "--config", str(desk.proxies[0].config), *ALICE]
         assert await asyncio.to_thread(main, command) == 1
         assert "not done: session.main: " in capsys.readouterr().err
 

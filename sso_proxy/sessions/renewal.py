@@ -16,7 +16,7 @@ from sso_proxy.net.once import Once
 from sso_proxy.session import Session
 
 PURPOSE: Final = "session-renewal"
-NEEDS: Final = frozenset({"add", "get", "delete"})
+NEEDS: Final = frozenset({"compare_and_set", "get", "delete"})
 
 PATIENCE: Final = 30.0
 """Seconds that a change may take; then another process may try."""
@@ -89,7 +89,8 @@ class Renewals:
             return await self._change(session, work)
         name, mine = self._name_of(session), secrets.token_bytes(16)
         for _ in range(_LOOKS):
-            if await cache.add(PURPOSE, name, mine, PATIENCE):
+            # Not `add`: that is only for what must never be lost.
+            if await cache.compare_and_set(PURPOSE, name, None, mine, PATIENCE):
                 try:
                     return await self._change(session, work)
                 finally:

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from sso_proxy.caches.memcached import MemcachedCache
 from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
 from sso_proxy.sessions.names import encode
@@ -164,10 +165,10 @@ def test_a_change_is_kept_although_use_is_noted_meanwhile() -> None:
 
 @attrs.define(kw_only=True)
 class PoorTools(SessionTools):
-    """Tools whose cache has no sets and no messages, as memcached."""
+    """Tools whose cache can do what memcached can."""
 
     def cache(self, name: str | None, needs: frozenset[str]) -> MemoryCache:
-        if needs & {"index_add", "index_list", "publish", "subscribe"}:
+        if needs - MemcachedCache.operations:
             raise ConfigError(Mistake("cache", "cannot do that"))
         return super().cache(name, needs)
 

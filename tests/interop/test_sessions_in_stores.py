@@ -1,0 +1,168 @@
+"""Browser sessions of two real proxies that share a real store."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tests.support.memcached import Memcached
+from tests.support.redis_servers import RedisServer
+from tests.support.running import environment
+from tests.support.session_traffic import Connection, Desk, within
+from tests.support.sessions import Browser
+
+COMMAND = "import sys; from sso_proxy.cli import main; sys.exit(main())"
+ALICE = ("--issuer", "https://test.example", "--subject", "alice")
+SESSIONS = {
+    "server": '[session.main]\ntype = "server"\n',
+    "cookie": '[session.main]\ntype = "cookie"\ncache = "shared"\n',
+    "unlisted": '[session.main]\ntype = "server"\nlisted = false\n',
+}
+
+
+@attrs.frozen
+class Place:
+    """Two proxies, and the store that they share."""
+
+    desk: Desk
+    store: RedisServer | Memcached
+
+
+@pytest.fixture(params=["server-redis", "cookie-redis", "unlisted-memcached"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    kind, _, program = request.param.partition("-")
+    store: RedisServer | Memcached
+    with ExitStack() as stack:
+        if program == "redis":
+            store = stack.enter_context(RedisServer(tmp_path))
+            options = f'type = "redis"\nserver = "{store.address}"\n'
+        else:
+            store = stack.enter_context(Memcached(tmp_path))
+            options = f'type = "memcached"\nservers = ["{store.name}"]\n'
+        table = f"[cache.shared]\n{options}\n{SESSIONS[kind]}"
+        yield Place(Desk(tmp_path, table, count=2), store)
+
+
+async def everywhere(desk: Desk) -> list[Connection]:
+    """Give connections to all workers of both proxies, as good as certainly."""
+    return [desk.connect(number % 2) for number in range(16)]
+
+
+def test_a_session_is_good_at_each_proxy_until_it_ends(place: Place) -> None:
+    async def conversation(desk: Desk) -> None:
+        browser = Browser()
+        connections = await everywhere(desk)
+        await connections[0].ask(browser, X_Login="alice")
+        for connection in connections:
+            assert (await connection.ask(browser)).body == "alice"
+        copy = dict(browser.cookies)
+        assert (await connections[0].ask(browser, X_Logout="1")).status == 401
+        for connection in await everywhere(desk):
+            assert (await connection.ask(Browser(**copy))).status == 401
+
+    place.desk.run(conversation)
+
+
+def test_a_hundred_requests_at_two_proxies_renew_once(place: Place) -> None:
+    async def conversation(desk: Desk) -> None:
+        browser = Browser()
+        await desk.connect().ask(browser, X_Login="alice")
+        browsers = [Browser(**browser.cookies) for _ in range(100)]
+        connections = [desk.connect() for _ in browsers]
+        for connection in connections:
+            await connection.ask(browser)
+        answers = await asyncio.gather(
+            *(c.ask(b, X_Renew="1") for c, b in zip(connections, browsers, strict=True))
+        )
+        assert {(got.status, got.body) for got in answers} == {(200, "alice")}
+        assert len(desk.calls.read_text().splitlines()) == 1
+
+    place.desk.run(conversation)
+
+
+def test_a_store_that_is_gone_lets_nobody_in_and_holds_nobody_up(place: Place) -> None:
+    async def conversation(desk: Desk) -> None:
+        browser = Browser()
+        connections = await everywhere(desk)
+        await connections[0].ask(browser, X_Login="alice")
+        place.store.kill()
+        for connection in connections:
+            begun = time.monotonic()
+            assert (await connection.ask(browser)).status == 503
+            assert time.monotonic() - begun < 4.0
+            assert (await connection.ask(Browser())).status == 401
+        place.store.start()
+
+        async def works() -> bool:
+            answers = [await c.ask(Browser(), X_Login="bob") for c in connections]
+            return all(got.body == "bob" for got in answers)
+
+        await within(15.0, works, "a login")
+
+    place.desk.run(conversation)
+
+
+@pytest.mark.parametrize("place", ["server-redis", "cookie-redis"], indirect=True)
+def test_all_sessions_of_a_user_end_at_both_proxies_within_a_second(
+    place: Place,
+) -> None:
+    """One proxy is told; both close tunnels and forget what they have decided."""
+
+    async def conversation(desk: Desk) -> None:
+        browser, other = Browser(), Browser()
+        connections = await everywhere(desk)
+        await connections[0].ask(browser, X_Login="alice")
+        await connections[0].ask(other, X_Login="bob")
+        for connection in connections * 2:
+            assert (await connection.ask(browser)).body == "alice"
+        tunnels = [await desk.connect(n % 2).switch(browser) for n in range(8)]
+        ends = [asyncio.wait_for(reader.read(1), 20.0) for reader, _ in tunnels]
+        closed = asyncio.gather(*ends, return_exceptions=True)
+        await asyncio.to_thread(revoke, desk, *ALICE)
+        ended = time.monotonic()
+
+        async def refused() -> bool:
+            copies = [Browser(**browser.cookies) for _ in connections]
+            answers = [
+                await connection.ask(copy)
+                for connection, copy in zip(connections, copies, strict=True)
+            ]
+            return all(got.status == 401 for got in answers)
+
+        await within(1.0, refused, "the end of the sessions")
+        for end in await closed:
+            assert end == b"" or isinstance(end, ConnectionError)
+        assert time.monotonic() - ended < 1.5
+        for connection in connections:
+            assert (await connection.ask(other)).body == "bob"
+
+    place.desk.run(conversation)
+
+
+def revoke(desk: Desk, *which: str) -> None:
+    """End sessions by the command, which asks the first proxy."""
+    config = str(desk.proxies[0].config)
+    done = subprocess.run(  # noqa: S603
+        [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "session",
+            "revoke",
+            "--config",
+            config,
+            *which,
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=environment(),
+    )
+    assert (done.returncode, done.stdout) == (0, "ended: main\n"), done.stderr
