@@ -96,8 +96,8 @@ def read_token_response(
             DPoP, or a member of the wrong kind.
     """
     if status != 200:
-        _refuse(status, content_type, body)
-    members = _read_members(status, content_type, body)
+        refuse(status, content_type, body)
+    members = read_members(status, content_type, body)
     if members.get("error") is not None:
         raise _error_of(status, members)
     return TokenResponse(
@@ -110,22 +110,37 @@ def read_token_response(
     )
 
 
-def _refuse(status: int, content_type: str | None, body: bytes) -> NoReturn:
-    """Raise what an answer that is no success says (RFC 6749 section 5.2)."""
+def refuse(status: int, content_type: str | None, body: bytes) -> NoReturn:
+    """
+    Raise what an answer that is no success says (RFC 6749 section 5.2).
+
+    Args:
+        status: Its status, which is no success.
+        content_type: As for `read_token_response`.
+        body: All of it.
+
+    Raises:
+        TokenResponseError: In any case.
+    """
     if status not in _ANSWERS:
         raise TokenResponseError("", f"status {status}", status=status)
     try:
-        members = _read_members(status, content_type, body)
+        members = read_members(status, content_type, body)
     except TokenResponseError as e:
         problem = f"status {status}, and {e.detail}"
         raise TokenResponseError("", problem, status=status) from None
     raise _error_of(status, members)
 
 
-def _read_members(
+def read_members(
     status: int, content_type: str | None, body: bytes
 ) -> Mapping[str, Any]:
-    """Give the members of the JSON object that was answered."""
+    """
+    Give the members of the JSON object that was answered.
+
+    Raises:
+        TokenResponseError: What was answered is none.
+    """
     if read_media_type(content_type) != _JSON:
         raise TokenResponseError("", f"no {_JSON}", status=status)
     if len(body) > MAX_ANSWER:
