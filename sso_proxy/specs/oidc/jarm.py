@@ -1,0 +1,65 @@
+"""
+Answers to authorization requests as signed JWTs (JARM 1.0).
+
+They are opened as ID tokens are: decrypted first, if they are encrypted, and the
+signature is checked with the provider's keys.  Here is what they have to say then.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sso_proxy.specs.oidc.response import AnswerError
+
+LEEWAY: Final = 10.0
+"""Seconds that the provider's clock may differ from ours."""
+
+_MAX_DATE: Final = 2.0**53
+_FIELDS: Final = (
+    *("state", "code", "iss", "error", "error_description", "error_uri"),
+    *("id_token", "access_token", "refresh_token", "response"),
+)
+
+
+def read_jarm_claims(
+    claims: Mapping[str, Any], *, issuer: str, client_id: str, now: float
+) -> tuple[tuple[str, str], ...]:
+    """
+    Check who signed an answer for whom and until when (section 2.4, steps 3 to 5).
+
+    Args:
+        claims: What was signed.
+        issuer: Whom the login began with; compared octet by octet.
+        client_id: Ours; nobody else may be meant, too.
+        now: Seconds since the epoch.
+
+    Returns:
+        The parameters of the answer, ``iss`` among them, which
+        `sso_proxy.specs.oidc.response.read_answer` has still to look at, and whose
+        state the caller.
+
+    Raises:
+        AnswerError: ``iss``, ``aud`` or ``exp`` is missing or wrong, ``nbf`` or ``iat``
+            is to come, or a parameter is no string.
+    """
+    if claims.get("iss") != issuer:
+        raise AnswerError("iss of the signed answer is another provider")
+    if claims.get("aud") not in (client_id, [client_id]):
+        raise AnswerError("aud of the signed answer is not us alone")
+    if now >= _date(claims, "exp") + LEEWAY:
+        raise AnswerError("exp of the signed answer is over")
+    for name in ("nbf", "iat"):
+        if name in claims and _date(claims, name) > now + LEEWAY:
+            raise AnswerError(f"{name} of the signed answer is to come")
+    fields = [(name, claims[name]) for name in _FIELDS if name in claims]
+    for name, value in fields:
+        if not isinstance(value, str):
+            raise AnswerError(f"{name} of the signed answer is no string")
+    return tuple(fields)
+
+
+def _date(claims: Mapping[str, Any], name: str) -> float:
+    """Give a NumericDate (RFC 7519 section 2)."""
+    value: Any = claims.get(name)
+    if type(value) not in (int, float) or not -_MAX_DATE < value < _MAX_DATE:
+        raise AnswerError(f"{name} of the signed answer is missing or no date")
+    return float(value)

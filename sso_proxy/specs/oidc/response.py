@@ -1,0 +1,287 @@
+"""
+What a provider answers, through the browser, to an authorization request.
+
+OpenID Connect Core 1.0 sections 3.1.2.5 and 3.1.2.6, RFC 6749 section 4.1.2, RFC 9207.
+Whoever holds the browser can write whatever he likes here: nothing is believed until
+the state has been found to be this browser's, and nothing is shown.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+from urllib.parse import parse_qsl
+
+import attrs
+
+from sso_proxy.errors import SsoProxyError
+
+Fields: TypeAlias = Sequence[tuple[str, str]]
+
+Arrived: TypeAlias = Literal["query", "form_post"]
+"""How an answer came: in the query of a GET, or as a form."""
+
+RESPONSE_MODES: Final = ("query", "form_post", "query.jwt", "form_post.jwt", "jwt")
+"""
+The response modes that can be asked for.
+
+None with ``fragment``, which never gets to a server.
+"""
+
+MAX_FIELDS: Final = 64
+"""Parameters of an answer, those that are ignored included."""
+
+MAX_FORM: Final = 65536
+"""Octets of an answer, encoded."""
+
+MAX_CODE: Final = 8192
+"""Characters of a code; some servers put all they know into it."""
+
+_MAX_STATE: Final = 512
+_MAX_ISSUER: Final = 2048
+_MAX_ERROR: Final = 128
+_MAX_DESCRIPTION: Final = 300
+_LONGEST: Final = {
+    "state": _MAX_STATE,
+    "code": MAX_CODE,
+    "iss": _MAX_ISSUER,
+    "error": _MAX_ERROR,
+    "response": MAX_FORM,
+}
+_TOKENS: Final = ("id_token", "access_token", "refresh_token")
+_ONCE: Final = frozenset({*_LONGEST, *_TOKENS, "error_description", "error_uri"})
+_ANSWERS: Final = _ONCE - {"response"}
+_is_visible = re.compile(r"[\x20-\x7e]+").fullmatch
+
+
+@attrs.frozen
+class AnswerError(SsoProxyError):
+    """
+    A login must not go on with what came.
+
+    Attributes:
+        detail: For the log.  Never shown, never holds what came.
+        reason: A short code for the log and the audit record.
+    """
+
+    detail: str
+    reason: str = attrs.field(default="login-refused", kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class AuthorizationAnswer:
+    """
+    An answer, taken apart.  Nothing in it is proven.
+
+    There is either a code, or an error, or a signed answer that holds one of them.
+
+    Attributes:
+        state: What we gave along, or None.
+        code: What the tokens are redeemed with.
+        iss: Who says that he answers (RFC 9207), or None.
+        error: Why there is no code.
+        error_description: What goes with *error*, for the log: shortened, without
+            control characters.
+        response: An answer as JWT (JARM).
+    """
+
+    state: str | None = attrs.field(default=None, repr=False)
+    code: str | None = attrs.field(default=None, repr=False)
+    iss: str | None = None
+    error: str | None = None
+    error_description: str = ""
+    response: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Refusal:
+    """
+    Why a provider logs nobody in, in words of ours.
+
+    Attributes:
+        error: The provider's code if it is a known one, else ``other``; safe to show.
+        reason: A short code for the page, the log and the audit record.
+        status: What the browser is told: 403 if it is up to the user, 502 or 503 if it
+            is up to the provider or the configuration.
+    """
+
+    error: str
+    reason: str
+    status: int
+
+
+_UP_TO_THE_USER: Final = (
+    "access_denied",
+    "login_required",
+    "interaction_required",
+    "account_selection_required",
+    "consent_required",
+    "unmet_authentication_requirements",
+)
+_UP_TO_THE_PROVIDER: Final = (
+    "server_error",
+    "invalid_request",
+    "unauthorized_client",
+    "unsupported_response_type",
+    "invalid_scope",
+    "invalid_target",
+    "invalid_request_uri",
+    "invalid_request_object",
+    "request_not_supported",
+    "request_uri_not_supported",
+    "registration_not_supported",
+)
+_REFUSALS: Final[Mapping[str, Refusal]] = {
+    **{
+        error: Refusal(error=error, reason="login-denied", status=403)
+        for error in _UP_TO_THE_USER
+    },
+    **{
+        error: Refusal(error=error, reason="provider-error", status=502)
+        for error in _UP_TO_THE_PROVIDER
+    },
+    "temporarily_unavailable": Refusal(
+        error="temporarily_unavailable", reason="provider-error", status=503
+    ),
+}
+_OTHER: Final = Refusal(error="other", reason="provider-error", status=502)
+
+
+def read_fields(encoded: str | bytes) -> tuple[tuple[str, str], ...]:
+    """
+    Read a query, or a form (``application/x-www-form-urlencoded``).
+
+    Raises:
+        AnswerError: It has more than `MAX_FORM` octets or `MAX_FIELDS` parameters, is
+            no ASCII, or escapes what is no UTF-8.
+    """
+    if len(encoded) > MAX_FORM:
+        raise AnswerError("the answer is too long")
+    try:
+        text = encoded.decode("ascii") if isinstance(encoded, bytes) else encoded
+        text.encode("ascii")
+        pairs = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        raise AnswerError("the answer is no form that can be read") from None
+    return tuple(pairs)
+
+
+def read_answer(fields: Fields) -> AuthorizationAnswer:
+    """
+    Take an answer apart; parameters that are not known are ignored (RFC 6749 4.1.2).
+
+    Args:
+        fields: Names and values, decoded; of the query, the form, or the JWT.
+
+    Raises:
+        AnswerError: A parameter that we know occurs twice (RFC 6749 section 3.1: of
+            two, a provider may have meant the other); a token is among them, which we
+            never ask for and which everybody on the way has seen; a value is empty,
+            too long or has characters that it cannot have; there is not exactly one of
+            code, error and signed answer; or anything stands beside a signed answer.
+    """
+    values = _read_once(fields)
+    known = {name: values[name] for name in _LONGEST if name in values}
+    for name, value in known.items():
+        if len(value) > _LONGEST[name]:
+            raise AnswerError(f"{name} is too long")
+        if _is_visible(value) is None:
+            raise AnswerError(f"{name} is empty or has characters that it cannot have")
+    if "response" in known and _ANSWERS & values.keys():
+        raise AnswerError("there are parameters beside the signed answer")
+    if len(known.keys() & {"code", "error", "response"}) != 1:
+        raise AnswerError("there is not exactly one of code and error")
+    description = for_log(values.get("error_description", ""))
+    return AuthorizationAnswer(**known, error_description=description)
+
+
+def _read_once(fields: Fields) -> dict[str, str]:
+    """Give all parameters; none that we know is there twice, and none is a token."""
+    if len(fields) > MAX_FIELDS:
+        raise AnswerError("the answer has too many parameters")
+    counts = Counter(name for name, _ in fields)
+    for name in _ONCE:
+        if counts[name] > 1:
+            raise AnswerError(f"{name} occurs twice")
+    for name in _TOKENS:
+        if name in counts:
+            raise AnswerError(f"{name} came through the browser")
+    return dict(fields)
+
+
+def check_mode(
+    answer: AuthorizationAnswer, *, asked: str | None, arrived: Arrived
+) -> None:
+    """
+    Check that an answer came in the way that was asked for.
+
+    Else whoever writes answers could leave the signature out, or choose the way in
+    which less is checked.
+
+    Args:
+        answer: As it came, before a signed one is opened.
+        asked: The ``response_mode`` of the request; None for the default of the code
+            flow, which is ``query``.
+        arrived: How it came.
+
+    Raises:
+        AnswerError: It came in another way.
+    """
+    way, _, signed = (asked or "query").partition(".")
+    if way == "jwt":  # the default of the code flow, signed (JARM section 2.3.4)
+        way, signed = "query", "jwt"
+    if arrived != way:
+        raise AnswerError("the answer came in another response mode")
+    if (answer.response is not None) != (signed == "jwt"):
+        raise AnswerError("the answer is signed, or not signed, other than asked for")
+
+
+def check_answer(
+    answer: AuthorizationAnswer, *, issuer: str, iss_required: bool
+) -> None:
+    """
+    Check that the answer is *issuer*'s (RFC 9207 section 2.4), errors included.
+
+    That its state is the one of a login that began in this browser, with this issuer,
+    is the caller's to see to, and has to be seen to first.
+
+    Args:
+        answer: Taken apart; a signed one is what was in it.
+        issuer: Whom the login began with; compared octet by octet.
+        iss_required: The issuer's metadata say that it names itself
+            (``authorization_response_iss_parameter_supported``), or the operator does.
+
+    Raises:
+        AnswerError: It is somebody else's, or does not say whose (mix-up), or is still
+            to be opened.
+    """
+    if answer.response is not None:
+        raise AnswerError("the answer is signed and has not been opened")
+    if answer.iss is None:
+        if iss_required:
+            raise AnswerError(
+                "iss is missing, though the provider says that it sends it"
+            )
+    elif answer.iss != issuer:
+        raise AnswerError("iss is another provider")
+
+
+def read_refusal(answer: AuthorizationAnswer) -> Refusal | None:
+    """
+    Give why the provider logs nobody in; None if it does.
+
+    Errors of RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707
+    section 2, and OpenID Connect Core Unmet Authentication Requirements 1.0.  Codes
+    that are not known are all the same: what a page says is never the provider's.
+    """
+    if answer.error is None:
+        return None
+    return _REFUSALS.get(answer.error, _OTHER)
+
+
+def for_log(text: str) -> str:
+    """Shorten what a provider writes for people, and take control characters out."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:_MAX_DESCRIPTION])
+    return shown + "…" if len(text) > _MAX_DESCRIPTION else shown
