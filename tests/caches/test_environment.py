@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import lmdb
@@ -238,6 +239,34 @@ def test_process_killed_while_it_writes_breaks_nothing(tmp_path: Path) -> None:
     with CacheProcess(tmp_path / "cache") as other:
         assert other.ask("get b ours") == "x"
     cache.store.close()
+
+
+def test_three_processes_lose_nothing_when_one_is_killed(tmp_path: Path) -> None:
+    """Whatever was written stays, also what the third had written; nobody waits."""
+    begun = time.monotonic()
+    with (
+        CacheProcess(tmp_path / "cache") as one,
+        CacheProcess(tmp_path / "cache") as two,
+    ):
+        for life in range(6):
+            first, last = 300 * life, 300 * (life + 1)
+            with CacheProcess(directory) as third:
+                third.say(f"count c third{life}")
+                one.say(f"write c one {first} {last}")
+                two.say(f"write c two {first} {last}")
+                said = [third.answer() for _ in range(20 + 13 * life)]
+                third.kill()
+                said += third.last_words()
+            assert said == [str(number) for number in range(len(said))]
+            assert one.answer() == two.answer() == "written"
+            for process in (one, two):
+                for who in ("one", "two"):
+                    assert process.ask(f"read c {who} 0 {last}") == str(last)
+                third_s = f"read c third{life} 0 {len(said)}"
+                assert process.ask(third_s) == str(len(said))
+        with CacheProcess(directory) as late:
+            assert late.ask("read c two 0 1800") == "1800"
+    assert time.monotonic() - begun < 30
 
 
 def test_last_process_to_close_has_the_data_trusted(tmp_path: Path) -> None:

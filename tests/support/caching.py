@@ -8,10 +8,14 @@ standard input says, one command a line:
 - ``take PURPOSE FIRST LAST``: take them; answers how many were got.
 - ``get PURPOSE NAME``: answers the value, or ``-``.
 - ``fill PURPOSE``: write without end.
+- ``count PURPOSE WHO``: write without end, and say each number that is written.
+- ``write PURPOSE WHO FIRST LAST``: write so many, each by itself; answers ``written``.
+- ``read PURPOSE WHO FIRST LAST``: answers how many of them are there, and whole.
 - ``publish PURPOSE MESSAGE``
 - ``close``: close in good order.
 """
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -94,6 +98,11 @@ class CacheProcess:
         self.process.kill()
         self.process.wait(20)
 
+    def last_words(self) -> list[str]:
+        """Give all whole lines that it said and nobody has heard, after its end."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read().split("\n")[:-1]
+
     def __enter__(self) -> Self:
         return self
 
@@ -109,7 +118,13 @@ class CacheProcess:
                 stream.close()
 
 
-def obey(cache: LocalCache, line: str) -> str:
+def numbered(who: str, number: int) -> tuple[bytes, bytes]:
+    """Give a name and a value; nobody takes half of one, or another, for this."""
+    name = f"{who}-{number}".encode()
+    return name, hashlib.sha256(name).digest() * 40
+
+
+def obey(cache: LocalCache, line: str) -> str:  # noqa: C901, PLR0911, PLR0912
     """Do what a line says; gives the answer."""
     match line.split():
         case ["add", purpose, first, last]:
@@ -133,6 +148,20 @@ def obey(cache: LocalCache, line: str) -> str:
                 now(cache.index_add(purpose, b"index", b"%d" % number, 0.5))
                 if number == 1000:
                     print("filling", flush=True)  # noqa: T201
+        case ["count", purpose, who]:
+            number = 0
+            while True:
+                now(cache.put(purpose, *numbered(who, number), 60))
+                print(number, flush=True)  # noqa: T201
+                number += 1
+        case ["write", purpose, who, first, last]:
+            for number in range(int(first), int(last)):
+                now(cache.put(purpose, *numbered(who, number), 60))
+            return "written"
+        case ["read", purpose, who, first, last]:
+            records = [numbered(who, n) for n in range(int(first), int(last))]
+            whole = [now(cache.get(purpose, n)) == value for n, value in records]
+            return str(sum(whole))
         case ["close"]:
             cache.store.close()
             return "closed"
