@@ -87,21 +87,25 @@ class Provider:
         self._seen: set[str] = set()
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
+        self._moved: dict[str, str] = {}
+        self._left: set[str] = set()
         self._endpoints = {
-            "/.well-known/openid-configuration": self._discovery,
-            "/.well-known/oauth-authorization-server": self._discovery,
-            "/keys": self._jwks,
-            "/authorize": self._authorize,
-            "/par": self._par,
-            "/token": self._token,
-            "/userinfo": self._userinfo,
+            ".well-known/openid-configuration": self._discovery,
+            ".well-known/oauth-authorization-server": self._discovery,
+            "keys": self._jwks,
+            "authorize": self._authorize,
+            "par": self._par,
+            "token": self._token,
+            "userinfo": self._userinfo,
         }
 
     def answer(self, asked: Asked) -> Reply:
         """Answer a request."""
-        endpoint = self._endpoints.get(asked.path)
+        path = asked.path.lstrip("/")
+        name = self._moved.get(path, path)
+        endpoint = None if path in self._left else self._endpoints.get(name)
         with self._lock:
-            self.asked.append((asked.path.lstrip("/"), asked))
+            self.asked.append((name, asked))
             if endpoint is None:
                 self.complaints.append(f"asked for {asked.path}")
                 return Reply(status=404)
@@ -119,7 +123,13 @@ class Provider:
 
     def at(self, endpoint: str) -> str:
         """Give the URL of an endpoint."""
-        return f"{self.issuer}/{endpoint}"
+        moved = {name: path for path, name in self._moved.items()}
+        return f"{self.issuer}/{moved.get(endpoint, endpoint)}"
+
+    def move(self, endpoint: str, path: str) -> None:
+        """Have an endpoint at another path, and nothing at its old one."""
+        self._left.add(endpoint)
+        self._moved[path] = endpoint
 
     def signer(self, alg: str) -> TokenSigner:
         """Give what signs with *alg*: a key, or the client's secret."""

@@ -10,6 +10,7 @@ from jwcrypto.jwk import JWK
 
 from sso_proxy.testing.tokens import TokenSigner
 from tests.conformance.parts import b64
+from tests.support.oidc_provider import KnownKey
 
 SIGNED_BY: Final = ("RS256", "PS256", "ES256", "EdDSA")
 
@@ -44,15 +45,23 @@ class Encryption:
         return encrypted
 
 
-_pool: dict[str, TokenSigner] = {}
+_pool: dict[str, KnownKey] = {}
 
 
-def signer(alg: str, kid: str | None) -> TokenSigner:
+def _known(alg: str, kid: str) -> KnownKey:
+    if kid not in _pool:
+        _pool[kid] = KnownKey.create(alg, kid)
+    return _pool[kid]
+
+
+def signer(alg: str, kid: str) -> TokenSigner:
     """Give a key of that name: always the same one, as RSA keys take long to make."""
-    made = f"{alg[:2]} {kid}"
-    if made not in _pool:
-        _pool[made] = TokenSigner.create(alg, kid=kid)
-    return _pool[made].using(alg)
+    return _known(alg, kid).signer
+
+
+def private_half(alg: str, kid: str) -> str:
+    """Give the private key of that name in PEM."""
+    return _known(alg, kid).pem
 
 
 def decoys() -> list[dict[str, Any]]:
