@@ -243,10 +243,10 @@ def test_process_killed_while_it_writes_breaks_nothing(tmp_path: Path) -> None:
 
 def test_three_processes_lose_nothing_when_one_is_killed(tmp_path: Path) -> None:
     """Whatever was written stays, also what the third had written; nobody waits."""
-    begun = time.monotonic()
+    begun, directory = time.monotonic(), tmp_path / "cache"
     with (
-        CacheProcess(tmp_path / "cache") as one,
-        CacheProcess(tmp_path / "cache") as two,
+        CacheProcess(directory) as one,
+        CacheProcess(directory) as two,
     ):
         for life in range(6):
             first, last = 300 * life, 300 * (life + 1)
