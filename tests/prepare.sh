@@ -18,6 +18,8 @@ need apache2 apache2
 need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
 need memcached memcached
 need redis-server redis-server
+need chromium chromium
+need fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 if [ "${1-}" = bench ]; then
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
     need wrk wrk

@@ -262,7 +262,14 @@ class Pages:
 
 
 def _form_target(kind: Kind) -> str:
-    return "'self'" if kind.form else "'none'"
+    """
+    Say where forms may lead.
+
+    Chromium looks at the redirects that answer a form, too: an application that
+    answers a restored POST with one to another host must not be cut off.  Where the
+    form itself goes is ours to write.
+    """
+    return "'self' http: https:" if kind.form else "'none'"
 
 
 def _explain(say: Catalogue, reason: str, status: int, part: str) -> str:

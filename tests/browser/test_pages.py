@@ -1,0 +1,116 @@
+"""Our pages in a browser: on a phone and a desk, light and dark, by keyboard."""
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from sso_proxy.config.model import PagesConfig
+from sso_proxy.pages import Pages, default_pages, load_pages
+from sso_proxy.testing.fakes import make_request
+from tests.support.chromium import Chromium
+from tests.support.page_checks import check_page
+
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">'
+    '<circle cx="20" cy="20" r="20" fill="#0b7285"/></svg>'
+)
+LONG = "Unternehmensanmeldedienst" * 4
+CHOICES = [
+    ("Staff", "/.sso/login?with=staff&to=%2F"),
+    ("Customers and partners", "/.sso/login?with=customers&to=%2F"),
+    (LONG, "/.sso/login?with=long"),
+]
+PAGES: Final = ("error", "login", "choose", "restore")
+LOOKS: Final[dict[str, dict[str, Any]]] = {
+    f"{name}-{'dark' if dark else 'light'}": {
+        "width": width,
+        "height": height,
+        "dark": dark,
+    }
+    for name, width, height in (("phone", 360, 740), ("desk", 1280, 800))
+    for dark in (False, True)
+}
+SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory to keep what was seen
+
+
+def make(pages: Pages, name: str, language: str = "en") -> Any:  # noqa: ANN401
+    fields = {"Accept": "text/html", "Accept-Language": language}
+    head = make_request(headers=fields).head
+    number = "01jd3v7w-5yk2m8q4r6t9x0z1a3c5e7g9"
+    match name:
+        case "error":
+            return pages.error("", 503, head, number)
+        case "login":
+            return pages.error("login-loop", 429, head, number, "/orders/?page=2")
+        case "choose":
+            return pages.choose(CHOICES, head, number)
+        case _:
+            return pages.restore(
+                "/done", "post", [("submit", "ü"), ("b", "")], head, "1"
+            )
+
+
+@pytest.fixture
+def branded(tmp_path: Path) -> Pages:
+    (tmp_path / "logo.svg").write_text(SVG)
+    logo = str(tmp_path / "logo.svg")
+    return load_pages(PagesConfig(title="Example & Daughters", logo=logo))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_pages_are_good_for_everybody(
+    chromium: Chromium,
+    shown: Any,  # noqa: ANN401
+    branded: Pages,
+    look: str,
+) -> None:
+    # Without scripts, so that the form stays to be looked at.
+    with chromium.tab(**LOOKS[look], script=False) as tab:
+        for name, kind in itertools.product(PAGES, ("plain", "branded")):
+            pages = branded if kind == "branded" else default_pages()
+            language = "de" if kind == "branded" else "en"
+            tab.go(shown.show(make(pages, name, language)))
+            if SCREENSHOTS:
+                tab.screenshot(Path(SCREENSHOTS, f"{name}-{look}-{kind}.png"))
+            check_page(tab)
+
+
+def test_a_form_sends_itself(chromium: Chromium, shown: Any) -> None:  # noqa: ANN401
+    url = shown.show(make(default_pages(), "restore"))
+    shown.show(((), b"<p>arrived"), "/done")
+    with chromium.tab() as tab:
+        tab.go(url)
+        tab.wait("document.body.innerText == 'arrived'")
+        assert shown.posted == ["submit=%C3%BC&b="]
+
+
+def test_without_scripts_a_button_sends_the_form(
+    chromium: Chromium,
+    shown: Any,  # noqa: ANN401
+) -> None:
+    url = shown.show(make(default_pages(), "restore"))
+    shown.show(((), b"<p>arrived"), "/done")
+    with chromium.tab(script=False) as tab:
+        tab.go(url)
+        assert shown.posted == []
+        tab.press("Tab")
+        tab.press("Enter")
+        tab.wait("document.body.innerText == 'arrived'")
+        assert shown.posted == ["submit=%C3%BC&b="]
+
+
+def test_what_answers_a_form_may_lead_to_another_host(
+    chromium: Chromium,
+    shown: Any,  # noqa: ANN401
+) -> None:
+    url = shown.show(make(default_pages(), "restore"))
+    elsewhere = shown.origin.replace("127.0.0.1", "localhost") + "/there"
+    shown.show(((("location", elsewhere),), b""), "/done")
+    shown.show(((), b"<p>arrived"), "/there")
+    with chromium.tab() as tab:
+        tab.go(url)
+        tab.wait("document.body.innerText == 'arrived'")
+        assert tab.url == elsewhere

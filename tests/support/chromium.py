@@ -1,0 +1,297 @@
+"""Chromium without a screen, driven through its DevTools protocol over pipes."""
+
+import base64
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import select
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import attrs
+
+from tests.support.programs import program
+
+PATIENCE: Final = 20.0
+"""Seconds that anything in a browser may take."""
+
+ARGUMENTS: Final = [
+    "--headless=new",
+    "--remote-debugging-pipe",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-gpu",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--metrics-recording-only",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    "--password-store=basic",
+    "--use-mock-keychain",
+]
+_KEYS: Final[dict[str, dict[str, object]]] = {
+    "Tab": {"windowsVirtualKeyCode": 9},
+    "Enter": {"windowsVirtualKeyCode": 13, "text": "\r"},
+}
+
+
+class BrowserError(Exception):
+    """The browser did not do what it was asked for."""
+
+
+class Chromium:
+    """
+    One browser; tests make contexts in it, which share nothing.
+
+    Args:
+        trusted: Hashes of public keys whose certificates are taken, whoever made them
+            (base64 of SHA-256 over the SubjectPublicKeyInfo); empty: none.
+    """
+
+    def __init__(self, *trusted: str) -> None:
+        self._directory = tempfile.mkdtemp(prefix="chromium-")
+        self._numbers = itertools.count(1)
+        self._buffer = b""
+        self.events: list[dict[str, Any]] = []
+        arguments = [program("chromium"), *ARGUMENTS]
+        arguments.append(f"--user-data-dir={self._directory}/profile")
+        if trusted:
+            arguments.append(
+                f"--ignore-certificate-errors-spki-list={','.join(trusted)}"
+            )
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")  # it refuses to have one as root
+        self._start(arguments)
+
+    def _start(self, arguments: list[str]) -> None:
+        theirs_in, self._to = os.pipe()
+        self._from, theirs_out = os.pipe()
+        # Away from 3 and 4, where the browser wants to find them.
+        ends = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (theirs_in, theirs_out)]
+        log = os.open(
+            f"{self._directory}/log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
+        )
+        self._pid = os.posix_spawn(
+            arguments[0],
+            arguments,
+            {**os.environ, "HOME": self._directory},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+                (os.POSIX_SPAWN_DUP2, ends[0], 3),
+                (os.POSIX_SPAWN_DUP2, ends[1], 4),
+            ],
+            setsid=True,
+        )
+        for fd in (theirs_in, theirs_out, *ends, log):
+            os.close(fd)
+
+    def call(self, method: str, session: str = "", **params: object) -> dict[str, Any]:
+        """Have *method* done, and give its result."""
+        number = next(self._numbers)
+        message: dict[str, object] = {"id": number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            answer = self.next_message(deadline)
+            if answer.get("id") == number:
+                break
+            self.events.append(answer)
+        if "error" in answer:
+            raise BrowserError(f"{method}: {answer['error']}")
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def next_message(self, deadline: float) -> dict[str, Any]:
+        """Read one message."""
+        while b"\0" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._from], [], [], left)[0]:
+                raise BrowserError(f"nothing came: {self.log()}")
+            data = os.read(self._from, 1 << 20)
+            if not data:
+                raise BrowserError(f"the browser is gone: {self.log()}")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\0")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def log(self) -> str:
+        """Give the end of what it says about itself."""
+        return Path(self._directory, "log").read_text(errors="replace")[-2000:]
+
+    @contextlib.contextmanager
+    def tab(self, **look: Any) -> Iterator["Tab"]:  # noqa: ANN401
+        """Open a tab with cookies of its own; *look* is that of `Tab.look`."""
+        context = self.call("Target.createBrowserContext")["browserContextId"]
+        target = self.call(
+            "Target.createTarget", url="about:blank", browserContextId=context
+        )["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        tab = Tab(browser=self, session=session["sessionId"])
+        tab.call("Page.enable")
+        tab.call("Network.enable")
+        tab.call("Log.enable")
+        tab.look(**look)
+        try:
+            yield tab
+        finally:
+            self.call("Target.disposeBrowserContext", browserContextId=context)
+            self.events.clear()
+
+    def close(self) -> None:
+        """End it and all its processes, and remove what it kept."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._to)
+        os.close(self._from)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            # Its other processes die a moment later, and still write.
+            shutil.rmtree(self._directory, ignore_errors=True)
+            if not Path(self._directory).exists():
+                return
+            time.sleep(0.05)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@attrs.frozen(kw_only=True)
+class Tab:
+    """
+    One tab.
+
+    Attributes:
+        browser: The browser.
+        session: Its name there.
+    """
+
+    browser: Chromium
+    session: str
+
+    def call(self, method: str, **params: object) -> dict[str, Any]:
+        """Have *method* done in this tab."""
+        return self.browser.call(method, self.session, **params)
+
+    def look(
+        self,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        script: bool = True,
+        language: str = "en",
+    ) -> None:
+        """Set the size of the screen, the colours, and whether scripts run."""
+        phone = width < 600
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=phone,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setScriptExecutionDisabled", value=not script)
+        self.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
+
+    def go(self, url: str) -> None:
+        """Load *url* and wait until it is there."""
+        self.browser.events.clear()
+        result = self.call("Page.navigate", url=url)
+        if "errorText" in result:
+            raise BrowserError(f"{url}: {result['errorText']}")
+        self._wait_for("Page.loadEventFired")
+
+    def _wait_for(self, method: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not any(
+            event.get("method") == method and event.get("sessionId") == self.session
+            for event in self.browser.events
+        ):
+            self.browser.events.append(self.browser.next_message(deadline))
+
+    def run(self, source: str) -> Any:  # noqa: ANN401 - JSON
+        """Give the value of a JavaScript expression in the page."""
+        result = self.call("Runtime.evaluate", expression=source, returnByValue=True)
+        if "exceptionDetails" in result:
+            raise BrowserError(f"{source[:200]}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def wait(self, source: str) -> Any:  # noqa: ANN401 - JSON
+        """Wait until an expression is true, over pages that come and go."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with contextlib.suppress(BrowserError):
+                if value := self.run(source):
+                    return value
+            time.sleep(0.05)
+        raise BrowserError(f"never came true: {source}; the page says: {self.text}")
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return str(self.run("location.href"))
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return str(self.run("document.body && document.body.innerText"))
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        common: dict[str, object] = {"key": key, "code": key, **_KEYS[key]}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **common)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def follow(self, text: str) -> None:
+        """Click the link or button that says *text*."""
+        found = json.dumps(text)
+        self.wait(
+            f"""(() => {{
+              const all = [...document.querySelectorAll('a[href], button')];
+              const one = all.find(e => e.innerText.includes({found}));
+              if (one) setTimeout(() => one.click());
+              return Boolean(one); }})()"""
+        )
+
+    def problems(self) -> list[str]:
+        """Give what the browser complained about, such as a policy's refusals."""
+        entries = (
+            event["params"]["entry"]
+            for event in self.browser.events
+            if event.get("method") == "Log.entryAdded"
+        )
+        return [entry["text"] for entry in entries if entry["level"] == "error"]
+
+    def screenshot(self, path: Path) -> None:
+        """Write what is seen as PNG."""
+        data = self.call("Page.captureScreenshot", format="png")["data"]
+        path.write_bytes(base64.b64decode(data))
