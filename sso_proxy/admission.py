@@ -1,6 +1,7 @@
 """The values that a request's way is made of, from connection to verdict."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -53,13 +54,24 @@ class Trail:
         bound: Kinds of keys the caller proved to hold.
         body: Reads the request's body before it is decided on, if it has one.
         place: The record's part for this client and route, if it is known.
+        routes: The routes of its host, where its route was found.
     """
 
-    __slots__ = ("body", "bound", "identity", "place", "request", "route", "user")
+    __slots__ = (
+        "body",
+        "bound",
+        "identity",
+        "place",
+        "request",
+        "route",
+        "routes",
+        "user",
+    )
 
     def __init__(self) -> None:
         self.request: Request | None = None
         self.route: Route | None = None
+        self.routes: Any = None
         self.identity: Identity | None = None
         self.user = ""
         self.bound: tuple[str, ...] = ()

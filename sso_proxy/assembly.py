@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from sso_proxy.authz.revocations import Revocations
-from sso_proxy.building import Builder, Parts, Tools, managed_names
+from sso_proxy.building import Builder, Parts, managed_names
 from sso_proxy.config.model import (
     AuditConfig,
     Config,
@@ -41,6 +41,7 @@ from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.storage import Needs
+from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
 
@@ -200,6 +201,7 @@ class Generation:
                 hsts=hsts,
                 record=self.recorder.record,
                 new_id=self._gateway.new_id,
+                pages=self.parts.pages,
             ),
             tls=tls,
             trusted=self.trusted,

@@ -1,12 +1,11 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 from twisted.python.reflect import namedAny
-from zope.interface import implementer
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.config.backend import Backend, read_backend
@@ -16,21 +15,22 @@ from sso_proxy.config.model import (
     ListenerConfig,
     RouteConfig,
 )
+from sso_proxy.endpoints.login_limits import AddressLimit
+from sso_proxy.endpoints.logins import Desk, Logins
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import (
     ICache,
-    IClock,
     IHealth,
-    ISealer,
     ISessionStore,
-    ITools,
 )
+from sso_proxy.login_desks import LoginDesks
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
+from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
 from sso_proxy.route_sessions import RouteSessions
@@ -38,33 +38,9 @@ from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Needs, Storage, state_dir_of
+from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.resource import check_hosted
-
-
-def _not_here(*_: object) -> Any:  # noqa: ANN401
-    raise RuntimeError("only components have caches and sealers")
-
-
-@implementer(ITools)
-@attrs.frozen(kw_only=True)
-class Tools:
-    """
-    What components may use of the proxy.
-
-    The builder of their configuration adds directory, caches and sealers.
-    """
-
-    name: str
-    clock: IClock
-    http_client: Any
-    reactor: Any
-    spawn: Callable[[Coroutine[Any, Any, Any]], None]
-    shared: Callable[[tuple[Any, ...], Callable[[], Any]], Any]
-    state_dir: Path = Path("/nonexistent")
-    cache: Callable[[str | None, frozenset[str]], ICache] = _not_here
-    sealer: Callable[[str], ISealer] = _not_here
-
 
 _ALWAYS_CHECKED = "certificate"
 """The binding that needs nothing: no configuration has to ask for it."""
@@ -83,6 +59,7 @@ class Parts:
         healthy: Parts whose state matters.
         upstreams: Backends by name.
         sessions: What keeps browser sessions, by name.
+        pages: What people see of us.
         caches: The caches that somebody asked for, to be opened before serving.
         needs: What has to be there before it can be served.
     """
@@ -92,6 +69,7 @@ class Parts:
     healthy: tuple[Any, ...]
     upstreams: tuple[Any, ...]
     sessions: Mapping[str, ISessionStore]
+    pages: Pages
     caches: tuple[ICache, ...]
     needs: Needs
 
@@ -112,6 +90,9 @@ class Builder:
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
         self._sessions: RouteSessions
+        self._pages = default_pages()
+        self._logins = LoginDesks(self._make_logins)
+        self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
         )
@@ -126,6 +107,7 @@ class Builder:
         config = self._config
         registry = self._registry = Registry.load(config.server.plugin_path)
         self._storage.make_configured()
+        self._pages = self._try(_pages, "pages", config) or self._pages
         known = {"anonymous": ComponentConfig(type="anonymous")}
         authenticators = self._family(
             registry,
@@ -157,13 +139,14 @@ class Builder:
             raise ConfigError(*mistakes)
         return Parts(
             routes=RouteTable(
-                [route for route in routes if route is not None],
+                [r for r in (*routes, *self._logins.routes()) if r is not None],
                 tuple(self._published.values()),
             ),
             tls=tuple(tls),
             healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
             upstreams=tuple(self._upstreams.values()),
             sessions=self._sessions.stores,
+            pages=self._pages,
             caches=tuple(self._storage.caches),
             needs=self._storage.needs(),
         )
@@ -174,6 +157,16 @@ class Builder:
         kinds = (_ALWAYS_CHECKED, *(k for r in config.route for k in _levels(r)))
         given = {kind: ComponentConfig(type=kind) for kind in kinds}
         return {**given, **config.binding}
+
+    def _make_logins(self, endpoints: str, desks: Mapping[str, Desk]) -> Logins:
+        """Make what has people log in."""
+        return Logins(
+            endpoints,
+            desks,
+            pages=self._pages,
+            limit=self._limit,
+            clock=self._tools.clock,
+        )
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""
@@ -269,6 +262,8 @@ class Builder:
         consumed = _consumed(a for a in asked if a is not None)
         offer = build_offer(route, bound.get("dpop"))
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
+        sessions = self._sessions.find(path, route, asked)
+        logins, names = self._logins.find(path, route, authenticators, sessions)
         return Route(
             name=route.host + route.path,
             host=route.host,
@@ -276,7 +271,9 @@ class Builder:
             authenticators=tuple(a for a in asked if a is not None),
             bindings={m: b for b in bound.values() for m in b.members},
             demanded=tuple(demanded),
-            sessions=self._sessions.find(path, route, asked),
+            sessions=sessions,
+            logins=logins,
+            login_names=names,
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
             consumed=consumed["field"],
@@ -382,6 +379,10 @@ def _levels(route: RouteConfig) -> dict[str, str]:
     """Give the kinds of binding that a route says something about."""
     levels: dict[str, str | None] = attrs.asdict(route.binding)
     return {kind: level for kind, level in levels.items() if level is not None}
+
+
+def _pages(_: str, config: Config) -> Pages:
+    return load_pages(config.pages)
 
 
 def _condition(path: str, text: str) -> Any:  # noqa: ANN401

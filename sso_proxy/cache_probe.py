@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.logger import Logger
 
-from sso_proxy.building import Tools
 from sso_proxy.caches.local import LocalCache
 from sso_proxy.config.model import ComponentConfig, Config
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError, UnavailableError
@@ -25,6 +24,7 @@ from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.registry import Registry
 from sso_proxy.storage import DEFAULT, Storage, state_dir_of
+from sso_proxy.tools import Tools
 
 PURPOSE: Final = "probe"
 

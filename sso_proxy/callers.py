@@ -14,6 +14,7 @@ from sso_proxy.model import (
     DECLINED,
     REFUSED,
     Authenticated,
+    Body,
     Decision,
     Effect,
     Identity,
@@ -65,8 +66,17 @@ class Found(NamedTuple):
     request: Request
 
 
-async def authenticate(route: Route, request: Request) -> Found | Response:
-    """Ask the route's authenticators; the first that has an opinion decides."""
+async def authenticate(
+    route: Route, request: Request, body: Body | None
+) -> Found | Response:
+    """
+    Ask the route's authenticators; the first that has an opinion decides.
+
+    Args:
+        route: The route.
+        request: The request.
+        body: Reads its body, if there is one and it has to wait for a login.
+    """
     rejected: Rejected | None = None
     kind: type | None = None
     opened: Opened | None = None
@@ -91,7 +101,7 @@ async def authenticate(route: Route, request: Request) -> Found | Response:
                 assert_never(outcome)
     if rejected is not None:
         return reject(rejected, request, route)
-    return invite(request, route)
+    return await invite(request, route, body)
 
 
 async def open_session(route: Route, request: Request) -> Opened:

@@ -21,6 +21,7 @@ class Wanted:
         restore: Names the body of the request to *target* that was kept; empty if
             there was none.
         login_hint: Who logs in, if that is known.
+        endpoints: Where our endpoints are on that host; not kept.
     """
 
     target: str
@@ -28,6 +29,7 @@ class Wanted:
     max_age: int | None = None
     restore: str = ""
     login_hint: str = attrs.field(default="", repr=False)
+    endpoints: str = attrs.field(default="/.sso/", eq=False)
 
     def as_json(self) -> dict[str, Any]:
         """Give what `from_json` reads; only what differs from the defaults."""

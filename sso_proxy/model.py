@@ -438,10 +438,12 @@ class Response:
         status: The HTTP status code.
         reason: A short code for the log and the audit record.
         headers: Without framing fields.
-        body: Octets.
+        body: Octets; empty has a page made for status and reason.
+        again: Path and query on the same host where that page lets people try again.
     """
 
     status: int
     reason: str = ""
     headers: Headers = ()
     body: bytes = attrs.field(default=b"", repr=False)
+    again: str = ""

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.callers import Proof, authenticate, bind, name_user, session_ended
+from sso_proxy.endpoints.logins import RESTORE_OCTETS
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IClock
 from sso_proxy.model import (
@@ -38,7 +39,8 @@ from sso_proxy.outgoing import (
     without_credentials,
 )
 from sso_proxy.refusals import deny, final_recipient, refuse_unbound
-from sso_proxy.routing import HostRoutes, Route, RouteTable
+from sso_proxy.restoring import restore
+from sso_proxy.routing import HostRoutes, Route, RouteTable, settle_path
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.cors import (
     allowed_origin,
@@ -50,11 +52,6 @@ from sso_proxy.specs.http.cors import (
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
 from sso_proxy.specs.http.request import Incoming
-from sso_proxy.specs.http.target import (
-    has_encoded_slash,
-    has_parameters,
-    strip_parameters,
-)
 
 _log = Logger()
 
@@ -132,31 +129,27 @@ class Pipeline:
         like: Admission | None,
     ) -> Verdict:
         if like is None:
-            # 1 facts
-            request = trail.request = self.facts(incoming, connection)
-            if incoming.via and has_passed(incoming.via, self._via):
-                return Response(status=508, reason="loop")
-            # 2 route
-            taken = self.route(request, connection)
-            if isinstance(taken, Response):
-                return taken
-            routes, route, request = taken
-            trail.route, trail.request = route, request
-            # 3 own endpoint?
-            ours = self._answer_ourselves(incoming, connection, trail, routes)
+            # 1 facts, 2 route, 3 own endpoint?
+            ours = await self._arrive(incoming, connection, trail)
             if ours is not None:
                 return ours
         else:  # all that depends on the credential follows
-            request = trail.request = self._alike(like, incoming)
-            routes, route = like.host_routes, like.route
-            trail.route, trail.place = route, like.place
+            trail.request = self._alike(like, incoming)
+            trail.routes, trail.route = like.host_routes, like.route
+            trail.place = like.place
+        request, route = trail.found
         if route.reads_form and trail.body is not None:
             request = trail.request = attrs.evolve(request, body=trail.body)
         # 4 authenticate
-        found = await authenticate(route, request)
+        found = await authenticate(route, request, trail.body)
         if isinstance(found, Response):
             return found
         authenticator, outcome, request = found
+        if incoming.framing.length == RESTORE_OCTETS:
+            restored = await restore(request, route, trail)
+            if isinstance(restored, Response):
+                return restored
+            request = restored
         identity = trail.identity = outcome.identity
         request = trail.request = without_credentials(request, route)
         # 5 bind
@@ -176,9 +169,25 @@ class Pipeline:
             or authorise(route, request, identity)
         )
         if decision is not None:
-            return deny(decision, request, route, authenticator)
+            return await deny(decision, request, route, authenticator, trail.body)
         # 8 equip
-        return self._equip(incoming, connection, trail, routes, outcome, bound, like)
+        return self._equip(incoming, connection, trail, outcome, bound, like)
+
+    async def _arrive(
+        self, incoming: Incoming, connection: Connection, trail: Trail
+    ) -> Verdict | None:
+        """Find out where a request is from and where to; answer it, if that is here."""
+        # 1 facts
+        request = trail.request = self.facts(incoming, connection)
+        if incoming.via and has_passed(incoming.via, self._via):
+            return Response(status=508, reason="loop")
+        # 2 route
+        taken = self.route(request, connection)
+        if isinstance(taken, Response):
+            return taken
+        trail.routes, trail.route, trail.request = taken
+        # 3 own endpoint?
+        return await self._answer_ourselves(incoming, connection, trail)
 
     def facts(self, incoming: Incoming, connection: Connection) -> Request:
         """Say where a request comes from; only trusted proxies may say it for us."""
@@ -233,7 +242,7 @@ class Pipeline:
         route = routes.find(head.path) if routes is not None else None
         if routes is None or route is None:
             return Response(status=404, reason="no-route")
-        path = _settle_path(routes, route, head.path)
+        path = settle_path(routes, route, head.path)
         if isinstance(path, Response):
             return path
         if path != head.path:
@@ -241,12 +250,11 @@ class Pipeline:
             request = attrs.evolve(request, head=stripped, path_asked=head.path)
         return routes, route, request
 
-    def _answer_ourselves(
+    async def _answer_ourselves(
         self,
         incoming: Incoming,
         connection: Connection,
         trail: Trail,
-        routes: HostRoutes,
     ) -> Verdict | None:
         """Deal with what is not for the backend, or not for this backend."""
         request, route = trail.found
@@ -254,9 +262,14 @@ class Pipeline:
         if route.published is not None:
             return route.published.answer(head)
         if route.is_own(head.path):
-            return self._admit_own(incoming, connection, trail, routes)
+            if route.logins is not None:
+                asked = attrs.evolve(request, body=trail.body)
+                ours = await route.logins.answer(asked)
+                if ours is not None:
+                    return ours
+            return self._admit_own(incoming, connection, trail)
         if route.cors is not None and is_preflight(head):
-            answer = self._preflight(incoming, connection, trail, routes)
+            answer = self._preflight(incoming, connection, trail)
             if answer is not None:
                 return answer
         if route.methods and head.method not in route.methods:
@@ -269,7 +282,6 @@ class Pipeline:
         incoming: Incoming,
         connection: Connection,
         trail: Trail,
-        routes: HostRoutes,
     ) -> Verdict | None:
         """Let a browser ask what a page of a listed origin may send."""
         request, route = trail.found
@@ -291,7 +303,7 @@ class Pipeline:
             block=build_block(incoming, request, route, self._via, consumed=True),
             stable=trail.stable(connection),
             reuse_until=0.0,
-            host_routes=routes,
+            host_routes=trail.routes,
         )
 
     def _admit_own(
@@ -299,7 +311,6 @@ class Pipeline:
         incoming: Incoming,
         connection: Connection,
         trail: Trail,
-        routes: HostRoutes,
     ) -> Verdict:
         request, route = trail.found
         request = attrs.evolve(request, sessions=route.sessions)
@@ -312,7 +323,7 @@ class Pipeline:
             block=build_block(incoming, request, route, self._via, consumed=False),
             stable=trail.stable(connection),
             own=True,
-            host_routes=routes,
+            host_routes=trail.routes,
         )
 
     def _equip(  # noqa: PLR0913, PLR0917
@@ -320,7 +331,6 @@ class Pipeline:
         incoming: Incoming,
         connection: Connection,
         trail: Trail,
-        routes: HostRoutes,
         outcome: Authenticated,
         proof: Proof,
         like: Admission | None,
@@ -377,7 +387,7 @@ class Pipeline:
             answer=answer,
             body=remaining_body(request, route),
             cors=cors,
-            host_routes=routes,
+            host_routes=trail.routes,
         )
 
     def _holds_for(
@@ -421,21 +431,6 @@ def authorise(route: Route, request: Request, identity: Identity) -> Decision | 
     if decision.effect is Effect.PERMIT and not decision.obligations:
         return None
     return decision
-
-
-def _settle_path(routes: HostRoutes, route: Route, path: str) -> str | Response:
-    """Give the path that is decided on and forwarded, or refuse it."""
-    if not route.encoded_slashes and has_encoded_slash(path):
-        return Response(status=400, reason="encoded-slash")
-    if route.path_parameters == "keep" or not has_parameters(path):
-        return path
-    if route.path_parameters == "reject":
-        return Response(status=400, reason="path-parameters")
-    path = strip_parameters(path)
-    if routes.find(path) is not route:
-        # The backend would serve what is another route's to decide on (B12).
-        return Response(status=400, reason="ambiguous-path")
-    return path
 
 
 def _given_id(incoming: Incoming) -> str:

@@ -2,10 +2,12 @@
 
 from typing import Final
 
+import attrs
 from twisted.logger import Logger
 
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import (
+    Body,
     Decision,
     Effect,
     HeaderChallenge,
@@ -39,8 +41,18 @@ def reject(rejected: Rejected, request: Request, route: Route) -> Response:
     return _refuse(rejected.status, rejected.reason, rejected.challenge, route)
 
 
-def invite(request: Request, route: Route) -> Response:
-    """Tell a caller without credentials how to get in."""
+async def invite(request: Request, route: Route, body: Body | None) -> Response:
+    """
+    Have a caller without credentials log in, or tell them how to get in.
+
+    Args:
+        request: The request.
+        route: Its route.
+        body: Reads what was posted, if anything was.
+
+    Raises:
+        UnavailableError: Nobody can log in now.
+    """
     asked = [a.challenge(request) for a in route.authenticators]
     redirects = [c for c in asked if isinstance(c, LoginRedirect)]
     if redirects and is_navigation(request.head):
@@ -49,15 +61,46 @@ def invite(request: Request, route: Route) -> Response:
             reason="login",
             headers=(NO_STORE, ("location", redirects[0].location)),
         )
+    begun = await log_in(request, route, body)
+    if begun is not None:
+        return begun
     challenges = [c for c in asked if isinstance(c, HeaderChallenge)]
     values = tuple(v for challenge in challenges for v in challenge.values)
     others = tuple(f for challenge in challenges for f in challenge.headers)
     headers = _fields_of(HeaderChallenge(values, others), route, 401)
     return Response(
-        status=401 if headers or redirects else 403,
+        status=401 if headers or redirects or route.login_names else 403,
         reason="no-credential",
         headers=(NO_STORE, *headers),
     )
+
+
+async def log_in(
+    request: Request,
+    route: Route,
+    body: Body | None,
+    refusal: Refusal | None = None,
+    *,
+    by: str = "",
+) -> Response | None:
+    """
+    Have somebody log in who looks at what comes; None if nobody does, or can.
+
+    Args:
+        request: The request that has to wait for it.
+        route: Its route.
+        body: Reads what was posted, if anything was.
+        refusal: What is missing, or None for a first login.
+        by: The only authenticator that is asked; empty for any of the route's.
+
+    Raises:
+        UnavailableError: Nobody can log in now.
+    """
+    names = (by,) if by else route.login_names
+    if route.logins is None or not names:
+        return None
+    request = attrs.evolve(request, body=body)
+    return await route.logins.start(request, names, refusal)
 
 
 def final_recipient(route: Route) -> Response:
@@ -82,11 +125,22 @@ def refuse_unbound(
     return _refuse(unbound.status, unbound.reason, challenge, route)
 
 
-def deny(
-    decision: Decision, request: Request, route: Route, authenticator: IAuthenticator
+async def deny(
+    decision: Decision,
+    request: Request,
+    route: Route,
+    authenticator: IAuthenticator,
+    body: Body | None,
 ) -> Response:
-    """Answer somebody who is known and may not do this."""
+    """
+    Answer somebody who is known and may not do this; perhaps after another login.
+
+    Raises:
+        UnavailableError: That would help, but nobody can log in now.
+    """
     reason = decision.reasons[0] if decision.reasons else "denied"
+    name = request.session.identity.authenticator if request.session else ""
+    by = name if name in route.login_names else ""
     if decision.effect is Effect.STEP_UP:
         refusal = Refusal(
             error="insufficient_user_authentication",
@@ -94,10 +148,18 @@ def deny(
             acr_values=decision.acr_values,
             max_age=decision.max_age,
         )
+        if by:
+            begun = await log_in(request, route, body, refusal, by=by)
+            if begun is not None:
+                return begun
         challenge = authenticator.refusal(request, refusal)
         return _refuse(401, reason, challenge, route)
     if decision.effect is Effect.REVOKED:
         _log.info("Request {id}: {why}", id=request.id, why=" ".join(decision.reasons))
+        if by:
+            begun = await log_in(request, route, body)
+            if begun is not None:
+                return begun
         challenge = authenticator.refusal(request, Refusal(error="invalid_token"))
         return _refuse(401, reason, challenge, route)
     challenge = None

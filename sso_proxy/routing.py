@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from sso_proxy.authz.conditions import Requirements
+from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.interfaces import (
     IAuthenticator,
@@ -14,10 +15,19 @@ from sso_proxy.interfaces import (
     ISessionStore,
     IUserMapper,
 )
+from sso_proxy.model import Response
 from sso_proxy.specs.http.cors import CorsRules
-from sso_proxy.specs.http.target import matching_path
+from sso_proxy.specs.http.target import (
+    has_encoded_slash,
+    has_parameters,
+    matching_path,
+    strip_parameters,
+)
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
+
+_CALLBACK = 65536
+"""Octets of what a provider has a browser post to us."""
 
 _NAMED = re.compile(r"\{\w+\}")
 
@@ -70,6 +80,9 @@ class Route:
         upgrades: Protocols that may be switched to, lower-case.
         origins: Origins whose pages may open WebSockets, besides our own.
         endpoints: Prefix of our own paths.
+        logins: Has people log in, and answers at the endpoints for that; None if
+            nobody can.
+        login_names: The ways to log in that this route has, in its order.
         own: Serves them, as a backend would.
         own_names: The first segments that there are below *endpoints*.
         cors: What pages of other origins may do, or None for nothing.
@@ -103,6 +116,8 @@ class Route:
     upgrades: frozenset[str] = frozenset()
     origins: tuple[str, ...] = ()
     endpoints: str = "/.sso/"
+    logins: Logins | None = None
+    login_names: tuple[str, ...] = ()
     own: Any = None
     own_names: frozenset[str] = frozenset()
     cors: CorsRules | None = None
@@ -138,6 +153,31 @@ class HostRoutes:
         return None
 
 
+def build_own_route(host: str, endpoints: str, logins: Logins) -> Route:
+    """
+    Make the entry for endpoints at which people log in, whatever routes there are.
+
+    Args:
+        host: The pattern of their hosts.
+        endpoints: Where they are.
+        logins: What answers there.
+    """
+    return Route(
+        name=host + endpoints,
+        host=host,
+        path=endpoints,
+        authenticators=(),
+        bindings={},
+        requirements=Requirements(()),
+        headers=RouteHeaders(),
+        upstream=None,
+        endpoints=endpoints,
+        logins=logins,
+        body_bytes=_CALLBACK,
+        upgrade_idle_timeout=0.0,
+    )
+
+
 class RouteTable:
     """All routes."""
 
@@ -169,6 +209,21 @@ class RouteTable:
         if found is None:
             found = hosts.get("*")
         return found
+
+
+def settle_path(routes: HostRoutes, route: Route, path: str) -> str | Response:
+    """Give the path that is decided on and forwarded, or refuse it."""
+    if not route.encoded_slashes and has_encoded_slash(path):
+        return Response(status=400, reason="encoded-slash")
+    if route.path_parameters == "keep" or not has_parameters(path):
+        return path
+    if route.path_parameters == "reject":
+        return Response(status=400, reason="path-parameters")
+    path = strip_parameters(path)
+    if routes.find(path) is not route:
+        # The backend would serve what is another route's to decide on (B12).
+        return Response(status=400, reason="ambiguous-path")
+    return path
 
 
 def _pattern_of(host: str, patterns: Container[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sso_proxy.building import Builder, Parts, Tools, managed_names
+from sso_proxy.building import Builder, Parts, managed_names
 from sso_proxy.config.limits import RouteLimitsConfig
 from sso_proxy.config.model import (
     ComponentConfig,
@@ -27,6 +27,7 @@ from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.tokens import TokenSigner, jwks
+from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import Patience, Target
 
 

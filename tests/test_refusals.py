@@ -19,6 +19,7 @@ from sso_proxy.refusals import deny, invite, refuse_unbound, reject
 from sso_proxy.routing import Route
 from sso_proxy.specs.oauth.offer import Offer
 from sso_proxy.testing.fakes import FakeAuthenticator, make_request
+from tests.support.caching import now
 from tests.support.doubles import FakeUpstream, make_route
 
 REQUEST = make_request()
@@ -70,7 +71,7 @@ def test_401_needs_a_challenge(status: int, told: int) -> None:
 def test_all_ways_in_are_told() -> None:
     ways = [HeaderChallenge(("Bearer",)), HeaderChallenge(("Negotiate",)), None]
     asked = [FakeAuthenticator(challenge=way) for way in ways]
-    response = invite(REQUEST, route(*asked))
+    response = now(invite(REQUEST, route(*asked), None))
     assert (response.status, response.reason) == (401, "no-credential")
     assert challenges(response) == (
         f'Bearer resource_metadata="{METADATA}"',
@@ -88,18 +89,18 @@ def test_a_page_is_sent_to_log_in_and_a_program_is_not() -> None:
             "Accept": "text/html",
         }
     )
-    assert invite(page, route(login)).status == 302
-    assert invite(REQUEST, route(login)).status == 401
-    assert invite(REQUEST, route(FakeAuthenticator())).status == 403
+    assert now(invite(page, route(login), None)).status == 302
+    assert now(invite(REQUEST, route(login), None)).status == 401
+    assert now(invite(REQUEST, route(FakeAuthenticator()), None)).status == 403
 
 
 def test_who_is_revoked_has_a_token_that_is_not_valid() -> None:
     """RFC 6750 section 3.1: ``invalid_token`` is for one that is revoked, too."""
     decision = Decision(effect=Effect.REVOKED, reasons=("revoked", "its-id"))
-    response = deny(decision, REQUEST, route(), Telling())
+    response = now(deny(decision, REQUEST, route(), Telling(), None))
     assert (response.status, response.reason) == (401, "revoked")
     assert challenges(response) == COMPLETE
-    assert deny(decision, REQUEST, route(), Silent()).status == 403
+    assert now(deny(decision, REQUEST, route(), Silent(), None)).status == 403
 
 
 def test_who_holds_no_key_is_told_by_the_binding_or_the_authenticator() -> None:
@@ -127,7 +128,7 @@ def test_who_holds_no_key_is_told_by_the_binding_or_the_authenticator() -> None:
 def test_who_may_not_is_told_what_would_be_enough(
     decision: Decision, status: int, error: str | None
 ) -> None:
-    response = deny(decision, REQUEST, route(), Telling())
+    response = now(deny(decision, REQUEST, route(), Telling(), None))
     assert (response.status, response.reason) == (status, "denied")
     told = challenges(response)
     if error is None:
@@ -139,5 +140,5 @@ def test_who_may_not_is_told_what_would_be_enough(
 
 def test_a_login_that_cannot_be_asked_for_is_forbidden() -> None:
     decision = Decision(effect=Effect.STEP_UP, reasons=("why",))
-    response = deny(decision, REQUEST, route(), Silent())
+    response = now(deny(decision, REQUEST, route(), Silent(), None))
     assert (response.status, response.reason) == (403, "why")

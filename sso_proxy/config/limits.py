@@ -33,6 +33,8 @@ class LimitsConfig:
         linger_timeout: Seconds to take in what a client still sends after it was
             sent an error.
         linger_bytes: Octets to take in then.
+        logins_per_minute: Logins that may begin from one address, in each worker; for
+            IPv6 from one network of 64 bits.  More is 429.
     """
 
     request_line: int = attrs.field(default=8192, validator=between(64, 65536))
@@ -50,6 +52,7 @@ class LimitsConfig:
     upgrade_idle_timeout: float = attrs.field(default=600.0, validator=positive)
     linger_timeout: float = attrs.field(default=2.0, validator=positive)
     linger_bytes: int = attrs.field(default=1048576, validator=positive)
+    logins_per_minute: int = attrs.field(default=300, validator=positive)
 
 
 @attrs.frozen(kw_only=True)

@@ -3,10 +3,10 @@
 import re
 
 from sso_proxy.admission import Admission
-from sso_proxy.edge.pages import phrase_of, render_page
 from sso_proxy.edge.site import Site
 from sso_proxy.model import Headers, RequestHead, Response
 from sso_proxy.outgoing import display_name
+from sso_proxy.pages import phrase_of
 from sso_proxy.specs.http.answer import Answer
 from sso_proxy.specs.http.cookies import OURS
 from sso_proxy.specs.http.cors import PREFIX, build_cors_fields
@@ -97,7 +97,9 @@ def own_answer(
     """
     headers, body = response.headers, response.body
     if not body and response.status not in _BODYLESS:
-        page_headers, body = render_page(response.status, request_id, head)
+        page_headers, body = site.rules.pages.error(
+            response.reason, response.status, head, request_id, response.again
+        )
         given = {name for name, _ in headers}
         headers += tuple(h for h in page_headers if h[0] not in given)
     lines = [f"HTTP/1.1 {response.status} {phrase_of(response.status)}"]

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.interfaces import IClock
+from sso_proxy.pages import Pages, default_pages
 from sso_proxy.session import Session
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
@@ -77,6 +78,7 @@ class Rules:
         hsts: The whole ``Strict-Transport-Security`` line, or empty.
         record: Takes each finished exchange.
         new_id: Makes request ids.
+        pages: What people see of us.
     """
 
     pipeline: Decider
@@ -87,6 +89,7 @@ class Rules:
     hsts: bytes
     record: Callable[["Exchange"], None]
     new_id: Callable[[], str]
+    pages: Pages = attrs.field(factory=default_pages)
 
 
 class Site:

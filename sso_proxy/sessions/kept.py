@@ -31,17 +31,17 @@ SOON: Final = 600.0
 @attrs.frozen(kw_only=True)
 class KeptBody:
     """
-    A body that was posted.
+    A body that was posted, or only where to.
 
     Attributes:
         target: Path and query that it was posted to.
         content_type: Its ``Content-Type``; empty if there was none.
-        content: Its octets.
+        content: Its octets; None if nothing was posted, and the target is all.
     """
 
     target: str
     content_type: str = ""
-    content: bytes = attrs.field(repr=False)
+    content: bytes | None = attrs.field(default=None, repr=False)
 
 
 class KeptBodies:
@@ -51,22 +51,28 @@ class KeptBodies:
     Args:
         cache: Where.
         sealer: Seals them.
+
+    Attributes:
+        most: Octets of a body that is kept.
     """
+
+    most = MOST
 
     def __init__(self, cache: ICache, sealer: ISealer) -> None:
         self._cache = cache
         self._sealer = sealer
 
-    async def keep(self, kept: KeptBody) -> str:
+    async def keep(self, target: str, content_type: str, content: bytes | None) -> str:
         """
-        Keep a body, and give its name, which nobody can guess.
+        Keep what was posted to *target*, and give its name, which nobody can guess.
 
         Raises:
             UnavailableError: The cache cannot answer.
             ValueError: There is more of it than can be kept.
         """
-        if len(kept.content) > MOST:
-            raise ValueError(f"{len(kept.content)} octets are too many to keep")
+        if content is not None and len(content) > MOST:
+            raise ValueError(f"{len(content)} octets are too many to keep")
+        kept = KeptBody(target=target, content_type=content_type, content=content)
         name = encode(secrets.token_bytes(OCTETS))
         await self._put(name, kept, "", WHILE)
         return name
@@ -103,9 +109,14 @@ class KeptBodies:
         return found[0]
 
     async def _put(self, name: str, kept: KeptBody, owner: str, ttl: float) -> None:
-        about = {"to": kept.target, "type": kept.content_type, "of": owner}
+        about = {
+            "to": kept.target,
+            "type": kept.content_type,
+            "of": owner,
+            "posted": kept.content is not None,
+        }
         octets = json.dumps(about).encode()
-        whole = len(octets).to_bytes(4, "big") + octets + kept.content
+        whole = len(octets).to_bytes(4, "big") + octets + (kept.content or b"")
         sealed = self._sealer.seal(whole, name.encode("ascii"))
         await self._cache.put(PURPOSE, name.encode("ascii"), sealed, ttl)
 
@@ -121,6 +132,8 @@ class KeptBodies:
         size = 4 + int.from_bytes(whole[:4], "big")
         about: dict[str, Any] = json.loads(whole[4:size])
         kept = KeptBody(
-            target=about["to"], content_type=about["type"], content=whole[size:]
+            target=about["to"],
+            content_type=about["type"],
+            content=whole[size:] if about["posted"] else None,
         )
         return kept, about["of"]

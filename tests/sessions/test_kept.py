@@ -11,6 +11,10 @@ POSTED = KeptBody(
 )
 
 
+async def keep(kept: KeptBodies, body: KeptBody = POSTED) -> str:
+    return await kept.keep(body.target, body.content_type, body.content)
+
+
 class KeptBodiesTests(TestCase):
     def setUp(self) -> None:
         self.tools = SessionTools()
@@ -18,37 +22,37 @@ class KeptBodiesTests(TestCase):
         self.kept = KeptBodies(self.cache, self.tools.sealer("login-body"))
 
     async def test_who_logged_in_gets_it_back_as_it_was(self) -> None:
-        name = await self.kept.keep(POSTED)
+        name = await keep(self.kept)
 
         assert await self.kept.give(name, "session-1") == POSTED
         assert await self.kept.take(name, "session-1") == POSTED
 
     async def test_it_is_there_once(self) -> None:
-        name = await self.kept.keep(POSTED)
+        name = await keep(self.kept)
         await self.kept.give(name, "session-1")
         await self.kept.take(name, "session-1")
 
         assert await self.kept.take(name, "session-1") is None
 
     async def test_nobody_has_it_who_has_not_logged_in(self) -> None:
-        name = await self.kept.keep(POSTED)
+        name = await keep(self.kept)
 
         assert await self.kept.take(name, "") is None
 
     async def test_another_session_does_not_get_it(self) -> None:
-        name = await self.kept.keep(POSTED)
+        name = await keep(self.kept)
         await self.kept.give(name, "session-1")
 
         assert await self.kept.take(name, "session-2") is None
 
     async def test_it_is_given_to_one_session_only(self) -> None:
-        name = await self.kept.keep(POSTED)
+        name = await keep(self.kept)
         await self.kept.give(name, "session-1")
 
         assert await self.kept.give(name, "session-2") is None
 
     async def test_what_is_stored_says_nothing(self) -> None:
-        name = await self.kept.keep(POSTED)
+        name = await keep(self.kept)
 
         stored = await self.cache.get(PURPOSE, name.encode())
         assert stored is not None
@@ -56,7 +60,7 @@ class KeptBodiesTests(TestCase):
         assert b"orders" not in stored
 
     async def test_what_another_name_has_is_not_taken_for_it(self) -> None:
-        name, other = await self.kept.keep(POSTED), await self.kept.keep(POSTED)
+        name, other = await keep(self.kept), await keep(self.kept)
         stored = await self.cache.get(PURPOSE, other.encode())
         assert stored is not None
         await self.cache.put(PURPOSE, name.encode(), stored, 60.0)
@@ -71,13 +75,19 @@ class KeptBodiesTests(TestCase):
         much = KeptBody(target="/", content=b"x" * (MOST + 1))
 
         with pytest.raises(ValueError, match="too many"):
-            await self.kept.keep(much)
+            await keep(self.kept, much)
 
     async def test_the_most_fits(self) -> None:
         much = KeptBody(target="/" + "a" * 8000, content=b"x" * MOST)
 
-        name = await self.kept.keep(much)
+        name = await keep(self.kept, much)
         assert await self.kept.give(name, "session-1") == much
+
+    async def test_a_target_alone_is_kept_as_such(self) -> None:
+        name = await self.kept.keep("/long", "", None)
+
+        found = await self.kept.give(name, "session-1")
+        assert found == KeptBody(target="/long")
 
 
 def test_a_body_does_not_show() -> None:

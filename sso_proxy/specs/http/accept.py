@@ -43,8 +43,33 @@ def is_navigation(head: RequestHead) -> bool:
     A script, an image or a prefetch that is redirected cannot log in; each would only
     leave a login behind that nobody finishes.
     """
-    if head.method not in ("GET", "HEAD"):
+    return head.method in ("GET", "HEAD") and _is_looked_at(head)
+
+
+def is_form_submission(head: RequestHead) -> bool:
+    """
+    Say whether somebody has sent a form of a page and looks at what comes of it.
+
+    Then it makes sense to have them log in, and to go on with the form afterwards.
+    """
+    return head.method == "POST" and _is_looked_at(head)
+
+
+def comes_from_own_page(head: RequestHead, origin: str) -> bool:
+    """
+    Say whether a page of *origin* sent a request, as browsers tell.
+
+    What another site's page sends must not be kept and sent again as if it were ours:
+    that would get it past the protection that ``SameSite`` cookies are.
+    """
+    sites = head.values("sec-fetch-site")
+    if sites and sites != ["same-origin"]:
         return False
+    origins = head.values("origin")
+    return origins == [origin] if origins else bool(sites)
+
+
+def _is_looked_at(head: RequestHead) -> bool:
     if head.values("x-requested-with"):
         return False
     if head.values("sec-purpose") or head.values("purpose"):

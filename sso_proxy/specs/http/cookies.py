@@ -27,8 +27,11 @@ MOST_CHUNKS: Final = 9
 OURS: Final = ("__Host-sso", "__Secure-sso")
 """What the names of all our cookies begin with."""
 
+TRIES: Final = "__Host-sso-tries"
+"""The cookie that counts how often a browser has logged in."""
+
 _LOGIN: Final = "__Host-sso-login-"
-_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound")
+_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES)
 _name = re.compile(r"__(?:Host|Secure)-sso(?:-[A-Za-z0-9]+){0,4}").fullmatch
 _value = re.compile(r"[A-Za-z0-9._-]*+").fullmatch
 _domain = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+").fullmatch

@@ -3,7 +3,12 @@
 import pytest
 
 from sso_proxy.model import RequestHead
-from sso_proxy.specs.http.accept import is_navigation, prefers_html
+from sso_proxy.specs.http.accept import (
+    comes_from_own_page,
+    is_form_submission,
+    is_navigation,
+    prefers_html,
+)
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 NAVIGATION = {
@@ -73,3 +78,34 @@ def test_anything_else_cannot_log_in(fields: dict[str, str]) -> None:
 def test_a_form_that_is_posted_is_no_navigation() -> None:
     """A redirect would lose what was posted."""
     assert not is_navigation(head(NAVIGATION, "POST"))
+
+
+def test_a_form_that_somebody_sends_can_wait_for_a_login() -> None:
+    assert is_form_submission(head(NAVIGATION, "POST"))
+    assert is_form_submission(head({"accept": BROWSER}, "POST"))
+
+
+def test_what_a_script_posts_cannot_wait_for_a_login() -> None:
+    assert not is_form_submission(head({**NAVIGATION, "sec-fetch-mode": "cors"}, "POST"))
+    assert not is_form_submission(head({"accept": "application/json"}, "POST"))
+    assert not is_form_submission(head(NAVIGATION, "PUT"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "own"),
+    [
+        ({"sec-fetch-site": "same-origin", "origin": "https://a.example"}, True),
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"origin": "https://a.example"}, True),
+        ({}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"sec-fetch-site": "same-site", "origin": "https://a.example"}, False),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "https://b.example"}, False),
+        ({"origin": "https://b.example"}, False),
+        ({"origin": "http://a.example"}, False),
+        ({"origin": "null"}, False),
+    ],
+)
+def test_a_page_of_ours_sent_it(fields: dict[str, str], *, own: bool) -> None:
+    assert comes_from_own_page(head(fields, "POST"), "https://a.example") is own

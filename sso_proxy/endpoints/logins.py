@@ -1,0 +1,410 @@
+"""
+Logins with a browser: from the request that needs one to the one that gets through.
+
+Which protocol is spoken with whom is the authenticators' business (`ILogin`); what is
+here holds for all of them.  A login begins where somebody looks at a page, or sends a
+form, and has no session; it ends with a session and where it began.
+
+Our endpoints answer values, as the pipeline does, and read what the pipeline has read:
+there is no second opinion on what a browser has sent.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.endpoints.login_limits import (
+    AddressLimit,
+    count_try,
+    forget_tries,
+    is_going_round,
+)
+from sso_proxy.errors import BadMessageError, SessionTooLargeError
+from sso_proxy.interfaces import IClock, ILogin, ISessionStore
+from sso_proxy.login import Finished, Wanted
+from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
+from sso_proxy.pages.kit import Pages
+from sso_proxy.specs.http.accept import (
+    comes_from_own_page,
+    is_form_submission,
+    is_navigation,
+)
+from sso_proxy.specs.http.parameters import read_parameter
+from sso_proxy.specs.http.return_target import TargetError, read_target
+from sso_proxy.specs.http.uri import build_origin
+
+_log = Logger()
+
+NO_STORE: Final[Headers] = (("cache-control", "no-store"),)
+
+RESTORE_FIELD: Final = "__sso_restore"
+"""The field of the form that goes on with what was posted before the login."""
+RESTORE_OCTETS: Final = len(RESTORE_FIELD) + 1 + 43
+"""Octets of that form, always."""
+
+_LONG: Final = 1500
+"""Octets of a target that fits into the cookie of a login, with all the rest."""
+_MOST_CONTEXTS: Final = 8
+_METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    "login": ("GET", "HEAD"),
+    "callback": ("GET", "HEAD", "POST"),
+    "jwks": ("GET", "HEAD"),
+    "request": ("GET", "HEAD", "POST"),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Desk:
+    """
+    One way to log in on a host.
+
+    Attributes:
+        name: What the configuration calls the authenticator.
+        login: The authenticator.
+        sessions: The sessions that its logins begin.
+    """
+
+    name: str
+    login: ILogin
+    sessions: ISessionStore
+
+
+class Logins:
+    """
+    The logins of the routes of one host that have their endpoints in one place.
+
+    Args:
+        endpoints: That place, such as ``/.sso/``.
+        desks: The ways to log in there, by name.
+        pages: Makes pages.
+        limit: How many may begin.
+        clock: The time.
+    """
+
+    def __init__(
+        self,
+        endpoints: str,
+        desks: Mapping[str, Desk],
+        *,
+        pages: Pages,
+        limit: AddressLimit,
+        clock: IClock,
+    ) -> None:
+        self._endpoints = endpoints
+        self._desks = desks
+        self._pages = pages
+        self._limit = limit
+        self._clock = clock
+
+    async def start(
+        self, request: Request, names: Sequence[str], refusal: Refusal | None = None
+    ) -> Response | None:
+        """
+        Have who sent *request* log in, if it is somebody who looks at what comes.
+
+        Args:
+            request: The request, which has to wait; its body reads what was posted.
+            names: The ways to log in that its route has.
+            refusal: Why the present login is not enough, or None.
+
+        Returns:
+            None if nobody looks: a script or an image cannot log in.
+
+        Raises:
+            UnavailableError: It cannot be done now.
+        """
+        head = request.head
+        posted = is_form_submission(head)
+        if not posted and not is_navigation(head):
+            return None
+        path = request.path_asked or head.path
+        target = path if head.query is None else f"{path}?{head.query}"
+        stopped = self._stop(request, target)
+        if stopped is not None:
+            return stopped
+        try:
+            target = _read_target(target, head)
+        except TargetError as e:
+            return _unreadable(request, "login-target", e.detail)
+        asked = refusal or Refusal(error="")
+        wanted = Wanted(
+            target=target, acr_values=asked.acr_values, max_age=asked.max_age
+        )
+        if posted or len(target) > _LONG:
+            kept = await self._keep(request, names[0], target, posted=posted)
+            if isinstance(kept, Response):
+                return kept
+            short = target if len(target) <= _LONG else "/"
+            wanted = attrs.evolve(wanted, target=short, restore=kept)
+        return await self._begin(request, names, wanted)
+
+    async def answer(self, request: Request) -> Response | None:  # noqa: PLR0911
+        """
+        Answer a request for one of our endpoints; None if it is none of these.
+
+        Raises:
+            UnavailableError: It cannot be answered now.
+            BadMessageError: It cannot be read.
+        """
+        head = request.head
+        if not head.path.startswith(self._endpoints):
+            return None
+        first, _, rest = head.path.removeprefix(self._endpoints).partition("/")
+        methods = _METHODS.get(first)
+        if methods is None:
+            return None
+        if head.method not in methods:
+            allow = ("allow", ", ".join(methods))
+            return Response(status=405, reason="method", headers=(allow,))
+        match first:
+            case "login" if not rest:
+                return await self._answer_login(request)
+            case "callback" if rest in self._desks:
+                return await self._answer_callback(request, self._desks[rest])
+            case "jwks" if not rest:
+                return self._answer_jwks()
+            case "request":
+                name, _, reference = rest.partition("/")
+                if reference and name in self._desks:
+                    return await self._desks[name].login.request_object(reference)
+            case _:
+                pass
+        return None
+
+    async def _begin(
+        self, request: Request, names: Sequence[str], wanted: Wanted
+    ) -> Response:
+        """Begin the only login that there is, or have people choose."""
+        if len(names) > 1:
+            choices = [
+                (self._desks[name].login.title, self._address_of(name, wanted))
+                for name in names
+            ]
+            headers, body = self._pages.choose(choices, request.head, request.id)
+            return Response(
+                status=200, reason="login-choice", headers=headers, body=body
+            )
+        desk = self._desks[names[0]]
+        return await desk.login.begin(
+            attrs.evolve(request, sessions=desk.sessions),
+            attrs.evolve(wanted, endpoints=self._endpoints),
+        )
+
+    def _stop(self, request: Request, again: str) -> Response | None:
+        """Stop a browser that goes round and round, or an address that never stops."""
+        if is_going_round(request, self._clock.time()):
+            return Response(
+                status=429,
+                reason="login-loop",
+                headers=(*NO_STORE, *forget_tries()),
+                again=again,
+            )
+        if not self._limit.allows(request.client.address):
+            later = ("retry-after", "10")
+            return Response(
+                status=429,
+                reason="too-many-logins",
+                headers=(*NO_STORE, later),
+                again=again,
+            )
+        return None
+
+    async def _keep(
+        self, request: Request, name: str, target: str, *, posted: bool
+    ) -> str | Response:
+        """Keep what was posted, and where; give its name, or say why it is not kept."""
+        head, keeper = request.head, self._desks[name].sessions.kept
+        origin = build_origin(head.scheme, head.host, head.port)
+        why = ""
+        if keeper is None:
+            why = "login-form-not-kept" if posted else "login-target-long"
+        elif posted and not comes_from_own_page(head, origin):
+            why = "login-form-foreign"
+        elif posted and (
+            head.values("content-encoding") or len(head.values("content-type")) > 1
+        ):
+            why = "login-form-not-kept"
+        if why or keeper is None:
+            status = 401 if posted else 414
+            return Response(status=status, reason=why, headers=NO_STORE, again=target)
+        content = b""
+        if posted and request.body is not None:
+            try:
+                content = await request.body.read(keeper.most)
+            except BadMessageError as e:
+                if e.status != 413:
+                    raise
+                return Response(
+                    status=413,
+                    reason="login-form-large",
+                    headers=NO_STORE,
+                    again=target,
+                )
+        types = head.values("content-type")
+        name = await keeper.keep(
+            target, types[0] if types else "", content if posted else None
+        )
+        return str(name)
+
+    def _address_of(self, name: str, wanted: Wanted) -> str:
+        """Give the address at which one of several logins begins."""
+        fields = [("with", name), ("to", wanted.target)]
+        if wanted.acr_values:
+            fields.append(("acr", " ".join(wanted.acr_values)))
+        if wanted.max_age is not None:
+            fields.append(("age", str(wanted.max_age)))
+        if wanted.restore:
+            fields.append(("body", wanted.restore))
+        query = "&".join(f"{field}={quote(value, safe='')}" for field, value in fields)
+        return f"{self._endpoints}login?{query}"
+
+    async def _answer_login(self, request: Request) -> Response:
+        """Begin a login that somebody has chosen; what they chose is no secret."""
+        head = request.head
+        if not is_navigation(head):
+            return Response(status=401, reason="no-navigation", headers=NO_STORE)
+        try:
+            names, wanted = self._read_choice(head)
+        except (TargetError, ValueError) as e:
+            return _unreadable(request, "login-target", str(e))
+        stopped = self._stop(request, wanted.target)
+        if stopped is not None:
+            return stopped
+        ended: Headers = ()
+        if head.values("sec-fetch-site") in (["same-origin"], ["none"]):
+            # Who logs in now must not go on as who was here before (C7); but no page
+            # of others may log anybody out.
+            for desk in self._of(names):
+                ended += await desk.sessions.end(request)
+        response = await self._begin(request, names, wanted)
+        return attrs.evolve(response, headers=(*response.headers, *ended))
+
+    def _read_choice(self, head: RequestHead) -> tuple[Sequence[str], Wanted]:
+        """
+        Read the query of ``login``.
+
+        Raises:
+            TargetError: It says to go where nobody must be sent.
+            ValueError: It says something else that makes no sense.
+        """
+        given = {}
+        for name in ("with", "to", "acr", "age", "body"):
+            values = read_parameter(head.query, name)
+            if len(values) > 1:
+                raise ValueError(f"{name} is there twice")
+            given[name] = values[0] if values else ""
+        names = [given["with"]] if given["with"] else list(self._desks)
+        if any(name not in self._desks for name in names):
+            raise ValueError("there is no such login")
+        age, contexts = given["age"], tuple(given["acr"].split())
+        if age and not (age.isascii() and age.isdigit() and len(age) < 10):
+            raise ValueError("age is no number of seconds")
+        if len(contexts) > _MOST_CONTEXTS or len(given["acr"]) > 1000:
+            raise ValueError("acr is too long")
+        target = _read_target(given["to"] or "/", head)
+        if len(target) > _LONG:
+            raise ValueError("to is too long")
+        wanted = Wanted(
+            target=target,
+            acr_values=contexts,
+            max_age=int(age) if age else None,
+            restore=given["body"],
+        )
+        return names, wanted
+
+    async def _answer_callback(self, request: Request, desk: Desk) -> Response:
+        """Begin the session of somebody who has logged in, and send them on."""
+        opened = await desk.sessions.load(request)
+        request = attrs.evolve(request, session=opened.session, sessions=desk.sessions)
+        finished = await desk.login.finish(request)
+        if isinstance(finished, Response):
+            again = finished.again or "/"
+            return attrs.evolve(
+                finished, headers=(*finished.headers, *opened.headers), again=again
+            )
+        try:
+            begun = await desk.sessions.start(request, finished.identity, finished.data)
+        except SessionTooLargeError as e:
+            _log.warn("Request {id}: {why}", id=request.id, why=str(e))
+            return Response(
+                status=500, reason="session-too-large", headers=finished.headers
+            )
+        headers = (
+            *finished.headers,
+            *begun.headers,
+            *count_try(request, self._clock.time()),
+        )
+        session_id = begun.session.id if begun.session is not None else ""
+        return await self._send_on(request, desk, finished, session_id, headers)
+
+    async def _send_on(
+        self,
+        request: Request,
+        desk: Desk,
+        finished: Finished,
+        session_id: str,
+        headers: Headers,
+    ) -> Response:
+        """Go on where the login began, with what was posted there."""
+        wanted, target = finished.wanted, finished.wanted.target
+        kept = None
+        if wanted.restore and desk.sessions.kept is not None:
+            kept = await desk.sessions.kept.give(wanted.restore, session_id)
+        if kept is not None:
+            target = kept.target
+        elif wanted.restore:
+            # It took too long, or too many others did the same: better than nothing.
+            _log.warn("Request {id}: what was posted is gone.", id=request.id)
+            return Response(
+                status=410, reason="login-form-gone", headers=headers, again=target
+            )
+        if kept is not None and kept.content is not None:
+            fields = [(RESTORE_FIELD, wanted.restore)]
+            page, body = self._pages.restore(
+                target, "post", fields, request.head, request.id
+            )
+            return Response(
+                status=200, reason="login-done", headers=(*page, *headers), body=body
+            )
+        return Response(
+            status=303,
+            reason="login-done",
+            headers=(("location", target), *headers),
+        )
+
+    def _answer_jwks(self) -> Response:
+        """Publish the keys by which providers know us (RFC 7517 section 5)."""
+        keys = {
+            json.dumps(key, sort_keys=True): dict(key)
+            for desk in self._desks.values()
+            for key in desk.login.public_keys
+        }
+        headers = (
+            ("content-type", "application/jwk-set+json"),
+            ("cache-control", "public, max-age=300"),
+            ("x-content-type-options", "nosniff"),
+        )
+        body = json.dumps({"keys": list(keys.values())}).encode()
+        return Response(status=200, reason="jwks", headers=headers, body=body)
+
+    def _of(self, names: Sequence[str]) -> list[Desk]:
+        return [self._desks[name] for name in names]
+
+
+def _read_target(text: str, head: RequestHead) -> str:
+    """
+    Give the path and query on the origin of *head* that *text* means.
+
+    Raises:
+        TargetError: It means something else.
+    """
+    return read_target(text, host=head.host, port=head.port, scheme=head.scheme)
+
+
+def _unreadable(request: Request, reason: str, detail: str) -> Response:
+    _log.info("Request {id}: {why}", id=request.id, why=detail)
+    return Response(status=400, reason=reason, headers=NO_STORE)

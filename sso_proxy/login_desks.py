@@ -1,0 +1,76 @@
+"""Where people log in, for the routes of one configuration."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sso_proxy.config.model import RouteConfig
+from sso_proxy.endpoints.logins import Desk, Logins
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.interfaces import ILogin, ISessionStore
+from sso_proxy.routing import Route, build_own_route
+
+MakeLogins = Callable[[str, Mapping[str, Desk]], Logins]
+"""Makes what answers at some endpoints; desks may be added to what it is given."""
+
+
+class LoginDesks:
+    """
+    Collects the ways to log in that routes have, by host and place of endpoints.
+
+    Args:
+        make: Makes what answers there.
+    """
+
+    def __init__(self, make: MakeLogins) -> None:
+        self._make = make
+        self._desks: dict[tuple[str, str], dict[str, Desk]] = {}
+        self._logins: dict[tuple[str, str], Logins] = {}
+
+    def find(
+        self,
+        path: str,
+        route: RouteConfig,
+        authenticators: Mapping[str, Any],
+        sessions: ISessionStore | None,
+    ) -> tuple[Logins | None, tuple[str, ...]]:
+        """
+        Give what has people of *route* log in, and the names of their ways to do so.
+
+        Args:
+            path: Where the route is in the configuration.
+            route: The route.
+            authenticators: All that there are, by name.
+            sessions: The route's.
+
+        Raises:
+            ConfigError: A way to log in begins other sessions on another route of the
+                host: who comes back can only get one of them.
+        """
+        names = tuple(
+            name
+            for name in route.authenticate
+            if ILogin.providedBy(authenticators.get(name))
+        )
+        if not names or sessions is None:
+            return None, ()
+        place = (route.host, route.endpoints)
+        desks = self._desks.setdefault(place, {})
+        for name in names:
+            desk = Desk(name=name, login=authenticators[name], sessions=sessions)
+            other = desks.setdefault(name, desk)
+            if other.sessions is not sessions:
+                problem = (
+                    f"another route of {route.host} begins other sessions by {name!r};"
+                    " make a second authenticator for them"
+                )
+                raise ConfigError(Mistake(f"{path}.session", problem))
+        if place not in self._logins:
+            self._logins[place] = self._make(route.endpoints, desks)
+        return self._logins[place], names
+
+    def routes(self) -> list[Route]:
+        """Give the entries for all endpoints, for the table of routes."""
+        return [
+            build_own_route(host, endpoints, logins)
+            for (host, endpoints), logins in self._logins.items()
+        ]

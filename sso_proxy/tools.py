@@ -1,0 +1,34 @@
+"""What components may use of the proxy that they are parts of."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import attrs
+from zope.interface import implementer
+
+from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
+
+
+def _not_here(*_: object) -> Any:  # noqa: ANN401
+    raise RuntimeError("only components have caches and sealers")
+
+
+@implementer(ITools)
+@attrs.frozen(kw_only=True)
+class Tools:
+    """
+    What components may use of the proxy.
+
+    The builder of their configuration adds directory, caches and sealers.
+    """
+
+    name: str
+    clock: IClock
+    http_client: Any
+    reactor: Any
+    spawn: Callable[[Coroutine[Any, Any, Any]], None]
+    shared: Callable[[tuple[Any, ...], Callable[[], Any]], Any]
+    state_dir: Path = Path("/nonexistent")
+    cache: Callable[[str | None, frozenset[str]], ICache] = _not_here
+    sealer: Callable[[str], ISealer] = _not_here

@@ -1,0 +1,497 @@
+"""Logins with a browser, from the request that needs one to what comes of it."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.model import Response
+from sso_proxy.sessions.kept import MOST, PURPOSE
+from tests.support.caching import now
+from tests.support.fake_login import PROVIDER
+from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, form_of
+from tests.support.sessions import MAKERS
+
+FORM = b"Content-Type: application/x-www-form-urlencoded"
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def test_who_looks_at_a_page_logs_in_and_sees_it(kind: str) -> None:
+    scene = LoginScene(kind)
+
+    away = scene.page("/orders?open=1&x=%20y")
+    assert (away.status, scene.reason) == (302, "login")
+    assert away.location.startswith(PROVIDER)
+    assert scene.scene.backend.asked == []
+
+    back = scene.come_back(away)
+    assert (back.status, back.location) == (303, "/orders?open=1&x=%20y")
+    assert ("cache-control", "no-store") in back.headers
+
+    assert scene.page(back.location).status == 200
+    assert b"X-Remote-User: alice\r\n" in scene.scene.backend.head
+    assert b"__Host-sso" not in scene.scene.backend.head
+
+
+def test_nothing_of_the_login_stays_in_the_browser(kind: str) -> None:
+    scene = LoginScene(kind)
+    scene.log_in()
+
+    assert not [n for n in scene.browser.cookies if n.startswith("__Host-sso-login")]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (b"Accept: application/json",),
+        (b"Accept: */*",),
+        (b"Accept: text/html", b"X-Requested-With: XMLHttpRequest"),
+        (b"Accept: text/html", b"Sec-Fetch-Mode: cors", b"Sec-Fetch-Dest: empty"),
+        (b"Accept: image/*", b"Sec-Fetch-Mode: no-cors", b"Sec-Fetch-Dest: image"),
+        (b"Accept: text/html", b"Sec-Fetch-Mode: navigate", b"Sec-Fetch-Dest: iframe"),
+        (*PAGE, b"Sec-Purpose: prefetch"),
+    ],
+)
+def test_what_nobody_looks_at_begins_no_login(fields: tuple[bytes, ...]) -> None:
+    scene = LoginScene()
+
+    seen = scene.ask("/", *fields)
+    assert (seen.status, scene.reason) == (401, "no-credential")
+    assert not scene.browser.cookies
+    assert not scene.logins["corp"].began
+
+
+def test_each_login_begins_a_new_session(kind: str) -> None:
+    """A session that somebody planted before must not become the user's (C8)."""
+    scene = LoginScene(kind)
+    scene.log_in()
+    planted = dict(scene.browser.cookies)
+    away = scene.page("/.sso/login?to=/")
+    scene.browser.cookies.update(planted)
+    scene.come_back(away, "bob")
+
+    assert scene.browser.cookies["__Host-sso"] != planted["__Host-sso"]
+    scene.page()
+    assert b"X-Remote-User: bob\r\n" in scene.scene.backend.head
+    scene.browser.cookies.clear()
+    scene.browser.cookies.update(planted)
+    assert scene.page().status == 302
+
+
+def test_somebody_else_s_answer_logs_nobody_in(kind: str) -> None:
+    scene = LoginScene(kind)
+    away = scene.page()
+    scene.browser.cookies.clear()
+
+    back = scene.come_back(away)
+    assert (back.status, scene.reason) == (400, "login-state")
+    assert "__Host-sso" not in scene.browser.cookies
+    assert scene.page().status == 302
+
+
+def test_a_login_is_good_for_one_answer() -> None:
+    scene = LoginScene()
+    away = scene.page()
+    scene.come_back(away)
+
+    assert scene.come_back(away).status == 400
+
+
+def test_ten_tabs_that_were_restored_all_end_logged_in(kind: str) -> None:
+    scene = LoginScene(kind)
+    tabs = {f"/tab/{n}": scene.page(f"/tab/{n}") for n in range(10)}
+
+    for path, away in tabs.items():
+        assert scene.come_back(away).location == path
+    for path in tabs:
+        assert scene.page(path).status == 200
+
+
+def test_a_refusal_leads_back_to_where_it_can_be_tried_again() -> None:
+    scene = LoginScene()
+    away = scene.page("/orders")
+    scene.logins["corp"].refuses = Response(
+        status=403, reason="login-denied", again="/orders"
+    )
+
+    seen = scene.come_back(away)
+    assert (seen.status, scene.reason) == (403, "login-denied")
+    assert 'href="/orders"' in seen.body
+    assert "__Host-sso" not in scene.browser.cookies
+
+
+# Where to
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/%5Cevil.example",
+        "%5C%5Cevil.example",
+        "/%09/evil.example",
+        "javascript:alert(1)",
+        "https://app.example.com@evil.example/",
+        "https:evil.example",
+        "/a\r\nSet-Cookie: x",
+        "/%2F/evil.example",
+    ],
+)
+def test_nobody_is_sent_elsewhere(to: str) -> None:
+    scene = LoginScene()
+
+    seen = scene.page(f"/.sso/login?to={quote(to, safe='')}")
+    assert (seen.status, scene.reason) == (400, "login-target")
+    assert not scene.logins["corp"].began
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "to=/a&to=/b",
+        "with=other",
+        "with=corp&with=corp",
+        "age=-1",
+        "age=1e3",
+        "age=99999999999",
+        "acr=" + "a+" * 20,
+        "to=/" + "a" * 3000,
+    ],
+)
+def test_a_choice_that_makes_no_sense_is_refused(query: str) -> None:
+    scene = LoginScene()
+
+    assert scene.page(f"/.sso/login?{query}").status == 400
+    assert not scene.logins["corp"].began
+
+
+def test_a_long_address_is_kept_at_home() -> None:
+    scene = LoginScene()
+    path = "/search?q=" + "a" * 5000
+
+    assert scene.log_in(path).location == path
+
+
+def test_without_a_store_a_long_address_cannot_be_kept() -> None:
+    scene = LoginScene("cookie", options={"cache": None})
+
+    assert scene.page("/search?q=" + "a" * 5000).status == 414
+    assert scene.reason == "login-target-long"
+
+
+# What was posted
+
+
+def test_a_form_goes_on_after_the_login(kind: str) -> None:
+    scene = LoginScene(kind)
+    away = scene.ask("/orders?new=1", FORM, *OWN_PAGE, method="POST", body=b"a=1&b=%20")
+    assert away.status == 302
+
+    page = scene.come_back(away)
+    assert page.status == 200
+    action, sent = form_of(page)
+    assert action == "/orders?new=1"
+    assert scene.ask(action, FORM, *OWN_PAGE, method="POST", body=sent).status == 200
+    head = scene.scene.backend.head
+    assert head.startswith(b"POST /orders?new=1 HTTP/1.1\r\n")
+    assert b"Content-Length: 9\r\n" in head
+    assert head.endswith(b"\r\n\r\na=1&b=%20")
+    assert b"X-Remote-User: alice\r\n" in head
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data; boundary=x", "text/plain", 'a/b;c="d"']
+)
+def test_a_body_of_any_type_goes_on_as_it_was(content_type: str) -> None:
+    scene = LoginScene()
+    octets = bytes(range(256))
+    field = b"Content-Type: " + content_type.encode()
+    away = scene.ask("/up", field, *OWN_PAGE, method="POST", body=octets)
+    action, sent = form_of(scene.come_back(away))
+    scene.ask(action, FORM, *OWN_PAGE, method="POST", body=sent)
+
+    head = scene.scene.backend.head
+    assert head.endswith(b"\r\n\r\n" + octets)
+    assert head.count(b"Content-Type: ") == 1
+    assert field + b"\r\n" in head
+
+
+def test_a_form_is_not_sent_twice() -> None:
+    scene = LoginScene()
+    away = scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=b"a=1")
+    action, sent = form_of(scene.come_back(away))
+    scene.ask(action, FORM, *OWN_PAGE, method="POST", body=sent)
+
+    again = scene.ask(action, FORM, *OWN_PAGE, method="POST", body=sent)
+    assert (again.status, again.location) == (303, "/orders")
+    assert len(scene.scene.backend.asked) == 1
+
+
+def test_what_was_posted_is_sent_to_where_it_was_posted_only() -> None:
+    scene = LoginScene()
+    away = scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=b"a=1")
+    _, sent = form_of(scene.come_back(away))
+
+    scene.ask("/admin", FORM, *OWN_PAGE, method="POST", body=sent)
+    assert scene.scene.backend.asked == []
+
+
+def test_one_user_does_not_send_what_another_posted() -> None:
+    """Else a page of others could have our users post what it must not."""
+    scene, mallory = LoginScene(), LoginScene()
+    mallory.tools.memory = scene.tools.memory
+    away = scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=b"a=1")
+    _, sent = form_of(scene.come_back(away))
+    scene.browser.cookies.clear()
+    scene.log_in("/", "bob")
+
+    scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=sent)
+    assert scene.scene.backend.asked == []
+
+
+def test_a_form_that_is_as_long_arrives_as_it_is() -> None:
+    scene = LoginScene()
+    scene.log_in()
+    body = b"__sso_restored=" + b"a" * 42
+    scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=body)
+
+    assert scene.scene.backend.head.endswith(b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (*PAGE, b"Sec-Fetch-Site: cross-site", b"Origin: https://evil.example"),
+        (*PAGE, b"Sec-Fetch-Site: same-site", b"Origin: https://b.example.com"),
+        (*PAGE, b"Origin: null"),
+        PAGE,
+    ],
+)
+def test_a_form_of_another_site_does_not_go_on(fields: tuple[bytes, ...]) -> None:
+    """It would get past ``SameSite``, which is there to stop it."""
+    scene = LoginScene()
+
+    seen = scene.ask("/orders", FORM, *fields, method="POST", body=b"a=1")
+    assert (seen.status, scene.reason) == (401, "login-form-foreign")
+    assert not scene.logins["corp"].began
+
+
+def test_without_a_store_a_form_cannot_be_kept() -> None:
+    scene = LoginScene("cookie", options={"cache": None})
+
+    seen = scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=b"a=1")
+    assert (seen.status, scene.reason) == (401, "login-form-not-kept")
+    assert 'href="/orders"' in seen.body
+
+
+def test_more_than_can_be_kept_is_said_to_be() -> None:
+    scene = LoginScene()
+
+    body = b"a" * (MOST + 1)
+    seen = scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=body)
+    assert (seen.status, scene.reason) == (413, "login-form-large")
+
+
+def test_a_form_that_is_gone_is_said_to_be() -> None:
+    scene = LoginScene()
+    away = scene.ask("/orders", FORM, *OWN_PAGE, method="POST", body=b"a=1")
+    name = scene.logins["corp"].began[0].restore
+    now(scene.cache.delete(PURPOSE, name.encode()))
+
+    seen = scene.come_back(away)
+    assert (seen.status, scene.reason) == (410, "login-form-gone")
+    assert 'href="/orders"' in seen.body
+
+
+# Too much
+
+
+def test_an_address_that_never_stops_is_stopped() -> None:
+    scene = LoginScene(per_minute=2)
+    scene.page(), scene.page()
+
+    seen = scene.page()
+    assert (seen.status, scene.reason) == (429, "too-many-logins")
+    assert ("retry-after", "10") in seen.headers
+
+
+def test_a_browser_that_does_not_keep_its_session_is_stopped() -> None:
+    scene = LoginScene()
+    for _ in range(3):
+        scene.log_in("/orders")
+        del scene.browser.cookies["__Host-sso"]
+
+    seen = scene.page("/orders")
+    assert (seen.status, scene.reason) == (429, "login-loop")
+    assert 'href="/orders"' in seen.body
+    assert len(scene.logins["corp"].began) == 3
+    assert scene.page("/orders").status == 302
+
+
+def test_a_session_that_is_too_large_is_said_to_be() -> None:
+    scene = LoginScene("cookie")
+    scene.logins["corp"].data = {"token": "x" * 40_000}
+
+    seen = scene.log_in()
+    assert (seen.status, scene.reason) == (500, "session-too-large")
+    assert "__Host-sso" not in scene.browser.cookies
+
+
+def test_a_store_that_is_down_logs_nobody_in() -> None:
+    scene = LoginScene()
+    away = scene.page()
+    scene.cache.broken = True
+
+    assert scene.come_back(away).status == 503
+    assert "__Host-sso" not in scene.browser.cookies
+
+
+# Several ways
+
+
+def test_people_choose_where_there_is_a_choice() -> None:
+    scene = LoginScene("server", "corp", "partner")
+    scene.logins["partner"].title = "Partners <of ours>"
+
+    seen = scene.page("/orders?a=1&b=2")
+    assert (seen.status, scene.reason) == (200, "login-choice")
+    assert "Partners &lt;of ours&gt;" in seen.body
+    href = "/.sso/login?with=partner&to=%2Forders%3Fa%3D1%26b%3D2"
+    assert href.replace("&", "&amp;") in seen.body
+
+    away = scene.ask(href, *PAGE, b"Sec-Fetch-Site: same-origin")
+    back = scene.come_back(away, name="partner")
+    assert back.location == "/orders?a=1&b=2"
+    assert scene.logins["corp"].began == []
+
+
+def test_an_answer_to_one_is_none_to_another() -> None:
+    """A provider must not redeem what another gave (D18): its callback is its own."""
+    scene = LoginScene("server", "corp", "partner")
+    away = scene.page("/.sso/login?with=corp")
+    scene.logins["partner"].refuses = Response(status=400, reason="login-state")
+
+    assert scene.come_back(away, name="partner").status == 400
+
+
+def test_who_chooses_to_log_in_is_nobody_meanwhile(kind: str) -> None:
+    """The next user of a shared browser must not go on as the last one (C7)."""
+    scene = LoginScene(kind)
+    scene.log_in()
+    scene.ask("/.sso/login", *PAGE, b"Sec-Fetch-Site: same-origin")
+
+    assert scene.page().status == 302
+
+
+def test_a_page_of_others_logs_nobody_out(kind: str) -> None:
+    scene = LoginScene(kind)
+    scene.log_in()
+    scene.ask("/.sso/login", *PAGE, b"Sec-Fetch-Site: cross-site")
+
+    assert scene.page().status == 200
+
+
+# More than the session has
+
+
+def step_up(**changes: Any) -> LoginScene:  # noqa: ANN401
+    requirements = Requirements((compile_condition("acr == 'gold'", "require[0]"),))
+    return LoginScene(requirements=requirements, **changes)
+
+
+def test_a_route_that_wants_more_has_people_log_in_again() -> None:
+    scene = step_up()
+    scene.logins["corp"].claims = {"acr": "silver"}
+    scene.log_in()
+
+    seen = scene.page("/orders")
+    assert seen.status == 302
+    assert scene.logins["corp"].began[-1].acr_values == ("gold",)
+    assert scene.logins["corp"].began[-1].target == "/orders"
+    scene.logins["corp"].claims = {"acr": "gold"}
+    assert scene.come_back(seen).location == "/orders"
+    assert scene.page("/orders").status == 200
+
+
+def test_a_script_is_told_that_more_is_wanted() -> None:
+    scene = step_up()
+    scene.logins["corp"].claims = {"acr": "silver"}
+    scene.log_in()
+    began = len(scene.logins["corp"].began)
+
+    assert scene.ask("/orders", b"Accept: application/json").status == 403
+    assert len(scene.logins["corp"].began) == began
+
+
+def test_who_never_gets_enough_is_stopped() -> None:
+    scene = step_up()
+    scene.logins["corp"].claims = {"acr": "silver"}
+    for _ in range(3):
+        scene.log_in("/orders")
+
+    assert scene.page("/orders").status == 429
+
+
+# Other endpoints
+
+
+def test_our_keys_are_published() -> None:
+    scene = LoginScene("server", "corp", "partner")
+    key = {"kty": "EC", "kid": "1"}
+    scene.logins["corp"].public_keys = (key,)
+    scene.logins["partner"].public_keys = (key, {"kty": "EC", "kid": "2"})
+
+    seen = scene.ask("/.sso/jwks")
+    assert json.loads(seen.body) == {"keys": [key, {"kty": "EC", "kid": "2"}]}
+    assert ("content-type", "application/jwk-set+json") in seen.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/.sso/request/corp/there", 200),
+        ("/.sso/request/corp/gone", 404),
+        ("/.sso/request/corp", 404),
+        ("/.sso/request/other/there", 404),
+        ("/.sso/callback/other", 404),
+        ("/.sso/callback/", 404),
+        ("/.sso/login/corp", 404),
+        ("/.sso/jwks/x", 404),
+        ("/.sso/", 404),
+        ("/.sso", 404),
+        ("/.sso/nothing", 404),
+        ("/.sso%2Fjwks", 400),
+    ],
+)
+def test_there_is_nothing_else(path: str, status: int) -> None:
+    assert LoginScene().page(path).status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allow"),
+    [
+        ("/.sso/login", "POST", "GET, HEAD"),
+        ("/.sso/callback/corp", "PUT", "GET, HEAD, POST"),
+        ("/.sso/jwks", "DELETE", "GET, HEAD"),
+    ],
+)
+def test_other_methods_are_not_allowed(path: str, method: str, allow: str) -> None:
+    seen = LoginScene().ask(path, method=method, body=b"")
+
+    assert seen.status == 405
+    assert ("allow", allow) in seen.headers
+
+
+def test_a_script_cannot_choose_a_login() -> None:
+    scene = LoginScene()
+
+    assert scene.ask("/.sso/login", b"Accept: */*").status == 401
+    assert not scene.logins["corp"].began

@@ -1,0 +1,90 @@
+"""Where people log in, for the routes of one configuration."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+
+from sso_proxy.config.model import RouteConfig
+from sso_proxy.endpoints.login_limits import AddressLimit
+from sso_proxy.endpoints.logins import Desk, Logins
+from sso_proxy.errors import ConfigError
+from sso_proxy.login_desks import LoginDesks
+from sso_proxy.pages import default_pages
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import FakeAuthenticator
+from tests.support.fake_login import FakeLogin
+from tests.support.sessions import SessionTools, server_sessions
+
+ROUTE = RouteConfig(
+    host="a.example", authenticate=("api", "corp"), backend="http://127.0.0.1:1"
+)
+AUTHENTICATORS: Mapping[str, Any] = {
+    "api": FakeAuthenticator(),
+    "corp": FakeLogin(),
+    "partner": FakeLogin("partner"),
+}
+
+
+def make(endpoints: str, desks: Mapping[str, Desk]) -> Logins:
+    clock = SettableClock()
+    limit = AddressLimit(clock, 1)
+    return Logins(endpoints, desks, pages=default_pages(), limit=limit, clock=clock)
+
+
+@pytest.fixture
+def desks() -> LoginDesks:
+    return LoginDesks(make)
+
+
+def test_a_route_has_the_logins_that_it_names(desks: LoginDesks) -> None:
+    logins, names = desks.find(
+        "route[0]", ROUTE, AUTHENTICATORS, server_sessions(SessionTools())
+    )
+
+    assert logins is not None
+    assert names == ("corp",)
+    assert [(r.host, r.path, r.logins) for r in desks.routes()] == [
+        ("a.example", "/.sso/", logins)
+    ]
+
+
+def test_routes_of_a_host_have_their_endpoints_in_common(desks: LoginDesks) -> None:
+    store = server_sessions(SessionTools())
+    other = attrs.evolve(ROUTE, path="/b/", authenticate=("partner",))
+    first, _ = desks.find("route[0]", ROUTE, AUTHENTICATORS, store)
+    second, _ = desks.find("route[1]", other, AUTHENTICATORS, store)
+
+    assert first is second
+    assert len(desks.routes()) == 1
+
+
+def test_another_host_or_place_is_another(desks: LoginDesks) -> None:
+    store = server_sessions(SessionTools())
+    for number, changes in enumerate(
+        [{}, {"host": "b.example"}, {"endpoints": "/admin/.sso/"}]
+    ):
+        route = attrs.evolve(ROUTE, **changes)
+        desks.find(f"route[{number}]", route, AUTHENTICATORS, store)
+
+    assert [(r.host, r.path) for r in desks.routes()] == [
+        ("a.example", "/.sso/"),
+        ("b.example", "/.sso/"),
+        ("a.example", "/admin/.sso/"),
+    ]
+
+
+def test_a_route_without_a_login_has_none(desks: LoginDesks) -> None:
+    route = attrs.evolve(ROUTE, authenticate=("api",))
+
+    assert desks.find("route[0]", route, AUTHENTICATORS, None) == (None, ())
+    assert desks.routes() == []
+
+
+def test_a_login_begins_one_kind_of_sessions_on_a_host(desks: LoginDesks) -> None:
+    desks.find("route[0]", ROUTE, AUTHENTICATORS, server_sessions(SessionTools()))
+    other = attrs.evolve(ROUTE, path="/b/", session="other")
+
+    with pytest.raises(ConfigError, match="second authenticator"):
+        desks.find("route[1]", other, AUTHENTICATORS, server_sessions(SessionTools()))
