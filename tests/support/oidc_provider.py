@@ -68,9 +68,13 @@ class OidcProvider:
     Args:
         pki: Issues its certificate, and those of its clients.
         clients: The metadata of each (RFC 7591).
+        options: Others: ``token_ttl``, the seconds that access tokens of logins are
+            good for.
     """
 
-    def __init__(self, pki: Pki, clients: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, pki: Pki, clients: Sequence[Mapping[str, Any]], **options: object
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="oidc-provider-"))
         self.ca = pki.write(self.directory)
         self.keys = {alg: KnownKey.create(alg, f"{alg}-1") for alg in SIGNED_BY}
@@ -81,6 +85,7 @@ class OidcProvider:
             "certificate": own.chain_pem.decode(),
             "key": own.key_pem.decode(),
             "ca": pki.ca_pem.decode(),
+            **options,
             "clients": [*clients],
             "encryption_key": self.encryption_key.public_key()
             .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

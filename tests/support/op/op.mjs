@@ -4,6 +4,9 @@
 // a part of it to change, after which the server begins anew on the same socket. The end
 // of standard input ends it. It prints READY with its port, CHANGED, and a line for every
 // request that it answered.
+//
+// People log in by a form without password, or at once where a login_hint says who they
+// are; nobody is asked for consent, and mallory is denied.
 
 import * as crypto from 'node:crypto';
 import * as https from 'node:https';
@@ -56,18 +59,123 @@ const privateJwk = ({ pem, alg, kid }) => ({
 const extraTokenClaims = (_ctx, token) =>
   token.clientId === 'nobody' ? { tenant: 'acme' } : { tenant: 'acme', sub: token.clientId };
 
+const findAccount = (_ctx, accountId) => ({
+  accountId,
+  claims: () => ({
+    sub: accountId,
+    email: `${accountId}@example.com`,
+    email_verified: true,
+    name: accountId,
+  }),
+});
+
+const grantAll = async (ctx) => {
+  const { client, provider, session, params, resourceServers } = ctx.oidc;
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+  grant.addOIDCScope('openid profile email offline_access');
+  for (const resource of Object.keys(resourceServers ?? {})) {
+    grant.addResourceScope(resource, params.scope);
+  }
+  await grant.save();
+  return grant;
+};
+
+const readBody = async (request) => {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return new URLSearchParams(Buffer.concat(chunks).toString());
+};
+
+const FORM = `<!DOCTYPE html><html lang="en"><title>Log in</title>
+<form method="post"><label>Name <input name="login" autofocus></label><button>Log in</button>
+</form>`;
+
+const interact = async (provider, request, response) => {
+  const { params, prompt } = await provider.interactionDetails(request, response);
+  let login = params.login_hint;
+  if (request.method === 'POST') {
+    login = (await readBody(request)).get('login');
+  }
+  if (prompt.name !== 'login' || login === undefined) {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(FORM);
+    return;
+  }
+  const result = login === 'mallory'
+    ? { error: 'access_denied', error_description: 'not mallory' }
+    : { login: { accountId: login, acr: params.acr_values?.split(' ')[0] } };
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+};
+
+const makeHandler = (provider) => {
+  const callback = provider.callback();
+  return (request, response) => {
+    if (request.url.startsWith('/interaction/')) {
+      interact(provider, request, response).catch((error) => {
+        console.error(error);
+        response.writeHead(500).end();
+      });
+    } else {
+      callback(request, response);
+    }
+  };
+};
+
+const LOGINS = {
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  cookies: { keys: ['only for tests'] },
+  findAccount,
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+  loadExistingGrant: grantAll,
+  rotateRefreshToken: true,
+};
+
+const SIGNED = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519', 'HS256'];
+const FOR_KEYS = [
+  'RSA-OAEP', 'RSA-OAEP-256', 'ECDH-ES', 'ECDH-ES+A128KW', 'ECDH-ES+A256KW', 'A128KW', 'A192KW',
+  'A256KW', 'dir',
+];
+const FOR_CONTENT = ['A128GCM', 'A256GCM', 'A128CBC-HS256', 'A256CBC-HS512'];
+const ALGORITHMS = {
+  dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'RS256', 'PS256'],
+  clientAuthSigningAlgValues: SIGNED,
+  idTokenSigningAlgValues: SIGNED,
+  userinfoSigningAlgValues: SIGNED,
+  authorizationSigningAlgValues: SIGNED,
+  requestObjectSigningAlgValues: SIGNED,
+  idTokenEncryptionAlgValues: FOR_KEYS,
+  idTokenEncryptionEncValues: FOR_CONTENT,
+  userinfoEncryptionAlgValues: FOR_KEYS,
+  userinfoEncryptionEncValues: FOR_CONTENT,
+  authorizationEncryptionAlgValues: FOR_KEYS,
+  authorizationEncryptionEncValues: FOR_CONTENT,
+};
+
+const LOGIN_FEATURES = {
+  claimsParameter: { enabled: true },
+  encryption: { enabled: true },
+  jwtResponseModes: { enabled: true },
+  jwtUserinfo: { enabled: true },
+  pushedAuthorizationRequests: { enabled: true },
+  requestObjects: { enabled: true },
+};
+
 const makeProvider = (config, port) => {
   const provider = new Provider(`https://localhost:${port}`, {
     jwks: { keys: config.keys.map(privateJwk) },
     clients: config.clients,
-    scopes: ['orders.read', 'orders.write'],
+    ...LOGINS,
+    acrValues: ['silver', 'gold'],
+    scopes: ['openid', 'offline_access', 'orders.read', 'orders.write'],
+    ttl: { AccessToken: config.token_ttl ?? 3600 },
     clientAuthMethods: [
       'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt',
-      'tls_client_auth', 'self_signed_tls_client_auth',
+      'tls_client_auth', 'self_signed_tls_client_auth', 'none',
     ],
-    enabledJWA: { dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'RS256', 'PS256'] },
+    enabledJWA: ALGORITHMS,
     extraTokenClaims,
     features: {
+      ...LOGIN_FEATURES,
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       dPoP: {
@@ -105,11 +213,11 @@ const server = https.createServer({
 });
 server.listen(config.port, '127.0.0.1', async () => {
   const { port } = server.address();
-  handle = makeProvider(config, port).callback();
+  handle = makeHandler(makeProvider(config, port));
   console.log(`READY ${port}`);
   for await (const line of lines) {
     Object.assign(config, JSON.parse(line));
-    handle = makeProvider(config, port).callback();
+    handle = makeHandler(makeProvider(config, port));
     console.log('CHANGED');
   }
   process.exit(0);
