@@ -6,7 +6,7 @@ from typing import Final
 _LONGEST: Final = 256
 _MEDIA_TYPE = re.compile(
     r"([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)"
-    r"((?:[ \t]*;[ \t]*(?:[A-Za-z0-9!#$&^_.+-]+=(?:[A-Za-z0-9!#$&^_.+-]+|\"[^\"\\]*\")"
+    r"((?:[ \t]*;(?:[ \t]*[A-Za-z0-9!#$&^_.+-]+=(?:[A-Za-z0-9!#$&^_.+-]+|\"[^\"\\]*\")"
     r")?)*)[ \t]*"
 )
 _CHARSET = re.compile(r"charset=\"?([^\";]*)", re.IGNORECASE)

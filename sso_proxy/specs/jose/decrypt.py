@@ -1,5 +1,6 @@
 """Decrypt nested access tokens (RFC 7519 section 5.2) with keys of our own."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from jwcrypto.common import JWException
 from jwcrypto.jwk import JWK
 
 from sso_proxy.errors import TokenError
+from sso_proxy.specs.jose.ciphers import WRAPPING
 from sso_proxy.specs.jose.compact import MAX_TOKEN
 from sso_proxy.specs.jose.decryption_key import (
     DecryptionKey,
@@ -20,6 +22,7 @@ from sso_proxy.specs.jose.encrypted import (
     ENCRYPTIONS,
     KEY_ALGORITHMS,
     CompactJwe,
+    JweHeader,
     split_jwe,
 )
 from sso_proxy.specs.jose.keys import MAX_JWKS, MAX_KEYS, KeyRefusedError
@@ -94,14 +97,30 @@ def decrypt_compact(
         TokenError: It is malformed, not allowed, not encrypted to one of *keys*, or
             has something else inside (``cty``).
     """
-    jwe = split_jwe(token, max_bytes=max_bytes)
-    if jwe.header.alg not in algorithms or jwe.header.enc not in encryptions:
-        raise TokenError("alg or enc is not allowed", reason="token-alg")
+    jwe = _split_allowed(token, algorithms, encryptions, max_bytes)
     content = jwe.header.cty or ""
     # Issuers that give tokens types of their own write "at+jwt" (RFC 8725 3.11).
     if content != "jwt" and not content.endswith("+jwt"):
         raise TokenError("cty is not JWT", reason="token-header")
     return keys.find(jwe).decrypt(jwe)
+
+
+def decrypt_content_of(
+    token: str,
+    keys: DecryptionKeys,
+    *,
+    algorithms: Collection[str] = KEY_ALGORITHMS,
+    encryptions: Collection[str] = tuple(ENCRYPTIONS),
+    max_bytes: int = MAX_TOKEN,
+) -> tuple[JweHeader, bytes]:
+    """
+    Give the header of an encrypted token, and what is inside, whatever it is.
+
+    Arguments and errors are those of `decrypt_compact`, apart from ``cty``, which the
+    caller has to look at.
+    """
+    jwe = _split_allowed(token, algorithms, encryptions, max_bytes)
+    return jwe.header, keys.find(jwe).decrypt(jwe)
 
 
 def read_decryption_keys(data: bytes) -> DecryptionKeys:
@@ -151,6 +170,46 @@ def read_decryption_secret(
     except ValueError as e:
         raise KeyRefusedError(str(e)) from None
     return DecryptionKeys((key_of_secret(secret, alg, kid),))
+
+
+def derive_decryption_keys(client_secret: str) -> DecryptionKeys:
+    """
+    Derive the keys that a provider may use out of a client secret.
+
+    There is one for each of ``A128KW``, ``A192KW``, ``A256KW`` and each content
+    encryption with ``dir``: the left part of a SHA-2 hash that is as short as can be
+    (OpenID Connect Core section 10.2).
+
+    Args:
+        client_secret: Ours at that provider.
+    """
+    octets = client_secret.encode("utf-8")
+    sizes = WRAPPING | {name: enc.key for name, enc in ENCRYPTIONS.items()}
+    return DecryptionKeys(
+        tuple(
+            key_of_secret(_left_of_hash(octets, size), alg, None)
+            for alg, size in sizes.items()
+        )
+    )
+
+
+def _left_of_hash(octets: bytes, size: int) -> bytes:
+    """Give *size* octets, 64 at most, of the shortest SHA-2 hash that has them."""
+    name = "sha256" if size <= 32 else "sha384" if size <= 48 else "sha512"
+    return hashlib.new(name, octets).digest()[:size]
+
+
+def _split_allowed(
+    token: str,
+    algorithms: Collection[str],
+    encryptions: Collection[str],
+    max_bytes: int,
+) -> CompactJwe:
+    """Take *token* apart if its algorithms are allowed."""
+    jwe = split_jwe(token, max_bytes=max_bytes)
+    if jwe.header.alg not in algorithms or jwe.header.enc not in encryptions:
+        raise TokenError("alg or enc is not allowed", reason="token-alg")
+    return jwe
 
 
 def _read_items(data: bytes) -> list[Any]:

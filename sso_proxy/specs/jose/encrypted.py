@@ -9,7 +9,9 @@ from sso_proxy.errors import TokenError
 from sso_proxy.specs.jose.compact import MAX_HEADER
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 
-AGREEMENTS: Final = frozenset({"ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"})
+AGREEMENTS: Final = frozenset(
+    {"ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
+)
 """Algorithms with an ephemeral key (RFC 7518 section 4.6)."""
 
 KEY_ALGORITHMS: Final = AGREEMENTS | {
@@ -47,8 +49,10 @@ class Encryption:
 
 ENCRYPTIONS: Final[Mapping[str, Encryption]] = {
     "A128GCM": Encryption(16, 12, 16),
+    "A192GCM": Encryption(24, 12, 16),
     "A256GCM": Encryption(32, 12, 16),
     "A128CBC-HS256": Encryption(32, 16, 16, "sha256"),
+    "A192CBC-HS384": Encryption(48, 16, 24, "sha384"),
     "A256CBC-HS512": Encryption(64, 16, 32, "sha512"),
 }
 """The content encryptions known here."""

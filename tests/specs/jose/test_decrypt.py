@@ -1,5 +1,6 @@
 """Encrypted tokens become signed ones, with keys of ours alone."""
 
+import hashlib
 import json
 from base64 import urlsafe_b64encode
 from typing import Any
@@ -21,6 +22,8 @@ from sso_proxy.specs.jose.compact import split_compact
 from sso_proxy.specs.jose.decrypt import (
     DecryptionKeys,
     decrypt_compact,
+    decrypt_content_of,
+    derive_decryption_keys,
     read_decryption_keys,
     read_decryption_secret,
 )
@@ -272,3 +275,39 @@ class TestReadingKeys:
     def test_keys_are_never_shown(self) -> None:
         assert OURS["d"] not in repr(KEYS)
         assert str(RSA.private_numbers().d) not in repr(KEYS)
+
+
+class TestDerivedKeys:
+    """Keys out of a client secret (OpenID Connect Core section 10.2)."""
+
+    def test_there_is_one_for_each_algorithm(self) -> None:
+        keys = derive_decryption_keys("secret").keys
+        named = {(alg, enc) for key in keys for alg in key.algs for enc in key.encs}
+        wrapping = {"A128KW", "A192KW", "A256KW"}
+        assert named == {
+            (alg, enc) for alg in (*wrapping, "dir") for enc in ENCRYPTIONS
+        }
+        assert len(keys) == len(wrapping) + len(ENCRYPTIONS)
+
+    def test_key_is_the_left_of_the_shortest_hash(self) -> None:
+        secret = "secret"
+        octets = hashlib.sha512(secret.encode()).digest()
+        text = encrypted(oct_of(octets), alg="dir", enc="A256CBC-HS512")
+        keys = derive_decryption_keys(secret)
+        assert decrypt_compact(text, keys) == INNER.encode()
+        half = hashlib.sha384(secret.encode()).digest()[:24]
+        text = encrypted(oct_of(half), alg="A192KW", enc="A256GCM")
+        with pytest.raises(TokenError):
+            decrypt_compact(text, keys)
+
+    def test_secret_does_not_show(self) -> None:
+        assert "hunter2" not in repr(derive_decryption_keys("hunter2"))
+
+
+def test_content_of_any_type_is_given_with_its_header() -> None:
+    text = encrypted(OURS, "{}", cty="json", kid="ours")
+    header, content = decrypt_content_of(text, KEYS)
+    assert header.cty == "json"
+    assert content == b"{}"
+    with pytest.raises(TokenError):
+        decrypt_content_of(text, KEYS, algorithms=())

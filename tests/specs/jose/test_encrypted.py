@@ -105,7 +105,7 @@ def test_a_token_and_its_header_are_not_longer_than_the_limits() -> None:
     "alg",
     [
         *("RSA1_5", "PBES2-HS256+A128KW", "PBES2-HS512+A256KW", "A128GCMKW"),
-        *("RSA-OAEP-512", "ECDH-ES+A192KW", "DIR", "none", "RS256", "", ..., 1, None),
+        *("RSA-OAEP-512", "ECDH-1PU", "DIR", "none", "RS256", "", ..., 1, None),
     ],
 )
 def test_other_key_algorithms_are_refused(alg: object) -> None:
@@ -113,7 +113,7 @@ def test_other_key_algorithms_are_refused(alg: object) -> None:
     assert reason_of(token(header(alg=alg))) == "token-alg"
 
 
-@pytest.mark.parametrize("enc", ["A192GCM", "A192CBC-HS384", "A128KW", "", ..., None])
+@pytest.mark.parametrize("enc", ["A128CBC", "A192CBC-HS256", "A128KW", "", ..., None])
 def test_other_content_encryptions_are_refused(enc: object) -> None:
     assert reason_of(token(header(enc=enc))) == "token-alg"
 
