@@ -285,6 +285,7 @@ class Builder:
             headers=RouteHeaders(
                 user=headers.user,
                 claims=tuple(claims),
+                tokens=tuple(headers.tokens.items()),
                 client_certificate=headers.client_certificate,
             ),
             upstream=upstream,
@@ -437,6 +438,7 @@ def managed_names(config: Config) -> ManagedNames:
     prefixes = set()
     for route in config.route:
         headers = route.headers
-        names.update(n for n in (headers.user, *headers.claim_names.values()) if n)
+        others = (*headers.claim_names.values(), *headers.tokens.values())
+        names.update(name for name in (headers.user, *others) if name)
         prefixes.add(headers.claim_prefix)
     return ManagedNames(names, prefixes)

@@ -115,6 +115,10 @@ def build_identity(
         value = identity.claims.get(claim)
         if value is not None:
             fields.append((field, encode_value(_text(value))))
+    for token, field in headers.tokens:
+        kept = request.session.data.get(token) if request.session else None
+        if kept is not None:
+            fields.append((field, encode_value(str(kept))))
     certificate = request.tls.certificate if request.tls is not None else None
     if headers.client_certificate and certificate is not None:
         fields.append(("Client-Cert", build_client_cert(certificate.der).encode()))

@@ -40,11 +40,13 @@ class RouteHeaders:
     Attributes:
         user: Header field for the user name, as it is sent; empty for none.
         claims: Claim name and header field.
+        tokens: Name of a token in the session's data, and header field.
         client_certificate: Whether to send ``Client-Cert`` (RFC 9440).
     """
 
     user: str = "X-Remote-User"
     claims: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[tuple[str, str], ...] = ()
     client_certificate: bool = False
 
 

@@ -263,9 +263,10 @@ def test_whatever_any_route_sets_no_client_may_set() -> None:
         Built(
             route(headers=HeadersConfig(user="X-User", claim_names={"a": "X-A"})),
             route(path="/b/", headers=HeadersConfig(claim_prefix="X-C-")),
+            route(path="/c/", headers=HeadersConfig(tokens={"id_token": "X-T"})),
         ).config
     )
-    for name in ("x_user", "x.a", "x-c-anything", "x-claim-anything"):
+    for name in ("x_user", "x.a", "x-c-anything", "x-claim-anything", "x_t"):
         assert names.covers(name)
     assert not names.covers("x-other")
 

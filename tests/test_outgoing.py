@@ -16,6 +16,7 @@ from sso_proxy.outgoing import (
     display_name,
 )
 from sso_proxy.routing import HostRoutes, RouteHeaders
+from sso_proxy.session import Session
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Framing, Incoming, read_request
@@ -120,6 +121,28 @@ def test_a_user_that_would_not_stay_one_line_does_not() -> None:
 def test_the_user_is_told_only_where_wanted() -> None:
     assert b"alice" not in block(headers=RouteHeaders(user=""))
     assert b"X-Remote-User" not in block(user="")
+
+
+def test_tokens_of_the_session_are_told_only_where_wanted() -> None:
+    identity = make_identity()
+    session = Session(
+        id="1",
+        identity=identity,
+        created=1.0,
+        used=1.0,
+        expires=2.0,
+        data={"access_token": "at-1", "refresh_token": "rt-1"},
+    )
+    request = attrs.evolve(make_request(), session=session)
+    route = make_route(FakeUpstream())
+    assert b"at-1" not in build_identity(request, route, identity, "alice")
+
+    wanted = (("access_token", "X-Token"), ("id_token", "X-Id-Token"))
+    route = make_route(FakeUpstream(), headers=RouteHeaders(tokens=wanted))
+    made = build_identity(request, route, identity, "alice")
+    assert b"X-Token: at-1\r\n" in made
+    assert b"X-Id-Token" not in made
+    assert b"rt-1" not in made
 
 
 def test_a_client_certificate_is_told_where_wanted() -> None:

@@ -8,6 +8,7 @@ import attrs
 from sso_proxy.config.checks import between, non_empty
 
 BindingLevel = Literal["require", "prefer", "observe"]
+SessionToken = Literal["access_token", "id_token"]
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +37,9 @@ class HeadersConfig:
         claims: Claims that become ``X-Claim-<name>``.
         claim_prefix: What stands before a claim's name.
         claim_names: Header fields for claims by name, instead of the prefix.
+        tokens: Header fields for tokens of the browser session, by what they are:
+            ``access_token`` and ``id_token``.  Whoever has the first can do what the
+            user may do; give it to no backend that does not need it.
         client_certificate: Send ``Client-Cert`` and ``Client-Cert-Chain`` (RFC 9440).
     """
 
@@ -43,6 +47,7 @@ class HeadersConfig:
     claims: tuple[str, ...] = ()
     claim_prefix: str = "X-Claim-"
     claim_names: Mapping[str, str] = attrs.field(factory=dict)
+    tokens: Mapping[SessionToken, str] = attrs.field(factory=dict)
     client_certificate: bool = False
 
 

@@ -181,6 +181,7 @@ def _check_headers(path: str, headers: HeadersConfig) -> Iterator[Mistake]:
     named |= headers.claim_names
     fields = [("user", headers.user)] if headers.user else []
     fields += [(f"claims {claim!r}", name) for claim, name in named.items()]
+    fields += [(f"tokens {token!r}", name) for token, name in headers.tokens.items()]
     taken: dict[str, str] = {}
     for option, name in fields:
         if not FIELD_NAME.fullmatch(name):

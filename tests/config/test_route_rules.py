@@ -235,6 +235,8 @@ def test_host_for_the_backend_is_a_host(mistakes: Mistakes, host: str) -> None:
         ('{ claims = ["a_b", "a-b"] }', "the one of claims 'a_b'"),
         ('{ claims = ["https://x/y"] }', "no header field's name"),
         ('{ claim_names = { email = "Host" } }', "belongs to HTTP"),
+        ('{ tokens = { access_token = "Connection" } }', "belongs to HTTP"),
+        ('{ tokens = { id_token = "X-Remote-User" } }', "the one of user"),
     ],
 )
 def test_header_that_says_two_things_is_refused(
