@@ -50,7 +50,8 @@ class Sealed:
 
 def only_value(cache: MemoryCache, purpose: str) -> bytes:
     (entry,) = cache._kinds[purpose]._entries.values()  # noqa: SLF001
-    return entry.value
+    value: bytes = entry.value
+    return value
 
 
 def records_of(tools: SessionTools) -> Records:
@@ -111,7 +112,8 @@ def endings_of(tools: SessionTools) -> endings.Endings:
 def make_ending(tools: SessionTools) -> bytes:
     subscription = tools.memory.subscribe(endings.PURPOSE)
     now(endings_of(tools).end(SESSION.id))
-    return now(subscription.__anext__())
+    message: bytes = now(subscription.__anext__())
+    return message
 
 
 def takes_ending(tools: SessionTools, octets: bytes) -> bool:

@@ -1,5 +1,5 @@
 """
-Every row A, B, D, E and F of the attack corpus, and what shows that it fails here.
+Every row A to F of the attack corpus that `PENDING` does not name, and its tests.
 
 A row is a bug of a product like this one: its identifier in the corpus, what was sent
 to whom, and the tests that send it to us.  Where a row cannot apply, `why` says so.
@@ -27,6 +27,17 @@ PUBLISHED_KEYS: Final = "net/test_jwks.py::"
 PUBLISHED_URLS: Final = "specs/oauth/test_urls.py::"
 ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
 
+COMMON: Final = "sessions/test_common.py::"
+SEALED: Final = "test_sealed.py::"
+COOKIES: Final = "specs/http/test_cookies.py::"
+STATES: Final = "sessions/test_login_state.py::"
+SERVER: Final = "sessions/test_server.py::"
+THOUSANDS: Final = "interop/test_sessions.py::"
+LOGINS: Final = "endpoints/test_logins.py::"
+TARGETS: Final = "specs/http/test_return_target.py::"
+ADMIN: Final = "endpoints/test_admin.py::"
+REVOCATIONS: Final = "endpoints/test_revocations.py::"
+
 STRIPPED: Final = FIELDS + "test_managed_names_are_stripped_in_every_spelling"
 ANEW: Final = FIELDS + "test_what_is_said_about_the_client_is_made_anew"
 CONNECTION: Final = FIELDS + "test_connection_takes_none_of_our_fields_away"
@@ -37,6 +48,14 @@ HOSTS: Final = PATHS + "test_every_spelling_of_a_guarded_host_is_guarded"
 NO_FIELD: Final = PATHS + "test_no_field_changes_what_is_decided_on"
 NO_HTTP_2: Final = TLS + "test_http_2_is_not_spoken"
 EXACTLY: Final = GENERATED + "test_the_backend_gets_what_was_decided_on_or_nothing"
+
+
+PENDING: Final = {
+    "C24": "nobody gives a password here yet",
+    "C25": "likewise",
+    "C40": "there is no endpoint to log out at yet",
+}
+"""Rows about what is not there yet."""
 
 
 @attrs.frozen
@@ -176,6 +195,165 @@ TABLE: Final = {
         "a target without slash, * with GET",
         REFUSED + "[no-slash]",
         REFUSED + "[asterisk-get]",
+    ),
+    "C1": row(
+        "a redirect to /\\evil, /%09/evil, ///evil after the login",
+        LOGINS + "test_nobody_is_sent_elsewhere",
+        TARGETS + "test_another_origin_is_refused",
+        TARGETS + "test_known_tricks_are_refused",
+        TARGETS + "test_a_browser_stays_here_whatever_is_accepted",
+    ),
+    "C2": row(
+        "evilexample.com for .example.com",
+        TARGETS + "test_another_origin_is_refused",
+        TARGETS + "test_a_browser_stays_here_whatever_is_accepted",
+        why="there is no list of other hosts: only the same origin is good",
+    ),
+    "C5": row(
+        "a login that brings a token to another host",
+        LOGINS + "test_nobody_is_sent_elsewhere",
+        LOGINS + "test_nothing_of_the_login_stays_in_the_browser",
+        why="no address that we send a browser to has a token in it",
+    ),
+    "C6": row(
+        "parameters of a login that anybody can change",
+        STATES + "test_another_browser_does_not_have_it",
+        STATES + "test_a_login_is_not_taken_for_another_one",
+        STATES + "test_any_state_may_come_back",
+        SEALED + "test_no_single_bit_can_be_changed",
+    ),
+    "C7": row(
+        "the next user of a shared browser goes on as the last one",
+        LOGINS + "test_who_chooses_to_log_in_is_nobody_meanwhile",
+        COMMON + "test_a_login_gives_a_new_session",
+    ),
+    "C8": row(
+        "an id from before the login",
+        COMMON + "test_a_login_gives_a_new_session",
+        COMMON + "test_an_id_that_we_did_not_give_is_nobody",
+        LOGINS + "test_each_login_begins_a_new_session",
+    ),
+    "C9": row(
+        "a login that has begun, shown as a session",
+        SEALED + "test_nothing_is_believed_in_the_place_of_another",
+        SEALED + "test_no_kind_opens_what_another_has_sealed",
+        "sessions/test_records.py::test_a_record_of_another_kind_is_none",
+    ),
+    "C10": row(
+        "a store that gives one user's session to another",
+        THOUSANDS + "test_two_thousand_sessions_never_cross",
+        "sessions/test_records.py::test_a_store_that_mixes_sessions_up_gives_none",
+        "sessions/test_jar.py::test_pieces_of_two_values_are_never_one_of_them",
+    ),
+    "C11": row(
+        "who asks at the same time gets another's result",
+        "sessions/test_renewal.py::test_nobody_gets_what_came_of_anothers_change",
+        "net/test_introspection.py::test_different_tokens_never_share_an_answer",
+    ),
+    "C12": row(
+        "cookies without authentication of what is in them",
+        SEALED + "test_no_single_bit_can_be_changed",
+        SEALED + "test_no_octet_can_be_taken_off_or_added",
+        "specs/jose/test_seal.py::test_form_is_the_one_that_is_written_down",
+        COMMON + "test_a_changed_cookie_is_nobody",
+    ),
+    "C14": row(
+        "any credential counts as a good one",
+        BEARER + "test_wrong_tokens_are_refused",
+        BEARER + "test_a_malformed_credential_is_a_bad_request",
+        "test_pipeline.py::test_a_bad_credential_is_refused_and_nobody_else_asked",
+        COMMON + "test_an_id_that_we_did_not_give_is_nobody",
+    ),
+    "C16": row(
+        "a count of chunks in the billions",
+        COOKIES + "test_a_count_is_one_digit",
+        COOKIES + "test_chunks_beyond_the_count_mean_nothing",
+    ),
+    "C17": row(
+        "a megabyte of cookies",
+        COOKIES + "test_a_flood_of_cookies_is_refused",
+        LIMITS + "test_what_is_too_long_is_refused",
+    ),
+    "C21": row(
+        "ids that can be guessed",
+        SERVER + "test_the_cookie_is_a_random_number_and_nothing_else",
+        SERVER + "test_what_is_in_the_store_gives_nobody_a_session",
+        COMMON + "test_the_id_in_lists_and_logs_is_no_cookie",
+    ),
+    "C22": row(
+        "a cookie that is good after the logout",
+        COMMON + "test_logging_out_ends_the_session_and_takes_the_cookies",
+        "sessions/test_cookie.py::test_a_copy_is_over_for_as_long_as_it_would_last",
+        THOUSANDS + "test_the_end_of_a_session_is_known_everywhere_within_a_second",
+        why="a session in the browser alone, without cache, cannot be ended elsewhere:"
+        " the documentation says so",
+    ),
+    "C23": row("X-Forwarded-For and Host decide who may pass", NO_FIELD, ANEW, HOSTS),
+    "C26": row(
+        "an address with two @",
+        "mappers/test_pattern.py::test_an_address_in_two_domains_is_in_neither",
+        "mappers/test_pattern.py::test_all_of_the_string_must_match",
+    ),
+    "C27": row(
+        "an option without effect",
+        "config/test_load.py::test_no_table_is_lost_on_the_way",
+        "config/test_structure.py::test_unknown_option_gets_the_one_that_may_be_meant",
+        "config/test_structure.py::test_unknown_option_like_no_other_gets_the_list",
+    ),
+    "C28": row(
+        "User-Agent: GoogleHC/1.0",
+        PATHS + "test_operators_have_no_paths_where_everybody_is",
+        ADMIN + "test_only_the_exact_path_is_there",
+    ),
+    "C30": row(
+        "ten tabs that begin ten logins",
+        STATES + "test_ten_tabs_all_come_back",
+        STATES + "test_the_oldest_go_first",
+        STATES + "test_all_of_them_fit_into_any_header_section",
+        LOGINS + "test_ten_tabs_that_were_restored_all_end_logged_in",
+    ),
+    "C31": row(
+        "twenty requests that use one refresh token",
+        "sessions/test_renewal.py::test_a_hundred_requests_ask_once",
+        THOUSANDS + "test_a_hundred_requests_at_once_renew_once",
+        "interop/test_sessions_in_stores.py::"
+        "test_a_hundred_requests_at_two_proxies_renew_once",
+        "sessions/test_cookie.py::"
+        "test_a_request_that_was_under_way_goes_by_the_new_tokens",
+    ),
+    "C32": row(
+        "a page about the user that has the tokens",
+        "test_session_command.py::test_sessions_are_listed_and_ended_in_all_workers",
+        COMMON + "test_the_id_in_lists_and_logs_is_no_cookie",
+        why="no endpoint tells a browser of its session; operators get ids and times",
+    ),
+    "C33": row(
+        "/debug and /metrics where everybody is",
+        PATHS + "test_operators_have_no_paths_where_everybody_is",
+    ),
+    "C34": row(
+        "a token for others accepted by an internal interface",
+        REVOCATIONS + "test_who_does_not_know_the_secret_is_401",
+        why="it takes no tokens: its own secret, or a socket that has an owner",
+    ),
+    "C35": row(
+        "a page of another origin posts to the operators' listener",
+        ADMIN + "test_page_of_another_origin_gets_nothing",
+        ADMIN + "test_name_that_was_rebound_to_us_is_refused",
+        REVOCATIONS + "test_no_browser_may_ask",
+        "endpoints/test_sessions.py::test_what_a_page_could_send_is_not_looked_at",
+    ),
+    "C36": row(
+        "operators' paths compared by prefix",
+        ADMIN + "test_only_the_exact_path_is_there",
+        REVOCATIONS + "test_only_the_exact_path_is_there",
+    ),
+    "C38": row(
+        "requests that come from 127.0.0.1",
+        ANEW,
+        NO_FIELD,
+        "test_pipeline.py::test_an_untrusted_peer_says_nothing_about_the_client",
+        why="nothing here repeats a request from this address, which is not trusted",
     ),
     "D3": row(
         "an active or signed token for somebody else",

@@ -152,6 +152,25 @@ def test_no_field_changes_what_is_decided_on(scene: Scene, field: bytes) -> None
     assert scene.seen() == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/health/live",
+        "/health/ready",
+        "/sessions",
+        "/revocations",
+        "/debug",
+    ],
+)
+def test_operators_have_no_paths_where_everybody_is(scene: Scene, path: str) -> None:
+    """Theirs are on a listener of their own; here they are the backend's (C28, C33)."""
+    health = b"User-Agent: GoogleHC/1.0"
+    assert scene.get(path, health).status == 200
+    assert scene.get("/token" + path, health).status == 401
+    assert [seen.path for seen in scene.seen()] == [path]
+
+
 @pytest.mark.parametrize("method", [b"OPTIONS", b"HEAD", b"POST", b"PROPFIND"])
 def test_no_method_is_exempt(scene: Scene, method: bytes) -> None:
     fields = b"Host: a\r\nOrigin: http://b\r\nAccess-Control-Request-Method: GET\r\n"

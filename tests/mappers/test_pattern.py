@@ -41,6 +41,20 @@ def test_all_of_the_string_must_match() -> None:
     assert user_of("x alice@example.com", rule) is DECLINED
 
 
+def test_an_address_in_two_domains_is_in_neither() -> None:
+    """A rule for one part before the sign finds no second sign in it (C26)."""
+    rule = (r"([^@]+)@company\.example", "$1")
+    assert user_of("alice@company.example", rule) == "alice"
+    for address in (
+        "alice@evil.example@company.example",
+        "alice@company.example@evil.example",
+        "alice@evil-company.example",
+        "alice@company.example.",
+        '"alice@company.example"@evil.example',
+    ):
+        assert user_of(address, rule) is DECLINED, address
+
+
 def test_a_line_feed_does_not_end_the_string() -> None:
     assert user_of("alice\n", (r"alice$", "alice")) is REFUSED
 

@@ -45,6 +45,23 @@ class Kept:
         return self.session
 
 
+class Many:
+    """Keeps several sessions."""
+
+    def __init__(self, *sessions: Session) -> None:
+        self._sessions = {session.id: session for session in sessions}
+
+    async def newest(self, session: Session) -> Session | None:
+        return self._sessions.get(session.id)
+
+    async def write(
+        self, session: Session, identity: Identity, data: Mapping[str, Any]
+    ) -> Session | None:
+        changed = attrs.evolve(session, identity=identity, data=data, revision=1)
+        self._sessions[session.id] = changed
+        return changed
+
+
 class RenewalTests(TestCase):
     """Two processes with one store."""
 
@@ -93,6 +110,22 @@ class RenewalTests(TestCase):
         self.asked[0].callback(None)
         assert await first == await self.ask(self.here) == await self.ask(self.there)
         assert len(self.asked) == 1
+
+    async def test_nobody_gets_what_came_of_anothers_change(self) -> None:
+        """Work is shared by those of one session alone (C11)."""
+        other = attrs.evolve(SESSION, id="another", identity=make_identity("bob"))
+        many = Many(SESSION, other)
+        one = Renewals(many, None, lambda session: session.id.encode(), lambda _: None)
+        waiting = [
+            Deferred.fromCoroutine(one.renew(session, self.work))
+            for session in (SESSION, other, SESSION, other)
+        ]
+        assert len(self.asked) == 2
+        for each in reversed(self.asked):
+            each.callback(None)
+        found = [await each for each in waiting]
+        subjects = [each.identity.subject for each in found if each is not None]
+        assert subjects == ["alice", "bob", "alice", "bob"]
 
     async def test_without_other_processes_nothing_is_marked(self) -> None:
         alone = self.make(alone=True)
