@@ -31,6 +31,7 @@ PROGRAMS = (
     "apache2",
     "memcached",
     "redis-server",
+    "glewlwyd",
     "chromium",
 )
 
