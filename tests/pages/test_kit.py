@@ -30,6 +30,12 @@ EXPLAINED = [
     "too-many-logins",
     "provider-error",
     "session-too-large",
+    "login-form-not-kept",
+    "login-form-foreign",
+    "login-form-large",
+    "login-form-gone",
+    "login-target",
+    "login-target-long",
 ]
 ELSEWHERE = [
     "",
