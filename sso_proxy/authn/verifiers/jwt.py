@@ -97,6 +97,7 @@ class JwtVerifier:
         jws = split_compact(signed, max_bytes=self.max_bytes)
         claims = read_json_object(jws.payload)
         check_issuer(claims, self.rules.issuer)
+        known = self.source.current() is not None
         keys = await self.source.key_set()
         self.adopt(keys)
         try:
@@ -104,6 +105,8 @@ class JwtVerifier:
         except TokenError as e:
             named = not (self.unnamed and e.reason == "token-signature")
             if named and not isinstance(e, UnknownKeyError):
+                raise
+            if not known:  # they came after the token: there are no newer ones
                 raise
             keys = await self.source.key_set_for_unknown()
             self.adopt(keys)

@@ -31,7 +31,11 @@ class Source:
         self.keys = read_jwks(jwks(*signers))
         self.later = self.keys
         self.down = False
+        self.known = True
         self.asked = 0
+
+    def current(self) -> KeySet | None:
+        return self.keys if self.known else None
 
     async def key_set(self) -> KeySet:
         self.asked += 1
@@ -196,3 +200,14 @@ def test_keys_that_cannot_be_had_are_no_fault_of_the_token() -> None:
     source.down = True
     with pytest.raises(UnavailableError):
         verifier(source).verify(SIGNER.sign(claims())).send(None)
+
+
+def test_keys_that_came_after_the_token_are_not_asked_for_again() -> None:
+    """A thousand unknown keys at a cold start cause one fetch."""
+    source = Source(SIGNER)
+    source.known = False
+    stranger = TokenSigner.create("ES256", "unknown")
+    with pytest.raises(TokenError) as caught:
+        verifier(source).verify(stranger.sign(claims())).send(None)
+    assert caught.value.reason == "token-key-unknown"
+    assert source.asked == 1
