@@ -339,6 +339,15 @@ class Logins:
             *count_try(request, self._clock.time()),
         )
         session_id = begun.session.id if begun.session is not None else ""
+        _log.info(
+            "Request {id}: {subject!r} of {issuer} logged in by {name}: session"
+            " {session}",
+            id=request.id,
+            subject=finished.identity.subject,
+            issuer=finished.identity.issuer,
+            name=desk.name,
+            session=session_id,
+        )
         return await self._send_on(request, desk, finished, session_id, headers)
 
     async def _send_on(

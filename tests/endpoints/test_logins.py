@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from twisted.logger import formatEvent, globalLogPublisher
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.model import Response
@@ -38,6 +39,23 @@ def test_who_looks_at_a_page_logs_in_and_sees_it(kind: str) -> None:
     assert scene.page(back.location).status == 200
     assert b"X-Remote-User: alice\r\n" in scene.scene.backend.head
     assert b"__Host-sso" not in scene.scene.backend.head
+
+
+def test_the_log_says_who_logged_in_and_no_secret(kind: str) -> None:
+    scene, told = LoginScene(kind), []
+    scene.logins["corp"].data = {"access_token": "secret-1"}
+    globalLogPublisher.addObserver(told.append)
+    try:
+        scene.log_in(user="alice\nx")
+    finally:
+        globalLogPublisher.removeObserver(told.append)
+
+    lines = [line for each in told if (line := formatEvent(each))]
+    session = now(scene.store.load(scene.browser.request())).session
+    assert session is not None
+    assert [line for line in lines if "'alice\\nx'" in line and session.id in line]
+    assert not [line for line in lines if "secret-1" in line]
+    assert not [line for line in lines if scene.browser.cookies["__Host-sso"] in line]
 
 
 def test_nothing_of_the_login_stays_in_the_browser(kind: str) -> None:

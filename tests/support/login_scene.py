@@ -3,7 +3,7 @@
 import re
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import attrs
 
@@ -146,7 +146,7 @@ class LoginScene:
     def come_back(self, away: Seen, user: str = "alice", name: str = "corp") -> Seen:
         """Let the provider send the browser back that was sent *away*."""
         query = urlsplit(away.location).query
-        return self.page(f"/.sso/callback/{name}?{query}&user={user}")
+        return self.page(f"/.sso/callback/{name}?{query}&user={quote(user)}")
 
     def log_in(self, path: str = "/", user: str = "alice") -> Seen:
         """Look at a page, and log in."""
