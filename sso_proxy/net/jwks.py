@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock, IHealth
-from sso_proxy.net.http_client import HttpClient
+from sso_proxy.net.http_client import ClientTls, HttpClient
 from sso_proxy.net.published import Fetched, Published, ttl, without_query
 from sso_proxy.specs.jose.keys import (
     MAX_JWKS,
@@ -55,11 +55,17 @@ class _KeySource:
     """
 
     def __init__(
-        self, form: _Form, url: str, http_client: HttpClient, clock: IClock
+        self,
+        form: _Form,
+        url: str,
+        http_client: HttpClient,
+        clock: IClock,
+        tls: ClientTls | None = None,
     ) -> None:
         self._form = form
         self._url = url
         self._http_client = http_client
+        self._tls = tls
         self._ignored: tuple[str, ...] = ()
         self._keys: Published[KeySet] = Published(self._name(), self._fetch, clock)
 
@@ -111,7 +117,7 @@ class _KeySource:
         """
         url, form = self._url, self._form
         reply = await self._http_client.get(
-            url, {"Accept": form.accept}, max_bytes=form.max_bytes
+            url, {"Accept": form.accept}, max_bytes=form.max_bytes, tls=self._tls
         )
         if reply.status != 200:
             raise UnavailableError(f"status {reply.status}")
@@ -147,10 +153,17 @@ class JwksSource(_KeySource):
         url: Where the set is; https, or an address of this machine.
         http_client: Fetches it.
         clock: Says how old it is.
+        tls: Whom to trust; None for what is usual.
     """
 
-    def __init__(self, url: str, http_client: HttpClient, clock: IClock) -> None:
-        super().__init__(_JWKS, url, http_client, clock)
+    def __init__(
+        self,
+        url: str,
+        http_client: HttpClient,
+        clock: IClock,
+        tls: ClientTls | None = None,
+    ) -> None:
+        super().__init__(_JWKS, url, http_client, clock, tls)
 
 
 class EcKeySource(_KeySource):

@@ -6,7 +6,7 @@ from zope.interface import implementer
 
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock, IHealth
-from sso_proxy.net.http_client import HttpClient
+from sso_proxy.net.http_client import ClientTls, HttpClient
 from sso_proxy.net.jwks import JwksSource
 from sso_proxy.net.published import UNKNOWN_AFTER, Fetched, Published, ttl
 from sso_proxy.specs.jose.keys import KeySet
@@ -29,25 +29,38 @@ class IssuerSource:
     keys follow a changed ``jwks_uri``; while there is no new metadata, they are fetched
     from where the last good one said.
 
-    Requests go to the well-known places of the configured issuer and to the URL for
-    keys in the document that it signs for with its certificate; never to one that a
-    token names.  Redirects are not followed, and the document cannot lead into the
-    local network by address (`check_published_url`).
+    Requests go to the well-known places of the configured issuer, or to a configured
+    URL, and to the URL for keys in the document that the server there signs for with
+    its certificate; never to one that a token names.  Redirects are not followed, and
+    the document cannot lead into the local network by address (`check_published_url`).
 
     Args:
         issuer: The issuer identifier.
         http_client: Fetches what it publishes.
         clock: Says how old that is.
+        tls: Whom to trust; None for what is usual.
+        url: Where its metadata is; None for the well-known places.
 
     Raises:
-        UrlRefusedError: *issuer* is no issuer identifier (`read_issuer`).
+        UrlRefusedError: *issuer* is no issuer identifier (`read_issuer`), and there is
+            no *url*.
     """
 
-    def __init__(self, issuer: str, http_client: HttpClient, clock: IClock) -> None:
-        read_issuer(issuer)
+    def __init__(
+        self,
+        issuer: str,
+        http_client: HttpClient,
+        clock: IClock,
+        tls: ClientTls | None = None,
+        url: str | None = None,
+    ) -> None:
+        if url is None:
+            read_issuer(issuer)
         self._issuer = issuer
         self._http_client = http_client
         self._clock = clock
+        self._tls = tls
+        self._url = url
         self._place: str | None = None
         self._keys: JwksSource | None = None
         self._metadata: Published[ServerMetadata] = Published(
@@ -125,12 +138,15 @@ class IssuerSource:
         Raises:
             UnavailableError: There is none that can be used.
         """
-        search = find_metadata(self._issuer, self._place)
+        search = find_metadata(self._issuer, self._place, self._url)
         url = next(search)
         try:
             while True:
                 reply = await self._http_client.get(
-                    url, {"Accept": "application/json"}, max_bytes=MAX_METADATA
+                    url,
+                    {"Accept": "application/json"},
+                    max_bytes=MAX_METADATA,
+                    tls=self._tls,
                 )
                 url = search.send((reply.status, reply.body))
         except StopIteration as end:
@@ -146,6 +162,6 @@ class IssuerSource:
         if jwks_uri is None:
             self._keys = None
         elif self._keys is None:
-            self._keys = JwksSource(jwks_uri, self._http_client, self._clock)
+            self._keys = JwksSource(jwks_uri, self._http_client, self._clock, self._tls)
         else:
             self._keys.move(jwks_uri)

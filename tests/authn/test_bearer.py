@@ -28,7 +28,7 @@ from sso_proxy.model import (
     Request,
     RequestHead,
 )
-from sso_proxy.net.http_client import HttpReply, NoReplyError, Trouble
+from sso_proxy.net.http_client import ClientTls, HttpReply, NoReplyError, Trouble
 from sso_proxy.net.published import DEFAULT_TTL, RETRY_AFTER, UNKNOWN_AFTER
 from sso_proxy.testing.fakes import FakeTools
 from sso_proxy.testing.tokens import TokenSigner, jwks
@@ -52,7 +52,9 @@ class Provider:
         _headers: Mapping[str, str],
         *,
         max_bytes: int,  # noqa: ARG002
+        tls: ClientTls | None = None,
     ) -> HttpReply:
+        assert tls is None
         self.asked += 1
         if self.down:
             raise UnavailableError("login.example.com")
@@ -73,10 +75,15 @@ class Issuer(Provider):
         }
 
     async def get(
-        self, url: str, headers: Mapping[str, str], *, max_bytes: int
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        max_bytes: int,
+        tls: ClientTls | None = None,
     ) -> HttpReply:
         if "/.well-known/" not in url:
-            return await super().get(url, headers, max_bytes=max_bytes)
+            return await super().get(url, headers, max_bytes=max_bytes, tls=tls)
         members = {
             "issuer": ISSUER,
             "jwks_uri": ISSUER + "/jwks",

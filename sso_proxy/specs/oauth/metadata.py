@@ -13,6 +13,7 @@ from sso_proxy.specs.oauth.urls import (
     UrlRefusedError,
     check_published_url,
     read_issuer,
+    read_url,
 )
 
 MAX_METADATA: Final = 150_000
@@ -133,7 +134,7 @@ def well_known_urls(issuer: str) -> tuple[str, ...]:
 
 
 def find_metadata(
-    issuer: str, first: str | None = None
+    issuer: str, first: str | None = None, only: str | None = None
 ) -> Generator[str, tuple[int, bytes], ServerMetadata]:
     """
     Look for the metadata of *issuer*: yields URLs to fetch, is sent what came.
@@ -141,6 +142,7 @@ def find_metadata(
     Args:
         issuer: The issuer identifier.
         first: Where it was the last time; asked before the others.
+        only: The one URL at which it is; None for the well-known ones.
 
     Sent:
         The status of the answer, and its body.
@@ -154,22 +156,32 @@ def find_metadata(
             the other URLs are not asked: who lies in one place is not believed in
             another.
     """
-    urls = well_known_urls(issuer)
+    urls = well_known_urls(issuer) if only is None else (only,)
     urls = tuple(sorted(urls, key=lambda url: url != first))
+    place = None if only is None else read_url(only)
     problems = []
     for url in urls:
         status, body = yield url
         try:
             _check_status(status)
-            return read_metadata(body, issuer)
+            return read_metadata(body, issuer, place)
         except NoMetadataError as e:
             problems.append(e.detail)
-    raise NoMetadataError(f"at none of the well-known places ({', '.join(problems)})")
+    where = "at none of the well-known places" if only is None else "not at its URL"
+    raise NoMetadataError(f"{where} ({', '.join(problems)})")
 
 
-def read_metadata(document: bytes, issuer: str) -> ServerMetadata:
+def read_metadata(
+    document: bytes, issuer: str, place: ServerUrl | None = None
+) -> ServerMetadata:
     """
     Read the metadata that was found for *issuer*.
+
+    Args:
+        document: It.
+        issuer: The issuer identifier; if *place* is given, it may also be a template
+            that stands for those of many tenants.
+        place: Where it was found, if that is not below the issuer.
 
     Raises:
         NoMetadataError: It does not even begin like a JSON object, or is one without
@@ -192,7 +204,7 @@ def read_metadata(document: bytes, issuer: str) -> ServerMetadata:
         raise NoMetadataError("no issuer")
     if members["issuer"] != issuer:
         raise MetadataRefusedError("its issuer is another than the one configured")
-    place = read_issuer(issuer)
+    place = read_issuer(issuer) if place is None else place
     known: dict[str, Any] = {
         "issuer": issuer,
         "mtls_endpoint_aliases": _read_aliases(members, place),

@@ -303,3 +303,37 @@ def test_space_before_the_document_does_no_harm() -> None:
 def test_garbage_is_refused(data: bytes) -> None:
     with pytest.raises(MetadataRefusedError):
         read_metadata(data, ISSUER)
+
+
+TEMPLATE = "https://login.example.com/{tenantid}/v2.0"
+PLACE = "https://login.example.com/common/v2.0/.well-known/openid-configuration"
+
+
+def test_metadata_at_a_known_url_may_have_a_template_for_an_issuer() -> None:
+    steps = find_metadata(TEMPLATE, None, PLACE)
+    assert next(steps) == PLACE
+    with pytest.raises(StopIteration) as end:
+        steps.send((200, document(issuer=TEMPLATE)))
+    assert end.value.value.issuer == TEMPLATE
+
+
+@pytest.mark.parametrize("issuer", [ISSUER, TEMPLATE.replace("{tenantid}", "common")])
+def test_a_known_url_does_not_vouch_for_another_issuer(issuer: str) -> None:
+    steps = find_metadata(TEMPLATE, None, PLACE)
+    next(steps)
+    with pytest.raises(MetadataRefusedError, match="its issuer is another"):
+        steps.send((200, document(issuer=issuer)))
+
+
+def test_metadata_at_a_known_url_is_nowhere_else() -> None:
+    steps = find_metadata(ISSUER, None, PLACE)
+    next(steps)
+    with pytest.raises(NoMetadataError, match=r"^not at its URL \(status 404\)"):
+        steps.send(NOT_FOUND)
+
+
+def test_metadata_at_a_known_url_leads_to_no_place_that_is_not_protected() -> None:
+    steps = find_metadata(ISSUER, None, PLACE)
+    next(steps)
+    with pytest.raises(MetadataRefusedError, match="jwks_uri"):
+        steps.send((200, document(jwks_uri="http://login.example.com/jwks")))
