@@ -55,7 +55,8 @@ def _with(step: str, **members: object) -> Accepted:
 
 def _without_kid(*algorithms: str) -> Callable[[Provider], None]:
     def prepare(provider: Provider) -> None:
-        keys = [provider.keys[alg].public_jwk(kid=None) for alg in algorithms]
+        known = (provider.keys[alg] for alg in algorithms)
+        keys = [key.public_jwk(kid=None, alg=None) for key in known]
         provider.changes.add("jwks", lambda _keys, _grant: keys)
         provider.changes.add(
             "id_token_header", lambda header, _: {**header, "kid": None}
@@ -140,7 +141,7 @@ def _nothing(_provider: Provider) -> None:
 ACCEPTED: Final[Mapping[str, Accepted]] = {
     "kid-absent-single-jwks": _prepared(_without_kid("RS256")),
     "kid-absent-multiple-jwks-by-setting": _prepared(
-        _without_kid("RS256", "ES256", "EdDSA")
+        _without_kid("PS256", "RS256", "ES256", "EdDSA"), f"{RSA_ONLY}\ntry_keys = true"
     ),
     "aud-as-array-of-one": _with("id_token_claims", aud=["proxy"]),
     "token-type-other-case": _with("token", token_type="bEARER"),

@@ -404,6 +404,9 @@ def _(provider: Provider) -> None:
 
 # Refresh
 
+SHORT: Final = 2
+"""Seconds that access tokens are good for that are to be refreshed soon."""
+
 
 def _at_refresh(change: Change) -> Change:
     return lambda it, grant: change(it, grant) if grant.refreshes else it

@@ -105,7 +105,11 @@ class LoginProxy:
 
 @contextlib.contextmanager
 def login_proxy(
-    directory: Path, pki: Pki, sites: Mapping[str, Site], port: int = 0, more: str = ""
+    directory: Path,
+    pki: Pki,
+    sites: Mapping[str, Site],
+    port: int = 0,
+    **options: object,
 ) -> Iterator[LoginProxy]:
     """
     Run the proxy as long as the block lasts.
@@ -115,11 +119,11 @@ def login_proxy(
         pki: The authority of all certificates.
         sites: By the names of authenticators and routes.
         port: Where it listens, if a provider has to know before.
-        more: Further tables of its configuration.
+        options: Further options of ``[server]``.
     """
     ca = pki.write(directory)
     pki.issue(HOST, dns=[HOST], server=True).write(directory, "server")
-    server: dict[str, Any] = {"outbound": {"ca": str(ca)}}
+    server: dict[str, Any] = {"outbound": {"ca": str(ca)}, **options}
     server["state_dir"] = str(directory / "state")
     with Recorder() as backend:
         parts = [_LISTENER.format(port=port)]
@@ -134,7 +138,7 @@ def login_proxy(
             )
             for name, site in sites.items()
         ]
-        with RealProxy(directory, "".join(parts) + more, **server).serve() as proxy:
+        with RealProxy(directory, "".join(parts), **server).serve() as proxy:
             yield LoginProxy(proxy=proxy, backend=backend, ca=ca)
 
 
