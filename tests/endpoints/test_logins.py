@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import provider
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.model import Response
@@ -42,13 +43,19 @@ def test_who_looks_at_a_page_logs_in_and_sees_it(kind: str) -> None:
 
 
 def test_the_log_says_who_logged_in_and_no_secret(kind: str) -> None:
-    scene, told = LoginScene(kind), []
+    scene = LoginScene(kind)
+    told: list[LogEvent] = []
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        told.append(event)
+
     scene.logins["corp"].data = {"access_token": "secret-1"}
-    globalLogPublisher.addObserver(told.append)
+    globalLogPublisher.addObserver(observe)
     try:
         scene.log_in(user="alice\nx")
     finally:
-        globalLogPublisher.removeObserver(told.append)
+        globalLogPublisher.removeObserver(observe)
 
     lines = [line for each in told if (line := formatEvent(each))]
     session = now(scene.store.load(scene.browser.request())).session
@@ -366,7 +373,7 @@ def test_a_session_that_is_too_large_is_said_to_be() -> None:
 def test_a_store_that_is_down_logs_nobody_in() -> None:
     scene = LoginScene()
     away = scene.page()
-    scene.cache.broken = True
+    scene.cache.broken = frozenset({"get", "put"})
 
     assert scene.come_back(away).status == 503
     assert "__Host-sso" not in scene.browser.cookies
