@@ -1,6 +1,5 @@
 """Decrypt nested access tokens (RFC 7519 section 5.2) with keys of our own."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from sso_proxy.specs.jose.encrypted import (
 )
 from sso_proxy.specs.jose.keys import MAX_JWKS, MAX_KEYS, KeyRefusedError
 from sso_proxy.specs.jose.pem import pem_blocks
-from sso_proxy.specs.jose.secret import SecretEncoding, decode_secret
+from sso_proxy.specs.jose.secret import SecretEncoding, decode_secret, derive_key
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 
 _MEMBERS: Final[Mapping[object, tuple[str, ...]]] = {
@@ -177,26 +176,18 @@ def derive_decryption_keys(client_secret: str) -> DecryptionKeys:
     Derive the keys that a provider may use out of a client secret.
 
     There is one for each of ``A128KW``, ``A192KW``, ``A256KW`` and each content
-    encryption with ``dir``: the left part of a SHA-2 hash that is as short as can be
-    (OpenID Connect Core section 10.2).
+    encryption with ``dir`` (`derive_key`).
 
     Args:
         client_secret: Ours at that provider.
     """
-    octets = client_secret.encode("utf-8")
     sizes = WRAPPING | {name: enc.key for name, enc in ENCRYPTIONS.items()}
     return DecryptionKeys(
         tuple(
-            key_of_secret(_left_of_hash(octets, size), alg, None)
+            key_of_secret(derive_key(client_secret, size), alg, None)
             for alg, size in sizes.items()
         )
     )
-
-
-def _left_of_hash(octets: bytes, size: int) -> bytes:
-    """Give *size* octets, 64 at most, of the shortest SHA-2 hash that has them."""
-    name = "sha256" if size <= 32 else "sha384" if size <= 48 else "sha512"
-    return hashlib.new(name, octets).digest()[:size]
 
 
 def _split_allowed(

@@ -1,5 +1,6 @@
 """Read the secrets that an operator shares with an issuer."""
 
+import hashlib
 import re
 from binascii import Error, a2b_base64, b2a_base64, unhexlify
 from typing import Final, Literal, get_args
@@ -38,6 +39,20 @@ def decode_secret(text: str, encoding: SecretEncoding) -> bytes:
     if secret is None:
         raise ValueError(f"no canonical {encoding}")
     return secret
+
+
+def derive_key(client_secret: str, size: int) -> bytes:
+    """
+    Derive a symmetric key from a client secret (OpenID Connect Core section 10.2).
+
+    It is the left part of the shortest SHA-2 hash that is long enough.
+
+    Args:
+        client_secret: Known to the provider and us.
+        size: Octets of the key, 64 at most.
+    """
+    name = "sha256" if size <= 32 else "sha384" if size <= 48 else "sha512"
+    return hashlib.new(name, client_secret.encode()).digest()[:size]
 
 
 def _base64(octets: bytes) -> bytes | None:

@@ -1,12 +1,17 @@
 """A secret that is written down wrongly is a mistake, never another secret."""
 
 from base64 import b64encode, urlsafe_b64encode
+from hashlib import sha256, sha384, sha512
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.specs.jose.secret import SecretEncoding, decode_secret
+from sso_proxy.specs.jose.secret import (
+    SecretEncoding,
+    decode_secret,
+    derive_key,
+)
 
 
 @given(secret=st.binary(min_size=1))
@@ -54,3 +59,10 @@ def test_other_spellings_are_refused(text: str, encoding: SecretEncoding) -> Non
     with pytest.raises(ValueError, match="no ") as caught:
         decode_secret(text, encoding)
     assert not text or text not in str(caught.value)
+
+
+def test_a_derived_key_is_the_left_part_of_the_shortest_hash() -> None:
+    """OpenID Connect Core 10.2: SHA-256 to 256 bits, SHA-384 to 384, else SHA-512."""
+    hashes = {16: sha256, 24: sha256, 32: sha256, 48: sha384, 64: sha512}
+    for size, hash_ in hashes.items():
+        assert derive_key("sécret", size) == hash_("sécret".encode()).digest()[:size]
