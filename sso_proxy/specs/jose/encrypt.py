@@ -120,10 +120,8 @@ def derive_encryption_key(
     size = ENCRYPTIONS[enc].key if alg == "dir" else WRAPPING.get(alg)
     if size is None:
         raise KeyRefusedError(f"{alg} has no symmetric key")
-    octets = client_secret.encode()
-    digest = sha256(octets) if size <= 32 else sha512(octets)
-    left = digest.digest()[:size]
-    return EncryptionKey(alg=alg, enc=enc, key=JWK(kty="oct", k=encode_base64url(left)))
+    octets = encode_base64url(derive_key(client_secret, size))
+    return EncryptionKey(alg=alg, enc=enc, key=JWK(kty="oct", k=octets))
 
 
 def _check_algorithms(alg: str, enc: str) -> None:
