@@ -10,6 +10,7 @@ from sso_proxy.errors import TokenError
 from sso_proxy.specs.jose.compact import JoseHeader
 from sso_proxy.specs.jose.decrypt import DecryptionKeys
 from sso_proxy.specs.jose.keys import KeySet
+from sso_proxy.specs.oidc.dates import read_date
 from sso_proxy.specs.oidc.envelope import EnvelopeRules, open_jwt
 from sso_proxy.specs.oidc.hashes import is_hash_of
 from sso_proxy.specs.oidc.issuers import check_issuer
@@ -20,9 +21,6 @@ MAX_SUBJECT: Final = 255
 
 HASHES: Final = ("at_hash", "c_hash", "s_hash")
 """Claims that vouch for the access token, the code and the state that came along."""
-
-_LAST_DATE: Final = 253402300800.0
-"""The year 10000; what is later is a mistake, or milliseconds."""
 
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _ENVELOPE: Final = EnvelopeRules()
@@ -186,7 +184,7 @@ def check_refreshed(  # noqa: PLR0913 - one keyword for each thing to compare wi
     if "nonce" in claims and claims["nonce"] != before.get("nonce"):
         raise TokenError("nonce is not as it was", reason="token-nonce")
     if "auth_time" in claims and "auth_time" in before:
-        earlier = _date(claims, "auth_time") < _date(before, "auth_time")
+        earlier = read_date(claims, "auth_time") < read_date(before, "auth_time")
         if earlier:
             raise TokenError("auth_time is earlier", reason="token-auth-time")
     _check_hashes(claims, {"at_hash": access_token}, (), alg)
@@ -226,16 +224,16 @@ def _check_audience(claims: Mapping[str, Any], rules: IdTokenRules) -> None:
 
 def _check_dates(claims: Mapping[str, Any], rules: IdTokenRules, now: float) -> None:
     """Check that a token is made now, for now (points 9 and 10)."""
-    if now >= _date(claims, "exp") + rules.leeway:
+    if now >= read_date(claims, "exp") + rules.leeway:
         raise TokenError("exp is over", reason="token-expired")
-    issued = _date(claims, "iat")
+    issued = read_date(claims, "iat")
     if issued > now + rules.iat_slack:
         raise TokenError("iat is to come", reason="token-early")
     if issued < now - rules.iat_slack:
         raise TokenError("iat is too long ago", reason="token-old")
-    if "nbf" in claims and _date(claims, "nbf") > now + rules.leeway:
+    if "nbf" in claims and read_date(claims, "nbf") > now + rules.leeway:
         raise TokenError("nbf is to come", reason="token-early")
-    if "auth_time" in claims and _date(claims, "auth_time") > now + rules.iat_slack:
+    if "auth_time" in claims and read_date(claims, "auth_time") > now + rules.iat_slack:
         raise TokenError("auth_time is to come", reason="token-auth-time")
 
 
@@ -245,7 +243,7 @@ def _check_age(
     """Check that the user proved who it is lately enough (point 13)."""
     if "auth_time" not in claims:
         raise TokenError("auth_time is missing", reason="token-auth-time")
-    if _date(claims, "auth_time") + max_age + leeway < asked_at:
+    if read_date(claims, "auth_time") + max_age + leeway < asked_at:
         raise TokenError("auth_time is too long ago", reason="token-auth-time")
 
 
@@ -276,13 +274,3 @@ def _is_same(claim: object, value: str) -> bool:
         return False
     ours, theirs = (text.encode("utf-8", "surrogatepass") for text in (value, claim))
     return hmac.compare_digest(ours, theirs)
-
-
-def _date(claims: Mapping[str, Any], name: str) -> float:
-    """Give a NumericDate (RFC 7519 section 2) of this age of the world."""
-    value: Any = claims.get(name)
-    if type(value) not in (int, float):  # bool is neither
-        raise TokenError(f"{name} is missing, or no number", reason="token-date")
-    if not 0 <= value < _LAST_DATE:  # nor is NaN, which compares false
-        raise TokenError(f"{name} is no date", reason="token-date")
-    return float(value)
