@@ -131,7 +131,8 @@ def logins_of(tools: SessionTools) -> LoginStates:
 def make_login(tools: SessionTools) -> bytes:
     """Seal as `LoginStates.begin` does, which draws another id each time."""
     octets = b'{"at": %d, "state": {}}' % int(tools.clock.time())
-    return tools.sealer("login").seal(octets, LOGIN.encode())
+    sealed: bytes = tools.sealer("login").seal(octets, LOGIN.encode())
+    return sealed
 
 
 def takes_login(tools: SessionTools, octets: bytes) -> bool:
@@ -147,7 +148,8 @@ def make_body(tools: SessionTools) -> bytes:
     )
     assert whole is not None
     now(tools.memory.delete(kept.PURPOSE, name.encode()))
-    return tools.sealer("login-body").seal(whole, LOGIN.encode())
+    sealed: bytes = tools.sealer("login-body").seal(whole, LOGIN.encode())
+    return sealed
 
 
 def takes_body(tools: SessionTools, octets: bytes) -> bool:

@@ -13,6 +13,9 @@ from sso_proxy.interfaces import ISubscription
 MOST: Final = 10000
 """Messages that may wait for somebody who does not keep up."""
 
+MOST_OCTETS: Final = 2**24
+"""Octets of all of them: a single one may have a million."""
+
 
 @implementer(ISubscription)
 class Subscription:
@@ -26,6 +29,7 @@ class Subscription:
     def __init__(self, closed: Callable[["Subscription"], None]) -> None:
         self._closed = closed
         self._messages: deque[bytes] = deque()
+        self._octets = 0
         self._reader: Deferred[None] | None = None
         self._missed = False
         self._over = False
@@ -53,19 +57,23 @@ class Subscription:
                 await self._reader
             finally:
                 self._reader = None
-        return self._messages.popleft()
+        message = self._messages.popleft()
+        self._octets -= len(message)
+        return message
 
     def deliver(self, message: bytes) -> None:
         """Let the subscriber have *message*."""
-        if len(self._messages) < MOST:
+        octets = self._octets + len(message)
+        if len(self._messages) < MOST and octets <= MOST_OCTETS:
             self._messages.append(message)
+            self._octets = octets
             self._wake()
         else:
             self.miss()
 
     def miss(self) -> None:
         """Say that messages are lost; those that wait are worth nothing without."""
-        self._messages.clear()
+        self._forget()
         self._missed = True
         self._wake()
 
@@ -73,9 +81,13 @@ class Subscription:
         """Hear no more."""
         if not self._over:
             self._over = True
-            self._messages.clear()
+            self._forget()
             self._closed(self)
             self._wake()
+
+    def _forget(self) -> None:
+        self._messages.clear()
+        self._octets = 0
 
     def _wake(self) -> None:
         reader, self._reader = self._reader, None

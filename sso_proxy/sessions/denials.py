@@ -1,16 +1,14 @@
 """Cookie sessions that are over before their time, although their cookies are good."""
 
-import struct
 from typing import Final
 
 from sso_proxy.interfaces import ICache
 from sso_proxy.session import Session
+from sso_proxy.sessions.moments import read_moment, write_moment
 from sso_proxy.sessions.names import digest
 
 PURPOSE: Final = "session-denied"
 NEEDS: Final = frozenset({"get", "add", "index_add", "index_list"})
-
-_moment = struct.Struct(">d")
 
 
 class Denials:
@@ -38,7 +36,7 @@ class Denials:
 
     async def deny_user(self, issuer: str, subject: str, before: float) -> None:
         """Put all of a user on the list that began no later than *before*."""
-        index, moment = self._index(issuer, subject), _moment.pack(before)
+        index, moment = self._index(issuer, subject), write_moment(before)
         await self._cache.index_add(PURPOSE, index, moment, self._ttl)
 
     async def has(self, session: Session) -> bool:
@@ -49,7 +47,7 @@ class Denials:
         identity = session.identity
         index = self._index(identity.issuer, identity.subject)
         moments = await self._cache.index_list(PURPOSE, index)
-        return any(session.created <= _moment.unpack(each)[0] for each in moments)
+        return any(session.created <= read_moment(each) for each in moments)
 
     def _index(self, issuer: str, subject: str) -> bytes:
         return digest(self._store, "user", issuer, subject)

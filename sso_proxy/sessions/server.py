@@ -130,13 +130,19 @@ class ServerSessions(Sessions):
     async def start(
         self, request: Request, identity: Identity, data: Mapping[str, Any]
     ) -> Opened:
-        """Begin a session under a new name; the one that *request* has is over."""
+        """
+        Begin a session under a new name; the one that *request* has is over.
+
+        Raises:
+            UnavailableError: Its user's sessions were ended at the same time.
+        """
         await self._end(self._name(request))
         text, now = encode(secrets.token_bytes(OCTETS)), self._clock.time()
         name = self._digest(text)
         session = self.common.lifetime.begin(encode(name), identity, data, now)
         await self._enlist(session, name)
         await self._records.put(name, session)
+        await self._check_user(session, name)
         headers = self.common.jar.write(request, text)
         return Opened(session, until=now, headers=headers)
 
@@ -188,9 +194,10 @@ class ServerSessions(Sessions):
 
     async def revoke_user(self, issuer: str, subject: str) -> None:
         """End all sessions of a user."""
-        now = self._clock.time()
-        for member in await self._index().list_of((issuer, subject)):
-            await self._drop((issuer, subject), member)
+        now, user = self._clock.time(), (issuer, subject)
+        await self._index().end(user, now)
+        for member in await self._index().list_of(user):
+            await self._drop(user, member)
         await self.common.endings.end_user(issuer, subject, now)
 
     async def newest(self, session: Session) -> Session | None:
@@ -256,6 +263,19 @@ class ServerSessions(Sessions):
             await self._drop(user, member)
             await self.common.endings.end(encode(member.name))
         await self._users.add(user, Member.of(session.created, name), max(ttl, 0.001))
+
+    async def _check_user(self, session: Session, name: bytes) -> None:
+        """
+        Check that the sessions of the user were not ended while this one began.
+
+        Raises:
+            UnavailableError: They were, and so is this one: it may not have been on
+                the list of those to be ended yet.
+        """
+        user = _user_of(session)
+        if self._users and await self._users.has_ended(user, session.created):
+            await self._end(name)
+            raise UnavailableError("a session that was ended while it began")
 
     async def _drop(self, user: User, member: Member) -> None:
         await self._records.delete(member.name)

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from sso_proxy.interfaces import ICache
+from sso_proxy.sessions.moments import read_moment, write_moment
 from sso_proxy.sessions.names import digest
 
 PURPOSE: Final = "session-user"
@@ -13,6 +14,10 @@ NEEDS: Final = frozenset({"index_add", "index_remove", "index_list"})
 
 User = tuple[str, str]
 """Issuer and subject."""
+
+_ENDED: Final = "session-user-ended"
+_WHILE: Final = 600.0
+"""Seconds that the end of a user's sessions is noted: longer than a login takes."""
 
 _member = struct.Struct(">Q32s")
 
@@ -68,6 +73,21 @@ class Users:
             if len(octets) == _member.size
         ]
         return sorted(members, key=lambda member: member.created)
+
+    async def end(self, user: User, before: float) -> None:
+        """
+        Note that all sessions are over that began no later than *before*.
+
+        Has to be noted before they are listed: one that is not on the list yet is then
+        written before its user is looked up here.
+        """
+        moment = write_moment(before)
+        await self._cache.index_add(_ENDED, self._index(user), moment, _WHILE)
+
+    async def has_ended(self, user: User, created: float) -> bool:
+        """Say whether a session is over that began at *created*, a moment ago."""
+        moments = await self._cache.index_list(_ENDED, self._index(user))
+        return any(created <= read_moment(each) for each in moments)
 
     def _index(self, user: User) -> bytes:
         return digest(self._store, *user)

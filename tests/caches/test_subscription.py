@@ -3,7 +3,7 @@
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from sso_proxy.caches.subscription import MOST, Subscription
+from sso_proxy.caches.subscription import MOST, MOST_OCTETS, Subscription
 from sso_proxy.errors import UnavailableError
 from sso_proxy.testing.contract import outcome_of
 
@@ -44,6 +44,25 @@ def test_subscriber_that_does_not_keep_up_is_told_so() -> None:
         outcome_of(subscription.__anext__())
     subscription.deliver(b"next")
     assert outcome_of(subscription.__anext__()) == b"next"
+
+
+def test_what_waits_is_bounded_in_octets() -> None:
+    """Whoever can write to the store fills no memory of ours."""
+    subscription = Subscription(ignore)
+    message = bytes(1_000_000)
+    fit = MOST_OCTETS // len(message)
+    for _ in range(3):
+        for _ in range(fit):
+            subscription.deliver(message)
+        for _ in range(fit):
+            assert outcome_of(subscription.__anext__()) == message
+    for _ in range(fit + 1):
+        subscription.deliver(message)
+    with pytest.raises(UnavailableError):
+        outcome_of(subscription.__anext__())
+    for _ in range(fit):
+        subscription.deliver(message)
+    assert outcome_of(subscription.__anext__()) == message
 
 
 def test_missed_messages_wake_who_waits() -> None:
