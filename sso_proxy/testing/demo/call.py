@@ -29,11 +29,13 @@ class Answer:
     Attributes:
         status: The HTTP status code.
         headers: By lower-case name; values of one name joined with commas.
+        cookies: The ``Set-Cookie`` fields, which must not be joined.
         body: Octets.
     """
 
     status: int
     headers: Mapping[str, str]
+    cookies: tuple[str, ...] = attrs.field(default=(), repr=False)
     body: bytes = attrs.field(repr=False)
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
@@ -134,7 +136,13 @@ async def _exchange(agent: Agent, question: Question) -> Answer:
     }
     reader = _Body()
     response.deliverBody(reader)
-    return Answer(status=response.code, headers=fields, body=await reader.whole)
+    cookies = response.headers.getRawHeaders("set-cookie", [])
+    return Answer(
+        status=response.code,
+        headers=fields,
+        cookies=tuple(cookies),
+        body=await reader.whole,
+    )
 
 
 class _Body(Protocol):
