@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 20.0
+PATIENCE = 40.0
 FAKE = (str(Path(__file__).parent / "fake_proxy.py"),)
 REAL = ("-c", "from twisted.scripts.twistd import run; run()")
 
