@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = key.add_subparsers(metavar="ACTION", required=True)
     for name, run, text in (
         ("new", _key_new, "make a key ring with one key"),
-        ("rotate", _key_rotate, "add a key that seals from now on"),
+        ("rotate", _key_rotate, "add a key, which seals a minute later"),
         ("list", _key_list, "list the keys, without what is secret"),
     ):
         action = actions.add_parser(name, help=text)
@@ -101,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help="older keys that still open what they sealed (default: 2)",
             )
+            action.add_argument(
+                "--after",
+                type=_seconds,
+                default=60,
+                metavar="SECONDS",
+                help="when it begins to seal: each machine must have it by then"
+                " (default: 60)",
+            )
     cache = commands.add_parser("cache", help="see whether caches work")
     actions = cache.add_subparsers(metavar="ACTION", required=True)
     probe = actions.add_parser("probe", help="try and time each operation")
@@ -114,6 +122,13 @@ def _count(text: str) -> int:
     """Read a number that is not negative."""
     if not text.isdecimal() or int(text) > 100:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 100")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    """Read a time of a week at most."""
+    if not text.isdecimal() or int(text) > 604800:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 604800")
     return int(text)
 
 
@@ -184,13 +199,24 @@ def _key_new(chosen: argparse.Namespace) -> Iterator[str]:
 
 def _key_rotate(chosen: argparse.Namespace) -> Iterator[str]:
     path = _key_file(chosen)
-    key = make_key(time.time(), os.urandom)
+    after = chosen.after if chosen.keep else 0
+    key = make_key(time.time(), os.urandom, seals_after=after)
     ring = rotate(read_key_ring(path), key, keep=chosen.keep)
     write_key_ring(path, ring, replace=True)
-    yield f"{path}: key {key.kid} seals, {len(ring.keys) - 1} older ones open"
+    when = f"seals from {_time(key.seals_from)}" if key.seals_from else "seals"
+    yield f"{path}: key {key.kid} {when}, {len(ring.keys) - 1} older ones open"
 
 
 def _key_list(chosen: argparse.Namespace) -> Iterator[str]:
-    for number, key in enumerate(read_key_ring(_key_file(chosen)).keys):
-        created = datetime.fromtimestamp(key.created, UTC).isoformat()
-        yield f"{key.kid}  {created}  {'opens' if number else 'seals and opens'}"
+    now, ring = time.time(), read_key_ring(_key_file(chosen))
+    for key in ring.keys:
+        use = "opens"
+        if key == ring.sealing(now):
+            use = "seals and opens"
+        elif key.seals_from > now:
+            use = f"opens, seals from {_time(key.seals_from)}"
+        yield f"{key.kid}  {_time(key.created)}  {use}"
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,6 +1,8 @@
 """The key ring, as components use it."""
 
 import os
+import time
+from collections.abc import Callable
 
 from zope.interface import implementer
 
@@ -14,11 +16,28 @@ class RingSealer(Sealer):
     """
     Seals records of one kind with our own keys.
 
+    A new key begins to seal when its time has come, without anybody reading the file
+    again: all processes have read it before, and open what it sealed.
+
     Args:
         kind: What the records are.
         ring: The keys.
+        now: Gives the time, in seconds since the epoch.
     """
 
-    def __init__(self, kind: str, ring: KeyRing) -> None:
+    def __init__(
+        self, kind: str, ring: KeyRing, now: Callable[[], float] = time.time
+    ) -> None:
         secrets = {key.kid: key.secret for key in ring.keys}
         super().__init__(kind, secrets, os.urandom)
+        self._ring = ring
+        self._now = now
+        self._until = 0.0
+
+    def seal(self, data: bytes, context: bytes = b"") -> bytes:
+        """Seal *data*; it opens only with the same *context*."""
+        now = self._now()
+        if now >= self._until:
+            self.use(self._ring.sealing(now).kid)
+            self._until = self._ring.changes(now)
+        return super().seal(data, context)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,8 @@ def test_check_builds_what_the_start_builds(run: Run, tmp_path: Path) -> None:
         ["key"],
         ["key", "lost"],
         ["key", "rotate", "--keep", "-1"],
+        ["key", "rotate", "--after", "1e3"],
+        ["key", "new", "--after", "1"],
         ["key", "new", "--keep", "1"],
     ],
 )
@@ -143,14 +146,42 @@ def test_rotation_keeps_so_many_older_keys(run: Run, tmp_path: Path) -> None:
     run("key", "new", "--file", path)
     kids = [read_key_ring(path).keys[0].kid]
     for _ in range(3):
-        assert run("key", "rotate", "--file", path, "--keep", 1)[0] == 0
+        status, out, _ = run("key", "rotate", "--file", path, "--keep", 1, "--after", 0)
         kids.append(read_key_ring(path).keys[0].kid)
+        assert (status, out) == (
+            0,
+            f"{path}: key {kids[-1]} seals, 1 older ones open\n",
+        )
     assert [key.kid for key in read_key_ring(path).keys] == [kids[3], kids[2]]
     _, out, _ = run("key", "list", "--file", path)
     assert [line.rpartition("  ")[2] for line in out.splitlines()] == [
         "seals and opens",
         "opens",
     ]
+
+
+def test_new_key_seals_a_minute_later(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    run("key", "new", "--file", path)
+    _, out, _ = run("key", "rotate", "--file", path)
+    new, old = read_key_ring(path).keys
+    assert (new.seals_from - new.created, old.seals_from) == (60, 0)
+    when = datetime.fromtimestamp(new.seals_from, UTC).isoformat()
+    assert out == f"{path}: key {new.kid} seals from {when}, 1 older ones open\n"
+    _, out, _ = run("key", "list", "--file", path)
+    assert [line.rpartition("  ")[2] for line in out.splitlines()] == [
+        f"opens, seals from {when}",
+        "seals and opens",
+    ]
+
+
+def test_key_that_replaces_all_seals_at_once(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    run("key", "new", "--file", path)
+    _, out, _ = run("key", "rotate", "--file", path, "--keep", 0)
+    (key,) = read_key_ring(path).keys
+    assert key.seals_from == 0
+    assert out.endswith(" seals, 0 older ones open\n")
 
 
 def test_key_ring_is_never_made_twice(run: Run, tmp_path: Path) -> None:

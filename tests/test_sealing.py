@@ -5,6 +5,7 @@ from zope.interface.verify import verifyObject
 from sso_proxy.config.key_ring import KeyRing, make_key, rotate
 from sso_proxy.interfaces import ISealer
 from sso_proxy.sealing import RingSealer
+from sso_proxy.testing.clock import SettableClock
 
 
 def ring(number: int) -> KeyRing:
@@ -29,6 +30,25 @@ def test_newest_key_seals() -> None:
     sealed = RingSealer("x", both).seal(b"data")
     assert RingSealer("x", KeyRing((key,))).open(sealed) == b"data"
     assert RingSealer("x", ring(1)).open(sealed) is None
+
+
+def test_new_key_seals_when_all_processes_have_it() -> None:
+    """One that seals is always one that every process has read (it has a minute)."""
+    clock = SettableClock()
+    old = ring(1)
+    key = make_key(clock.time(), lambda count: b"\2" * count, seals_after=60)
+    both = rotate(old, key, keep=1)
+    behind = RingSealer("x", old, clock.time)
+    ahead, other = (RingSealer("x", both, clock.time) for _ in range(2))
+    assert behind.open(ahead.seal(b"data")) == b"data"
+    assert ahead.open(behind.seal(b"data")) == b"data"
+    clock.now += 59
+    before = ahead.seal(b"data")
+    assert behind.open(before) == b"data"
+    clock.now += 1
+    sealed = ahead.seal(b"data")
+    assert behind.open(sealed) is None
+    assert other.open(sealed) == other.open(before) == b"data"
 
 
 def test_same_data_never_look_the_same() -> None:

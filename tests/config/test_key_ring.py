@@ -1,9 +1,11 @@
 """The key ring is ours alone, and never half written."""
 
 import json
+import math
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 
 from sso_proxy.config.key_ring import (
@@ -48,6 +50,31 @@ def test_key_is_random_and_named() -> None:
 def test_rotation_puts_the_new_key_first_and_drops_the_oldest() -> None:
     oldest = RingKey(kid="oldest", created=0, secret=b"")
     assert rotate(KeyRing((OLD, oldest)), NEW, keep=1) == KeyRing((NEW, OLD))
+
+
+def test_key_may_begin_to_seal_later(tmp_path: Path) -> None:
+    later = make_key(100, lambda size: b"\x01" * size, seals_after=60)
+    ring = KeyRing((later, NEW, OLD))
+    assert (later.created, later.seals_from) == (100, 160)
+    assert [ring.sealing(now) for now in (0, 159.9, 160)] == [NEW, NEW, later]
+    assert [ring.changes(now) for now in (0, 159.9, 160)] == [160, 160, math.inf]
+    write_key_ring(tmp_path / "keys.json", ring, replace=False)
+    assert read_key_ring(tmp_path / "keys.json") == ring
+
+
+def test_oldest_key_seals_while_none_may() -> None:
+    ring = KeyRing(tuple(attrs.evolve(key, seals_from=50) for key in (NEW, OLD)))
+    assert ring.sealing(49).kid == "old"
+    assert ring.sealing(50).kid == "new"
+
+
+def test_rotating_again_at_once_keeps_the_key_that_seals() -> None:
+    ring = KeyRing((OLD,))
+    for number in range(3):
+        key = RingKey(kid=f"k{number}", created=100, seals_from=160, secret=b"")
+        ring = rotate(ring, key, keep=1)
+    assert [key.kid for key in ring.keys] == ["k2", "k1", "k0", "old"]
+    assert rotate(ring, NEW, keep=0) == KeyRing((NEW,))
 
 
 def test_secret_is_not_shown() -> None:

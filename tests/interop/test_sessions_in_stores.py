@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from sso_proxy.sessions.names import decode
 from tests.support.memcached import Memcached
 from tests.support.redis_servers import RedisServer
 from tests.support.running import environment
@@ -145,24 +146,60 @@ def test_all_sessions_of_a_user_end_at_both_proxies_within_a_second(
     place.desk.run(conversation)
 
 
+def test_new_keys_log_nobody_out_at_any_time(tmp_path: Path) -> None:
+    """Two proxies read the file one after the other, while people log in at both."""
+
+    async def conversation(desk: Desk) -> None:
+        kids: set[bytes] = set()
+        begun = 0
+
+        async def visit(number: int) -> None:
+            browser = Browser()
+            for turn in range(5):
+                fields = {} if turn else {"X_Login": "alice"}
+                connection = desk.connect(number + turn)
+                assert (await connection.ask(browser, **fields)).body == "alice"
+                await connection.close()
+            octets = decode(browser.cookies["__Host-sso"].removeprefix("1."))
+            assert octets is not None
+            kids.add(octets[2 : 2 + octets[1]])
+
+        async def visit_all() -> None:
+            nonlocal begun
+            while len(kids) < 2 or begun < 100:
+                begun += 1
+                await visit(begun)
+
+        async def rotate() -> None:
+            ring = str(desk.directory / "keys.json")
+            await asyncio.to_thread(
+                run, "key", "rotate", "--file", ring, "--after", "5"
+            )
+            for proxy in desk.proxies:
+                await asyncio.to_thread(proxy.reload)
+                await asyncio.sleep(0.5)
+
+        await asyncio.gather(visit_all(), visit_all(), rotate())
+        assert len(kids) == 2
+
+    Desk(tmp_path, '[session.main]\ntype = "cookie"\n', count=2).run(conversation)
+
+
 def revoke(desk: Desk, *which: str) -> None:
     """End sessions by the command, which asks the first proxy."""
     config = str(desk.proxies[0].config)
+    assert run("session", "revoke", "--config", config, *which) == "ended: main\n"
+
+
+def run(*command: str) -> str:
+    """Run our command; gives what it says."""
     done = subprocess.run(  # noqa: S603
-        [
-            sys.executable,
-            "-c",
-            COMMAND,
-            "session",
-            "revoke",
-            "--config",
-            config,
-            *which,
-        ],
+        [sys.executable, "-c", COMMAND, *command],
         check=False,
         capture_output=True,
         text=True,
         timeout=30,
         env=environment(),
     )
-    assert (done.returncode, done.stdout) == (0, "ended: main\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout

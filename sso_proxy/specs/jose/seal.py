@@ -51,7 +51,8 @@ class Sealer:
     Args:
         kind: What the records are: ``session``.  What was sealed as one kind never
             opens as another.
-        secrets: 32 octets each, by kid; the first seals, all of them open.
+        secrets: 32 octets each, by kid; the first seals unless `use` says otherwise,
+            all of them open.
         random: Gives so many random octets.
 
     Raises:
@@ -66,7 +67,12 @@ class Sealer:
         keys = [_derive(kind, kid, secret) for kid, secret in secrets.items()]
         self._first = keys[0]
         self._keys = {key.header: key for key in keys}
+        self._kids = dict(zip(secrets, keys, strict=True))
         self._random = random
+
+    def use(self, kid: str) -> None:
+        """Seal with the key called *kid* from now on."""
+        self._first = self._kids[kid]
 
     def seal(self, data: bytes, context: bytes = b"") -> bytes:
         """Seal *data*; it opens only with the same *context*."""
