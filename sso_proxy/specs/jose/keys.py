@@ -75,11 +75,14 @@ class VerificationKey:
             of a secret something else, that gives no more away than its tokens do.
         checks: How a signature is checked, by algorithm.  A key with an ``alg`` has
             this one alone (RFC 8725 section 3.1).
+        issuer: Whose tokens it signs, if a set for many issuers says so; may be a
+            template.
     """
 
     kid: str | None
     thumbprint: str
     checks: Mapping[str, SignatureCheck] = attrs.field(repr=False)
+    issuer: str | None = None
 
     @property
     def algs(self) -> frozenset[str]:
@@ -168,9 +171,9 @@ def read_jwk(members: Mapping[str, Any]) -> VerificationKey:
     if any(name in members for name in _PRIVATE):
         raise KeyRefusedError("private: whoever can read it can sign")
     _check_use(members)
-    kid = members.get("kid")
-    if kid is not None and not isinstance(kid, str):
-        raise KeyRefusedError("kid is no string")
+    kid, issuer = members.get("kid"), members.get("issuer")
+    if not isinstance(kid, str | None) or not isinstance(issuer, str | None):
+        raise KeyRefusedError("kid or issuer is no string")
     public = {name: members.get(name) for name in names}
     _check_encoding(public)
     try:
@@ -178,7 +181,8 @@ def read_jwk(members: Mapping[str, Any]) -> VerificationKey:
         key = jwk.get_op_key("verify")
     except (JWException, ValueError, TypeError, UnsupportedAlgorithm) as e:
         raise KeyRefusedError(f"malformed: {type(e).__name__}") from e
-    return _from_public_key(key, kid, members.get("alg"))
+    usable = _from_public_key(key, kid, members.get("alg"))
+    return attrs.evolve(usable, issuer=issuer)
 
 
 def read_jwks(document: bytes, *, remote: bool = True) -> KeySet:

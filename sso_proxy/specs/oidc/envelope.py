@@ -24,6 +24,7 @@ from sso_proxy.specs.jose.encrypted import (
 from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError, VerificationKey
 from sso_proxy.specs.jose.strict import decode_base64url, read_json_object
 from sso_proxy.specs.jose.verify import check_signature
+from sso_proxy.specs.oidc.issuers import ANY_TENANT, check_issuer
 
 MAX_JWT: Final = 65536
 """Octets of an ID token or a signed answer; groups of users make them long."""
@@ -94,19 +95,26 @@ def open_jwt(  # noqa: PLR0913 - one keyword for each kind of key
             been published since.  If tokens name no key, a wrong signature may mean
             the same (``token-signature``).
         TokenError: It is malformed, longer than `MAX_JWT`, encrypted or signed in
-            another way than *rules* say, or not by the provider; or it says that it
-            is something else (``logout+jwt``, ``at+jwt`` and so on; RFC 8725 3.11).
+            another way than *rules* say, or not by the provider, or with a key that is
+            for another of its issuers; or it says that it is something else
+            (``logout+jwt``, ``at+jwt`` and so on; RFC 8725 3.11).
     """
     text = _decrypt(text, rules, decryption_keys)
+    key = None
     if unsigned and rules.allow_none and text.endswith("."):
         header, payload = _split_unsigned(text)
     else:
         jws = split_compact(text, max_bytes=MAX_JWT)
-        _check_signature(jws, keys, rules, mac_keys)
+        key = _check_signature(jws, keys, rules, mac_keys)
         header, payload = jws.header, jws.payload
     if header.typ is not None and header.typ.endswith("+jwt"):
         raise TokenError("typ says that it is something else", reason="token-type")
-    return header, read_json_object(payload)
+    claims = read_json_object(payload)
+    if key is not None and key.issuer is not None and "iss" in claims:
+        # A provider has keys for one tenant among those for all (Storm-0558: a key for
+        # private accounts signed tokens of companies).
+        check_issuer(claims, key.issuer, (ANY_TENANT,))
+    return header, claims
 
 
 def decrypt(
@@ -160,21 +168,20 @@ def _decrypt(
 
 def _check_signature(
     jws: CompactJws, keys: KeySet, rules: EnvelopeRules, mac_keys: Sequence[KeySet]
-) -> None:
-    """Check that the provider signed *jws*."""
+) -> VerificationKey:
+    """Check that the provider signed *jws*, and give the key."""
     alg = jws.header.alg
     if alg not in rules.algorithms:
         raise TokenError("alg is not allowed", reason="token-alg")
     if alg in MAC_ALGORITHMS:
-        _check_any(jws, [key for secret in mac_keys for key in secret.keys])
-    elif rules.try_keys and jws.header.kid is None:
-        _check_any(jws, keys.keys)
-    else:
-        check_signature(jws, keys, algorithms=rules.algorithms)
+        return _check_any(jws, [key for secret in mac_keys for key in secret.keys])
+    if rules.try_keys and jws.header.kid is None:
+        return _check_any(jws, keys.keys)
+    return check_signature(jws, keys, algorithms=rules.algorithms)
 
 
-def _check_any(jws: CompactJws, keys: Iterable[VerificationKey]) -> None:
-    """Check that one of *keys*, of which there are few, signed *jws*."""
+def _check_any(jws: CompactJws, keys: Iterable[VerificationKey]) -> VerificationKey:
+    """Check that one of *keys*, of which there are few, signed *jws*; give that one."""
     alg = jws.header.alg
     fitting = [key for key in keys if alg in key.checks]
     if not fitting:
@@ -184,7 +191,7 @@ def _check_any(jws: CompactJws, keys: Iterable[VerificationKey]) -> None:
             key.verify(alg, jws.signing_input, jws.signature)
         except TokenError:
             continue
-        return
+        return key
     raise TokenError("wrong signature", reason="token-signature")
 
 

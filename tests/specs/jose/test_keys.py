@@ -118,6 +118,7 @@ def test_a_key_bound_to_no_algorithm_checks_all_that_fit() -> None:
         (EC.public_jwk(x=EC.public_jwk()["y"]), "malformed"),
         (EC.public_jwk(x=""), "malformed"),
         (EC.public_jwk(kid=7), "kid"),
+        (EC.public_jwk(issuer=7), "issuer"),
         (RSA.public_jwk(e="AQ"), "malformed"),
         (RSA.public_jwk(e="AgAAAAE"), "exponent"),
         (RSA.public_jwk(alg="RSA-OAEP"), "algorithm"),
@@ -415,3 +416,10 @@ def test_a_secret_in_a_set_is_never_a_key(*, remote: bool) -> None:
     else:
         with pytest.raises(KeyRefusedError, match="kty"):
             read_jwks(document, remote=False)
+
+
+def test_key_says_whose_tokens_it_signs() -> None:
+    """Microsoft Entra has keys for one of its issuers among those for all."""
+    assert read_jwk(EC.public_jwk()).issuer is None
+    issuer = "https://login.example/{tenantid}/v2.0"
+    assert read_jwk(EC.public_jwk(issuer=issuer)).issuer == issuer

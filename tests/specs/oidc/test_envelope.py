@@ -171,6 +171,43 @@ class TestSignatures:
         assert len(open_jwt(text, KEYS, RULES)[1]["groups"]) == 800
 
 
+class TestKeysOfIssuers:
+    """A provider with many issuers says for which of them a key is."""
+
+    ENTRA = "https://login.example/{tenantid}/v2.0"
+
+    def keys(self, issuer: object) -> KeySet:
+        return read_jwks(jwks(SIGNER.public_jwk(issuer=issuer)))
+
+    def claims(self, tenant: str) -> dict[str, Any]:
+        return {"iss": self.ENTRA.replace("{tenantid}", tenant), "tid": tenant}
+
+    def test_key_for_all_tenants_signs_for_each(self) -> None:
+        text = SIGNER.sign(self.claims("t1"), typ="JWT")
+        assert open_jwt(text, self.keys(self.ENTRA), RULES)
+
+    def test_key_for_one_tenant_signs_for_no_other(self) -> None:
+        """Storm-0558, 2023."""
+        keys = self.keys(self.ENTRA.replace("{tenantid}", "private"))
+        assert open_jwt(SIGNER.sign(self.claims("private"), typ="JWT"), keys, RULES)
+        text = SIGNER.sign(self.claims("t1"), typ="JWT")
+        assert reason_of(text, keys=keys) == "token-issuer"
+        trying = EnvelopeRules(try_keys=True)
+        unnamed = SIGNER.sign(self.claims("t1"), typ="JWT", kid=None)
+        assert reason_of(unnamed, trying, keys=keys) == "token-issuer"
+
+    def test_key_of_another_place_is_for_nobody_here(self) -> None:
+        text = SIGNER.sign(self.claims("t1"), typ="JWT")
+        keys = self.keys("https://other.example/{tenantid}")
+        assert reason_of(text, keys=keys) == "token-issuer"
+
+    def test_answer_without_an_issuer_is_not_compared(self) -> None:
+        assert open_jwt(sign(), self.keys(self.ENTRA), RULES)[1] == CLAIMS
+
+    def test_issuer_that_is_no_string_makes_no_key(self) -> None:
+        assert self.keys(["x"]).keys == ()
+
+
 class TestMacs:
     """HS256 and the like count only where they are configured."""
 
@@ -233,6 +270,9 @@ class TestUnsigned:
         assert reason_of(text, NONE_RULES, unsigned=True) == "token-alg"
 
     def test_signature_with_none_is_refused(self) -> None:
+        assert reason_of(self.NONE + ".", NONE_RULES, unsigned=True) == (
+            "token-malformed"
+        )
         for signature in ("AA", b64(b"x" * 64)):
             text = self.NONE + signature
             assert reason_of(text, NONE_RULES, unsigned=True) == "token-alg"
@@ -246,8 +286,13 @@ class TestUnsigned:
         assert reason_of(text, NONE_RULES, unsigned=True) == "token-malformed"
 
     def test_longer_one_is_refused(self) -> None:
-        text = f"{b64({'alg': 'none'})}.{'A' * MAX_JWT}."
-        assert reason_of(text, NONE_RULES, unsigned=True) == "token-too-long"
+        head = f"{b64({'alg': 'none'})}."
+        payload = b64(b'{"a":"' + b"x" * (MAX_JWT * 3 // 4) + b'"}')
+        assert reason_of(f"{head}{payload}.", NONE_RULES, unsigned=True) == (
+            "token-too-long"
+        )
+        longest = b64({"a": "x" * 49000})
+        assert open_jwt(f"{head}{longest}.", KEYS, NONE_RULES, unsigned=True)
 
     def test_crit_is_refused(self) -> None:
         text = f"{b64({'alg': 'none', 'crit': ['x']})}.{b64(dict(CLAIMS))}."
