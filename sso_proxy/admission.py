@@ -88,12 +88,14 @@ class Trail:
     def stable(self, connection: Connection) -> str:
         """Give the part of the audit record that holds for all equal requests."""
         identity = self.identity
+        session = self.request.session if self.request else None
         return (self.place or self.place_of(connection)) + caller_part(
             authenticator=identity.authenticator if identity else "",
             issuer=identity.issuer if identity else "",
             subject=identity.subject if identity else "",
             user=self.user,
             bindings=self.bound,
+            session=session.id if session else "",
         )
 
     def place_of(self, connection: Connection) -> str:

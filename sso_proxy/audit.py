@@ -64,13 +64,14 @@ def place_part(  # noqa: PLR0913
     )
 
 
-def caller_part(
+def caller_part(  # noqa: PLR0913
     *,
     authenticator: str = "",
     issuer: str = "",
     subject: str = "",
     user: str = "",
     bindings: Iterable[str] = (),
+    session: str = "",
 ) -> str:
     """
     Give the members that stay the same for an identity's requests.
@@ -81,12 +82,13 @@ def caller_part(
         subject: The identity's subject.
         user: The name that the backend knows the user by.
         bindings: Kinds of binding that were satisfied.
+        session: The id of the browser's session, which is no secret.
     """
     kinds = ",".join([_quote(kind) for kind in bindings])
     return (
         f',"authenticator":{_quote(_cut(authenticator))}'
         f',"issuer":{_quote(_cut(issuer))},"subject":{_quote(_cut(subject))}'
-        f',"user":{_quote(_cut(user))},"bindings":[{kinds}]'
+        f',"user":{_quote(_cut(user))},"bindings":[{kinds}],"session":{_quote(session)}'
     )
 
 

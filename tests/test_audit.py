@@ -77,6 +77,7 @@ def test_a_record_has_every_fact_of_the_request() -> None:
         subject="alice",
         user="al",
         bindings=["certificate"],
+        session="u2sV",
     )
     assert record_of(audit_line(stable, **FACTS)) == {
         "v": 1,
@@ -96,6 +97,7 @@ def test_a_record_has_every_fact_of_the_request() -> None:
         "subject": "alice",
         "user": "al",
         "bindings": ["certificate"],
+        "session": "u2sV",
     }
 
 
@@ -112,6 +114,7 @@ def test_what_does_not_apply_is_there_and_empty() -> None:
     assert record["upstream"] == ""
     assert record["tls"] is None
     assert record["bindings"] == []
+    assert record["session"] == ""
     assert record["user"] == ""
     assert record["decision"] == "deny"
     refused = record_of(refused_line(STABLE, **REFUSED))

@@ -1,5 +1,6 @@
 """Sessions in the requests of a connection, until they end."""
 
+import json
 import time
 from typing import Any
 
@@ -94,6 +95,18 @@ def test_whoever_logged_in_is_known_by_the_cookie(kind: str) -> None:
     assert b"X-Remote-User: alice\r\n" in head
     assert b"__Host-sso" not in head
     assert b"X-Login" not in desk.scene.backend.asked[0][1].head
+
+
+def test_records_say_which_session_it_was(kind: str) -> None:
+    desk = Desk(kind)
+    session = desk.log_in()
+    desk.ask()
+    admission = desk.scene.backend.exchange.admission
+    assert admission is not None
+    record = json.loads("{" + admission.stable + "}")
+    assert (record["session"], record["subject"]) == (session.id, "alice")
+    assert desk.browser.cookies["__Host-sso"] not in admission.stable
+    desk.answer()
 
 
 def test_who_has_no_session_is_sent_to_log_in(kind: str) -> None:
