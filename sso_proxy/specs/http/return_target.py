@@ -69,7 +69,7 @@ def read_target(text: str, *, host: str, port: int, scheme: str) -> str:
         _check_origin(origin, build_origin(scheme, host, port))
         text = text if text.startswith("/") else f"/{text}"
     match = _split(text)
-    if match is None or text.startswith("//"):
+    if match is None:
         raise TargetError("it is no path and query of this origin")
     _check_loosely(match[1])
     try:

@@ -267,6 +267,18 @@ def test_known_tricks_are_refused(leading: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "leading",
+    ["/x//../%2f", "/x/..%2fhttps:/", "/x/..%2fjavascript:", "/x%250d%250a"],
+)
+def test_what_shows_when_dot_segments_or_escapes_are_gone_is_refused(
+    leading: str,
+) -> None:
+    for host in HOSTS:
+        with pytest.raises(TargetError):
+            read(leading + host)
+
+
+@pytest.mark.parametrize(
     "text",
     ["/a#b", "/a b", "/a\\b", "/ä", "/a%", "/a%zz", "/a%C0%AF", "/../a", "/a?b c"],
 )
