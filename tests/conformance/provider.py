@@ -114,8 +114,12 @@ class Provider:
             except AskedWronglyError as e:
                 if e.error != "use_dpop_nonce":
                     self.complaints.append(f"{asked.path}: {e}")
+                status, headers = STATUS.get(e.error, 400), e.headers
+                if name == "userinfo":  # RFC 9449 section 9
+                    challenge = f'DPoP error="{e.error}", algs="ES256"'
+                    status, headers = 401, (*headers, ("WWW-Authenticate", challenge))
                 said = {"error": e.error, "error_description": e.detail}
-                return json_reply(said, STATUS.get(e.error, 400), *e.headers)
+                return json_reply(said, status, *headers)
 
     def times(self, endpoint: str) -> int:
         """Say how often an endpoint was asked."""

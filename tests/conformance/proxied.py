@@ -1,7 +1,6 @@
 """The real proxy in front of a backend, with one misbehaving provider for each row."""
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -113,11 +112,11 @@ class Logs:
         texts = zip(self._texts(), self._from, strict=True)
         return "\n".join(text[start:] for text, start in texts)
 
-    def wait_for(self, pattern: str) -> None:
-        """Wait until a line says *pattern*."""
+    def wait_for(self, text: str) -> None:
+        """Wait until a line says *text*."""
         until = time.monotonic() + PATIENCE
-        while re.search(pattern, self.since()) is None:
-            assert time.monotonic() < until, f"nothing of {pattern}: {self.since()}"
+        while text not in self.since():
+            assert time.monotonic() < until, f"nothing of {text!r}: {self.since()}"
             time.sleep(0.02)
 
 

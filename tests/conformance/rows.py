@@ -14,7 +14,7 @@ class Rows:
     What rows.toml has.
 
     Attributes:
-        refused: By group and name, what the log says (a regular expression).
+        refused: By group and name, what the log says.
         accepted: What a login has to bear.
         later: Names, by group, of rows about what is not built yet.
     """
