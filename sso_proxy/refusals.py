@@ -1,6 +1,7 @@
 """What callers are told who may not pass: every right challenge, and no reasons."""
 
 from typing import Final
+from urllib.parse import quote
 
 import attrs
 from twisted.logger import Logger
@@ -27,6 +28,9 @@ from sso_proxy.specs.oauth.offer import complete_challenges
 _log = Logger()
 
 NO_STORE: Final = ("cache-control", "no-store")
+
+MOST_TARGET: Final = 1500
+"""Octets of a target that another login leads back to."""
 
 
 def reject(rejected: Rejected, request: Request, route: Route) -> Response:
@@ -167,7 +171,20 @@ async def deny(
         challenge = authenticator.refusal(
             request, Refusal(error="insufficient_scope", scope=decision.scope)
         )
-    return _refuse(403, reason, challenge, route)
+    response = _refuse(403, reason, challenge, route)
+    if by and is_navigation(request.head):
+        return attrs.evolve(response, again=_another_login(request, route, by))
+    return response
+
+
+def _another_login(request: Request, route: Route, by: str) -> str:
+    """Give where somebody logs in as somebody else, who perhaps may do this."""
+    path, query = request.path_asked or request.head.path, request.head.query
+    target = path if query is None else f"{path}?{query}"
+    if len(target) > MOST_TARGET:
+        target = "/"
+    fields = f"with={quote(by, safe='')}&to={quote(target, safe='')}"
+    return f"{route.endpoints}login?{fields}"
 
 
 def _refuse(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from sso_proxy.model import (
@@ -15,10 +16,11 @@ from sso_proxy.model import (
     Response,
     Unbound,
 )
-from sso_proxy.refusals import deny, invite, refuse_unbound, reject
+from sso_proxy.refusals import MOST_TARGET, deny, invite, refuse_unbound, reject
 from sso_proxy.routing import Route
+from sso_proxy.session import Session
 from sso_proxy.specs.oauth.offer import Offer
-from sso_proxy.testing.fakes import FakeAuthenticator, make_request
+from sso_proxy.testing.fakes import FakeAuthenticator, make_identity, make_request
 from tests.support.caching import now
 from tests.support.doubles import FakeUpstream, make_route
 
@@ -142,3 +144,39 @@ def test_a_login_that_cannot_be_asked_for_is_forbidden() -> None:
     decision = Decision(effect=Effect.STEP_UP, reasons=("why",))
     response = now(deny(decision, REQUEST, route(), Silent(), None))
     assert (response.status, response.reason) == (403, "why")
+
+
+NAVIGATION = {
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    "Accept": "text/html",
+}
+
+
+def in_session(**changes: Any) -> Request:  # noqa: ANN401
+    identity = make_identity(authenticator="people & co")
+    session = Session(id="s", identity=identity, created=0, used=0, expires=9e9)
+    request = make_request(**{"headers": NAVIGATION, **changes})
+    return attrs.evolve(request, session=session)
+
+
+def again(request: Request) -> str:
+    where = attrs.evolve(route(), login_names=("people & co",), endpoints="/x/.sso/")
+    return now(deny(Decision(effect=Effect.DENY), request, where, Silent(), None)).again
+
+
+def test_who_is_logged_in_and_may_not_can_log_in_as_somebody_else() -> None:
+    asked = in_session(path="/a%2Fb/", query="c=d&to=//evil.example")
+    assert again(asked) == (
+        "/x/.sso/login?with=people%20%26%20co"
+        "&to=%2Fa%252Fb%2F%3Fc%3Dd%26to%3D%2F%2Fevil.example"
+    )
+
+
+def test_an_address_too_long_to_come_back_to_is_left_out() -> None:
+    assert again(in_session(query="a" * MOST_TARGET)).endswith("&to=%2F")
+
+
+def test_a_script_or_a_caller_without_a_session_is_offered_no_other_login() -> None:
+    assert again(in_session(headers={"Accept": "application/json"})) == ""
+    assert again(make_request(headers=NAVIGATION)) == ""

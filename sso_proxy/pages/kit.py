@@ -135,7 +135,9 @@ class Pages:
             title=_explain(say, reason, status, "title") or phrase_of(status),
             text=_explain(say, reason, status, "text"),
             again=again,
-            again_label=say.find(f"reason.{reason}.again", "words.again"),
+            again_label=say.find(
+                f"reason.{reason}.again", f"status.{status}.again", "words.again"
+            ),
         )
 
     def choose(

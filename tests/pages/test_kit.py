@@ -137,6 +137,11 @@ def test_there_is_one_next_step() -> None:
     assert b"Log in again</a>" in body
 
 
+def test_who_may_not_do_this_may_be_somebody_else() -> None:
+    _, body = PAGES.error("denied", 403, BROWSER, "id-1", "/.sso/login?to=%2F")
+    assert b"Log in as somebody else</a>" in body
+
+
 def test_without_a_target_there_is_no_link() -> None:
     _, body = PAGES.error("login-expired", 400, BROWSER, "id-1")
     assert b"<a " not in body
