@@ -140,20 +140,23 @@ class Chromium:
     def tab(self, **look: Any) -> Iterator["Tab"]:  # noqa: ANN401
         """Open a tab with cookies of its own; *look* is that of `Tab.look`."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
+        try:
+            yield self.open_tab(context, **look)
+        finally:
+            self.call("Target.disposeBrowserContext", browserContextId=context)
+            self.events.clear()
+
+    def open_tab(self, context: str, **look: Any) -> "Tab":  # noqa: ANN401
+        """Open a tab in *context*, whose tabs share their cookies."""
         target = self.call(
             "Target.createTarget", url="about:blank", browserContextId=context
         )["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        tab = Tab(browser=self, session=session["sessionId"])
-        tab.call("Page.enable")
-        tab.call("Network.enable")
-        tab.call("Log.enable")
+        tab = Tab(browser=self, session=session["sessionId"], context=context)
+        for domain in ("Page", "Network", "Log"):
+            tab.call(f"{domain}.enable")
         tab.look(**look)
-        try:
-            yield tab
-        finally:
-            self.call("Target.disposeBrowserContext", browserContextId=context)
-            self.events.clear()
+        return tab
 
     def close(self) -> None:
         """End it and all its processes, and remove what it kept."""
@@ -190,10 +193,16 @@ class Tab:
     Attributes:
         browser: The browser.
         session: Its name there.
+        context: Those with whom it shares cookies.
     """
 
     browser: Chromium
     session: str
+    context: str
+
+    def sibling(self) -> "Tab":
+        """Open another tab that shares this one's cookies."""
+        return self.browser.open_tab(self.context)
 
     def call(self, method: str, **params: object) -> dict[str, Any]:
         """Have *method* done in this tab."""
@@ -289,7 +298,12 @@ class Tab:
             for event in self.browser.events
             if event.get("method") == "Log.entryAdded"
         )
-        return [entry["text"] for entry in entries if entry["level"] == "error"]
+        return [
+            entry["text"]
+            for entry in entries
+            # It complains of each answer that is an error, too.
+            if entry["level"] == "error" and entry["source"] != "network"
+        ]
 
     def screenshot(self, path: Path) -> None:
         """Write what is seen as PNG."""
