@@ -113,10 +113,13 @@ class KeySet:
     Attributes:
         keys: The keys that can be used.
         ignored: Why others cannot, a line each, for the log.
+        document: The JWK Set that they were read from, where the issuer's keys for
+            encryption are, too; empty if there was none.
     """
 
     keys: tuple[VerificationKey, ...]
     ignored: tuple[str, ...] = ()
+    document: bytes = attrs.field(default=b"", repr=False)
     _by_kid: Mapping[str, VerificationKey] = attrs.field(init=False, repr=False)
 
     @_by_kid.default
@@ -217,7 +220,7 @@ def read_jwks(document: bytes, *, remote: bool = True) -> KeySet:
     keys = _without_shared_names(keys, ignored)
     if ignored and not remote:
         raise KeyRefusedError("; ".join(ignored))
-    return KeySet(tuple(keys), tuple(ignored))
+    return KeySet(tuple(keys), tuple(ignored), document)
 
 
 def read_pem(data: bytes, *, kid: str | None = None) -> KeySet:

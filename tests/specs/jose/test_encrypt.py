@@ -21,7 +21,12 @@ from sso_proxy.specs.jose.encrypt import (
     read_encryption_key,
 )
 from sso_proxy.specs.jose.encrypted import AGREEMENTS, ENCRYPTIONS, read_jwe_header
-from sso_proxy.specs.jose.keys import MAX_JWKS, MAX_KEYS, KeyRefusedError
+from sso_proxy.specs.jose.keys import (
+    MAX_JWKS,
+    MAX_KEYS,
+    KeyRefusedError,
+    read_jwks,
+)
 from sso_proxy.testing.tokens import TokenSigner
 
 RSA = rsa.generate_private_key(65537, 2048)
@@ -119,6 +124,14 @@ def test_a_key_for_encryption_comes_first(
     items: list[dict[str, Any]], kid: str | None
 ) -> None:
     assert read_encryption_key(jwks(*items), alg="RSA-OAEP-256").kid == kid
+
+
+def test_what_signatures_are_checked_with_leads_to_the_key_for_encryption() -> None:
+    """A provider publishes both in one set."""
+    signer = TokenSigner.create()
+    keys = read_jwks(jwks(signer.public_jwk(), public(RSA)))
+    assert [key.kid for key in keys.keys] == ["key-1"]
+    assert read_encryption_key(keys.document, alg="RSA-OAEP").kid == "theirs"
 
 
 def test_one_jwk_is_enough() -> None:
