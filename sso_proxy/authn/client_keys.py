@@ -120,8 +120,10 @@ def _read_opener(file: str, place: str) -> tuple[DecryptionKey, PublicKey]:
     if len(keys) != 1:
         raise ConfigError(Mistake(place, "has several keys; one file is for one key"))
     public = _public_half(data, place)
-    key = attrs.evolve(keys[0], kid=keys[0].kid or thumbprint(public))
-    described = {**public, "kid": str(key.kid), "use": "enc"}
+    # One that does not say its name may be known to the provider by any: then it is
+    # found by what it is for.
+    key = attrs.evolve(keys[0], thumbprint=thumbprint(public))
+    described = {**public, "kid": key.kid or str(key.thumbprint), "use": "enc"}
     if len(key.algs) == 1:
         described["alg"] = next(iter(key.algs))
     return key, described

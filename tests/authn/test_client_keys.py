@@ -102,6 +102,19 @@ def test_what_is_encrypted_to_any_of_our_keys_is_opened(tmp_path: Path) -> None:
         assert decrypt_compact(token.serialize(True), keys.decryption) == b"a.b.c"
 
 
+def test_a_key_without_a_name_is_found_by_whatever_the_provider_calls_it(
+    tmp_path: Path,
+) -> None:
+    keys = read_client_keys(
+        decryption=[pem(tmp_path / "1", RSA), pem(tmp_path / "2", EC)]
+    )
+    for kid in ({"kid": "registered by hand"}, {}):
+        header = {"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT", **kid}
+        token = JWE(b"a.b.c", protected=json.dumps(header))
+        token.add_recipient(RSA)
+        assert decrypt_compact(token.serialize(True), keys.decryption) == b"a.b.c"
+
+
 def test_no_keys_are_an_empty_set() -> None:
     assert read_client_keys().public == ClientKeys().public == ()
     assert jwks_document(()) == b'{"keys":[]}'

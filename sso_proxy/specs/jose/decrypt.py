@@ -60,7 +60,11 @@ class DecryptionKeys:
             TokenError: There is no such key, or more than one.
         """
         kid = jwe.header.kid
-        named = [key for key in self.keys if kid is not None and key.kid == kid]
+        named = [
+            key
+            for key in self.keys
+            if kid is not None and kid in {key.kid, key.thumbprint}
+        ]
         fitting = [
             key
             for key in named or self.keys

@@ -40,11 +40,14 @@ class DecryptionKey:
         kid: What tokens call it, or None.
         algs: The algorithms it may be used with.
         encs: The content encryptions it may be used with.
+        thumbprint: A second name, for a key that we publish under what it is (RFC
+            7638), or None.
     """
 
     kid: str | None
     algs: frozenset[str]
     encs: frozenset[str] = frozenset(ENCRYPTIONS)
+    thumbprint: str | None = None
     _key: PrivateKey = attrs.field(repr=False, alias="key")
 
     def fits(self, jwe: CompactJwe) -> bool:
