@@ -36,30 +36,6 @@ def check_essential(
                 _check_one(name, details, sources.get(place, {}), place)
 
 
-def check_claims_option(asked: Mapping[str, Any]) -> None:
-    """
-    Check what an operator wants to ask for (OpenID Connect Core section 5.5).
-
-    Raises:
-        ValueError: No provider would understand it.
-    """
-    for place, claims in asked.items():
-        if place not in _PLACES or not isinstance(claims, Mapping):
-            raise ValueError("claims has tables for id_token and userinfo, only")
-        for name, details in claims.items():
-            if not isinstance(details, Mapping) or not details.keys() <= {
-                "essential",
-                "value",
-                "values",
-            }:
-                problem = "is a table with essential, value, values, or an empty one"
-                raise ValueError(f"claims.{place}.{name} {problem}")
-            if details.get("essential", False) not in (True, False):
-                raise ValueError(f"claims.{place}.{name}.essential is true or false")
-            if type(details.get("values", [])) is not list:
-                raise ValueError(f"claims.{place}.{name}.values is a list")
-
-
 def check_prompt(
     prompt: str, claims: Mapping[str, Any], *, begun: float, leeway: float
 ) -> None:

@@ -40,7 +40,7 @@ def explain_lost(request: Request, state: str | None) -> Lost:
     if login_name(state) in kept:
         return Lost("login-expired", "its cookie is too old, or not from us")
     if kept:
-        return Lost("login-expired", "it is finished, or many others began since")
+        return Lost("login-state", "it is finished, or many others began since")
     if fields:
         return Lost("login-other-browser", "there are cookies, but none of a login")
     return Lost("login-no-cookie", "the browser sent no cookie at all")

@@ -26,7 +26,7 @@ AGAIN: Final = 10.0
 """Seconds after a failure until the provider is asked again."""
 _REMEMBERED: Final = 4096
 """Sessions whose failures are remembered, in each process."""
-_SOONEST: Final = 5.0
+_SOONEST: Final = 1.0
 """Seconds that tokens are used at least, however soon they expire."""
 
 GetTokens = Callable[[Session], Awaitable[tuple[Identity, Mapping[str, Any]]]]

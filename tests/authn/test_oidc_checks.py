@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from sso_proxy.authn.oidc_checks import (
-    check_claims_option,
     check_essential,
     check_prompt,
 )
@@ -29,7 +28,6 @@ def test_what_is_there_or_not_essential_passes(asked: dict[str, Any]) -> None:
         "id_token": {"sub": "alice", "acr": "silver"},
         "userinfo": {"verified": True},
     }
-    check_claims_option(asked)
     check_essential(asked, sources)
 
 
@@ -55,22 +53,6 @@ def test_an_essential_claim_must_be_where_it_was_asked_for(
     with pytest.raises(TokenError) as caught:
         check_essential(asked, sources)
     assert caught.value.reason == "login-claims"
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"access_token": {}},
-        {"id_token": []},
-        {"id_token": {"acr": "gold"}},
-        {"id_token": {"acr": {"essentiell": True}}},
-        {"id_token": {"acr": {"essential": "yes"}}},
-        {"id_token": {"acr": {"values": "gold"}}},
-    ],
-)
-def test_what_no_provider_understands_is_refused(asked: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="claims"):
-        check_claims_option(asked)
 
 
 def test_a_login_before_it_was_asked_for_is_none() -> None:

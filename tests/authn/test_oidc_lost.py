@@ -14,7 +14,7 @@ OURS = "__Host-sso-login-"
         (None, "login-no-cookie"),
         ("theme=dark", "login-other-browser"),
         ("__Host-sso=1.abc", "login-other-browser"),
-        (f"{OURS}other=abc", "login-expired"),
+        (f"{OURS}other=abc", "login-state"),
         (f"{OURS}mine=abc", "login-expired"),
         (f"{OURS}mine=abc; {OURS}other=abc", "login-expired"),
     ],

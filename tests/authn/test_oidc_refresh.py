@@ -112,7 +112,7 @@ class WhenTests(Case):
     def test_short_lived_tokens_are_used_for_half_of_their_time(self) -> None:
         """Else every request would bring new ones."""
         assert refresh_at(NOW, 60, 60) == NOW + 30
-        assert refresh_at(NOW, 0, 60) == NOW + 5
+        assert refresh_at(NOW, 0, 60) == NOW + 1
 
     def test_tokens_that_do_not_say_when_they_expire_are_kept(self) -> None:
         assert refresh_at(NOW, None, 60) is None

@@ -26,6 +26,11 @@ aws_alb_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.aws_alb:AwsAlbAuthenticator",
 )
+oidc_authenticator = PluginFactory(
+    name="oidc",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.oidc:OidcAuthenticator",
+)
 anonymous_authenticator = PluginFactory(
     name="anonymous",
     makes="IAuthenticator",

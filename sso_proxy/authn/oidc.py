@@ -1,0 +1,127 @@
+"""
+The ``oidc`` authenticator: people log in with their browser at an OpenID Provider.
+
+OpenID Connect Core 1.0, by the code flow, as `OidcConfig` describes it.  A login begins
+in `sso_proxy.authn.oidc_begin` and ends in `sso_proxy.authn.oidc_finish`; from then on
+the session says who it is, and nobody is asked but for new tokens, before they expire
+(`sso_proxy.authn.oidc_refresh`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Self
+
+from zope.interface import implementer
+
+from sso_proxy.authn.oidc_begin import Beginner
+from sso_proxy.authn.oidc_config import OidcConfig
+from sso_proxy.authn.oidc_finish import Finisher
+from sso_proxy.authn.oidc_identity import Identifier
+from sso_proxy.authn.oidc_parts import Parts, build_parts
+from sso_proxy.authn.oidc_refresh import Refresher
+from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ITools
+from sso_proxy.login import Finished, Wanted
+from sso_proxy.model import (
+    Authenticated,
+    HeaderChallenge,
+    NotPresented,
+    Outcome,
+    Refusal,
+    Request,
+    Response,
+)
+
+_NOT_PRESENTED: Final = NotPresented()
+
+
+@implementer(IAuthenticator, ILogin, IHealth)
+class OidcAuthenticator:
+    """
+    Has people log in at one provider, and goes by their sessions.
+
+    Args:
+        parts: What it is made of.
+    """
+
+    config_class: ClassVar = OidcConfig
+    consumes: ClassVar[tuple[str, ...]] = ()
+    reads_session: ClassVar = True
+
+    def __init__(self, parts: Parts) -> None:
+        config = parts.config
+        identifier = Identifier(parts)
+        self._name = parts.name
+        self._provider = parts.provider
+        self._beginner = Beginner(parts)
+        self._finisher = Finisher(parts, identifier)
+        self._refresher = Refresher(
+            identifier.of_refresh, config.refresh_failed, parts.clock
+        )
+        self.title = config.title or parts.name
+        self.public_keys: tuple[Mapping[str, Any], ...] = parts.keys.public
+
+    @classmethod
+    def from_config(cls, config: OidcConfig, tools: ITools) -> Self:
+        """
+        Make the authenticator that *config* describes.
+
+        Raises:
+            ConfigError: A key, a secret or a URL cannot be used.
+        """
+        return cls(build_parts(config, tools))
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """
+        Say whose session it is.
+
+        Raises:
+            UnavailableError: Its tokens have expired, and no new ones can be had.
+        """
+        session = request.session
+        if session is None or session.identity.authenticator != self._name:
+            return _NOT_PRESENTED
+        if self._refresher.is_due(session):
+            return await self._refresher.authenticate(request, session)
+        until = session.data.get("refresh_at")
+        if until is None or "refresh_token" not in session.data:
+            return Authenticated(session.identity)
+        return Authenticated(session.identity, until=until)
+
+    def challenge(self, request: Request) -> HeaderChallenge | None:
+        """Say nothing: whoever looks at a page is sent to log in, and no program is."""
+        del request
+        return None
+
+    def refusal(self, request: Request, refusal: Refusal) -> HeaderChallenge | None:
+        """Say nothing, likewise."""
+        del request, refusal
+        return None
+
+    async def begin(self, request: Request, wanted: Wanted) -> Response:
+        """
+        Send the browser to the provider.
+
+        Raises:
+            UnavailableError: The provider is down, or nobody knows where it is.
+        """
+        return await self._beginner.begin(request, wanted)
+
+    async def finish(self, request: Request) -> Finished | Response:
+        """
+        Answer a browser that came back.
+
+        Raises:
+            UnavailableError: The provider is down.
+        """
+        return await self._finisher.finish(request)
+
+    async def request_object(self, name: str) -> Response | None:
+        """Give a signed request that the provider fetches."""
+        return await self._beginner.request_object(name)
+
+    async def warm(self) -> None:
+        """Prepare for the first login; a failure is only logged."""
+        await self._provider.warm()
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what is missing."""
+        return await self._provider.probe()

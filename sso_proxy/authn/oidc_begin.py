@@ -1,0 +1,212 @@
+"""Send a browser to a provider, and have it keep what must be known afterwards."""
+
+import secrets
+from typing import Final
+
+from twisted.logger import Logger
+
+from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_parts import Parts
+from sso_proxy.login import Wanted
+from sso_proxy.model import Headers, Request, RequestHead, Response
+from sso_proxy.net.provider import ProviderError
+from sso_proxy.specs.http.authority import DEFAULT_PORTS
+from sso_proxy.specs.http.uri import build_origin
+from sso_proxy.specs.oauth.pkce import challenge_of
+from sso_proxy.specs.oauth.urls import UrlRefusedError, read_url
+from sso_proxy.specs.oidc.metadata import ProviderEndpoints
+from sso_proxy.specs.oidc.request import (
+    AuthorizationRequest,
+    front_fields,
+    front_url,
+    parameters,
+    pushed_fields,
+)
+from sso_proxy.specs.oidc.request_object import (
+    TYPE,
+    build_request_object,
+    object_fields,
+    reference_fields,
+)
+
+_log = Logger()
+
+PURPOSE: Final = "oidc-request"
+"""Of signed requests in the cache."""
+
+_NO_STORE: Final[Headers] = (("cache-control", "no-store"),)
+_OCTETS: Final = 32
+
+
+class Beginner:
+    """
+    Begins logins.
+
+    Args:
+        parts: The parts of the authenticator.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._config = parts.config
+
+    async def begin(self, request: Request, wanted: Wanted) -> Response:
+        """
+        Send the browser away.
+
+        Raises:
+            UnavailableError: The provider is down, or nobody knows where it is.
+        """
+        endpoints = await self._parts.provider.endpoints()
+        begun = self._begun(request, wanted)
+        by_form = self._config.response_mode.startswith("form_post")
+        try:
+            state, headers = request.sessions.logins.begin(
+                request, begun.as_json(), cross_site=by_form
+            )
+            objects = self._address(request, wanted, "request")
+            location = await self._location(begun, state, endpoints, objects)
+        except ValueError as e:  # contexts of a URL that somebody made up, mostly
+            return self._refuse(request, 400, "login-request", str(e))
+        except ProviderError as e:
+            detail = f"{e.error} {e.description}".strip()
+            return self._refuse(request, 502, "provider-error", detail)
+        fields = (("location", location), *headers)
+        return Response(status=303, reason="login", headers=_final(fields))
+
+    async def request_object(self, name: str) -> Response | None:
+        """Give a signed request that the provider fetches (RFC 9101 section 5.2)."""
+        key = self._object_key(name)
+        sealed = await self._parts.cache.get(PURPOSE, key)
+        text = None if sealed is None else self._parts.sealer.open(sealed, key)
+        if text is None:
+            return None
+        headers = (*_NO_STORE, ("content-type", f"application/{TYPE}"))
+        return Response(status=200, reason="request-object", headers=headers, body=text)
+
+    def _begun(self, request: Request, wanted: Wanted) -> Begun:
+        """Give what has to be known afterwards."""
+        config = self._config
+        ages = [age for age in (wanted.max_age, config.max_age) if age is not None]
+        return Begun(
+            by=self._parts.name,
+            issuer=config.issuer,
+            redirect_uri=config.redirect_uri
+            or self._address(request, wanted, "callback"),
+            response_mode=config.response_mode,
+            nonce=secrets.token_urlsafe(_OCTETS),
+            verifier=secrets.token_urlsafe(_OCTETS),
+            acr_values=wanted.acr_values or config.acr_values,
+            max_age=min(ages) if ages else None,
+            prompt=" ".join(config.prompt),
+            at=self._parts.clock.time(),
+            wanted=wanted,
+        )
+
+    async def _location(
+        self, begun: Begun, state: str, endpoints: ProviderEndpoints, objects: str
+    ) -> str:
+        """
+        Give where the browser goes; all that it could change is signed or pushed.
+
+        Args:
+            begun: What is known of the login.
+            state: Its state.
+            endpoints: Where the provider is.
+            objects: The URL below which signed requests can be fetched.
+
+        Raises:
+            ValueError: Nobody can be asked for what is wanted.
+            ProviderError: The provider does not take what is pushed.
+            UnavailableError: It is down.
+        """
+        asked = self._config.ask(
+            redirect_uri=begun.redirect_uri,
+            state=state,
+            nonce=begun.nonce,
+            code_challenge=challenge_of(begun.verifier),
+            acr_values=begun.acr_values,
+            max_age=begun.max_age,
+            login_hint=begun.wanted.login_hint or self._config.login_hint,
+            dpop_jkt=self._parts.provider.proof_thumbprint,
+        )
+        config, signed = self._config, None
+        if config.request_object != "off":
+            signed = self._sign(asked)
+        if endpoints.par_required and config.par != "off":
+            uri = await self._parts.provider.push(pushed_fields(asked, signed))
+            fields = front_fields(config.client_id, uri)
+        elif signed is None:
+            fields = parameters(asked)
+        elif config.request_object == "value":
+            fields = object_fields(asked, signed)
+        else:
+            uri = await self._publish(signed, objects)
+            fields = reference_fields(asked, uri)
+        return front_url(endpoints.authorization, fields)
+
+    def _sign(self, asked: AuthorizationRequest) -> str:
+        """Sign a request (RFC 9101 section 4)."""
+        return build_request_object(
+            asked,
+            self._parts.keys.signing[0],
+            issuer=self._config.issuer,
+            now=self._parts.clock.time(),
+            lifetime=self._config.request_object_lifetime,
+            jti=secrets.token_urlsafe(16),
+        )
+
+    def _address(self, request: Request, wanted: Wanted, what: str) -> str:
+        """Give the URL of one of our endpoints."""
+        return f"{origin_of(request.head)}{wanted.endpoints}{what}/{self._parts.name}"
+
+    async def _publish(self, signed: str, objects: str) -> str:
+        """
+        Put a signed request where the provider can fetch it; give its URL.
+
+        Raises:
+            UnavailableError: The cache does not take it.
+        """
+        name = secrets.token_urlsafe(_OCTETS)
+        key = self._object_key(name)
+        sealed = self._parts.sealer.seal(signed.encode("ascii"), key)
+        lifetime = float(self._config.request_object_lifetime)
+        await self._parts.cache.put(PURPOSE, key, sealed, lifetime)
+        return f"{objects}/{name}"
+
+    def _object_key(self, name: str) -> bytes:
+        return f"{self._parts.name}/{name}".encode()
+
+    def _refuse(
+        self, request: Request, status: int, reason: str, detail: str
+    ) -> Response:
+        _log.warn(
+            "Request {id}: nobody can log in by {name}: {detail}",
+            id=request.id,
+            name=self._parts.name,
+            detail=detail,
+        )
+        return Response(status=status, reason=reason, headers=_NO_STORE)
+
+
+def _final(fields: Headers) -> Headers:
+    """Add that nobody may keep the answer, if that is not said yet."""
+    return fields if _NO_STORE[0] in fields else (*_NO_STORE, *fields)
+
+
+def origin_of(head: RequestHead) -> str:
+    """
+    Give the origin by which the browser knows us.
+
+    Https, whatever the request came by: where that is http, somebody in front of us
+    has taken TLS off, and http is only for the machine itself.
+    """
+    scheme, port = head.scheme, head.port
+    try:
+        loopback = read_url(f"http://{head.host}/").is_loopback
+    except UrlRefusedError:
+        loopback = False
+    if scheme == "http" and not (loopback or head.host == "localhost"):
+        port = DEFAULT_PORTS["https"] if port == DEFAULT_PORTS["http"] else port
+        scheme = "https"
+    return build_origin(scheme, head.host, port)

@@ -1,0 +1,269 @@
+"""The options of the ``oidc`` authenticator."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+import attrs
+from attrs.validators import optional
+
+from sso_proxy.authn.oidc_client_config import ClientConfig
+from sso_proxy.authn.oidc_fapi import fapi_problems
+from sso_proxy.authn.oidc_refresh import RefreshFailed
+from sso_proxy.config.checks import between, non_empty
+from sso_proxy.config.protocol_checks import one_of, secure_url
+from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
+from sso_proxy.specs.oauth.urls import UrlRefusedError
+from sso_proxy.specs.oidc.id_token import HASHES
+from sso_proxy.specs.oidc.issuers import check_template
+from sso_proxy.specs.oidc.metadata import EndpointOverrides, check_overrides
+from sso_proxy.specs.oidc.request import AuthorizationRequest
+
+ResponseMode = Literal["query", "form_post", "jwt", "query.jwt", "form_post.jwt"]
+Tokens = Literal["id_token", "access_token", "refresh_token"]
+
+_BY_HAND: Final = ("authorization_endpoint", "token_endpoint")
+_CHALLENGE: Final = 43 * "A"
+_PROMPTS: Final = ("none", "login", "consent", "select_account", "create")
+
+
+@attrs.frozen(kw_only=True)
+class OidcConfig(ClientConfig):
+    """
+    The ``oidc`` authenticator's part of the configuration file.
+
+    Browsers log in at an OpenID Provider.  Where it is, and what it can do, is in the
+    metadata of its issuer, unless ``authorization_endpoint`` and ``token_endpoint`` are
+    given.  An endpoint that is given counts more than the metadata, and an empty one
+    is not used.
+
+    Attributes:
+        issuer: The provider: the ``iss`` of its ID tokens, octet by octet.  With
+            ``{tenantid}`` in its path, it stands for the issuers of many tenants.
+        tenants: Tenants that are let in, if the issuer has them; ``*`` is whoever has
+            an account with the provider.
+        metadata: The URL of the metadata; unset, the well-known place of the issuer.
+        authorization_endpoint: Where browsers log in.
+        token_endpoint: Where the code they come back with becomes tokens.
+        userinfo_endpoint: Where there are more claims.
+        jwks_uri: Where the provider's keys are.
+        pushed_authorization_request_endpoint: Where requests are pushed (RFC 9126).
+        end_session_endpoint: Where browsers log out.
+        revocation_endpoint: Where tokens are given back (RFC 7009).
+        iss_required: Whether answers must name the issuer (RFC 9207); unset, if the
+            metadata says that they do.
+        title: What people know the provider by, where they have a choice; unset, the
+            name of this table.
+        scope: What is asked for; ``openid`` has to be among it.
+        response_mode: How browsers bring the answer back: in the URL (``query``), in a
+            form (``form_post``), or signed by the provider (``jwt``, ``query.jwt``,
+            ``form_post.jwt``).
+        acr_values: Authentication contexts that are asked for and enforced, the best
+            first; a route that wants others asks for these.
+        max_age: Seconds that may have passed since the user authenticated; asked for
+            and enforced.
+        prompt: What the provider has to show: ``login``, ``consent``,
+            ``select_account``, ``create`` or, alone, ``none``.
+        login_hint: Who logs in, as the provider knows them.
+        ui_locales: Languages for the provider's pages, the best first.
+        claims: Single claims that are asked for, in the tables ``id_token`` and
+            ``userinfo``; what is ``essential`` is enforced.
+        resource: For whom access tokens are to be good (RFC 8707).
+        params: Further parameters; they never take the place of ours.
+        redirect_uri: Where browsers come back, which the provider has to know; unset,
+            ``/.sso/callback/`` and the name of this table, on the host that they used.
+        par: Whether requests are pushed (RFC 9126): if the provider wants it
+            (``auto``), always, or never.
+        request_object: Whether requests are signed (RFC 9101) with the first of the
+            ``signing_keys``: ``off``, in the request itself (``value``), or fetched by
+            the provider (``reference``).
+        request_object_lifetime: Seconds that a signed request is good for.
+        profile: ``fapi2`` keeps to the FAPI 2.0 Security Profile in everything, and
+            refuses options that contradict it.
+        id_token_algorithms: Signature algorithms of ID tokens; none: the signatures
+            that the provider lists.  Only here HS256, HS384 and HS512 are allowed,
+            with which the client secret is the key.
+        id_token_encrypted: Whether ID tokens have to be encrypted for us.
+        id_token_audiences: Further audiences that ID tokens may have.
+        required_hashes: Hashes that ID tokens have to have: ``at_hash``, ``c_hash``,
+            ``s_hash``.  Those that are there are checked in any case.
+        try_keys: A token that names no key is checked with each one of the provider's
+            that fits, and not only if there is just one.
+        allow_alg_none: Takes ID tokens without a signature from the token endpoint,
+            whose certificate is then all that vouches for them.
+        response_algorithms: Signature algorithms of signed answers; none: those of ID
+            tokens.
+        userinfo: Whether more claims are asked for at the UserInfo endpoint, if there
+            is one.
+        userinfo_signed: Whether they have to be signed.
+        userinfo_algorithms: Signature algorithms of signed claims; none: those of ID
+            tokens.
+        claims_providers: Issuers whose claims are believed that the provider passes on
+            (aggregated claims); none: such claims are left out.
+        leeway: Seconds that the provider's clock may differ from ours.
+        max_id_token_age: Seconds that an ID token may be old when it comes.
+        keep: Tokens that the session keeps.  Without a refresh token, none is
+            refreshed.
+        refresh_before: Seconds before access tokens expire when new ones are got.
+        refresh_failed: What becomes of a session that gets none: ``end``: it is over if
+            the provider refuses; while it is down, requests are 503 once the token has
+            expired.  ``keep``: it goes on without.  ``unavailable``: 503 in both cases,
+            and the session stays.
+        cache: Name of the cache that knows which logins are finished; unset, the
+            default one.
+    """
+
+    issuer: str = attrs.field(validator=non_empty)
+    tenants: tuple[str, ...] = ()
+    metadata: str | None = attrs.field(default=None, validator=secure_url)
+    authorization_endpoint: str | None = None
+    token_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
+    jwks_uri: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    end_session_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    iss_required: bool | None = None
+    title: str = ""
+    scope: tuple[str, ...] = ("openid", "profile", "email")
+    response_mode: ResponseMode = "query"
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = attrs.field(default=None, validator=optional(between(0, 2e9)))
+    prompt: tuple[str, ...] = attrs.field(default=(), validator=one_of(_PROMPTS))
+    login_hint: str = ""
+    ui_locales: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = attrs.field(factory=dict)
+    resource: tuple[str, ...] = ()
+    params: Mapping[str, str] = attrs.field(factory=dict)
+    redirect_uri: str | None = attrs.field(default=None, validator=secure_url)
+    par: Literal["auto", "on", "off"] = "auto"
+    request_object: Literal["off", "value", "reference"] = "off"
+    request_object_lifetime: int = attrs.field(default=300, validator=between(10, 3600))
+    profile: Literal["", "fapi2"] = ""
+    id_token_algorithms: tuple[str, ...] = attrs.field(
+        default=(), validator=one_of(ALGORITHMS | MAC_ALGORITHMS)
+    )
+    id_token_encrypted: bool = False
+    id_token_audiences: tuple[str, ...] = ()
+    required_hashes: tuple[str, ...] = attrs.field(default=(), validator=one_of(HASHES))
+    try_keys: bool = False
+    allow_alg_none: bool = False
+    response_algorithms: tuple[str, ...] = attrs.field(
+        default=(), validator=one_of(ALGORITHMS)
+    )
+    userinfo: bool = True
+    userinfo_signed: bool = False
+    userinfo_algorithms: tuple[str, ...] = attrs.field(
+        default=(), validator=one_of(ALGORITHMS)
+    )
+    claims_providers: tuple[str, ...] = ()
+    leeway: float = attrs.field(default=10.0, validator=between(0, 300))
+    max_id_token_age: float = attrs.field(default=600.0, validator=between(10, 86400))
+    keep: tuple[Tokens, ...] = ("id_token", "access_token", "refresh_token")
+    refresh_before: float = attrs.field(default=60.0, validator=between(0, 86400))
+    refresh_failed: RefreshFailed = "end"
+    cache: str | None = None
+
+    @property
+    def fapi(self) -> bool:
+        """Say whether the FAPI 2.0 Security Profile is kept."""
+        return self.profile == "fapi2"
+
+    @property
+    def by_hand(self) -> bool:
+        """Say whether there is no need for metadata."""
+        return self.metadata is None and all(getattr(self, o) for o in _BY_HAND)
+
+    @property
+    def signed_answers(self) -> bool:
+        """Say whether answers come signed (JARM)."""
+        return self.response_mode.endswith("jwt")
+
+    @property
+    def overrides(self) -> EndpointOverrides:
+        """Give what counts more than the metadata."""
+        return EndpointOverrides(
+            authorization=self.authorization_endpoint,
+            token=self.token_endpoint,
+            userinfo=self.userinfo_endpoint if self.userinfo else "",
+            pushed_authorization=self.pushed_authorization_request_endpoint,
+            end_session=self.end_session_endpoint,
+            revocation=self.revocation_endpoint,
+            jwks=self.jwks_uri,
+            iss_required=True if self.fapi else self.iss_required,
+            par_required=True if self.fapi or self.par == "on" else None,
+        )
+
+    def ask(self, **more: Any) -> AuthorizationRequest:  # noqa: ANN401
+        """
+        Make a request that asks for what the options say.
+
+        Args:
+            more: What they do not say, or not for this login.
+
+        Raises:
+            ValueError: Nobody can be asked that.
+        """
+        mode = self.response_mode
+        options: dict[str, Any] = {
+            "client_id": self.client_id,
+            "scope": self.scope,
+            "response_mode": None if mode == "query" else mode,
+            "acr_values": self.acr_values,
+            "max_age": self.max_age,
+            "prompt": self.prompt,
+            "login_hint": self.login_hint,
+            "ui_locales": self.ui_locales,
+            "claims": self.claims or None,
+            "resource": self.resource,
+            "extra": tuple(self.params.items()),
+        }
+        return AuthorizationRequest(**{**options, **more})
+
+    def problems(self) -> Iterator[str]:
+        """Say what is missing, contradicts itself or has no effect."""
+        yield from super().problems()
+        yield from self._about_the_provider()
+        yield from self._about_the_request()
+        yield from self._about_the_tokens()
+        if self.fapi:
+            yield from fapi_problems(self)
+
+    def _about_the_provider(self) -> Iterator[str]:
+        try:
+            check_template(self.issuer, self.tenants)
+        except UrlRefusedError as e:
+            yield f"issuer: {e.detail}"
+        for name, problem in check_overrides(self.overrides).items():
+            yield f"{name}: {problem}"
+        if self.tenants and self.metadata is None and not self.by_hand:
+            yield "tenants need metadata, or the endpoints"
+
+    def _about_the_request(self) -> Iterator[str]:
+        others = sorted(self.claims.keys() - {"id_token", "userinfo"})
+        if others:
+            yield f"claims: {others[0]} is neither id_token nor userinfo"
+        try:
+            self.ask(
+                redirect_uri=self.redirect_uri or "https://localhost/",
+                state="s",
+                nonce="n",
+                code_challenge=_CHALLENGE,
+            )
+        except ValueError as e:
+            yield str(e)
+        if self.request_object != "off" and not self.signing_keys:
+            yield f"request_object = {self.request_object!r} needs signing_keys"
+        if self.par == "on" and self.request_object == "reference":
+            yield "request_object = 'reference' has no effect with par = 'on'"
+
+    def _about_the_tokens(self) -> Iterator[str]:
+        macs = MAC_ALGORITHMS.intersection(self.id_token_algorithms)
+        if macs and self.client_secret is None:
+            yield f"id_token_algorithms: {', '.join(sorted(macs))} needs client_secret"
+        ours = self.decryption_keys or self.client_secret
+        if self.id_token_encrypted and not ours:
+            yield "id_token_encrypted needs decryption_keys, or client_secret"
+        if not self.userinfo and (self.userinfo_signed or self.userinfo_algorithms):
+            yield "userinfo_signed and userinfo_algorithms need userinfo"
+        if self.refresh_failed != "end" and "refresh_token" not in self.keep:
+            yield "refresh_failed has no effect without 'refresh_token' in keep"

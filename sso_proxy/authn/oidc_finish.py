@@ -1,0 +1,292 @@
+"""Take somebody back from a provider: who it is, and whether they began here."""
+
+from hashlib import sha256
+from typing import Any, Final, Self
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_callback import read_callback
+from sso_proxy.authn.oidc_identity import Identifier, Known
+from sso_proxy.authn.oidc_lost import explain_lost
+from sso_proxy.authn.oidc_parts import Parts
+from sso_proxy.authn.oidc_rules import response_rules
+from sso_proxy.errors import SsoProxyError, TokenError
+from sso_proxy.login import Finished
+from sso_proxy.model import Headers, Request, Response
+from sso_proxy.net.provider import ProviderError
+from sso_proxy.specs.jose.strict import encode_base64url
+from sso_proxy.specs.oidc.envelope import open_jwt
+from sso_proxy.specs.oidc.jarm import read_jarm_claims
+from sso_proxy.specs.oidc.response import (
+    AnswerError,
+    Arrived,
+    AuthorizationAnswer,
+    Fields,
+    check_answer,
+    check_mode,
+    read_answer,
+    read_refusal,
+)
+
+_log = Logger()
+
+PURPOSE: Final = "oidc-finished"
+"""Of logins that are finished, in the cache."""
+
+_NO_STORE: Final = ("cache-control", "no-store")
+_FINISHED_FOR: Final = 3700.0
+"""Seconds that a finished login is known: longer than one may take."""
+_LONGEST_TARGET: Final = 500
+
+
+class Finisher:
+    """
+    Finishes logins.
+
+    Args:
+        parts: The parts of the authenticator.
+        identifier: Makes identities of tokens.
+    """
+
+    def __init__(self, parts: Parts, identifier: Identifier) -> None:
+        self._parts = parts
+        self._config = parts.config
+        self._identifier = identifier
+
+    async def finish(self, request: Request) -> Finished | Response:
+        """
+        Say who has come back, or refuse them.
+
+        Raises:
+            UnavailableError: The provider is down.
+        """
+        try:
+            came = await self._read(request)
+        except AnswerError as e:
+            return _refuse(request, _RefusedError.of(e))
+        state = came.answer.state
+        kept, headers = request.sessions.logins.take(request, state or "")
+        if kept is None or state is None:
+            return self._lost(request, state, headers)
+        return await self._go_on(request, Begun.from_json(kept), came, headers)
+
+    async def _go_on(
+        self, request: Request, begun: Begun, came: "_Came", headers: Headers
+    ) -> Finished | Response:
+        """Finish what this browser has begun."""
+        again, state = begun.wanted.target, came.answer.state or ""
+        try:
+            code = await self._check(begun, came)
+            if not await self._is_first(state):
+                if self._is_logged_in(request):
+                    return _send_on(again, headers)
+                detail = "the login is finished already"
+                return _refuse(
+                    request, _RefusedError(400, "login-state", detail), headers, again
+                )
+            identity, data = await self._redeem(begun, code, state)
+        except AnswerError as e:
+            return _refuse(request, _RefusedError.of(e), headers, again)
+        except _RefusedError as e:
+            return _refuse(request, e, headers, again)
+        known: dict[str, Any] = {**data, "login": _digest(state)}
+        if len(again) <= _LONGEST_TARGET:
+            known["target"] = again
+        return Finished(
+            identity=identity, data=known, wanted=begun.wanted, headers=headers
+        )
+
+    async def _read(self, request: Request) -> "_Came":
+        """
+        Read an answer, and take it out of what it is signed in.
+
+        Raises:
+            AnswerError: There is none, or it is not the provider's.
+            UnavailableError: The provider's keys cannot be had.
+        """
+        arrived, fields = await read_callback(request)
+        outer = read_answer(fields)
+        answer = outer if outer.response is None else await self._open(outer)
+        return _Came(arrived, outer, answer)
+
+    async def _open(self, outer: AuthorizationAnswer) -> AuthorizationAnswer:
+        """
+        Take a signed answer apart (JARM).
+
+        Raises:
+            AnswerError: It is not the provider's, or not for us.
+            UnavailableError: The provider's keys cannot be had.
+        """
+        endpoints = await self._parts.provider.endpoints()
+        rules, secrets = response_rules(self._config), self._parts.secrets
+        try:
+            _, claims = await self._identifier.with_keys(
+                endpoints,
+                lambda keys: open_jwt(
+                    outer.response or "",
+                    keys,
+                    rules,
+                    decryption_keys=secrets.decryption,
+                ),
+            )
+        except TokenError as e:
+            raise AnswerError(f"the signed answer: {e.detail}") from e
+        fields: Fields = read_jarm_claims(
+            claims,
+            issuer=self._config.issuer,
+            client_id=self._config.client_id,
+            now=self._parts.clock.time(),
+        )
+        return read_answer(fields)
+
+    async def _check(self, begun: Begun, came: "_Came") -> str:
+        """
+        Check that what came is an answer to what was begun, and give its code.
+
+        Raises:
+            AnswerError: It is not.
+            _RefusedError: The provider logs nobody in.
+            UnavailableError: Nobody knows what the provider's answers look like.
+        """
+        if begun.by != self._parts.name or begun.issuer != self._config.issuer:
+            # The other's answer would be redeemed with this one's secrets (D18).
+            detail = "the login was begun with another provider"
+            raise AnswerError(detail, reason="login-state")
+        check_mode(came.outer, asked=begun.response_mode, arrived=came.arrived)
+        answer, endpoints = came.answer, await self._parts.provider.endpoints()
+        check_answer(answer, issuer=begun.issuer, iss_required=endpoints.iss_required)
+        refusal = read_refusal(answer)
+        if refusal is not None:
+            detail = f"{refusal.error} {answer.error_description}".strip()
+            raise _RefusedError(refusal.status, refusal.reason, detail)
+        if answer.code is None:
+            raise AnswerError("there is no code")
+        return answer.code
+
+    async def _redeem(self, begun: Begun, code: str, state: str) -> Known:
+        """
+        Exchange the code for tokens, and say whose they are.
+
+        Raises:
+            _RefusedError: They are not good, or there are none.
+            UnavailableError: The provider is down.
+        """
+        fields = (
+            ("code", code),
+            ("redirect_uri", begun.redirect_uri),
+            ("code_verifier", begun.verifier),
+        )
+        try:
+            tokens = await self._parts.provider.redeem(fields)
+            return await self._identifier.of_login(
+                tokens, begun, code=code, state=state
+            )
+        except ProviderError as e:
+            detail = f"{e.error} {e.description}".strip()
+            # What the provider refuses is the code, and the browser brought that.
+            status = 403 if e.error else 502
+            raise _RefusedError(status, "login-refused", detail) from e
+        except TokenError as e:
+            detail = f"{e.reason}: {e.detail}"
+            raise _RefusedError(403, "login-refused", detail) from e
+
+    async def _is_first(self, state: str) -> bool:
+        """
+        Say whether a login is finished for the first time, and note that it is.
+
+        A provider that sees a code twice may revoke what it gave for it (RFC 6749
+        section 4.1.2), and who brings one twice need not be who began.
+        """
+        key = _digest(state).encode()
+        return await self._parts.cache.compare_and_set(
+            PURPOSE, key, None, b"1", _FINISHED_FOR
+        )
+
+    def _is_logged_in(self, request: Request) -> bool:
+        session = request.session
+        return (
+            session is not None and session.identity.authenticator == self._parts.name
+        )
+
+    def _lost(self, request: Request, state: str | None, headers: Headers) -> Response:
+        """Answer an answer to nothing that this browser has begun."""
+        lost = explain_lost(request, state)
+        session = request.session
+        if session is not None and self._is_logged_in(request):
+            # The Back button, mostly; an old address says nothing about who this is.
+            same = state is not None and session.data.get("login") == _digest(state)
+            target = session.data.get("target", "/") if same else "/"
+            return _send_on(target, headers)
+        return _refuse(request, _RefusedError(400, lost.reason, lost.detail), headers)
+
+
+@attrs.frozen
+class _Came:
+    """
+    What a browser brought.
+
+    Attributes:
+        arrived: How.
+        outer: The answer as it came.
+        answer: What was in it, if it was signed; else the same.
+    """
+
+    arrived: Arrived
+    outer: AuthorizationAnswer
+    answer: AuthorizationAnswer
+
+
+@attrs.frozen
+class _RefusedError(SsoProxyError):
+    """
+    Nobody is logged in.
+
+    Attributes:
+        status: What the browser is told.
+        reason: The code for its page, the log and the audit record.
+        detail: For the log.
+    """
+
+    status: int
+    reason: str
+    detail: str
+
+    @classmethod
+    def of(cls, error: AnswerError) -> Self:
+        """Give what a bad answer comes to."""
+        return cls(400, error.reason, error.detail)
+
+
+def _send_on(target: str, headers: Headers) -> Response:
+    """Send somebody on who is logged in."""
+    fields = _final((("location", target), *headers))
+    return Response(status=303, reason="login-done-before", headers=fields)
+
+
+def _refuse(
+    request: Request, refused: _RefusedError, headers: Headers = (), again: str = ""
+) -> Response:
+    _log.info(
+        "Request {id}: {reason}: {detail}",
+        id=request.id,
+        reason=refused.reason,
+        detail=refused.detail,
+    )
+    return Response(
+        status=refused.status,
+        reason=refused.reason,
+        headers=_final(headers),
+        again=again,
+    )
+
+
+def _final(headers: Headers) -> Headers:
+    """Add that nobody may keep the answer, if that is not said yet."""
+    return headers if _NO_STORE in headers else (_NO_STORE, *headers)
+
+
+def _digest(state: str) -> str:
+    """Name a login without giving its state away."""
+    return encode_base64url(sha256(state.encode()).digest()[:16])

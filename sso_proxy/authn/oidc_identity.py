@@ -1,0 +1,260 @@
+"""Who somebody is, by the tokens that a provider gave for them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_checks import check_essential, check_prompt
+from sso_proxy.authn.oidc_parts import Parts
+from sso_proxy.authn.oidc_refresh import RefreshRefusedError, refresh_at
+from sso_proxy.authn.oidc_rules import id_token_rules, userinfo_rules
+from sso_proxy.errors import TokenError
+from sso_proxy.model import Identity
+from sso_proxy.net.provider import ProviderError
+from sso_proxy.session import Session
+from sso_proxy.specs.jose.compact import JoseHeader
+from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError
+from sso_proxy.specs.oidc.claims import merge_claims
+from sso_proxy.specs.oidc.id_token import (
+    check_id_token,
+    check_refreshed,
+    open_id_token,
+)
+from sso_proxy.specs.oidc.issuers import group_overage
+from sso_proxy.specs.oidc.metadata import ProviderEndpoints
+from sso_proxy.specs.oidc.token_response import TokenResponse
+from sso_proxy.specs.oidc.userinfo import read_userinfo
+
+_log = Logger()
+
+T = TypeVar("T")
+
+_NO_KEYS: Final = KeySet(())
+
+Known = tuple[Identity, dict[str, Any]]
+"""Who somebody is, and what their session keeps."""
+
+
+class Identifier:
+    """
+    Makes identities of tokens.
+
+    Args:
+        parts: The parts of the authenticator.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._config = parts.config
+
+    async def of_login(
+        self, tokens: TokenResponse, begun: Begun, *, code: str, state: str
+    ) -> Known:
+        """
+        Say who has logged in.
+
+        Args:
+            tokens: What the code was redeemed for.
+            begun: What is known of the login.
+            code: The code.
+            state: The login's state.
+
+        Raises:
+            TokenError: A token is not good, or not enough.
+            ProviderError: The provider does not answer about the user.
+            UnavailableError: It cannot be asked now.
+        """
+        endpoints = await self._parts.provider.endpoints()
+        if tokens.id_token is None:
+            detail = "the token response has no id_token"
+            raise TokenError(detail, reason="token-missing")
+        header, claims = await self._open(tokens.id_token, endpoints)
+        check_id_token(
+            claims,
+            id_token_rules(self._config, endpoints),
+            alg=header.alg,
+            now=self._parts.clock.time(),
+            nonce=begun.nonce,
+            access_token=tokens.access_token,
+            code=code,
+            state=state,
+            required_hashes=self._config.required_hashes,
+            max_age=begun.max_age,
+            asked_at=begun.at,
+            acr_values=begun.acr_values,
+        )
+        leeway = self._config.leeway
+        check_prompt(begun.prompt, claims, begun=begun.at, leeway=leeway)
+        self._check_confirmation(claims)
+        sources: dict[str, Mapping[str, Any]] = {"id_token": claims}
+        userinfo = await self._userinfo(tokens, endpoints, claims["sub"])
+        if userinfo is not None:
+            sources["userinfo"] = userinfo
+        check_essential(self._config.claims, sources)
+        for found in sources.values():
+            if why := group_overage(found):
+                _log.warn("{name}: {why}", name=self._parts.name, why=why)
+        return self._identify(sources, tokens), self._keep(tokens, claims)
+
+    async def of_refresh(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
+        """
+        Get new tokens for *session*, and say who that is then.
+
+        Raises:
+            RefreshRefusedError: The provider gives none, or such as are not good.
+            UnavailableError: It cannot be asked now.
+        """
+        try:
+            tokens = await self._parts.provider.refresh(session.data["refresh_token"])
+            identity = await self._after(session, tokens)
+        except ProviderError as e:
+            detail = f"{e.error} {e.description}".strip()
+            raise RefreshRefusedError(detail) from e
+        except TokenError as e:
+            raise RefreshRefusedError(f"the new ID token: {e.detail}") from e
+        claims = identity.sources["id_token"]
+        # One that does not come back is still good (RFC 6749 section 6).
+        given = self._keep(tokens, claims)
+        if tokens.expires_in is None:
+            given |= {"access_expires": None, "refresh_at": None}
+        return identity, {**session.data, **given}
+
+    async def _after(self, session: Session, tokens: TokenResponse) -> Identity:
+        """Give the identity after a refresh, which may bring an ID token or none."""
+        identity = session.identity
+        sources = dict(identity.sources)
+        if tokens.id_token is not None:
+            endpoints = await self._parts.provider.endpoints()
+            header, claims = await self._open(tokens.id_token, endpoints)
+            before = sources.get("id_token", {})
+            check_refreshed(
+                claims,
+                id_token_rules(self._config, endpoints),
+                alg=header.alg,
+                now=self._parts.clock.time(),
+                before=before,
+                access_token=tokens.access_token,
+            )
+            self._check_confirmation(claims)
+            # What only the first one said, such as how the user logged in, still holds.
+            sources["id_token"] = {**before, **claims}
+        scopes = identity.scopes if tokens.scope is None else tokens.scope.split()
+        return attrs.evolve(
+            identity,
+            claims=merge_claims(sources["id_token"], sources.get("userinfo", {})),
+            sources=sources,
+            scopes=frozenset(scopes),
+        )
+
+    async def _open(
+        self, text: str, endpoints: ProviderEndpoints
+    ) -> tuple[JoseHeader, dict[str, Any]]:
+        rules, secrets = id_token_rules(self._config, endpoints), self._parts.secrets
+        return await self.with_keys(
+            endpoints,
+            lambda keys: open_id_token(
+                text,
+                keys,
+                rules,
+                decryption_keys=secrets.decryption,
+                mac_keys=secrets.mac_keys,
+            ),
+        )
+
+    async def with_keys(
+        self, endpoints: ProviderEndpoints, work: Callable[[KeySet], T]
+    ) -> T:
+        """
+        Give what *work* makes with the provider's keys, with newer ones if need be.
+
+        Raises:
+            TokenError: As *work* raises.
+            UnavailableError: The keys cannot be had.
+        """
+        if endpoints.jwks is None:
+            return work(_NO_KEYS)
+        provider = self._parts.provider
+        try:
+            return work(await provider.key_set())
+        except TokenError as e:
+            # A key without a name that has changed only seems to sign wrongly.
+            if not isinstance(e, UnknownKeyError) and e.reason != "token-signature":
+                raise
+        return work(await provider.key_set_for_unknown())
+
+    async def _userinfo(
+        self, tokens: TokenResponse, endpoints: ProviderEndpoints, subject: str
+    ) -> Mapping[str, Any] | None:
+        """Ask for more claims; None if there is nobody to ask."""
+        if endpoints.userinfo is None:
+            return None
+        status, content_type, body = await self._parts.provider.userinfo(
+            tokens.access_token, tokens.token_type
+        )
+        rules, secrets = userinfo_rules(self._config), self._parts.secrets
+        return await self.with_keys(
+            endpoints,
+            lambda keys: read_userinfo(
+                status,
+                content_type,
+                body,
+                rules,
+                keys=keys,
+                decryption_keys=secrets.decryption,
+                mac_keys=secrets.mac_keys,
+                subject=subject,
+                now=self._parts.clock.time(),
+            ),
+        )
+
+    def _check_confirmation(self, claims: Mapping[str, Any]) -> None:
+        """
+        Check that an ID token is bound to nothing but the key of ours (RFC 7800).
+
+        Raises:
+            TokenError: It is bound to something that we do not hold.
+        """
+        found = claims.get("cnf")
+        ours = {"jkt": self._parts.provider.proof_thumbprint}
+        if found is not None and (found != ours or ours["jkt"] is None):
+            detail = "cnf of the ID token is no key of ours"
+            raise TokenError(detail, reason="unknown-confirmation")
+
+    def _identify(
+        self, sources: dict[str, Mapping[str, Any]], tokens: TokenResponse
+    ) -> Identity:
+        claims = sources["id_token"]
+        scope = " ".join(self._config.scope) if tokens.scope is None else tokens.scope
+        return Identity(
+            issuer=claims["iss"],
+            subject=claims["sub"],
+            authenticator=self._parts.name,
+            claims=merge_claims(claims, sources.get("userinfo", {})),
+            scopes=frozenset(scope.split()),
+            sources=sources,
+        )
+
+    def _keep(self, tokens: TokenResponse, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what a session keeps of *tokens*; nothing of what did not come."""
+        now, lasts = self._parts.clock.time(), tokens.expires_in
+        every = {
+            "id_token": tokens.id_token,
+            "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token,
+        }
+        kept: dict[str, Any] = {
+            name: every[name] for name in self._config.keep if every[name] is not None
+        }
+        before = self._config.refresh_before
+        details = {
+            "provider": self._config.issuer,
+            "sid": claims.get("sid"),
+            "token_type": tokens.token_type,
+            "access_expires": None if lasts is None else now + lasts,
+            "refresh_at": refresh_at(now, lasts, before),
+        }
+        given = {n: value for n, value in details.items() if value is not None}
+        return {**kept, **given}

@@ -1,0 +1,108 @@
+"""Options that contradict themselves, or ask nobody anything, are refused at load."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from sso_proxy.authn.oidc_config import OidcConfig
+from sso_proxy.config.structure import structure
+from sso_proxy.errors import ConfigError
+
+ISSUER = "https://login.example.com"
+SMALL = {"issuer": ISSUER, "client_id": "app", "auth": "none"}
+HAND = {
+    "authorization_endpoint": ISSUER + "/authorize",
+    "token_endpoint": ISSUER + "/token",
+    "jwks_uri": ISSUER + "/jwks",
+}
+TENANTS = {"issuer": ISSUER + "/{tenantid}/v2.0", "tenants": ["acme"]}
+
+
+def read(**options: Any) -> OidcConfig:  # noqa: ANN401
+    """Read options as from a file."""
+    given = {**SMALL, **options}
+    return structure(given, OidcConfig, path="authenticator.corp", directory=Path())
+
+
+def problem(**options: Any) -> str:  # noqa: ANN401
+    with pytest.raises(ConfigError) as caught:
+        read(**options)
+    return str(caught.value)
+
+
+def test_issuer_and_client_are_enough() -> None:
+    config = read()
+    assert not config.by_hand
+    assert not config.fapi
+    assert config.overrides.par_required is None
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"issuer": "http://login.example.com"}, "issuer"),
+        ({"issuer": ""}, "issuer"),
+        ({"issuer": ISSUER + "?a=b"}, "issuer"),
+        ({"client_id": ""}, "client_id"),
+        ({"tenants": ["acme"]}, "tenants"),
+        ({**HAND, "issuer": TENANTS["issuer"]}, "tenants"),
+        ({**TENANTS}, "metadata"),
+        ({"token_endpoint": "http://login.example.com/token"}, "token_endpoint"),
+        ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri"),
+        ({"metadata": "http://login.example.com/"}, "metadata"),
+        ({"scope": ["profile"]}, "openid"),
+        ({"scope": ["openid", "a b"]}, "scope"),
+        ({"response_mode": "fragment"}, "response_mode"),
+        ({"prompt": ["none", "login"]}, "prompt"),
+        ({"prompt": ["whatever"]}, "prompt"),
+        ({"max_age": -1}, "max_age"),
+        ({"acr_values": ["two words"]}, "acr_values"),
+        ({"claims": {"access_token": {}}}, "access_token"),
+        ({"claims": {"id_token": {"acr": "gold"}}}, "claims"),
+        ({"resource": ["api"]}, "resource"),
+        ({"params": {"state": "x"}}, "state"),
+        ({"params": {"redirect_uri": "https://evil.example"}}, "redirect_uri"),
+        ({"redirect_uri": "http://app.example.com/x"}, "redirect_uri"),
+        ({"request_object": "value"}, "signing_keys"),
+        ({"par": "sometimes"}, "par"),
+        ({"id_token_algorithms": ["none"]}, "none"),
+        ({"id_token_algorithms": ["HS256"]}, "client_secret"),
+        ({"id_token_encrypted": True}, "decryption_keys"),
+        ({"userinfo": False, "userinfo_signed": True}, "userinfo"),
+        ({"required_hashes": ["x_hash"]}, "x_hash"),
+        ({"keep": ["id_token"], "refresh_failed": "keep"}, "refresh_failed"),
+        ({"refresh_failed": "ignore"}, "refresh_failed"),
+        ({"alow_alg_none": True}, "allow_alg_none"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(options: dict[str, Any], word: str) -> None:
+    assert word in problem(**options)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    text = problem(scope=["profile"], id_token_encrypted=True)
+    assert "openid" in text
+    assert "decryption_keys" in text
+
+
+def test_endpoints_by_hand_need_no_metadata() -> None:
+    config = read(**HAND)
+    assert config.by_hand
+    assert config.overrides.token == ISSUER + "/token"
+    assert read(**TENANTS, **{k: v for k, v in HAND.items() if k != "issuer"}).by_hand
+
+
+def test_userinfo_can_be_left_out() -> None:
+    assert read(userinfo=False).overrides.userinfo == ""
+    assert read(userinfo_endpoint="").overrides.userinfo == ""
+
+
+def test_requests_are_pushed_if_the_operator_says_so() -> None:
+    assert read(par="on").overrides.par_required is True
+
+
+def test_no_secret_is_shown() -> None:
+    config = attrs.evolve(read(), login_hint="alice")
+    assert "Secret(" not in repr(config)

@@ -1,0 +1,309 @@
+"""Who comes back is let in if, and only if, everything about the answer is right."""
+
+import attrs
+import pytest
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.errors import UnavailableError
+from sso_proxy.login import Finished
+from sso_proxy.model import Response
+from sso_proxy.net.provider import ProviderError
+from sso_proxy.testing.tokens import TokenSigner
+from tests.support.caching import now
+from tests.support.oidc_scene import ISSUER, SIGNER, OidcScene
+
+
+class GoodTests(TestCase):
+    """Somebody logs in."""
+
+    def test_the_code_is_redeemed_with_what_belongs_to_it(self) -> None:
+        scene = OidcScene()
+        found = scene.good()
+        assert found.wanted.target == "/page?x=1"
+        (form,) = scene.provider.redeemed
+        assert form["code"] == "code-1"
+        assert form["redirect_uri"] == "https://app.example.com/.sso/callback/corp"
+        assert len(form["code_verifier"]) == 43
+
+    def test_the_session_is_that_of_who_logged_in(self) -> None:
+        scene = OidcScene()
+        scene.good()
+        session = scene.request().session
+        assert session is not None
+        assert session.identity.subject == "alice"
+        assert session.identity.issuer == ISSUER
+        assert session.identity.authenticator == "corp"
+
+    def test_the_login_is_taken_from_the_browser(self) -> None:
+        scene = OidcScene()
+        scene.good()
+        assert not [name for name in scene.browser.cookies if "login" in name]
+
+    def test_ten_tabs_all_end_logged_in(self) -> None:
+        scene = OidcScene()
+        states = [scene.state() for _ in range(10)]
+        nonces = []
+        for state in states:
+            request = scene.request()
+            kept, _ = scene.store.logins.take(request, state)
+            nonces.append(kept["nonce"])
+        for state, nonce in zip(states, nonces, strict=True):
+            scene.provider.nonce = nonce
+            found = scene.callback({"state": state, "code": "c"})
+            assert isinstance(found, Finished)
+
+    def test_a_form_brings_the_answer_where_it_was_to(self) -> None:
+        scene = OidcScene(response_mode="form_post")
+        found = scene.callback({"state": scene.state(), "code": "c"}, form=True)
+        assert isinstance(found, Finished)
+
+    def test_an_issuer_is_taken_that_names_itself(self) -> None:
+        OidcScene().good(iss=ISSUER)
+
+
+class AnswerTests(TestCase):
+    """The answer is not good."""
+
+    def refused_before_the_provider(self, scene: OidcScene, **answer: str) -> Response:
+        refused = scene.refused(**answer)
+        assert not scene.provider.redeemed
+        return refused
+
+    def test_another_issuer_is_refused(self) -> None:
+        refused = self.refused_before_the_provider(OidcScene(), iss=ISSUER + "/x")
+        assert refused.reason == "login-refused"
+        assert refused.again == "/page?x=1"
+
+    def test_a_provider_that_names_itself_always_does(self) -> None:
+        scene = OidcScene()
+        scene.provider.place = attrs.evolve(scene.provider.place, iss_required=True)
+        self.refused_before_the_provider(scene)
+
+    def test_a_token_in_the_url_is_refused(self) -> None:
+        self.refused_before_the_provider(OidcScene(), access_token="t")
+
+    def test_another_mode_is_refused(self) -> None:
+        self.refused_before_the_provider(OidcScene(response_mode="form_post"))
+        scene = OidcScene()
+        found = scene.callback({"state": scene.state(), "code": "c"}, form=True)
+        assert isinstance(found, Response)
+        assert not scene.provider.redeemed
+
+    def test_who_is_denied_hears_so(self) -> None:
+        scene = OidcScene()
+        fields = {"state": scene.state(), "error": "access_denied"}
+        found = scene.callback(fields)
+        assert isinstance(found, Response)
+        assert (found.status, found.reason) == (403, "login-denied")
+        assert found.again == "/page?x=1"
+        assert not scene.browser.cookies
+
+    def test_an_error_of_the_provider_is_502(self) -> None:
+        scene = OidcScene()
+        found = scene.callback({"state": scene.state(), "error": "server_error"})
+        assert isinstance(found, Response)
+        assert (found.status, found.reason) == (502, "provider-error")
+
+    def test_nothing_that_came_is_shown(self) -> None:
+        scene = OidcScene()
+        found = scene.callback(
+            {
+                "state": scene.state(),
+                "error": "x<script>",
+                "error_description": "<script>alert(1)</script>",
+            }
+        )
+        assert isinstance(found, Response)
+        assert "script" not in repr(found)
+
+
+class StateTests(TestCase):
+    """The answer belongs to nothing that this browser has begun."""
+
+    def test_another_browser_is_refused(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        scene.browser.cookies.clear()
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert (found.status, found.reason) == (400, "login-no-cookie")
+        assert not scene.provider.redeemed
+
+    def test_a_login_that_took_too_long_is_refused(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        scene.clock.advance(4000)
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert found.reason == "login-expired"
+
+    def test_without_a_state_there_is_no_login(self) -> None:
+        scene = OidcScene()
+        scene.state()
+        found = scene.callback({"code": "c"})
+        assert isinstance(found, Response)
+        assert found.reason == "login-state"
+
+    def test_an_answer_is_good_once(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        copied = dict(scene.browser.cookies)
+        scene.callback({"state": state, "code": "c"})
+        scene.browser.cookies = copied  # and no session
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert found.status == 400
+        assert len(scene.provider.redeemed) == 1
+
+    def test_an_answer_to_another_authenticator_is_refused(self) -> None:
+        """A provider that is in bad hands would get the other's codes (mix-up)."""
+        scene, other = OidcScene(), OidcScene()
+        other.parts = attrs.evolve(other.parts, name="other")
+        other.login = type(other.login)(other.parts)
+        other.store, other.browser = scene.store, scene.browser
+        state = other.state()
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert found.reason == "login-state"
+        assert not scene.provider.redeemed
+
+    def test_the_back_button_goes_to_the_page(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        scene.callback({"state": state, "code": "c"})
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert found.status == 303
+        assert ("location", "/page?x=1") in found.headers
+        assert len(scene.provider.redeemed) == 1
+
+    def test_an_older_answer_leads_to_the_start(self) -> None:
+        scene = OidcScene()
+        scene.good()
+        found = scene.callback({"state": "another", "code": "c"})
+        assert isinstance(found, Response)
+        assert ("location", "/") in found.headers
+
+    def test_a_session_of_another_authenticator_helps_nobody(self) -> None:
+        scene = OidcScene()
+        scene.good()
+        scene.parts = attrs.evolve(scene.parts, name="other")
+        scene.login = type(scene.login)(scene.parts)
+        found = scene.callback({"state": "another", "code": "c"})
+        assert isinstance(found, Response)
+        assert found.status == 400
+
+
+class ProviderTests(TestCase):
+    """The provider gives no good tokens."""
+
+    def test_a_code_that_it_refuses_logs_nobody_in(self) -> None:
+        scene = OidcScene()
+        scene.provider.failures["redeem"] = ProviderError("invalid_grant", "")
+        refused = scene.refused()
+        assert (refused.status, refused.reason) == (403, "login-refused")
+
+    def test_what_is_no_answer_is_502(self) -> None:
+        scene = OidcScene()
+        scene.provider.failures["redeem"] = ProviderError("", "no application/json")
+        assert scene.refused().status == 502
+
+    def test_a_provider_that_is_down_is_503(self) -> None:
+        scene = OidcScene()
+        scene.provider.failures["redeem"] = UnavailableError("login.example.com")
+        with pytest.raises(UnavailableError):
+            scene.log_in()
+        assert scene.request().session is None
+
+    def test_a_token_that_is_not_good_logs_nobody_in(self) -> None:
+        scene = OidcScene()
+        scene.provider.claims["nonce"] = "another"
+        refused = scene.refused()
+        assert (refused.status, refused.reason) == (403, "login-refused")
+        assert refused.again == "/page?x=1"
+
+
+class SignedTests(TestCase):
+    """Signed answers (JARM)."""
+
+    def scene(self) -> OidcScene:
+        return OidcScene(response_mode="jwt")
+
+    def answer(self, scene: OidcScene, state: str, **changes: object) -> str:
+        time = int(scene.clock.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": "app",
+            "exp": time + 60,
+            "state": state,
+            "code": "code-1",
+            **changes,
+        }
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return SIGNER.sign(kept, typ=None)
+
+    def test_a_signed_answer_is_taken(self) -> None:
+        scene = self.scene()
+        found = scene.callback({"response": self.answer(scene, scene.state())})
+        assert isinstance(found, Finished)
+
+    def test_an_answer_that_should_be_signed_has_to_be(self) -> None:
+        scene = self.scene()
+        scene.refused(iss=ISSUER)
+        assert not scene.provider.redeemed
+
+    def test_what_is_wrong_in_it_is_refused(self) -> None:
+        for changes in (
+            {"iss": ISSUER + "/x"},
+            {"iss": None},
+            {"aud": "other"},
+            {"aud": None},
+            {"exp": 1},
+            {"exp": None},
+            {"access_token": "t"},
+            {"code": None},
+        ):
+            scene = self.scene()
+            text = self.answer(scene, scene.state(), **changes)
+            found = scene.callback({"response": text})
+            assert isinstance(found, Response), changes
+            assert found.status == 400, changes
+            assert not scene.provider.redeemed
+
+    def test_another_signature_is_refused(self) -> None:
+        scene = self.scene()
+        stranger = TokenSigner.create("ES256", "first")
+        claims = {"iss": ISSUER, "aud": "app", "exp": scene.clock.time() + 60}
+        text = stranger.sign({**claims, "state": scene.state(), "code": "c"}, typ=None)
+        found = scene.callback({"response": text})
+        assert isinstance(found, Response)
+        assert not scene.provider.redeemed
+
+    def test_a_new_key_is_fetched(self) -> None:
+        scene = self.scene()
+        second = TokenSigner.create("ES256", "second")
+        scene.provider.signers = [SIGNER, second]
+        time = int(scene.clock.time())
+        claims = {"iss": ISSUER, "aud": "app", "exp": time + 60}
+        text = second.sign({**claims, "state": scene.state(), "code": "c"}, typ=None)
+        found = scene.callback({"response": text})
+        assert isinstance(found, Finished)
+
+
+def test_the_tokens_of_a_session_are_not_shown() -> None:
+    found = OidcScene().good()
+    assert "access-1" not in repr(found)
+    assert "refresh-1" not in repr(found)
+
+
+def test_a_login_is_finished_once_in_all_processes() -> None:
+    """What is known of it is in the cache that they share."""
+    scene = OidcScene()
+    state = scene.state()
+    copied = dict(scene.browser.cookies)
+    scene.callback({"state": state, "code": "c"})
+    other = type(scene.login)(attrs.evolve(scene.parts))
+    scene.login, scene.browser.cookies = other, copied
+    found = scene.callback({"state": state, "code": "c"})
+    assert isinstance(found, Response)
+    assert now(scene.store.load(scene.request())).session is None
