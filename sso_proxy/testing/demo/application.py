@@ -12,6 +12,11 @@ TOKENS: Final = frozenset({"authorization", "cookie"})
 
 _PAGE: Final = Page("""\
 <p>This application knows nothing of logins. The proxy tells it who you are.</p>
+<nav aria-label="Pages">
+<a class="button" href="/">Application</a>
+<a class="button" href="/reports/">Reports</a>
+<a class="button other" href="/.sso/login?to=/">Be somebody else</a>
+</nav>
 <h2>You</h2>
 <dl>
 {% for name, value in told %}
@@ -32,10 +37,6 @@ _PAGE: Final = Page("""\
 <dt>{{ name }}</dt><dd>{{ value }}</dd>
 {% endfor %}
 </dl>
-<nav aria-label="Pages">
-<a class="button" href="/">Application</a>
-<a class="button" href="/reports/">Reports</a>
-</nav>
 """)
 
 

@@ -13,13 +13,13 @@ _STYLE: Final = """
 .people { display: grid; gap: .75rem; }
 .people button { text-align: start; }
 .people button span { display: block; font-weight: 400; font-size: .875rem; }
-.people .other { background: none; color: var(--accent);
+.other { background: none; color: var(--accent);
   border: 1px solid var(--line); }
 h2 { font-size: 1.125rem; margin: 2rem 0 .5rem; }
 dl { margin: 0; }
 dt { color: var(--quiet); font-size: .875rem; }
 dd { margin: 0 0 .75rem; font-family: ui-monospace, monospace; font-size: .9375rem; }
-nav { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 2rem; }
+nav { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
 """
 
 _LAYOUT: Final = """\

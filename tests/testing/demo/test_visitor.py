@@ -26,7 +26,7 @@ class Pages(Resource):
 
     def render(self, request: Request) -> bytes:
         body = request.content.read() if request.content else b""
-        cookies = request.requestHeaders.getRawHeaders("cookie", [])
+        cookies = list(request.requestHeaders.getRawHeaders("cookie", []))
         self.seen.append((request.method, request.path, body, cookies))
         lead = {
             b"/login": "/authorize?state=s%26&client_id=c",
