@@ -11,7 +11,7 @@ CVE-2022-23527 and many others).
 import re
 from typing import Final
 from unicodedata import normalize
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import attrs
 
@@ -26,7 +26,7 @@ _control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 _MOST_ENCODED: Final = 4
 """How often a path may be escaped on top of being escaped."""
 
-_SLASHES: Final = str.maketrans({"\\": "/", "\u2044": "/", "\u2215": "/"})
+_SLASHES: Final = ("\\", "\u2044", "\u2215")
 
 
 @attrs.frozen
@@ -114,8 +114,11 @@ def _check_loosely(path: str) -> None:
 def _read_loosely(path: str) -> str:
     """Decode *path* until there is nothing to decode, and take all slashes for one."""
     for _ in range(_MOST_ENCODED):
-        decoded = unquote(path, errors="replace") if "%" in path else path
-        decoded = normalize("NFKC", decoded).translate(_SLASHES)
+        decoded = unquote_to_bytes(path).decode("utf-8", "replace")
+        if not decoded.isascii():
+            decoded = normalize("NFKC", decoded)
+        for slash in _SLASHES:
+            decoded = decoded.replace(slash, "/")
         if decoded == path:
             return path
         path = decoded
