@@ -111,12 +111,12 @@ class RedisCache:
         """Read, or None."""
         check_purpose(purpose)
         key = self._names.value(purpose, name).record
-        found = await self.client.call(key, b"GET", key)
-        return found if isinstance(found, bytes) else None
+        return self._octets(await self.client.call(key, b"GET", key))
 
     async def put(self, purpose: str, name: bytes, value: bytes, ttl: float) -> None:
         """Write, replacing."""
-        await self._store(purpose, name, value, ttl, b"put")
+        if not await self._store(purpose, name, value, ttl, b"put"):
+            raise self._nonsense()
 
     async def add(self, purpose: str, name: bytes, value: bytes, ttl: float) -> bool:
         """Write unless there is one; what is written stays until it expires."""
@@ -125,8 +125,7 @@ class RedisCache:
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Read and delete in one step."""
         keys = self._value(purpose, name)
-        found = await self.client.run(TAKE, keys.all, keys.id)
-        return found if isinstance(found, bytes) else None
+        return self._octets(await self.client.run(TAKE, keys.all, keys.id))
 
     async def delete(self, purpose: str, name: bytes) -> None:
         """Delete."""
@@ -136,7 +135,8 @@ class RedisCache:
         """Set the time left."""
         milliseconds = _milliseconds(ttl)
         keys = self._value(purpose, name)
-        return await self.client.run(TOUCH, keys.all, keys.id, milliseconds) == 1
+        done = await self.client.run(TOUCH, keys.all, keys.id, milliseconds)
+        return self._truth(done)
 
     async def compare_and_set(
         self, purpose: str, name: bytes, old: bytes | None, new: bytes, ttl: float
@@ -154,9 +154,11 @@ class RedisCache:
         check_value(member)
         keys = self._index(purpose, index)
         entry = keys.id + b"." + hashed(member)
-        await self._write(
+        done = await self._write(
             purpose, INDEX_ADD, keys, entry, member, milliseconds, self._budget
         )
+        if not self._truth(done):
+            raise self._nonsense()
 
     async def index_remove(self, purpose: str, index: bytes, member: bytes) -> None:
         """Take *member* out of the set *index*."""
@@ -168,9 +170,11 @@ class RedisCache:
         """List the set *index*."""
         keys = self._index(purpose, index)
         found = await self.client.run(INDEX_LIST, (keys.record,))
-        if not isinstance(found, list):
-            raise UnavailableError(f"the cache {self._name}: an index that is no list")
-        return [member for member in found if isinstance(member, bytes)]
+        members = found if isinstance(found, list) else [None]
+        octets = [member for member in members if isinstance(member, bytes)]
+        if len(octets) < len(members):
+            raise self._nonsense()
+        return octets
 
     async def publish(self, purpose: str, message: bytes) -> None:
         """Tell *message* to the subscribers on all machines."""
@@ -197,7 +201,7 @@ class RedisCache:
         check_value(value)
         keys = self._value(purpose, name)
         arguments = (keys.id, value, milliseconds, self._budget, mode, *expected)
-        return await self._write(purpose, STORE, keys, *arguments) == 1
+        return self._truth(await self._write(purpose, STORE, keys, *arguments))
 
     async def _write(
         self, purpose: str, script: Script, keys: Keys, *arguments: bytes
@@ -207,6 +211,22 @@ class RedisCache:
         if done == FULL:
             raise UnavailableError(f"room in the cache for {purpose}")
         return done
+
+    def _octets(self, reply: Reply) -> bytes | None:
+        """Give a value; what is none is not taken for one that is not there."""
+        if reply is None or isinstance(reply, bytes):
+            return reply
+        raise self._nonsense()
+
+    def _truth(self, reply: Reply) -> bool:
+        if reply in (0, 1):
+            return reply == 1
+        raise self._nonsense()
+
+    def _nonsense(self) -> UnavailableError:
+        return UnavailableError(
+            f"the cache {self._name}: an answer that makes no sense"
+        )
 
     def _value(self, purpose: str, name: bytes) -> Keys:
         check_purpose(purpose)
