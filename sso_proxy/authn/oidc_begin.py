@@ -12,11 +12,19 @@ from sso_proxy.model import Headers, Request, RequestHead, Response
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.uri import build_origin
+from sso_proxy.specs.jose.ciphers import WRAPPING
+from sso_proxy.specs.jose.encrypt import (
+    EncryptionKey,
+    derive_encryption_key,
+    read_encryption_key,
+)
+from sso_proxy.specs.jose.keys import KeyRefusedError
 from sso_proxy.specs.oauth.pkce import challenge_of
 from sso_proxy.specs.oauth.urls import UrlRefusedError, read_url
 from sso_proxy.specs.oidc.metadata import ProviderEndpoints
 from sso_proxy.specs.oidc.request import (
     AuthorizationRequest,
+    FormFields,
     front_fields,
     front_url,
     parameters,
@@ -130,23 +138,40 @@ class Beginner:
             login_hint=begun.wanted.login_hint or self._config.login_hint,
             dpop_jkt=self._parts.provider.proof_thumbprint,
         )
+        fields = await self._fields(asked, endpoints, objects)
+        try:
+            return front_url(endpoints.authorization, fields)
+        except ValueError as e:
+            raise ProviderError("", str(e)) from e
+
+    async def _fields(
+        self, asked: AuthorizationRequest, endpoints: ProviderEndpoints, objects: str
+    ) -> FormFields:
+        """Give what the browser carries."""
         config, signed = self._config, None
         if config.request_object != "off":
-            signed = self._sign(asked)
+            signed = await self._sign(asked)
         if endpoints.par_required and config.par != "off":
             uri = await self._parts.provider.push(pushed_fields(asked, signed))
-            fields = front_fields(config.client_id, uri)
-        elif signed is None:
-            fields = parameters(asked)
-        elif config.request_object == "value":
-            fields = object_fields(asked, signed)
-        else:
-            uri = await self._publish(signed, objects)
-            fields = reference_fields(asked, uri)
-        return front_url(endpoints.authorization, fields)
+            return front_fields(config.client_id, uri)
+        if signed is None:
+            return parameters(asked)
+        if config.request_object == "value":
+            return object_fields(asked, signed)
+        return reference_fields(asked, await self._publish(signed, objects))
 
-    def _sign(self, asked: AuthorizationRequest) -> str:
-        """Sign a request (RFC 9101 section 4)."""
+    async def _sign(self, asked: AuthorizationRequest) -> str:
+        """
+        Sign a request, and encrypt it if that is configured (RFC 9101 section 4).
+
+        Raises:
+            ProviderError: The provider has no key to encrypt to.
+            UnavailableError: Its keys cannot be had.
+        """
+        try:
+            encryption = await self._encryption()
+        except KeyRefusedError as e:
+            raise ProviderError("", f"request_object_alg: {e.detail}") from e
         return build_request_object(
             asked,
             self._parts.keys.signing[0],
@@ -154,7 +179,25 @@ class Beginner:
             now=self._parts.clock.time(),
             lifetime=self._config.request_object_lifetime,
             jti=secrets.token_urlsafe(16),
+            encryption=encryption,
         )
+
+    async def _encryption(self) -> EncryptionKey | None:
+        """
+        Give the key that requests are encrypted to, or None.
+
+        Raises:
+            KeyRefusedError: There is none.
+            UnavailableError: The provider's keys cannot be had.
+        """
+        alg, enc = self._config.request_object_alg, self._config.request_object_enc
+        if not alg:
+            return None
+        secret = self._config.client_secret
+        if secret is not None and (alg == "dir" or alg in WRAPPING):
+            return derive_encryption_key(secret.reveal(), alg=alg, enc=enc)
+        keys = await self._parts.provider.key_set()
+        return read_encryption_key(keys.document, alg=alg, enc=enc)
 
     def _address(self, request: Request, wanted: Wanted, what: str) -> str:
         """Give the URL of one of our endpoints."""

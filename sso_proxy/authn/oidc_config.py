@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 import attrs
-from attrs.validators import optional
+from attrs.validators import in_, optional
 
 from sso_proxy.authn.oidc_client_config import ClientConfig
 from sso_proxy.authn.oidc_fapi import fapi_problems
@@ -12,6 +12,7 @@ from sso_proxy.authn.oidc_refresh import RefreshFailed
 from sso_proxy.config.checks import between, non_empty
 from sso_proxy.config.protocol_checks import one_of, secure_url
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
+from sso_proxy.specs.jose.encrypted import ENCRYPTIONS, KEY_ALGORITHMS
 from sso_proxy.specs.oauth.urls import UrlRefusedError
 from sso_proxy.specs.oidc.id_token import HASHES
 from sso_proxy.specs.oidc.issuers import check_template
@@ -77,6 +78,10 @@ class OidcConfig(ClientConfig):
             ``signing_keys``: ``off``, in the request itself (``value``), or fetched by
             the provider (``reference``).
         request_object_lifetime: Seconds that a signed request is good for.
+        request_object_alg: What signed requests are encrypted with besides, to a key of
+            the provider (``RSA-OAEP-256``, ``ECDH-ES``, …), or with one made of the
+            client secret (``dir``, ``A256KW``, …); empty: they are not encrypted.
+        request_object_enc: How their content is then encrypted.
         profile: ``fapi2`` keeps to the FAPI 2.0 Security Profile in everything, and
             refuses options that contradict it.
         id_token_algorithms: Signature algorithms of ID tokens; none: the signatures
@@ -138,6 +143,12 @@ class OidcConfig(ClientConfig):
     par: Literal["auto", "on", "off"] = "auto"
     request_object: Literal["off", "value", "reference"] = "off"
     request_object_lifetime: int = attrs.field(default=300, validator=between(10, 3600))
+    request_object_alg: str = attrs.field(
+        default="", validator=in_({"", *KEY_ALGORITHMS})
+    )
+    request_object_enc: str = attrs.field(
+        default="A256GCM", validator=in_(set(ENCRYPTIONS))
+    )
     profile: Literal["", "fapi2"] = ""
     id_token_algorithms: tuple[str, ...] = attrs.field(
         default=(), validator=one_of(ALGORITHMS | MAC_ALGORITHMS)
@@ -253,6 +264,8 @@ class OidcConfig(ClientConfig):
             yield str(e)
         if self.request_object != "off" and not self.signing_keys:
             yield f"request_object = {self.request_object!r} needs signing_keys"
+        if self.request_object_alg and self.request_object == "off":
+            yield "request_object_alg has no effect without request_object"
         if self.par == "on" and self.request_object == "reference":
             yield "request_object = 'reference' has no effect with par = 'on'"
 

@@ -16,9 +16,11 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.client_keys import ClientKeys
 from sso_proxy.authn.oidc_begin import origin_of
+from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import Request
 from sso_proxy.net.provider import ProviderError
+from sso_proxy.specs.jose.decrypt import decrypt_compact, derive_decryption_keys
 from sso_proxy.specs.jose.keys import read_pem
 from sso_proxy.specs.jose.sign import read_signing_key
 from sso_proxy.specs.jose.strict import encode_base64url, read_json_object
@@ -139,6 +141,14 @@ class TroubleTests(TestCase):
         assert (response.status, response.reason) == (502, "provider-error")
         assert not scene.browser.cookies
 
+    def test_an_endpoint_with_a_parameter_of_ours_is_the_provider_s_mistake(
+        self,
+    ) -> None:
+        scene = OidcScene()
+        url = ISSUER + "/authorize?state=x"
+        scene.provider.place = attrs.evolve(scene.provider.place, authorization=url)
+        assert scene.begin().status == 502
+
     def test_contexts_that_nobody_can_be_asked_for_are_refused(self) -> None:
         """Whoever makes up a URL of ours gets there."""
         response = OidcScene().begin(acr_values=("ü",))
@@ -220,6 +230,23 @@ class SignedTests(TestCase):
         assert types == "application/oauth-authz-req+jwt"
         assert self.claims(response.body.decode())["iss"] == "app"
         assert now(scene.login.request_object(name + "x")) is None
+
+    def test_it_is_encrypted_with_a_key_of_the_client_secret(self) -> None:
+        scene = self.scene(
+            request_object="value",
+            request_object_alg="dir",
+            auth="client_secret_basic",
+            client_secret=Secret("a client secret"),
+        )
+        text = asked(scene.begin())["request"]
+        keys = derive_decryption_keys("a client secret")
+        claims = self.claims(decrypt_compact(text, keys).decode())
+        assert claims["aud"] == ISSUER
+
+    def test_a_provider_without_a_key_to_encrypt_to_is_told(self) -> None:
+        scene = self.scene(request_object="value", request_object_alg="RSA-OAEP-256")
+        response = scene.begin()
+        assert (response.status, response.reason) == (502, "provider-error")
 
     def test_it_is_gone_when_its_time_is_over(self) -> None:
         scene = self.scene(request_object="reference")

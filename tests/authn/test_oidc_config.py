@@ -66,6 +66,8 @@ def test_issuer_and_client_are_enough() -> None:
         ({"params": {"redirect_uri": "https://evil.example"}}, "redirect_uri"),
         ({"redirect_uri": "http://app.example.com/x"}, "redirect_uri"),
         ({"request_object": "value"}, "signing_keys"),
+        ({"request_object_alg": "RSA1_5"}, "request_object_alg"),
+        ({"request_object_alg": "dir"}, "request_object"),
         ({"par": "sometimes"}, "par"),
         ({"id_token_algorithms": ["none"]}, "none"),
         ({"id_token_algorithms": ["HS256"]}, "client_secret"),
