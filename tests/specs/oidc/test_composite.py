@@ -80,6 +80,11 @@ class TestSources:
             ),
         )
 
+    def test_there_may_be_as_many_as_the_limits_say(self) -> None:
+        names = {f"c{n}": f"s{n % MAX_SOURCES}" for n in range(MAX_NAMES)}
+        sources = {f"s{n}": {"JWT": "x"} for n in range(MAX_SOURCES)}
+        assert len(read_sources(claims_of(names, sources))) == MAX_SOURCES
+
     def test_secrets_do_not_show(self) -> None:
         sources = {"s": {"endpoint": "https://a.example/", "access_token": "hunter2"}}
         assert "hunter2" not in repr(read_sources(claims_of({"a": "s"}, sources)))
@@ -156,12 +161,18 @@ class TestEndpoint:
             self.check(url)
         assert caught.value.reason == "claims-source"
 
+    def test_plain_http_is_refused_even_if_it_is_named(self) -> None:
+        source = attrs.evolve(SOURCE, endpoint="http://127.0.0.1/c")
+        with pytest.raises(TokenError):
+            check_endpoint(source, {"http://127.0.0.1"})
+
 
 class TestDistributed:
     """What an endpoint answers."""
 
     def test_token_is_given(self) -> None:
         assert read_distributed(200, "application/jwt", b"a.b.c\n") == "a.b.c"
+        assert read_distributed(200, "application/jwt", b"a" * MAX_JWT)
 
     @pytest.mark.parametrize(
         ("status", "content_type", "body"),

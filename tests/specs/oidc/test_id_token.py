@@ -296,6 +296,7 @@ class TestWhatWasAsked:
         assert reason(asked=asked, auth_time=NOW - 371) == "token-auth-time"
 
     def test_login_to_come_is_refused(self) -> None:
+        check(auth_time=NOW + 600)
         assert reason(auth_time=NOW + 601) == "token-auth-time"
 
     def test_acr_is_one_of_those_asked_for(self) -> None:
