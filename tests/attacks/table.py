@@ -34,6 +34,7 @@ STATES: Final = "sessions/test_login_state.py::"
 SERVER: Final = "sessions/test_server.py::"
 THOUSANDS: Final = "interop/test_sessions.py::"
 LOGINS: Final = "endpoints/test_logins.py::"
+RESPONSES: Final = "specs/oidc/test_response.py::"
 TARGETS: Final = "specs/http/test_return_target.py::"
 ADMIN: Final = "endpoints/test_admin.py::"
 REVOCATIONS: Final = "endpoints/test_revocations.py::"
@@ -435,7 +436,9 @@ TABLE: Final = {
         "an issuer's answer taken for another's",
         JWT + "test_another_issuers_token_meets_none_of_our_keys",
         "net/test_metadata.py::test_another_issuer_is_refused",
-        why="nobody logs in here with a code",
+        RESPONSES + "test_another_provider_is_not",
+        RESPONSES + "test_an_answer_without_iss_is_refused_where_it_is_advertised",
+        "specs/oidc/test_jarm.py::test_what_is_wrong_is_refused",
     ),
     "E1": row(
         "name A's ticket resumed under name B",
