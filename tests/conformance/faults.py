@@ -209,7 +209,7 @@ def _(provider: Provider) -> None:
 
 def client_key() -> dict[str, Any]:
     """Give the public key that the client has ID tokens encrypted to."""
-    return signer("RS256", "client-enc").public_jwk(use="enc", alg=None, kid=None)
+    return signer("RS256", "client-enc").public_jwk(use="enc", alg=None)
 
 
 @_fault("id_token", "zip-bomb")
