@@ -17,7 +17,7 @@ SERVER := tests/support/op/node_modules/.package-lock.json
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(VENV)/.runs ## see it work: a demo CA, a token server, an API (ONCE=1: end after the checks)
+demo: $(VENV)/.runs ## see it work: an API with tokens, an application with logins (ONCE=1: end after the checks)
 	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once)
 
 test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run everything

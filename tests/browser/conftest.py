@@ -1,5 +1,6 @@
 """One browser for all, and pages for it to look at."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,7 +55,8 @@ def shown() -> Iterator[Shown]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # a tab that was closed
+                self.wfile.write(body)
 
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])

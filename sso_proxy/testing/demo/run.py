@@ -3,21 +3,27 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import react
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.testing.demo import checks, show
+from sso_proxy.testing.demo.application import Application
 from sso_proxy.testing.demo.authorization_server import (
     AuthorizationServerResource,
     tls_options,
 )
+from sso_proxy.testing.demo.checks import Result
 from sso_proxy.testing.demo.echo import Echo
+from sso_proxy.testing.demo.login_checks import VISITS, run_visit
+from sso_proxy.testing.demo.provider_site import ProviderSite, server_tls
 from sso_proxy.testing.demo.proxy import ProxyProcess
 from sso_proxy.testing.demo.scene import (
     HOST,
@@ -30,17 +36,25 @@ from sso_proxy.testing.demo.scene import (
 
 
 def listen(reactor: Any, scene: Scene) -> list[Any]:  # noqa: ANN401
-    """Start the authorization server and the API in this process; give their ports."""
-    server = AuthorizationServerResource(scene.authorization_server())
-    options = tls_options(scene.issuer, scene.authority)
+    """Start all servers but the proxy in this process; give their ports."""
+    issuer = _site(AuthorizationServerResource, scene.authorization_server())
+    provider = _site(ProviderSite, scene.openid_provider())
+    ports, own = scene.ports, scene.issuer
+    mutual = tls_options(own, scene.authority)
     return [
-        reactor.listenSSL(scene.ports.issuer, Site(server), options, interface=HOST),
-        reactor.listenTCP(scene.ports.api, _api(), interface=HOST),
+        reactor.listenSSL(ports.issuer, issuer, mutual, interface=HOST),
+        reactor.listenTCP(ports.api, _site(Echo), interface=HOST),
+        reactor.listenSSL(ports.provider, provider, server_tls(own), interface=HOST),
+        reactor.listenTCP(ports.application, _site(Application), interface=HOST),
     ]
 
 
-async def show_checks(reactor: Any, scene: Scene, paint: show.Paint) -> bool:  # noqa: ANN401
-    """Make the calls, print what happened, and say whether all went as they have to."""
+async def show_checks(
+    reactor: Any,  # noqa: ANN401
+    scene: Scene,
+    paint: show.Paint,
+) -> list[Result]:
+    """Make the calls to the API and print what happened."""
     token = await checks.fetch_token(reactor, scene)
     keep_token(scene, token)
     _say(show.token_lines(token, paint))
@@ -50,8 +64,22 @@ async def show_checks(reactor: Any, scene: Scene, paint: show.Paint) -> bool:  #
         _say(show.result_lines(number, results[-1], paint))
     _say("")
     _say(show.repeat_lines(scene, checks.CHECKS, paint))
-    _say(show.closing(scene, results, paint))
-    return all(result.passed for result in results)
+    return results
+
+
+async def show_visits(
+    reactor: Any,  # noqa: ANN401
+    scene: Scene,
+    paint: show.Paint,
+) -> list[Result]:
+    """Log in as people do and print what happened."""
+    _say(show.web_opening(scene, paint))
+    results = []
+    for number, visit in enumerate(VISITS, len(checks.CHECKS) + 1):
+        results.append(await run_visit(reactor, scene, visit))
+        _say(show.result_lines(number, results[-1], paint))
+    _say("")
+    return results
 
 
 async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> int:  # noqa: ANN401
@@ -64,11 +92,14 @@ async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> 
     _say(show.opening(scene, paint))
     proxy.start()
     await proxy.listening(scene.ports.proxy)
-    good = await show_checks(reactor, scene, paint)
+    results = await show_checks(reactor, scene, paint)
+    results += await show_visits(reactor, scene, paint)
+    _say(show.people_lines(scene, paint))
+    _say(show.closing(scene, results, paint))
     if not once:
         _say("The proxy stays up until Ctrl-C.")
         await Deferred()
-    return 0 if good else 1
+    return 0 if all(result.passed for result in results) else 1
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -94,8 +125,9 @@ def main(arguments: list[str] | None = None) -> None:
     react(lambda reactor: ensureDeferred(run(reactor)))
 
 
-def _api() -> Site:
-    return Site(Echo())  # type: ignore[no-untyped-call]
+def _site(resource: Callable[..., Resource], *arguments: object) -> Site:
+    """Serve what *resource* makes; twisted.web is not annotated."""
+    return Site(resource(*arguments))
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,6 @@
 """What the demo needs before anything runs: ports, certificates, a configuration."""
 
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import attrs
 
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.testing.demo.authorization_server import AuthorizationServer
+from sso_proxy.testing.demo.provider import Client, OpenIdProvider
 from sso_proxy.testing.pki import Issued, Pki, self_signed
 
 HOST: Final = "127.0.0.1"
@@ -38,6 +40,38 @@ issuer = "https://{host}:{ports.issuer}"
 audience = ["{audience}"]
 jwks_uri = "https://{host}:{ports.issuer}/jwks"
 
+# The same for people, who log in; a browser is asked for no certificate here.
+[[listener]]
+address = "{host}"
+port = {ports.web}
+certificate = "proxy.crt"
+key = "proxy.key"
+
+[authenticator.people]
+type = "oidc"
+issuer = "https://{host}:{ports.provider}"
+client_id = "{client.client_id}"
+client_secret_file = "client-secret"
+
+[pages]
+title = "sso-proxy demo"
+
+[[route]]
+host = "{host}"
+path = "/"
+authenticate = ["people"]
+require = ["claims.groups contains 'staff' or claims.groups contains 'partner'"]
+headers = {{ claims = ["name", "email", "groups"] }}
+backend = "http://{host}:{ports.application}"
+
+[[route]]
+host = "{host}"
+path = "/reports/"
+authenticate = ["people"]
+require = ["claims.groups contains 'staff'"]
+headers = {{ claims = ["name", "email", "groups"] }}
+backend = "http://{host}:{ports.application}"
+
 [[route]]
 host = "{host}"
 path = "/orders/"
@@ -61,11 +95,17 @@ class Ports:
         proxy: The proxy.
         issuer: The authorization server.
         api: The API.
+        web: The proxy, for browsers.
+        provider: The OpenID Provider.
+        application: The web application.
     """
 
     proxy: int
     issuer: int
     api: int
+    web: int
+    provider: int
+    application: int
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +121,7 @@ class Scene:
         issuer: The authorization server's.
         client: The certificate of the client that gets a token.
         other: A certificate that vouches for itself, of somebody else.
+        login: What the OpenID Provider knows the proxy by.
     """
 
     directory: Path
@@ -90,6 +131,7 @@ class Scene:
     issuer: Issued
     client: Issued
     other: Issued
+    login: Client
 
     @property
     def issuer_url(self) -> str:
@@ -100,6 +142,16 @@ class Scene:
     def api_url(self) -> str:
         """The API, as clients reach it: through the proxy."""
         return f"https://{HOST}:{self.ports.proxy}/orders/42"
+
+    @property
+    def provider_url(self) -> str:
+        """The OpenID Provider."""
+        return f"https://{HOST}:{self.ports.provider}"
+
+    @property
+    def web_url(self) -> str:
+        """The web application, as browsers reach it: through the proxy."""
+        return web_url(self.ports)
 
     @property
     def config(self) -> Path:
@@ -120,15 +172,27 @@ class Scene:
             now=time.time,
         )
 
+    def openid_provider(self) -> OpenIdProvider:
+        """Make the provider that knows the proxy."""
+        return OpenIdProvider(
+            issuer=self.provider_url, client=self.login, now=time.time
+        )
+
+
+def web_url(ports: Ports) -> str:
+    """Give where browsers reach the proxy."""
+    return f"https://{HOST}:{ports.web}"
+
 
 def choose_ports(first: int) -> Ports:
     """
-    Take *first* and the two after it, or any three if it is 0.
+    Take *first* and those after it, or any if it is 0.
 
     Raises:
         PortTakenError: One of them is not free.
     """
-    held = [socket.socket() for _ in range(3)]
+    names = [field.name for field in attrs.fields(Ports)]
+    held = [socket.socket() for _ in names]
     try:
         for offset, sock in enumerate(held):
             port = first and first + offset
@@ -137,11 +201,11 @@ def choose_ports(first: int) -> Ports:
                 sock.bind((HOST, port))
             except OSError as e:
                 raise PortTakenError(f"port {port} on {HOST}: {e.strerror}") from e
-        proxy, issuer, api = (sock.getsockname()[1] for sock in held)
+        found = {n: s.getsockname()[1] for n, s in zip(names, held, strict=True)}
     finally:
         for sock in held:
             sock.close()
-    return Ports(proxy=proxy, issuer=issuer, api=api)
+    return Ports(**found)
 
 
 def prepare(directory: Path, ports: Ports) -> Scene:
@@ -156,12 +220,24 @@ def prepare(directory: Path, ports: Ports) -> Scene:
         issuer=authority.issue("the authorization server", ips=[HOST], server=True),
         client=authority.issue(CLIENT, client=True),
         other=self_signed("somebody else"),
+        login=Client(
+            client_id="demo",
+            secret=secrets.token_urlsafe(32),
+            redirect_uri=f"{web_url(ports)}/.sso/callback/people",
+        ),
     )
     authority.write(directory)
     for stem in ("proxy", "issuer", "client", "other"):
         getattr(scene, stem).write(directory, stem)
+    write_secret(directory / "client-secret", scene.login.secret)
     scene.config.write_text(
-        CONFIG.format(host=HOST, ports=ports, audience=AUDIENCE, scope=SCOPE)
+        CONFIG.format(
+            host=HOST,
+            ports=ports,
+            audience=AUDIENCE,
+            scope=SCOPE,
+            client=scene.login,
+        )
     )
     return scene
 
@@ -169,6 +245,11 @@ def prepare(directory: Path, ports: Ports) -> Scene:
 def keep_token(scene: Scene, token: str) -> Path:
     """Write the token as a header line, so that curl can be told ``-H @file``."""
     path = scene.directory / "authorization"
-    path.touch(mode=0o600)
-    path.write_text(f"Authorization: Bearer {token}\n")
+    write_secret(path, f"Authorization: Bearer {token}\n")
     return path
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that nobody else may read."""
+    path.touch(mode=0o600)
+    path.write_text(text)

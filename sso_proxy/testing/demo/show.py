@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from sso_proxy.testing.demo.checks import Check, Result
+from sso_proxy.testing.demo.people import PEOPLE
 from sso_proxy.testing.demo.scene import CLIENT, HOST, SCOPE, Scene
 
 _GREEN: Final = "32"
@@ -62,9 +63,10 @@ def token_lines(token: str, paint: Paint) -> str:
 
 def result_lines(number: int, result: Result, paint: Paint) -> str:
     """Show one check."""
-    passes = "passes" if result.answer.status < 400 else "refused"
-    verdict = f"{result.answer.status} {passes}"
-    title = f"{number}  {result.check.title}"
+    status = result.answer.status
+    word = "refused" if status >= 400 else "leads on" if status >= 300 else "passes"
+    verdict = f"{status} {word}"
+    title = f"{number:<2} {result.check.title}"
     if result.passed:
         head = f"  {paint(_GREEN, '✓')} {title:<60} {paint(_GREEN, verdict)}"
         return "\n".join([head, paint(_DIM, f"       {result.seen}")])
@@ -74,6 +76,33 @@ def result_lines(number: int, result: Result, paint: Paint) -> str:
     body = result.answer.body[:1000].decode("utf-8", "replace").splitlines()
     lines = ["       but got:", *(f"         {line}" for line in [*fields, *body])]
     return "\n".join([head, paint(_RED, wrong), *lines])
+
+
+def web_opening(scene: Scene, paint: Paint) -> str:
+    """Show who is there where people log in."""
+    web, application = scene.web_url, f"http://{HOST}:{scene.ports.application}"
+    return "\n".join(
+        [
+            paint(_BOLD, "The same proxy before a web application, for people"),
+            "",
+            f"  browser ── TLS ──▶ proxy {web} ── HTTP ──▶ application {application}",
+            f"    └── TLS ──▶ OpenID Provider {scene.provider_url}",
+            "",
+        ]
+    )
+
+
+def people_lines(scene: Scene, paint: Paint) -> str:
+    """Show where to look with a browser, and who one can be there."""
+    lines = [paint(_BOLD, "In your browser"), "", f"  {scene.web_url}/", ""]
+    lines += [f"    {person.name:<15} {person.may}" for person in PEOPLE.values()]
+    lines += [
+        "",
+        f"  To be somebody else: {scene.web_url}/.sso/login",
+        "  It warns of the certificate, because it does not know the demo's CA:",
+        f"  {scene.directory / 'ca.crt'}",
+    ]
+    return "\n".join([*lines, ""])
 
 
 def repeat_lines(scene: Scene, checks: tuple[Check, ...], paint: Paint) -> str:

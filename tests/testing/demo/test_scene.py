@@ -2,6 +2,7 @@ import socket
 import stat
 from pathlib import Path
 
+import attrs
 import pytest
 
 from sso_proxy.config.load import load_config
@@ -14,14 +15,18 @@ from sso_proxy.testing.demo.scene import (
     prepare,
 )
 
-PORTS = Ports(proxy=8443, issuer=8444, api=8445)
+PORTS = Ports(
+    proxy=8443, issuer=8444, api=8445, web=8446, provider=8447, application=8448
+)
 
 
 def test_configuration_has_no_mistakes(tmp_path: Path) -> None:
     scene = prepare(tmp_path / "demo", PORTS)
     config = load_config(scene.config)
     assert config.listener[0].certificate == str(tmp_path / "demo" / "proxy.crt")
-    assert config.route[0].backend == "http://127.0.0.1:8445"
+    backends = [route.backend for route in config.route]
+    assert backends[0] == backends[1] == "http://127.0.0.1:8448"
+    assert backends[2] == "http://127.0.0.1:8445"
 
 
 def test_files_can_be_made_again(tmp_path: Path) -> None:
@@ -32,6 +37,7 @@ def test_files_can_be_made_again(tmp_path: Path) -> None:
 def test_keys_and_the_token_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     scene = prepare(tmp_path, PORTS)
     paths = [*tmp_path.glob("*.key"), keep_token(scene, "a.b.c")]
+    paths.append(tmp_path / "client-secret")
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
 
 
@@ -40,9 +46,9 @@ def test_token_is_kept_as_a_header_line(tmp_path: Path) -> None:
     assert path.read_text() == "Authorization: Bearer a.b.c\n"
 
 
-def test_any_ports_are_three_different_ones() -> None:
+def test_any_ports_are_different_ones() -> None:
     ports = choose_ports(0)
-    assert len({ports.proxy, ports.issuer, ports.api}) == 3
+    assert len({*attrs.astuple(ports)}) == len(attrs.fields(Ports))
     assert ports.proxy
 
 

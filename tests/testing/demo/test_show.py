@@ -3,6 +3,7 @@ import pytest
 from sso_proxy.testing.demo import show
 from sso_proxy.testing.demo.call import Answer
 from sso_proxy.testing.demo.checks import CHECKS, Result
+from sso_proxy.testing.demo.people import PEOPLE
 from sso_proxy.testing.demo.scene import Ports, Scene, prepare
 from sso_proxy.testing.tokens import TokenSigner
 
@@ -21,7 +22,9 @@ BAD = Result(
 
 @pytest.fixture(name="scene", scope="module")
 def make_scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    ports = Ports(proxy=8443, issuer=8444, api=8445)
+    ports = Ports(
+        proxy=8443, issuer=8444, api=8445, web=8446, provider=8447, application=8448
+    )
     return prepare(tmp_path_factory.mktemp("with space"), ports)
 
 
@@ -29,6 +32,16 @@ def test_opening_names_every_address(scene: Scene) -> None:
     text = show.opening(scene, PLAIN)
     for url in ("https://127.0.0.1:8443", "https://127.0.0.1:8444", ":8445"):
         assert url in text
+    text = show.web_opening(scene, PLAIN)
+    for url in ("https://127.0.0.1:8446", "https://127.0.0.1:8447", ":8448"):
+        assert url in text
+
+
+def test_people_are_told_where_to_look_and_who_to_be(scene: Scene) -> None:
+    text = show.people_lines(scene, PLAIN)
+    assert "\n  https://127.0.0.1:8446/\n" in text
+    assert str(scene.directory / "ca.crt") in text
+    assert all(f"{person.name} " in text for person in PEOPLE.values())
 
 
 def test_token_is_shown_by_its_claims_and_never_whole() -> None:

@@ -1,0 +1,168 @@
+"""People log in to the demo with a browser."""
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import attrs
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.chromium import Chromium, Tab
+from tests.support.page_checks import check_page
+
+SCREENSHOTS = os.environ.get("SCREENSHOTS")
+PHONE: Final = {"width": 360, "height": 740}
+
+
+@attrs.frozen
+class Demo:
+    """
+    The running demo.
+
+    Attributes:
+        url: Where browsers reach the web application.
+        chromium: A browser that trusts its certificates.
+    """
+
+    url: str
+    chromium: Chromium
+
+
+def key_hash(certificate: Path) -> str:
+    """Name a certificate's key as Chromium does."""
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(octets).digest()).decode()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    state = tmp_path_factory.mktemp("demo")
+    arguments = ["-m", "sso_proxy.testing.demo", "--state", str(state), "--port", "0"]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            output = "".join(_until_ready(process))
+            url = next(
+                line.strip().rstrip("/")
+                for line in output.splitlines()
+                if line.startswith("  https://")
+            )
+            keys = [key_hash(state / f"{name}.crt") for name in ("proxy", "issuer")]
+            with Chromium(*keys) as chromium:
+                yield Demo(url, chromium)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def _until_ready(process: "subprocess.Popen[str]") -> Iterator[str]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield line
+        if "until Ctrl-C" in line:
+            break
+
+
+def log_in(tab: Tab, url: str, person: str) -> None:
+    tab.go(url)
+    tab.wait("document.title == 'Who are you?'")
+    tab.follow(person)
+
+
+def keep(tab: Tab, name: str) -> None:
+    if SCREENSHOTS:
+        tab.screenshot(Path(SCREENSHOTS, f"demo-{name}.png"))
+
+
+def test_alice_logs_in_and_comes_to_where_she_wanted(demo: Demo) -> None:
+    with demo.chromium.tab() as tab:
+        log_in(tab, f"{demo.url}/reports/?year=2026", "Alice")
+        tab.wait("document.title == 'Reports for Alice Archer'")
+        assert tab.url == f"{demo.url}/reports/?year=2026"
+        assert "No token, and no cookie of the proxy." in tab.text
+        assert tab.run("document.cookie") == ""  # no script reads the session
+        tab.follow("Application")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+        keep(tab, "application")
+
+
+def test_every_page_of_a_login_is_good_on_a_phone_and_by_keyboard(demo: Demo) -> None:
+    with demo.chromium.tab(**PHONE) as tab:
+        tab.go(demo.url)
+        keep(tab, "provider")
+        check_page(tab)
+        tab.go(demo.url)
+        tab.press("Tab")
+        tab.press("Tab")
+        tab.press("Enter")  # Bob
+        tab.wait("document.title == 'Hello, Bob Baker'")
+        keep(tab, "application-phone")
+        check_page(tab)
+
+
+def test_mallory_is_refused_and_may_be_somebody_else(demo: Demo) -> None:
+    with demo.chromium.tab(**PHONE, dark=True) as tab:
+        log_in(tab, demo.url, "Mallory")
+        tab.wait("document.title.startsWith('Forbidden')")
+        keep(tab, "refused")
+        check_page(tab)
+        tab.follow("Log in as somebody else")
+        tab.wait("document.title == 'Who are you?'")
+        tab.follow("Alice")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+
+
+def test_who_cancels_can_begin_again(demo: Demo) -> None:
+    with demo.chromium.tab(**PHONE, dark=True) as tab:
+        log_in(tab, demo.url, "Cancel")
+        tab.wait("document.title.startsWith('The login was cancelled')")
+        keep(tab, "cancelled")
+        tab.follow("Log in again")
+        tab.wait("document.title == 'Who are you?'")
+        tab.follow("Alice")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+
+
+def test_the_back_button_leads_to_the_page_and_not_into_an_error(demo: Demo) -> None:
+    with demo.chromium.tab() as tab:
+        log_in(tab, demo.url, "Alice")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+        tab.run("history.back()")
+        tab.wait("document.title == 'Who are you?'")
+        tab.follow("Bob")  # in a login that is over
+        tab.wait("document.title == 'Hello, Alice Archer'")
+
+
+def test_somebody_else_can_log_in(demo: Demo) -> None:
+    with demo.chromium.tab() as tab:
+        log_in(tab, demo.url, "Alice")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+        tab.follow("Be somebody else")
+        tab.wait("document.title == 'Who are you?'")
+        tab.follow("Bob")
+        tab.wait("document.title == 'Hello, Bob Baker'")
+
+
+def test_two_tabs_of_one_browser_both_end_logged_in(demo: Demo) -> None:
+    with demo.chromium.tab() as first:
+        second = first.sibling()
+        first.go(f"{demo.url}/reports/?tab=1")
+        second.go(f"{demo.url}/reports/?tab=2")
+        for number, tab in enumerate((first, second), 1):
+            tab.wait("document.title == 'Who are you?'")
+            tab.follow("Alice")
+            tab.wait("document.title == 'Reports for Alice Archer'")
+            assert tab.url.endswith(f"?tab={number}")
