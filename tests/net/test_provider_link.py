@@ -322,11 +322,12 @@ def test_a_resource_server_may_want_a_nonce_of_its_own(challenge: str) -> None:
         [challenging("n1"), challenging("n2"), GOOD],
         [challenging("n1", 'DPoP error="invalid_token"'), GOOD],
         [HttpReply(status=401), GOOD],
+        [attrs.evolve(challenging("n1"), status=400), GOOD],
     ],
 )
 def test_a_resource_is_asked_again_once_at_most(answers: list[HttpReply]) -> None:
     sending, wire = link(*answers, proof_key=KEY)
-    assert run(sending.fetch(USERINFO, "t", DPOP)).status == 401
+    assert run(sending.fetch(USERINFO, "t", DPOP)).status in {400, 401}
     assert len(wire.sent) == len(answers) - 1
 
 
