@@ -174,8 +174,10 @@ def test_member_that_occurs_twice_is_refused() -> None:
 
 
 def test_larger_answer_is_refused() -> None:
-    body = json.dumps({**GOOD, "more": "x" * MAX_ANSWER}).encode()
-    assert "octets" in refusal(body).detail
+    short = json.dumps(GOOD).encode()
+    longest = short + b" " * (MAX_ANSWER - len(short))
+    assert read_token_response(200, JSON, longest) == read()
+    assert "octets" in refusal(longest + b" ").detail
 
 
 def test_error_200() -> None:
