@@ -8,9 +8,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 PORT ?= 8443
 STATE ?= .demo
 SOURCES := sso_proxy tests docs setup.py twisted/plugins
+CHECKING := --no-print-directory --keep-going
 SERVER := tests/support/op/node_modules/.package-lock.json
 
+ifndef TOGETHER
 .NOTPARALLEL:
+endif
 .DEFAULT_GOAL := help
 .PHONY: help demo test tools benchtools lint types layers unit docs format bench soak memory clean
 
@@ -21,7 +24,10 @@ demo: $(VENV)/.runs ## see it work: an API with tokens, an application with logi
 	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once)
 
 test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run everything
-	@$(MAKE) --no-print-directory --keep-going lint types layers docs unit
+	@status=0; \
+	$(MAKE) $(CHECKING) --jobs=2 --output-sync=target TOGETHER=1 lint types layers docs || status=2; \
+	$(MAKE) $(CHECKING) unit || status=2; \
+	exit $$status
 
 tools:
 	@tests/prepare.sh

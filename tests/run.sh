@@ -1,18 +1,34 @@
 #!/bin/bash
-# Runs the tests under coverage, child processes included, and ends with pytest's last line.
+# Runs the tests under coverage, child processes included, and ends with pytest's last lines.
+# PROCESSES=2 (or "logical": as many as there are CPUs) runs all of them in so many, each
+# file in one of them; and then, one after the other, those that need the machine for
+# themselves.  What is chosen by arguments runs in one process.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 bin=${BIN:-.venv/bin}
+processes=${PROCESSES:-1}
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.now"' EXIT
+
+run() {
+    "$bin"/coverage run -m pytest "$@" </dev/null 2>&1 | tee "$log.now" || status=$?
+    tail -n 1 "$log.now" >>"$log"
+}
 
 "$bin"/coverage erase
 status=0
-"$bin"/coverage run -m pytest "$@" </dev/null 2>&1 | tee "$log" || status=$?
+if [ $# = 0 ] && [ "$processes" != 1 ]; then
+    run -m "not alone" -n "$processes" --maxprocesses 4 --dist loadfile \
+        --no-loadscope-reorder
+    mapfile -t files < <(grep -rl --include='test_*.py' 'pytest\.mark\.alone' tests)
+    run -m alone "${files[@]}"
+else
+    run "$@"
+fi
 if [ "$status" = 0 ] && [ $# = 0 ]; then
     "$bin"/coverage combine --quiet
     "$bin"/coverage report || status=$?
 fi
-tail -n 1 "$log"
+cat "$log"
 exit "$status"

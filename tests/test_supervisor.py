@@ -15,6 +15,7 @@ from sso_proxy.config.model import Config, ListenerConfig, RouteConfig, ServerCo
 from sso_proxy.errors import ConfigError
 from sso_proxy.supervisor import check_change
 from tests.support.running import (
+    PATIENCE,
     Proxy,
     eventually,
     is_alive,
@@ -281,7 +282,7 @@ def test_service_manager_is_told_when_all_serve(tmp_path: Path, workers: int) ->
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE)
         proxy = Proxy(tmp_path, workers=workers)
         with proxy.start(prelude=f"export NOTIFY_SOCKET={path};"):
             assert manager.recv(100) == b"READY=1"

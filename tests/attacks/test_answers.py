@@ -430,6 +430,7 @@ def test_a_foreign_page_opens_no_socket(scene: Scene) -> None:
     assert scene.seen() == []
 
 
+@pytest.mark.alone
 def test_a_backend_that_reads_nothing_holds_only_its_own_client(scene: Scene) -> None:
     scene.recorder.scripts["/held"] = [HOLD, 0.5, answer(b"late"), CLOSE]
     head = b"POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n"

@@ -75,7 +75,7 @@ def make_token(cnf: Mapping[str, str] | None = None) -> str:
     now = int(time.time())
     claims = {"iss": "https://login.example", "aud": "https://api.example"}
     bound = {} if cnf is None else {"cnf": cnf}
-    given = {**claims, "sub": "app", "iat": now, "exp": now + 600, **bound}
+    given = {**claims, "sub": "app", "iat": now, "exp": now + 86400, **bound}
     return ISSUER.sign(given)
 
 

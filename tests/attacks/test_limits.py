@@ -145,6 +145,7 @@ def test_who_reads_nothing_is_cut_off(strict: Scene) -> None:
         assert not got.whole
 
 
+@pytest.mark.alone
 def test_who_reads_slowly_is_served(strict: Scene) -> None:
     strict.recorder.scripts["/long"] = [BODY, answer(b"x" * 20_000_000)]
     with strict.client() as client:

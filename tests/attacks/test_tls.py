@@ -272,6 +272,7 @@ def test_a_certificate_of_nobody_is_no_identity(scene: Scene, tmp_path: Path) ->
     assert scene.seen() == []
 
 
+@pytest.mark.alone
 def test_stalled_handshakes_do_not_slow_the_others(scene: Scene) -> None:
     clients = [RawClient(scene.secure).send(b"\x16\x03\x01") for _ in range(200)]
     began = time.monotonic()

@@ -173,6 +173,7 @@ def test_header_that_does_not_end_is_cut_off(listening: RealProxy, half: bytes) 
         assert 0.4 < ended(sock) < 5
 
 
+@pytest.mark.alone
 def test_slow_headers_do_not_keep_others_waiting(
     files: "Files", listening: RealProxy
 ) -> None:
