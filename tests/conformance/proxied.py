@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +30,16 @@ class Case:
         prepare: Changes a good provider.
         options: Of the authenticator, as TOML.
         client: Who the proxy is there; unset, a client with a secret.
+        authenticate: What the route has instead of this provider alone.
+        route: Further options of the route, and tables after it, as TOML; ``{issuer}``
+            stands for the provider's.
     """
 
     prepare: Callable[[Provider], None] = attrs.field(default=lambda _provider: None)
     options: str = 'id_token_algorithms = ["RS256"]'
     client: Callable[[Pki, Path], Client] | None = None
+    authenticate: Sequence[str] = ()
+    route: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,7 +89,7 @@ class World(LoginProxy):
             browser: Whose login it was.
             page: Where that ended.
             logs: Where the logs ended before it.
-            told: What is in them since then: a regular expression.
+            told: What is in them since then.
             arrived: Requests that were rightly let through before.
         """
         story = f"{self.story(browser, page)}\n{logs.since()}"
@@ -144,7 +149,12 @@ def world(directory: Path, pki: Pki, cases: Mapping[str, Case]) -> Iterator[Worl
             host.answers[name] = provider.answer
             secret = _SECRET if client.auth.startswith("client_secret") else ""
             options = f"{secret}\n{case.options}"
-            sites[name] = Site(issuer=provider.issuer, options=options)
+            sites[name] = Site(
+                issuer=provider.issuer,
+                options=options,
+                authenticate=case.authenticate,
+                route=case.route.replace("{issuer}", provider.issuer),
+            )
         with login_proxy(directory, pki, sites) as running:
             yield World(
                 proxy=running.proxy,

@@ -164,3 +164,18 @@ def test_a_provider_that_wants_ever_new_nonces_is_asked_twice(running: World) ->
 def test_nothing_is_fetched_that_a_token_names(running: World) -> None:
     provider = running.providers[slug("id_token", "key-from-jku")]
     assert provider.times("strangers-keys") == 0
+
+
+def test_nothing_secret_is_logged(running: World) -> None:
+    """Neither of what came through browsers, nor of what providers gave."""
+    log = running.proxy.log() + running.proxy.audit.read_text()
+    found = 0
+    for provider in running.providers.values():
+        assert provider.client.secret not in log
+        for grant in provider.grants:
+            asked = (grant.asked[name] for name in ("state", "nonce"))
+            given = (grant.code, grant.access_token, grant.refresh_token)
+            for secret in filter(None, (*asked, *given)):
+                assert secret not in log, provider.issuer
+                found += 1
+    assert found > len(running.providers), "the logins before this one are looked at"

@@ -76,17 +76,27 @@ class Page:
         reader.feed(self.text)
         return reader.forms
 
+    @property
+    def links(self) -> list[str]:
+        """Give where its links lead."""
+        reader = _Forms(self.url)
+        reader.feed(self.text)
+        return reader.links
+
 
 class _Forms(HTMLParser):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.links: list[str] = []
         self._url = url
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "a" and "href" in given:
+            self.links.append(urljoin(self._url, given["href"]))
+        elif tag == "form":
             action = urljoin(self._url, given.get("action", ""))
             method = given.get("method", "get").upper()
             self.forms.append(Form(action=action, method=method))
@@ -145,6 +155,7 @@ class Browser:
         *,
         stop: str | None = None,
         post: Mapping[str, str] | None = None,
+        origin: str | None = None,
     ) -> Page:
         """
         Open *url* as a person does, and go where that leads.
@@ -156,10 +167,10 @@ class Browser:
             stop: What an address begins with that is not gone to any more; the page
                 that leads there is given.
             post: A form that is sent there.
+            origin: The page that leads there; none is typed in.
         """
         method = "GET" if post is None else "POST"
-        origin: str | None = None
-        page = self.send(method, url, form=post)
+        page = self.send(method, url, form=post, origin=origin)
         for _ in range(STEPS):
             form = page.forms[0] if page.status == 200 and page.forms else None
             to, fields = page.location, None
@@ -177,8 +188,9 @@ class Browser:
         sent = form or page.forms[0]
         all_fields = {**sent.fields, **fields}
         if sent.method == "GET":
-            return self.go(f"{sent.action}?{urlencode(all_fields)}")
-        return self.go(sent.action, post=all_fields)
+            url = f"{sent.action}?{urlencode(all_fields)}"
+            return self.go(url, origin=page.url)
+        return self.go(sent.action, post=all_fields, origin=page.url)
 
     def fetch(self, url: str, **headers: str) -> Page:
         """Ask as a script of the same site does."""
@@ -224,7 +236,7 @@ class Browser:
         host, path = parts.hostname or "", parts.path or "/"
         target = path + (f"?{parts.query}" if parts.query else "")
         cross = origin is not None and _site(origin) != _site(url)
-        fields = dict(headers or _navigation(cross=cross, typed=origin is None))
+        fields = dict(_navigation(url, origin) if headers is None else headers)
         cookies = self._cookies_for(host, path, cross=cross, method=method)
         if cookies:
             fields["Cookie"] = cookies
@@ -305,9 +317,14 @@ class _Connection(http.client.HTTPSConnection):
         self.sock: Any = self._tls.wrap_socket(sock, server_hostname=self.host)
 
 
-def _navigation(*, cross: bool, typed: bool) -> dict[str, str]:
+def _navigation(url: str, origin: str | None) -> dict[str, str]:
     """Give the fields by which browsers tell that a person goes somewhere."""
-    site = "none" if typed else "cross-site" if cross else "same-site"
+    if origin is None:
+        site = "none"
+    elif urlsplit(origin)[:2] == urlsplit(url)[:2]:
+        site = "same-origin"
+    else:
+        site = "same-site" if _site(origin) == _site(url) else "cross-site"
     return {
         "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
         "Sec-Fetch-Site": site,

@@ -2,7 +2,8 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,9 +36,10 @@ client_id = "{client_id}"
 [[route]]
 host = "{host}"
 path = "/{name}/"
-authenticate = ["{name}"]
+authenticate = {authenticate}
 headers = {{ claims = ["email"] }}
 backend = "http://127.0.0.1:{backend}"
+{route}
 """
 
 
@@ -50,11 +52,15 @@ class Site:
         issuer: Where.
         client_id: What the proxy is called there.
         options: Further options of the authenticator, as TOML.
+        authenticate: What the route has instead of this authenticator alone.
+        route: Further options of the route, and tables after it, as TOML.
     """
 
     issuer: str
     client_id: str = "proxy"
     options: str = ""
+    authenticate: Sequence[str] = ()
+    route: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,6 +139,8 @@ def login_proxy(
                 issuer=site.issuer,
                 client_id=site.client_id,
                 options=site.options,
+                authenticate=json.dumps([*site.authenticate] or [name]),
+                route=site.route,
                 host=HOST,
                 backend=backend.port,
             )
