@@ -31,6 +31,10 @@ from tests.support.running import REAL, Proxy
 ETC = Path(__file__).parent.parent / "etc"
 RUN_HERE = {"aws-alb.toml", "certificate-bound.toml", "hosted.toml"}
 RUN_ELSEWHERE = {
+    "api-or-browser.toml",
+    "entra.toml",
+    "openid-connect.toml",
+    "two-providers.toml",
     "dpop.toml",
     "several-issuers.toml",
     "introspection.toml",
@@ -38,7 +42,7 @@ RUN_ELSEWHERE = {
     "stores.toml",
     "redis.toml",
 }
-"""By tests/test_etc_dpop.py and its like: tokens, clients, stores."""
+"""By tests/test_etc_dpop.py and its like: tokens, clients, stores, logins."""
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)
@@ -47,6 +51,8 @@ def test_example_is_read_without_mistakes(
 ) -> None:
     monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
     monkeypatch.setenv("REDIS_PASSWORD", "s3cret")
+    for name in ("CLIENT_SECRET", "STAFF_SECRET", "CUSTOMERS_SECRET"):
+        monkeypatch.setenv(name, "s3cret")
     load_config(path)
 
 
