@@ -308,6 +308,8 @@ class Logins:
         target = _read_target(given["to"] or "/", head)
         if len(target) > _LONG:
             raise ValueError("to is too long")
+        if target.startswith(self._endpoints):
+            raise ValueError("to is one of our own endpoints")
         wanted = Wanted(
             target=target,
             acr_values=contexts,
@@ -387,18 +389,16 @@ class Logins:
 
     def _answer_jwks(self) -> Response:
         """Publish the keys by which providers know us (RFC 7517 section 5)."""
-        keys = {
-            json.dumps(key, sort_keys=True): dict(key)
-            for desk in self._desks.values()
-            for key in desk.login.public_keys
-        }
+        desks = self._desks.values()
+        keys = [key for desk in desks for key in desk.login.public_keys]
         headers = (
             ("content-type", "application/jwk-set+json"),
             ("cache-control", "public, max-age=300"),
             ("x-content-type-options", "nosniff"),
         )
-        body = json.dumps({"keys": list(keys.values())}).encode()
-        return Response(status=200, reason="jwks", headers=headers, body=body)
+        return Response(
+            status=200, reason="jwks", headers=headers, body=jwks_document(keys)
+        )
 
     def _of(self, names: Sequence[str]) -> list[Desk]:
         return [self._desks[name] for name in names]

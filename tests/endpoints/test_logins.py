@@ -182,6 +182,8 @@ def test_nobody_is_sent_elsewhere(to: str) -> None:
     "query",
     [
         "to=/a&to=/b",
+        "to=/.sso/login",
+        "to=/.sso/../.sso/login",
         "with=other",
         "with=corp&with=corp",
         "age=-1",
