@@ -8,6 +8,7 @@ from sso_proxy.endpoints.logins import Desk, Logins
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILogin, ISessionStore
 from sso_proxy.routing import Route, build_own_route
+from sso_proxy.specs.jose.public_jwk import jwks_document
 
 MakeLogins = Callable[[str, Mapping[str, Desk]], Logins]
 """Makes what answers at some endpoints; desks may be added to what it is given."""
@@ -44,7 +45,8 @@ class LoginDesks:
 
         Raises:
             ConfigError: A way to log in begins other sessions on another route of the
-                host: who comes back can only get one of them.
+                host: who comes back can only get one of them.  Or two ways have
+                different keys with one name, and providers could take the wrong one.
         """
         names = tuple(
             name
@@ -64,6 +66,11 @@ class LoginDesks:
                     " make a second authenticator for them"
                 )
                 raise ConfigError(Mistake(f"{path}.session", problem))
+        keys = [key for desk in desks.values() for key in desk.login.public_keys]
+        try:
+            jwks_document(keys)
+        except ValueError as e:
+            raise ConfigError(Mistake(f"{path}.authenticate", str(e))) from None
         if place not in self._logins:
             self._logins[place] = self._make(route.endpoints, desks)
         return self._logins[place], names

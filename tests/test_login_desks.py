@@ -90,3 +90,19 @@ def test_a_login_begins_one_kind_of_sessions_on_a_host(desks: LoginDesks) -> Non
 
     with pytest.raises(ConfigError, match="second authenticator"):
         desks.find("route[1]", other, AUTHENTICATORS, server_sessions(SessionTools()))
+
+
+def test_keys_of_a_host_have_different_names(desks: LoginDesks) -> None:
+    store = server_sessions(SessionTools())
+    key = {"kty": "EC", "kid": "1"}
+    known: Mapping[str, Any] = {
+        "corp": FakeLogin(public_keys=(key,)),
+        "same": FakeLogin("same", public_keys=(key,)),
+        "other": FakeLogin("other", public_keys=({**key, "x": "AA"},)),
+    }
+    good = attrs.evolve(ROUTE, authenticate=("corp", "same"))
+    assert desks.find("route[0]", good, known, store)[1] == ("corp", "same")
+
+    bad = attrs.evolve(ROUTE, authenticate=("other",))
+    with pytest.raises(ConfigError, match=r"^route\[1\]\.authenticate: several keys"):
+        desks.find("route[1]", bad, known, store)

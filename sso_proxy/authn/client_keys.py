@@ -4,8 +4,7 @@ Our own keys, by which providers know us and for which they encrypt.
 Private halves stay here; public ones go to the provider as JWK Set (RFC 7517).
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -16,11 +15,13 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.specs.jose.decrypt import DecryptionKeys, read_decryption_keys
 from sso_proxy.specs.jose.decryption_key import DecryptionKey
 from sso_proxy.specs.jose.keys import KeyRefusedError
-from sso_proxy.specs.jose.public_jwk import public_members, thumbprint
+from sso_proxy.specs.jose.public_jwk import (
+    PublicKey,
+    check_names,
+    public_members,
+    thumbprint,
+)
 from sso_proxy.specs.jose.sign import SigningKey
-
-PublicKey = Mapping[str, str]
-"""A JWK with ``kid`` and ``use``, and ``alg`` where there is one only."""
 
 _NO_KEYS: Final = DecryptionKeys(())
 
@@ -75,29 +76,15 @@ def read_client_keys(
         for place, file in enumerate(decryption)
     ]
     public = (*(key for _, key in signers), *(key for _, key in openers))
-    for problem in _shared_names(public):
-        raise ConfigError(Mistake(path, problem))
+    try:
+        check_names(public)
+    except ValueError as e:
+        raise ConfigError(Mistake(path, str(e))) from None
     return ClientKeys(
         signing=tuple(key for key, _ in signers),
         decryption=DecryptionKeys(tuple(key for key, _ in openers)),
         public=public,
     )
-
-
-def jwks_document(keys: Iterable[PublicKey]) -> bytes:
-    """
-    Write the JWK Set with *keys*, each once (RFC 7517 section 5).
-
-    Raises:
-        ValueError: Two keys have the same name, and nobody could tell which is meant.
-    """
-    kept: list[PublicKey] = []
-    for key in keys:
-        if key not in kept:
-            kept.append(key)
-    for problem in _shared_names(kept):
-        raise ValueError(problem)
-    return json.dumps({"keys": kept}, separators=(",", ":")).encode("ascii")
 
 
 def _read_signer(
@@ -135,12 +122,3 @@ def _public_half(data: bytes, place: str) -> dict[str, str]:
         return public_members(data)
     except KeyRefusedError as e:
         raise ConfigError(Mistake(place, f"cannot be used: {e.detail}")) from None
-
-
-def _shared_names(keys: Iterable[PublicKey]) -> Iterator[str]:
-    """Say which names mean several keys, or one key for two purposes."""
-    seen = set()
-    for key in keys:
-        if key["kid"] in seen:
-            yield f"several keys of ours have the name (kid) {key['kid']!r}"
-        seen.add(key["kid"])

@@ -9,7 +9,6 @@ Our endpoints answer values, as the pipeline does, and read what the pipeline ha
 there is no second opinion on what a browser has sent.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
@@ -36,6 +35,7 @@ from sso_proxy.specs.http.accept import (
 from sso_proxy.specs.http.parameters import read_parameter
 from sso_proxy.specs.http.return_target import TargetError, read_target
 from sso_proxy.specs.http.uri import build_origin
+from sso_proxy.specs.jose.public_jwk import jwks_document
 
 _log = Logger()
 

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 
-from sso_proxy.authn.client_keys import ClientKeys, jwks_document, read_client_keys
+from sso_proxy.authn.client_keys import ClientKeys, read_client_keys
 from sso_proxy.errors import ConfigError
 from sso_proxy.specs.jose.compact import split_compact
 from sso_proxy.specs.jose.decrypt import decrypt_compact
 from sso_proxy.specs.jose.keys import read_jwks
+from sso_proxy.specs.jose.public_jwk import jwks_document
 from sso_proxy.specs.jose.sign import sign_compact
 from sso_proxy.specs.jose.verify import check_signature
 
@@ -117,23 +118,12 @@ def test_a_key_without_a_name_is_found_by_whatever_the_provider_calls_it(
 
 def test_no_keys_are_an_empty_set() -> None:
     assert read_client_keys().public == ClientKeys().public == ()
-    assert jwks_document(()) == b'{"keys":[]}'
-
-
-def test_a_key_of_several_authenticators_is_published_once(tmp_path: Path) -> None:
-    file = pem(tmp_path / "1", EC)
-    keys = [*read_client_keys(signing=[file]).public] * 2
-    assert len(json.loads(jwks_document(keys))["keys"]) == 1
 
 
 def test_two_keys_with_one_name_are_a_mistake(tmp_path: Path) -> None:
     one, two = jwk(tmp_path / "1", EC, kid="k"), jwk(tmp_path / "2", ED, kid="k")
     with pytest.raises(ConfigError, match=r"^a\.b: several keys .* 'k'"):
         read_client_keys(signing=[one, two], path="a.b")
-    public = [*read_client_keys(signing=[one]).public]
-    public += read_client_keys(signing=[two]).public
-    with pytest.raises(ValueError, match="'k'"):
-        jwks_document(public)
 
 
 def test_a_key_is_for_one_purpose(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The public half of a key of ours, as others are told it (RFC 7517)."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -11,6 +12,9 @@ from jwcrypto.jwk import JWK
 from sso_proxy.errors import TokenError
 from sso_proxy.specs.jose.keys import KeyRefusedError
 from sso_proxy.specs.jose.strict import read_json_object
+
+PublicKey: TypeAlias = Mapping[str, Any]
+"""A JWK with ``kid`` and ``use``, and ``alg`` where there is one only."""
 
 _MEMBERS: Final[Mapping[object, tuple[str, ...]]] = {
     "RSA": ("kty", "n", "e"),
@@ -51,3 +55,33 @@ def thumbprint(public: Mapping[str, str]) -> str:
     """Give what names a key by what it is: SHA-256 in base64url (RFC 7638)."""
     name: str = JWK(**public).thumbprint()
     return name
+
+
+def jwks_document(keys: Iterable[PublicKey]) -> bytes:
+    """
+    Write the JWK Set with *keys*, each once (RFC 7517 section 5).
+
+    Raises:
+        ValueError: Two keys have the same name.
+    """
+    kept: list[PublicKey] = []
+    for key in keys:
+        if key not in kept:
+            kept.append(key)
+    check_names(kept)
+    return json.dumps({"keys": kept}, separators=(",", ":")).encode("ascii")
+
+
+def check_names(keys: Iterable[PublicKey]) -> None:
+    """
+    Check that each of *keys* has a name of its own.
+
+    Raises:
+        ValueError: A name means several keys, or one key for two purposes, and nobody
+            could tell which is meant.
+    """
+    seen = set()
+    for key in keys:
+        if key["kid"] in seen:
+            raise ValueError(f"several keys of ours have the name (kid) {key['kid']!r}")
+        seen.add(key["kid"])

@@ -7,7 +7,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwcrypto.jwk import JWK
 
 from sso_proxy.specs.jose.keys import KeyRefusedError
-from sso_proxy.specs.jose.public_jwk import public_members, thumbprint
+from sso_proxy.specs.jose.public_jwk import (
+    jwks_document,
+    public_members,
+    thumbprint,
+)
 
 KEYS = {
     "RSA": JWK.from_pyca(rsa.generate_private_key(65537, 2048)),
@@ -59,3 +63,18 @@ def test_what_is_no_private_key_is_refused_without_a_word_of_it(data: bytes) -> 
     with pytest.raises(KeyRefusedError) as caught:
         public_members(data)
     assert "c2VjcmV0" not in str(caught.value)
+
+
+ONE = {"kty": "OKP", "kid": "1", "use": "sig"}
+TWO = {**ONE, "kid": "2"}
+
+
+def test_each_key_stands_in_a_set_once() -> None:
+    assert json.loads(jwks_document([ONE, TWO, dict(ONE)])) == {"keys": [ONE, TWO]}
+    assert jwks_document(()) == b'{"keys":[]}'
+
+
+@pytest.mark.parametrize("other", [{"use": "enc"}, {"x": "AA"}])
+def test_a_name_means_one_key_for_one_purpose(other: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="'1'"):
+        jwks_document([ONE, {**ONE, **other}])
