@@ -13,7 +13,7 @@ from sso_proxy.config.checks import between, non_empty
 from sso_proxy.config.protocol_checks import one_of, secure_url
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
 from sso_proxy.specs.jose.encrypted import ENCRYPTIONS, KEY_ALGORITHMS
-from sso_proxy.specs.oauth.urls import UrlRefusedError
+from sso_proxy.specs.oauth.urls import UrlRefusedError, read_issuer
 from sso_proxy.specs.oidc.id_token import HASHES
 from sso_proxy.specs.oidc.issuers import check_template
 from sso_proxy.specs.oidc.metadata import EndpointOverrides, check_overrides
@@ -104,6 +104,8 @@ class OidcConfig(ClientConfig):
             tokens.
         claims_providers: Issuers whose claims are believed that the provider passes on
             (aggregated claims); none: such claims are left out.
+        claims_origins: Where claims of these issuers may be fetched if the provider
+            only says where they are (distributed claims): ``https://bank.example``.
         leeway: Seconds that the provider's clock may differ from ours.
         max_id_token_age: Seconds that an ID token may be old when it comes.
         keep: Tokens that the session keeps.  Without a refresh token, none is
@@ -167,6 +169,7 @@ class OidcConfig(ClientConfig):
         default=(), validator=one_of(ALGORITHMS)
     )
     claims_providers: tuple[str, ...] = ()
+    claims_origins: tuple[str, ...] = ()
     leeway: float = attrs.field(default=10.0, validator=between(0, 300))
     max_id_token_age: float = attrs.field(default=600.0, validator=between(10, 86400))
     keep: tuple[Tokens, ...] = ("id_token", "access_token", "refresh_token")
@@ -246,6 +249,13 @@ class OidcConfig(ClientConfig):
             yield f"issuer: {e.detail}"
         for name, problem in check_overrides(self.overrides).items():
             yield f"{name}: {problem}"
+        for issuer in self.claims_providers:
+            try:
+                read_issuer(issuer)
+            except UrlRefusedError as e:
+                yield f"claims_providers: {e.detail}"
+        if self.claims_origins and not self.claims_providers:
+            yield "claims_origins has no effect without claims_providers"
         if self.tenants and self.metadata is None and not self.by_hand:
             yield "tenants need metadata, or the endpoints"
 

@@ -90,13 +90,18 @@ class Identifier:
         check_prompt(begun.prompt, claims, begun=begun.at, leeway=leeway)
         self._check_confirmation(claims)
         sources: dict[str, Mapping[str, Any]] = {"id_token": claims}
-        userinfo = await self._userinfo(tokens, endpoints, claims["sub"])
+        userinfo = await self._userinfo(tokens, endpoints, claims)
         if userinfo is not None:
             sources["userinfo"] = userinfo
         check_essential(self._config.claims, sources)
         for found in sources.values():
             if why := group_overage(found):
                 _log.warn("{name}: {why}", name=self._parts.name, why=why)
+        if self._parts.others is not None:
+            others: dict[str, Any] = {}
+            for found in sources.values():
+                others |= await self._parts.others.claims_of(found, claims["sub"])
+            sources["others"] = others
         return self._identify(sources, tokens), self._keep(tokens, claims)
 
     async def of_refresh(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
@@ -144,7 +149,7 @@ class Identifier:
         scopes = identity.scopes if tokens.scope is None else tokens.scope.split()
         return attrs.evolve(
             identity,
-            claims=merge_claims(sources["id_token"], sources.get("userinfo", {})),
+            claims=_merged(sources),
             sources=sources,
             scopes=frozenset(scopes),
         )
@@ -186,7 +191,10 @@ class Identifier:
         return work(await provider.key_set_for_unknown())
 
     async def _userinfo(
-        self, tokens: TokenResponse, endpoints: ProviderEndpoints, subject: str
+        self,
+        tokens: TokenResponse,
+        endpoints: ProviderEndpoints,
+        claims: Mapping[str, Any],
     ) -> Mapping[str, Any] | None:
         """Ask for more claims; None if there is nobody to ask."""
         if endpoints.userinfo is None:
@@ -194,7 +202,8 @@ class Identifier:
         status, content_type, body = await self._parts.provider.userinfo(
             tokens.access_token, tokens.token_type
         )
-        rules, secrets = userinfo_rules(self._config), self._parts.secrets
+        rules = userinfo_rules(self._config, claims["iss"])
+        secrets, subject = self._parts.secrets, claims["sub"]
         return await self.with_keys(
             endpoints,
             lambda keys: read_userinfo(
@@ -232,7 +241,7 @@ class Identifier:
             issuer=claims["iss"],
             subject=claims["sub"],
             authenticator=self._parts.name,
-            claims=merge_claims(claims, sources.get("userinfo", {})),
+            claims=_merged(sources),
             scopes=frozenset(scope.split()),
             sources=sources,
         )
@@ -258,3 +267,9 @@ class Identifier:
         }
         given = {n: value for n, value in details.items() if value is not None}
         return {**kept, **given}
+
+
+def _merged(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Give one claim for each name, from the source that counts most."""
+    userinfo, others = (sources.get(name, {}) for name in ("userinfo", "others"))
+    return merge_claims(sources["id_token"], userinfo, others)

@@ -8,9 +8,11 @@ from sso_proxy.authn.client_keys import ClientKeys
 from sso_proxy.authn.oidc_client_parts import build_provider
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.authn.oidc_fapi import weak_algorithms
+from sso_proxy.authn.oidc_others import Others
 from sso_proxy.authn.oidc_rules import Secrets, read_secrets
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
+from sso_proxy.net.metadata import IssuerSource
 from sso_proxy.specs.jose.keys import KeyRefusedError, KeySet
 from sso_proxy.specs.oauth.client_auth import FormFields
 from sso_proxy.specs.oidc.metadata import ProviderEndpoints
@@ -71,6 +73,7 @@ class Parts:
         clock: The time.
         cache: Knows which logins are finished, and has signed requests to be fetched.
         sealer: Seals what is in the cache.
+        others: Those whose claims are believed, too; None: nobody.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Parts:
     clock: IClock
     cache: ICache
     sealer: ISealer
+    others: Others | None = None
 
 
 def build_parts(config: OidcConfig, tools: ITools) -> Parts:
@@ -116,4 +120,23 @@ def build_parts(config: OidcConfig, tools: ITools) -> Parts:
         clock=tools.clock,
         cache=tools.cache(config.cache, NEEDS),
         sealer=tools.sealer("oidc"),
+        others=_others(config, tools),
+    )
+
+
+def _others(config: OidcConfig, tools: ITools) -> Others | None:
+    """Give those whose claims are believed."""
+    client, clock = tools.http_client, tools.clock
+    if not config.claims_providers:
+        return None
+    return Others(
+        keys={
+            issuer: IssuerSource(issuer, client, clock)
+            for issuer in config.claims_providers
+        },
+        origins=config.claims_origins,
+        client_id=config.client_id,
+        leeway=config.leeway,
+        http_client=client,
+        clock=clock,
     )

@@ -71,14 +71,19 @@ def id_token_rules(config: OidcConfig, endpoints: ProviderEndpoints) -> IdTokenR
     )
 
 
-def userinfo_rules(config: OidcConfig) -> UserInfoRules:
-    """Give what claims of the UserInfo endpoint are compared with."""
+def userinfo_rules(config: OidcConfig, issuer: str) -> UserInfoRules:
+    """
+    Give what claims of the UserInfo endpoint are compared with.
+
+    Args:
+        config: The options.
+        issuer: ``iss`` of the ID token: of several tenants, the one of this login.
+    """
     pinned = config.userinfo_algorithms or config.id_token_algorithms
     algorithms = choose_algorithms((), pinned, fapi=config.fapi)
     return UserInfoRules(
-        issuer=config.issuer,
+        issuer=issuer,
         client_id=config.client_id,
-        tenants=frozenset(config.tenants),
         envelope=EnvelopeRules(algorithms=algorithms, try_keys=config.try_keys),
         signed=config.userinfo_signed,
         leeway=config.leeway,

@@ -74,6 +74,8 @@ def test_issuer_and_client_are_enough() -> None:
         ({"id_token_encrypted": True}, "decryption_keys"),
         ({"userinfo": False, "userinfo_signed": True}, "userinfo"),
         ({"required_hashes": ["x_hash"]}, "x_hash"),
+        ({"claims_providers": ["http://bank.example"]}, "claims_providers"),
+        ({"claims_origins": ["https://bank.example"]}, "claims_origins"),
         ({"keep": ["id_token"], "refresh_failed": "keep"}, "refresh_failed"),
         ({"refresh_failed": "ignore"}, "refresh_failed"),
         ({"alow_alg_none": True}, "allow_alg_none"),

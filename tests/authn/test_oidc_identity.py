@@ -8,13 +8,16 @@ import pytest
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.oidc_identity import Identifier
+from sso_proxy.authn.oidc_others import Others
 from sso_proxy.authn.oidc_refresh import RefreshRefusedError
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
+from sso_proxy.net.jwks import FixedKeys
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.session import Session
+from sso_proxy.specs.jose.keys import read_jwks
 from sso_proxy.testing.fakes import NOW
-from sso_proxy.testing.tokens import TokenSigner
+from sso_proxy.testing.tokens import TokenSigner, jwks
 from tests.support.caching import now
 from tests.support.oidc_scene import ISSUER, SIGNER, OidcScene
 
@@ -194,6 +197,34 @@ class UserInfoTests(TestCase):
         scene.provider.claims["_claim_sources"] = {"src1": {"endpoint": "https://g"}}
         identity = scene.good().identity
         assert "_claim_names" not in identity.claims
+
+
+class OthersTests(TestCase):
+    """Claims of others."""
+
+    def test_they_count_least(self) -> None:
+        bank = TokenSigner.create("ES256", "bank")
+        said = {"iss": "https://bank.example", "email": "bank", "name": "Bank", "x": 1}
+        scene = with_userinfo(OidcScene(), name="Alice")
+        scene.provider.claims |= {
+            "email": "alice@example.com",
+            "_claim_names": dict.fromkeys(("email", "name", "x"), "bank"),
+            "_claim_sources": {"bank": {"JWT": bank.sign(said, typ="JWT")}},
+        }
+        others = Others(
+            keys={"https://bank.example": FixedKeys(read_jwks(jwks(bank)))},
+            client_id="app",
+            leeway=10,
+            http_client=scene.tools.http_client,
+            clock=scene.clock,
+        )
+        parts = attrs.evolve(scene.parts, others=others)
+        scene.login = type(scene.login)(parts)
+        claims = scene.good().identity.claims
+        assert claims["email"] == "alice@example.com"
+        assert claims["name"] == "Alice"
+        assert claims["x"] == 1
+        assert "_claim_names" not in claims
 
 
 class KeptTests(TestCase):

@@ -51,7 +51,7 @@ def test_what_the_provider_lists_is_what_it_uses() -> None:
 def test_what_the_operator_pins_counts_alone() -> None:
     pinned = config(id_token_algorithms=("PS256",))
     assert id_token_rules(pinned, PLACE).envelope.algorithms == {"PS256"}
-    assert userinfo_rules(pinned).envelope.algorithms == {"PS256"}
+    assert userinfo_rules(pinned, ISSUER).envelope.algorithms == {"PS256"}
     assert response_rules(pinned).algorithms == {"PS256"}
 
 
