@@ -17,6 +17,9 @@ from tests.support.programs import Running, free_port, program
 PASSWORD: Final = "a password of tests"
 SCOPES: Final = ("openid", "email")
 _SCHEMA: Final = Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
+_SHARED: Final = Path("/usr/share/glewlwyd")
+_PAGES: Final = Path("/usr/share/glewlwyd/webapp")
+_PAGES_CONFIG: Final = Path("/usr/share/glewlwyd/templates/config.json")
 _SHIPPED: Final = "password"
 """The password that the administrator has in its files."""
 _CONFIG: Final = """
@@ -25,7 +28,7 @@ bind_address = "127.0.0.1"
 external_url = "{origin}"
 login_url = "login.html"
 api_prefix = "api"
-static_files_path = "/usr/share/glewlwyd/webapp/"
+static_files_path = "{webapp}"
 static_files_mime_types = (
   {{ extension = ".html" mime_type = "text/html" compress = 0 }},
   {{ extension = ".js" mime_type = "application/javascript" compress = 0 }},
@@ -99,8 +102,10 @@ class Glewlwyd:
     def __init__(self, pki: Pki, clients: Sequence[Mapping[str, Any]]) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="glewlwyd-"))
         self.ca = pki.write(self._directory)
-        own = pki.issue("localhost", dns=["localhost"], server=True, key="rsa")
-        own.write(self._directory, "glewlwyd")
+        self.certificate = pki.issue(
+            "localhost", dns=["localhost"], server=True, key="rsa"
+        )
+        self.certificate.write(self._directory, "glewlwyd")
         self._port = free_port()
         self._clients = clients
         self._key = KnownKey.create("RS256", "glewlwyd-1")
@@ -151,13 +156,26 @@ class Glewlwyd:
         made.close()
         config = self._directory / "glewlwyd.conf"
         config.write_text(
-            _CONFIG.format(port=self._port, origin=self.origin, database=database)
+            _CONFIG.format(
+                port=self._port,
+                origin=self.origin,
+                database=database,
+                webapp=self._copy_pages(),
+            )
         )
         command = (program("glewlwyd"), "--config-file", str(config))
         self._running = Running(self._directory, *command)
         self._running.wait_for_port(self._port)
         self._make_ready()
         return self
+
+    def _copy_pages(self) -> Path:
+        """Copy the pages; their ``config.json`` is packed as a directory."""
+        copy = self._directory / "webapp"
+        ignored = shutil.ignore_patterns("config.json", "fonts", "img")
+        shutil.copytree(_SHARED / "webapp", copy, ignore=ignored)
+        shutil.copyfile(_SHARED / "templates" / "config.json", copy / "config.json")
+        return copy
 
     def __exit__(
         self,

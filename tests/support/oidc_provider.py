@@ -80,7 +80,7 @@ class OidcProvider:
         self.keys = {alg: KnownKey.create(alg, f"{alg}-1") for alg in SIGNED_BY}
         self.encryption_key = rsa.generate_private_key(65537, 2048)
         self.port = 0
-        own = pki.issue("localhost", dns=["localhost"], server=True)
+        own = self.certificate = pki.issue("localhost", dns=["localhost"], server=True)
         self._config: dict[str, Any] = {
             "certificate": own.chain_pem.decode(),
             "key": own.key_pem.decode(),

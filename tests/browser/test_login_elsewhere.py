@@ -1,0 +1,155 @@
+"""People log in with Chromium at the providers of others."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import attrs
+import pytest
+
+from sso_proxy.testing.pki import Issued, Pki
+from tests.support.chromium import Chromium, Tab, key_hash
+from tests.support.glewlwyd import PASSWORD, Glewlwyd
+from tests.support.login_proxy import HOST, LoginProxy, Site, login_proxy, write_secret
+from tests.support.logins_at_op import LOGIN_CLIENTS, SECRET, LoginKeys
+from tests.support.oidc_provider import OidcProvider
+from tests.support.page_checks import check_page
+from tests.support.programs import free_port
+from tests.support.recorder import BODY, answer
+
+SCREENSHOTS: Final = os.environ.get("SCREENSHOTS")
+PHONE: Final = {"width": 360, "height": 740}
+WAYS: Final = ("basic", "form-post", "jarm", "jarm-form", "fapi-signed")
+PAGE: Final = b"<!DOCTYPE html><title>Reports</title><p>Welcome"
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """The proxy, and a browser that trusts its certificate and the provider's."""
+
+    gate: LoginProxy
+    chromium: Chromium
+
+    def expect(self, tab: Tab, name: str, user: str) -> None:
+        """Wait until the application's page is there, and see whom it knows."""
+        tab.wait("document.title == 'Reports'")
+        assert tab.url == self.gate.url(name, "page?a=b")
+        assert tab.problems() == []
+        claims = [seen.values("X-Claim-Email") for seen in self.gate.arrived(name)]
+        assert claims[-1] == [f"{user}@example.com"]
+        _keep(tab, f"application-{name}")
+
+    def open(self, tab: Tab, name: str) -> None:
+        """Go to a page of the application."""
+        script = (BODY, answer(PAGE, "200 OK", b"Content-Type: text/html"))
+        self.gate.backend.scripts[f"/{name}/page"] = script
+        tab.go(self.gate.url(name, "page?a=b"))
+
+
+def _keep(tab: Tab, name: str) -> None:
+    if SCREENSHOTS:
+        tab.screenshot(Path(SCREENSHOTS, f"{name}.png"))
+
+
+def _type(tab: Tab, field: str, text: str) -> None:
+    """Type into the field that a selector finds."""
+    tab.wait(f"document.querySelector({field!r})")
+    tab.run(f"document.querySelector({field!r}).focus()")
+    tab.call("Input.insertText", text=text)
+
+
+def _browser(directory: Path, provider: Issued) -> Chromium:
+    proxy = (directory / "server.crt").read_bytes()
+    return Chromium(key_hash(provider.cert_pem), key_hash(proxy))
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    """Give an authority."""
+    return Pki.create("Browser CA")
+
+
+@pytest.fixture(scope="module")
+def at_op(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Log in at npm oidc-provider."""
+    directory, keys, port = tmp_path_factory.mktemp("op"), LoginKeys(pki), free_port()
+    keys.write(directory)
+    clients = {name: LOGIN_CLIENTS[name] for name in WAYS}
+    known = [keys.registration(name, client, port) for name, client in clients.items()]
+    with OidcProvider(pki, known) as server:
+        sites = {
+            name: client.site(name, server.issuer) for name, client in clients.items()
+        }
+        with (
+            login_proxy(directory, pki, sites, port) as gate,
+            _browser(directory, server.certificate) as chromium,
+        ):
+            yield Scene(gate=gate, chromium=chromium)
+
+
+@pytest.fixture(scope="module")
+def at_glewlwyd(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Log in at glewlwyd."""
+    directory, port = tmp_path_factory.mktemp("glewlwyd"), free_port()
+    write_secret(directory, "client.secret", SECRET)
+    known = {
+        "client_id": "basic",
+        "name": "Reports",
+        "enabled": True,
+        "confidential": True,
+        "password": SECRET,
+        "redirect_uri": [f"https://{HOST}:{port}/.sso/callback/basic"],
+        "authorization_type": ["code", "refresh_token"],
+        "token_endpoint_auth_method": ["client_secret_basic"],
+        "scope": [],
+    }
+    options = 'client_secret_file = "client.secret"\nscope = ["openid", "email"]'
+    with Glewlwyd(pki, [known]) as server:
+        site = Site(issuer=server.issuer, client_id="basic", options=options)
+        with (
+            login_proxy(directory, pki, {"basic": site}, port) as gate,
+            _browser(directory, server.certificate) as chromium,
+        ):
+            yield Scene(gate=gate, chromium=chromium)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_alice_logs_in_at_oidc_provider(at_op: Scene, name: str) -> None:
+    """Also where the answer is a form of another site, which takes its own cookie."""
+    with at_op.chromium.tab() as tab:
+        at_op.open(tab, name)
+        _type(tab, "[name=login]", "alice")
+        tab.follow("Log in")
+        at_op.expect(tab, name, "alice")
+
+
+def test_who_is_denied_reads_why_on_a_phone(at_op: Scene) -> None:
+    with at_op.chromium.tab(**PHONE) as tab:
+        at_op.open(tab, "basic")
+        _type(tab, "[name=login]", "mallory")
+        tab.follow("Log in")
+        tab.wait("location.pathname == '/.sso/callback/basic'")
+        _keep(tab, "denied")
+        check_page(tab)
+        assert tab.problems() == []
+
+
+def test_alice_logs_in_at_glewlwyd(at_glewlwyd: Scene) -> None:
+    with at_glewlwyd.chromium.tab() as tab:
+        at_glewlwyd.open(tab, "basic")
+        _type(tab, "#username", "alice")
+        _type(tab, "#password", PASSWORD)
+        _keep(tab, "glewlwyd")
+        tab.run("document.getElementById('loginbut').click()")
+        tab.wait("document.getElementById('grant-email')")
+        checked = "document.getElementById('grant-email').checked"
+        tab.run(f"{checked} || document.getElementById('grant-email').click()")
+        tab.wait(checked)
+        tab.follow("Grant access")
+        tab.wait(
+            "[...document.querySelectorAll('button')]"
+            ".some(e => e.innerText.includes('Continue') && !e.disabled)"
+        )
+        tab.follow("Continue")
+        at_glewlwyd.expect(tab, "basic", "alice")
