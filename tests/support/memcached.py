@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,6 +39,11 @@ class Memcached:
         command = (program("memcached"), "-u", "root", "-m", "64", *where)
         self.running = Running(self._directory, *command, *self._options)
         self.running.wait_for_port(self.port)
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The process."""
+        return self.running.process
 
     def kill(self) -> None:
         """End it at once."""

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import attrs
 
@@ -140,43 +142,66 @@ class Desk:
     count: int = 1
     proxies: list[RealProxy] = attrs.field(factory=list)
     connections: list[Connection] = attrs.field(factory=list)
+    _backend: socket.socket = attrs.field(init=False)
+    _running: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack)
 
     @property
     def calls(self) -> Path:
         """The file with a line for each renewal."""
         return self.directory / "calls"
 
-    def run(self, conversation: Any) -> None:  # noqa: ANN401
-        """Hold *conversation*, a coroutine function, with proxies and a backend."""
-        asyncio.run(asyncio.wait_for(self._run(conversation), 100))
-
-    async def _run(self, conversation: Any) -> None:  # noqa: ANN401
-        backend = await asyncio.start_server(serve, "127.0.0.1", 0)
-        try:
-            await self._serve(conversation, backend.sockets[0].getsockname()[1])
-        finally:
-            backend.close()
-
-    async def _serve(self, conversation: Any, port: int) -> None:  # noqa: ANN401
+    def __enter__(self) -> Self:
+        """Start the proxies, for several conversations."""
+        self._backend = socket.create_server(("127.0.0.1", 0))
+        self._running.enter_context(self._backend)
+        port = self._backend.getsockname()[1]
         text = CONFIG.format(session=self.table, backend=port, calls=self.calls)
         if self.count > 1:
             ring = self.directory / "keys.json"
             key = make_key(time.time(), os.urandom)
             write_key_ring(ring, KeyRing((key,)), replace=False)
             text += f'\n[key_ring]\nfile = "{ring}"\n'
-        with contextlib.ExitStack() as stack:
+        try:
             for number in range(self.count):
                 place = self.directory / str(number) if number else self.directory
                 place.mkdir(exist_ok=True)
                 state = str(place / "state")
                 proxy = RealProxy(place, text, workers=2, state_dir=state)
-                self.proxies.append(stack.enter_context(proxy))
-                await asyncio.to_thread(proxy.serve)
-            try:
-                await conversation(self)
-            finally:
-                for connection in self.connections:
-                    await connection.close()
+                self.proxies.append(self._running.enter_context(proxy))
+                proxy.serve()
+        except BaseException:
+            self._running.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the proxies."""
+        self._running.close()
+        self.proxies.clear()
+
+    def run(self, conversation: Any) -> None:  # noqa: ANN401
+        """Hold *conversation*, a coroutine function, with proxies and a backend."""
+        if self.proxies:
+            self.calls.unlink(missing_ok=True)
+            asyncio.run(asyncio.wait_for(self._run(conversation), 100))
+        else:
+            with self:
+                self.run(conversation)
+
+    async def _run(self, conversation: Any) -> None:  # noqa: ANN401
+        backend = await asyncio.start_server(serve, sock=self._backend.dup())
+        try:
+            await conversation(self)
+        finally:
+            for connection in self.connections:
+                await connection.close()
+            self.connections.clear()
+            backend.close()
 
     def connect(self, proxy: int | None = None) -> Connection:
         """Give a new connection, to each proxy in turn unless it is said which."""
