@@ -1,7 +1,5 @@
 """People log in to the demo with a browser."""
 
-import base64
-import hashlib
 import os
 import subprocess
 import sys
@@ -11,10 +9,8 @@ from typing import Final
 
 import attrs
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.chromium import Chromium, Tab
+from tests.support.chromium import Chromium, Tab, key_hash
 from tests.support.page_checks import check_page
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
@@ -35,13 +31,6 @@ class Demo:
     chromium: Chromium
 
 
-def key_hash(certificate: Path) -> str:
-    """Name a certificate's key as Chromium does."""
-    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
-    octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(hashlib.sha256(octets).digest()).decode()
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     state = tmp_path_factory.mktemp("demo")
@@ -60,7 +49,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
                 for line in output.splitlines()
                 if line.startswith("  https://")
             )
-            keys = [key_hash(state / f"{name}.crt") for name in ("proxy", "issuer")]
+            names = ("proxy.crt", "issuer.crt")
+            keys = [key_hash((state / name).read_bytes()) for name in names]
             with Chromium(*keys) as chromium:
                 yield Demo(url, chromium)
         finally:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import json
 import os
@@ -17,11 +18,18 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.programs import program
 
 PATIENCE: Final = 20.0
 """Seconds that anything in a browser may take."""
+
+NAMES: Final = (
+    "MAP *.example.com 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+)
+"""Where names lead: to this machine, or nowhere."""
 
 ARGUMENTS: Final = [
     "--headless=new",
@@ -38,7 +46,7 @@ ARGUMENTS: Final = [
     "--hide-scrollbars",
     "--metrics-recording-only",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    f"--host-resolver-rules={NAMES}",
     "--password-store=basic",
     "--use-mock-keychain",
 ]
@@ -50,6 +58,13 @@ _KEYS: Final[dict[str, dict[str, object]]] = {
 
 class BrowserError(Exception):
     """The browser did not do what it was asked for."""
+
+
+def key_hash(certificate: bytes) -> str:
+    """Name the key of a certificate (PEM) as `Chromium` wants it."""
+    key = x509.load_pem_x509_certificate(certificate).public_key()
+    octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(octets).digest()).decode()
 
 
 class Chromium:
@@ -254,13 +269,13 @@ class Tab:
             raise BrowserError(f"{source[:200]}: {result['exceptionDetails']}")
         return result["result"].get("value")
 
-    def wait(self, source: str) -> Any:  # noqa: ANN401 - JSON
+    def wait(self, source: str) -> None:
         """Wait until an expression is true, over pages that come and go."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(BrowserError):
-                if value := self.run(source):
-                    return value
+                if self.run(f"Boolean({source})"):
+                    return
             time.sleep(0.05)
         raise BrowserError(f"never came true: {source}; the page says: {self.text}")
 
