@@ -153,3 +153,31 @@ def test_alice_logs_in_at_glewlwyd(at_glewlwyd: Scene) -> None:
         )
         tab.follow("Continue")
         at_glewlwyd.expect(tab, "basic", "alice")
+
+
+SEND_FORM: Final = """(() => {
+  const form = document.createElement('form');
+  Object.assign(form, {method: 'post', action: '?sent', acceptCharset: 'utf-8'});
+  form.innerHTML = '<textarea name=submit>one\\n\\u00fc</textarea>';
+  document.body.append(form);
+  HTMLFormElement.prototype.submit.call(form);
+})()"""
+
+
+def test_a_form_that_was_sent_without_a_session_arrives(at_op: Scene) -> None:
+    """It is kept while its sender logs in, and arrives octet by octet."""
+    with at_op.chromium.tab() as tab:
+        at_op.open(tab, "basic")
+        _type(tab, "[name=login]", "alice")
+        tab.follow("Log in")
+        at_op.expect(tab, "basic", "alice")
+        tab.call("Network.clearBrowserCookies")
+        tab.run(SEND_FORM)
+        _type(tab, "[name=login]", "alice")
+        tab.follow("Log in")
+        tab.wait("location.search == '?sent' && document.title == 'Reports'")
+    arrived = at_op.gate.arrived("basic")[-1]
+    assert (arrived.method, arrived.target) == ("POST", "/basic/page?sent")
+    assert arrived.body == b"submit=one%0D%0A%C3%BC"
+    assert arrived.values("Content-Type") == ["application/x-www-form-urlencoded"]
+    assert arrived.values("X-Claim-Email") == ["alice@example.com"]
