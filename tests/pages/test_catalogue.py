@@ -2,10 +2,12 @@
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sso_proxy
 from sso_proxy.pages.catalogue import Catalogue, CatalogueError, read_catalogue
 
 OURS = sorted(
@@ -76,3 +78,12 @@ def test_what_no_page_says_is_refused(raw: dict[str, Any], problem: str) -> None
 )
 def test_direction_is_the_languages(language: str, direction: str) -> None:
     assert read_catalogue(language, RAW).direction == direction
+
+
+def test_each_explained_reason_is_one_that_the_proxy_gives() -> None:
+    package = Path(sso_proxy.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in package.rglob("*.py"))
+    reasons = {
+        name.split(".")[1] for name in read("en.toml").texts if name[:7] == "reason."
+    }
+    assert [reason for reason in sorted(reasons) if f'"{reason}"' not in source] == []

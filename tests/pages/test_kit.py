@@ -36,6 +36,7 @@ EXPLAINED = [
     "login-form-gone",
     "login-target",
     "login-target-long",
+    "session-ended",
 ]
 ELSEWHERE = [
     "",
