@@ -10,7 +10,7 @@ import itertools
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -30,9 +30,17 @@ from tests.conformance.parts import (
     thumbprint,
 )
 from tests.conformance.serving import now
-from tests.conformance.tokens import SIGNED_BY, Encryption, decoys, signer
+from tests.conformance.tokens import (
+    SIGNED_BY,
+    Encryption,
+    decoys,
+    decrypt,
+    private_half,
+    signer,
+)
 
 TTL: Final = 300
+ENCRYPTING: Final = {"use": "enc", "alg": "RSA-OAEP-256"}
 PUSHED: Final = "urn:ietf:params:oauth:request_uri:"
 STATUS: Final = {"invalid_client": 401, "invalid_token": 401}
 MODES: Final = ("query", "form_post", "jwt", "query.jwt", "form_post.jwt")
@@ -64,6 +72,9 @@ class Provider:
         asked: Every request: endpoint and what was asked.
         complaints: What was refused, and why.
         grants: All logins.
+        fetch: Gets what a ``request_uri`` names: its type and its text; unset, there
+            is nobody to ask.
+        decrypted: How many request objects were encrypted.
     """
 
     def __init__(self, issuer: str, client: Client | None = None) -> None:
@@ -83,6 +94,8 @@ class Provider:
         self.asked: list[tuple[str, Asked]] = []
         self.complaints: list[str] = []
         self.grants: list[Grant] = []
+        self.fetch: Callable[[str], tuple[str, str]] | None = None
+        self.decrypted = 0
         self._pushed: dict[str, Mapping[str, str]] = {}
         self._seen: set[str] = set()
         self._numbers = itertools.count(1)
@@ -174,7 +187,7 @@ class Provider:
 
     def _jwks(self, _asked: Asked) -> Reply:
         keys = [key.public_jwk() for key in self.keys.values()]
-        keys = [*decoys(), *keys]
+        keys = [*decoys(), *keys, signer("RS256", "op-enc").public_jwk(**ENCRYPTING)]
         return json_reply({"keys": self.changes.apply("jwks", keys)})
 
     # Authorization
@@ -197,9 +210,7 @@ class Provider:
         parameters: Mapping[str, str] = dict(fields)
         name = parameters.get("request_uri")
         if name is not None:
-            self._require({*parameters} == {"client_id", "request_uri"}, "more fields")
-            self._require(name in self._pushed, "an unknown request_uri")
-            parameters = self._pushed.pop(name)
+            parameters = self._referenced(name, {*parameters})
         parameters = self._unpacked(parameters)
         self._check_request(parameters)
         grant = Grant(
@@ -211,11 +222,24 @@ class Provider:
         self.grants.append(grant)
         return self._send_back(grant)
 
+    def _referenced(self, name: str, beside: set[str]) -> Mapping[str, str]:
+        """Find what was pushed (RFC 9126), or what is to be fetched (RFC 9101)."""
+        if self.fetch is not None and name.startswith("https://"):
+            kind, text = self.fetch(name)
+            self._require(kind == "application/oauth-authz-req+jwt", f"type {kind}")
+            return {"request": text}
+        self._require(beside == {"client_id", "request_uri"}, "more fields")
+        self._require(name in self._pushed, "an unknown request_uri")
+        return self._pushed.pop(name)
+
     def _unpacked(self, parameters: Mapping[str, str]) -> Mapping[str, str]:
         """Read a request object (RFC 9101), if there is one."""
         text = parameters.get("request")
         if text is None:
             return parameters
+        if text.count(".") == 4:
+            text = decrypt(text, private_half("RS256", "op-enc"))
+            self.decrypted += 1
         _, claims = verify(text, self.client.keys, "invalid_request_object")
         self._require(claims.get("iss") == self.client.client_id, "iss of the object")
         self._require(claims.get("aud") == self.issuer, "aud of the object")

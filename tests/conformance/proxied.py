@@ -12,7 +12,7 @@ from sso_proxy.testing.pki import Pki
 from tests.conformance.parts import Client, thumbprint
 from tests.conformance.provider import Provider
 from tests.conformance.serving import Host
-from tests.conformance.tokens import private_half
+from tests.conformance.tokens import private_half, signer
 from tests.support.browser import Browser, Page
 from tests.support.login_proxy import LoginProxy, Site, login_proxy, write_secret
 from tests.support.programs import RealProxy
@@ -145,6 +145,7 @@ def world(directory: Path, pki: Pki, cases: Mapping[str, Case]) -> Iterator[Worl
         for name, case in cases.items():
             client = case.client(pki, directory) if case.client else Client()
             provider = providers[name] = Provider(f"{host.origin}/{name}", client)
+            provider.fetch = lambda url: _fetch(ca, url)
             case.prepare(provider)
             host.answers[name] = provider.answer
             secret = _SECRET if client.auth.startswith("client_secret") else ""
@@ -162,6 +163,19 @@ def world(directory: Path, pki: Pki, cases: Mapping[str, Case]) -> Iterator[Worl
                 ca=ca,
                 providers=providers,
             )
+
+
+def _fetch(ca: Path, url: str) -> tuple[str, str]:
+    """Get what a provider is told to fetch; gives its type, too."""
+    page = Browser(ca).fetch(url)
+    return page.value("content-type"), page.text
+
+
+def with_key(_pki: Pki, directory: Path) -> Client:
+    """Give a client that signs, with ``client-sign.pem``."""
+    write_secret(directory, "client-sign.pem", private_half("PS256", "client-sign"))
+    keys = (signer("PS256", "client-sign").public_jwk(),)
+    return Client(auth="private_key_jwt", keys=keys)
 
 
 def with_certificate(pki: Pki, directory: Path) -> Client:

@@ -45,6 +45,13 @@ class Encryption:
         return encrypted
 
 
+def decrypt(text: str, pem: str) -> str:
+    """Open what a client encrypted to a key of ours."""
+    token = JWE()
+    token.deserialize(text, JWK.from_pem(pem.encode()))
+    return str(token.payload.decode())
+
+
 _pool: dict[str, KnownKey] = {}
 
 
