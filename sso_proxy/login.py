@@ -71,3 +71,40 @@ class Finished:
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     wanted: Wanted
     headers: Headers = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Ended:
+    """
+    What was done at a provider for somebody who logs out.
+
+    Attributes:
+        url: Where the browser has to go so that they are logged out there, too; empty
+            if the provider has nothing for that.
+        revoked: Whether it has taken our tokens back; False if nobody knows, None if
+            it was not asked.
+        kept: What `ILogout.confirm` needs when the browser comes back, in the types of
+            JSON.  A secret.
+        detail: Why *revoked* is False, for the log.
+    """
+
+    url: str = attrs.field(default="", repr=False)
+    revoked: bool | None = None
+    kept: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class LogoutNotice:
+    """
+    A provider says that somebody has logged out there.
+
+    Attributes:
+        issuer: Whose sessions end.
+        subject: The user; None if that is not said: *sid* is, then.
+        sid: The session at the provider; None if all sessions of *subject* end.
+    """
+
+    issuer: str
+    subject: str | None = None
+    sid: str | None = None

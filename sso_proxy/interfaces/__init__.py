@@ -16,6 +16,9 @@ from zope.interface import Attribute, Interface
 from sso_proxy.interfaces.logins import (
     ILogin as ILogin,
 )
+from sso_proxy.interfaces.logins import (
+    ILogout as ILogout,
+)
 from sso_proxy.interfaces.stores import (
     ICache as ICache,
 )

@@ -5,8 +5,9 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
-from sso_proxy.login import Finished, Wanted
+from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
 from sso_proxy.model import Request, Response
+from sso_proxy.session import Session
 
 
 class ILogin(Interface):
@@ -41,3 +42,44 @@ class ILogin(Interface):
 
     async def request_object(name: str) -> Response | None:
         """Give what a provider fetches at ``request/``, our name and *name*, if any."""
+
+
+class ILogout(Interface):
+    """
+    An authenticator whose provider hears of a logout, or tells of one.
+
+    It provides `ILogin`, too; one that provides only that has people log out here
+    alone.  In every method, ``request.sessions`` are the sessions of its logins.
+    """
+
+    async def end(request: Request, session: Session, back: str) -> Ended:
+        """
+        Give back what the provider has given for *session*, which has ended here.
+
+        Never fails: what cannot be done is unknown, and is done in bounded time.
+
+        Args:
+            request: The request by which somebody logs out.
+            session: The session, one of this authenticator's.
+            back: The URL (``logout/done``) to which the provider sends the browser.
+        """
+
+    def confirm(request: Request, kept: Mapping[str, Any]) -> bool:
+        """Say whether *request*, for ``logout/done``, answers what `end` began."""
+
+    async def front_channel(request: Request) -> LogoutNotice | Response:
+        """
+        Read what a provider has a browser ask at ``logout/frontchannel/``.
+
+        A Response if it is not the provider's, or does not say who.
+        """
+
+    async def back_channel(request: Request) -> LogoutNotice | Response:
+        """
+        Read what a provider posts to ``logout/backchannel/``.
+
+        A Response if it is not the provider's.
+
+        Raises:
+            UnavailableError: Nobody can tell now.
+        """
