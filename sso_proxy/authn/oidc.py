@@ -21,6 +21,7 @@ from sso_proxy.authn.oidc_refresh import Refresher
 from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ITools
 from sso_proxy.login import Finished, Wanted
 from sso_proxy.model import (
+    WARNING,
     Authenticated,
     HeaderChallenge,
     NotPresented,
@@ -123,5 +124,10 @@ class OidcAuthenticator:
         await self._provider.warm()
 
     async def probe(self) -> tuple[str, ...]:
-        """Say what is missing."""
-        return await self._provider.probe()
+        """
+        Say what is missing.
+
+        It is no reason to send requests elsewhere: sessions go on without the provider.
+        """
+        lines = await self._provider.probe()
+        return tuple(WARNING + line.removeprefix(WARNING) for line in lines)

@@ -1,9 +1,9 @@
 """What asks a provider, made of its options."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -32,6 +32,14 @@ from sso_proxy.specs.oidc.metadata import (
 
 _NO_OVERRIDES: Final = EndpointOverrides()
 
+Shared = Callable[[tuple[Any, ...], Callable[[], Any]], Any]
+"""``ITools.shared``."""
+
+
+def _anew(_key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Make it: there was nothing before."""
+    return make()
+
 
 @attrs.frozen(kw_only=True)
 class ProviderParts:
@@ -57,6 +65,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
     discover: bool = True,
     metadata_url: str | None = None,
     path: str = "",
+    shared: Shared = _anew,
 ) -> ProviderParts:
     """
     Build what asks *issuer* as *config* says.
@@ -70,6 +79,8 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         discover: The provider publishes metadata; else *overrides* are all there is.
         metadata_url: Where it publishes them; None for the well-known places.
         path: Where the options stand, for mistakes.
+        shared: Gives what a configuration before this one has made already
+            (``ITools.shared``): the provider may be down just then.
 
     Raises:
         ConfigError: Files, secrets, endpoints or the issuer cannot be used: all that
@@ -96,7 +107,10 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
     trust = None if tls is None or tls.ca is None else ClientTls(ca=tls.ca)
     if discover:
         try:
-            source = IssuerSource(issuer, http_client, clock, trust, metadata_url)
+            source = shared(
+                ("IssuerSource", issuer, http_client, trust, metadata_url),
+                lambda: IssuerSource(issuer, http_client, clock, trust, metadata_url),
+            )
         except UrlRefusedError as e:
             mistakes.append(Mistake(join(path, "issuer"), e.detail))
     if mistakes:
@@ -106,7 +120,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         identity=ClientIdentity(
             clients=clients, tls=tls, proof_key=proof_key, within=config.timeout
         ),
-        keys=_key_source(overrides, source, http_client, clock, trust),
+        keys=_key_source(overrides, source, http_client, clock, trust, shared),
         metadata=source,
         overrides=overrides,
         bound=config.dpop == "required",
@@ -182,16 +196,22 @@ def _check_endpoints(
             raise ConfigError(Mistake(path, e.detail)) from None
 
 
-def _key_source(
+def _key_source(  # noqa: PLR0913, PLR0917
     overrides: EndpointOverrides,
     source: IssuerSource | None,
     http_client: HttpClient,
     clock: IClock,
     trust: ClientTls | None,
+    shared: Shared,
 ) -> KeySource:
     """Make what finds the provider's keys."""
-    if overrides.jwks:
-        return JwksSource(overrides.jwks, http_client, clock, trust)
+    url = overrides.jwks
+    if url:
+        found: KeySource = shared(
+            ("JwksSource", url, http_client, trust),
+            lambda: JwksSource(url, http_client, clock, trust),
+        )
+        return found
     if source is not None and overrides.jwks is None:
         return source
     return FixedKeys(KeySet(()))

@@ -1,5 +1,6 @@
 """What an ``oidc`` authenticator is made of."""
 
+from functools import partial
 from typing import Protocol
 
 import attrs
@@ -102,6 +103,7 @@ def build_parts(config: OidcConfig, tools: ITools) -> Parts:
         overrides=config.overrides,
         discover=not config.by_hand,
         metadata_url=config.metadata,
+        shared=tools.shared,
     )
     weak = weak_algorithms(key.alg for key in provider.keys.signing)
     if config.fapi and weak:
@@ -131,7 +133,10 @@ def _others(config: OidcConfig, tools: ITools) -> Others | None:
         return None
     return Others(
         keys={
-            issuer: IssuerSource(issuer, client, clock)
+            issuer: tools.shared(
+                ("IssuerSource", issuer, client, None, None),
+                partial(IssuerSource, issuer, client, clock),
+            )
             for issuer in config.claims_providers
         },
         origins=config.claims_origins,

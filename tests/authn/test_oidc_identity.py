@@ -12,6 +12,7 @@ from sso_proxy.authn.oidc_others import Others
 from sso_proxy.authn.oidc_refresh import RefreshRefusedError
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
+from sso_proxy.login import Finished
 from sso_proxy.net.jwks import FixedKeys
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.session import Session
@@ -136,6 +137,14 @@ class AskedTests(TestCase):
         scene.refused()
         scene.provider.claims["auth_time"] = NOW - 30
         scene.good()
+
+    def test_time_that_people_take_at_the_provider_does_not_count(self) -> None:
+        scene = OidcScene(max_age=60)
+        state = scene.state()
+        scene.provider.claims["auth_time"] = NOW - 50
+        scene.clock.advance(300)
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Finished)
 
     def test_a_login_that_should_have_been_new_is_refused(self) -> None:
         scene = OidcScene(prompt=("login",))

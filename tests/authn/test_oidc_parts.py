@@ -1,8 +1,10 @@
 """Files and secrets that cannot be used stop the start, with the option's name."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -18,6 +20,21 @@ from sso_proxy.errors import ConfigError
 from sso_proxy.testing.fakes import FakeTools
 
 ISSUER = "https://login.example.com"
+
+
+@attrs.define(kw_only=True)
+class RememberingTools(FakeTools):
+    """Tools that outlive a reload."""
+
+    made: int = 0
+    kept: dict[Any, Any] = attrs.field(factory=dict)
+
+    def shared(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Make it once."""
+        if key not in self.kept:
+            self.made += 1
+            self.kept[key] = make()
+        return self.kept[key]
 
 
 def build(**options: Any) -> Any:  # noqa: ANN401
@@ -43,6 +60,14 @@ def test_the_least_is_enough() -> None:
     parts = build()
     assert parts.name == "corp"
     assert parts.keys.public == ()
+
+
+def test_a_reload_forgets_nothing_of_the_provider() -> None:
+    """It may be down just then."""
+    tools = RememberingTools(name="corp")
+    for _ in range(2):
+        build_parts(OidcConfig(issuer=ISSUER, client_id="app", auth="none"), tools)
+    assert tools.made == 1
 
 
 def test_our_public_keys_are_those_of_the_files(tmp_path: Path) -> None:
