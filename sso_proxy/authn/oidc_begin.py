@@ -128,6 +128,8 @@ class Beginner:
             ProviderError: The provider does not take what is pushed.
             UnavailableError: It is down.
         """
+        if not self._config.by_hand:
+            self._check_binding(endpoints)
         asked = self._config.ask(
             redirect_uri=begun.redirect_uri,
             state=state,
@@ -143,6 +145,19 @@ class Beginner:
             return front_url(endpoints.authorization, fields)
         except ValueError as e:
             raise ProviderError("", str(e)) from e
+
+    def _check_binding(self, endpoints: ProviderEndpoints) -> None:
+        """
+        Check that the profile's tokens are going to be bound to something.
+
+        Raises:
+            ProviderError: The provider does not bind them to certificates, and there is
+                nothing else.
+        """
+        config = self._config
+        if config.fapi and config.dpop != "required" and not endpoints.bound_tokens:
+            problem = "profile = 'fapi2': no tokens that are bound to certificates"
+            raise ProviderError("", problem)
 
     async def _fields(
         self, asked: AuthorizationRequest, endpoints: ProviderEndpoints, objects: str

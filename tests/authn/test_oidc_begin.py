@@ -155,6 +155,22 @@ class TroubleTests(TestCase):
         assert response.status == 400
 
 
+class ProfileTests(TestCase):
+    """FAPI 2.0."""
+
+    def test_a_provider_that_binds_no_tokens_is_refused(self) -> None:
+        scene = OidcScene(
+            profile="fapi2",
+            auth="tls_client_auth",
+            certificate="client.crt",
+            key="client.key",
+        )
+        assert scene.begin().reason == "provider-error"
+        place = attrs.evolve(scene.provider.place, bound_tokens=True)
+        scene.provider.place = place
+        assert asked(scene.begin()).keys() == {"client_id", "request_uri"}
+
+
 class PushedTests(TestCase):
     """PAR (RFC 9126)."""
 
