@@ -156,3 +156,26 @@ def test_two_tabs_of_one_browser_both_end_logged_in(demo: Demo) -> None:
             tab.follow("Alice")
             tab.wait("document.title == 'Reports for Alice Archer'")
             assert tab.url.endswith(f"?tab={number}")
+
+
+def test_a_callback_out_of_nowhere_says_the_likely_cause(demo: Demo) -> None:
+    with demo.chromium.tab(**PHONE, language="de") as tab:
+        tab.go(f"{demo.url}/.sso/callback/people?code=x&state={'y' * 43}")
+        keep(tab, "callback")
+        assert "Cookie" in tab.text
+        assert tab.run("document.documentElement.lang") == "de"
+        check_page(tab)
+        tab.follow("Neu anmelden")
+        tab.wait("document.title == 'Who are you?'")
+
+
+def test_a_browser_that_keeps_no_cookie_is_told_so_and_goes_no_further(demo: Demo) -> None:
+    with demo.chromium.tab() as tab:
+        for _ in range(2):
+            tab.call("Network.clearBrowserCookies")
+            tab.go(demo.url)
+            tab.wait("document.title == 'Who are you?'")
+            tab.call("Network.clearBrowserCookies")
+            tab.follow("Alice")
+            tab.wait("document.title != 'Who are you?' && document.querySelector('h1')")
+            assert "cookie" in tab.text
