@@ -75,6 +75,7 @@ class Provider:
         fetch: Gets what a ``request_uri`` names: its type and its text; unset, there
             is nobody to ask.
         decrypted: How many request objects were encrypted.
+        below: Where all of its endpoints are, below what the server knows it by.
     """
 
     def __init__(self, issuer: str, client: Client | None = None) -> None:
@@ -96,6 +97,7 @@ class Provider:
         self.grants: list[Grant] = []
         self.fetch: Callable[[str], tuple[str, str]] | None = None
         self.decrypted = 0
+        self.below = ""
         self._pushed: dict[str, Mapping[str, str]] = {}
         self._seen: set[str] = set()
         self._numbers = itertools.count(1)
@@ -114,7 +116,7 @@ class Provider:
 
     def answer(self, asked: Asked) -> Reply:
         """Answer a request."""
-        path = asked.path.lstrip("/")
+        path = asked.path.removeprefix(self.below).lstrip("/")
         name = self._moved.get(path, path)
         endpoint = None if path in self._left else self._endpoints.get(name)
         with self._lock:

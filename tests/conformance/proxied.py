@@ -28,11 +28,11 @@ class Case:
 
     Attributes:
         prepare: Changes a good provider.
-        options: Of the authenticator, as TOML.
+        options: Of the authenticator, as TOML; ``{issuer}`` stands for the provider's.
         client: Who the proxy is there; unset, a client with a secret.
         authenticate: What the route has instead of this provider alone.
-        route: Further options of the route, and tables after it, as TOML; ``{issuer}``
-            stands for the provider's.
+        route: Further options of the route, and tables after it, likewise.
+        issuer: What the proxy is told that the issuer is.
     """
 
     prepare: Callable[[Provider], None] = attrs.field(default=lambda _provider: None)
@@ -40,6 +40,7 @@ class Case:
     client: Callable[[Pki, Path], Client] | None = None
     authenticate: Sequence[str] = ()
     route: str = ""
+    issuer: Callable[[Provider], str] = attrs.field(default=lambda op: op.issuer)
 
 
 @attrs.frozen(kw_only=True)
@@ -149,9 +150,10 @@ def world(directory: Path, pki: Pki, cases: Mapping[str, Case]) -> Iterator[Worl
             case.prepare(provider)
             host.answers[name] = provider.answer
             secret = _SECRET if client.auth.startswith("client_secret") else ""
-            options = f"{secret}\n{case.options}"
+            told = case.options.replace("{issuer}", provider.issuer)
+            options = f"{secret}\n{told}"
             sites[name] = Site(
-                issuer=provider.issuer,
+                issuer=case.issuer(provider),
                 options=options,
                 authenticate=case.authenticate,
                 route=case.route.replace("{issuer}", provider.issuer),

@@ -52,7 +52,8 @@ class LoginClient:
             lines += [f'certificate = "{stem}.crt"', f'key = "{stem}.key"']
         if self.key_alg is not None:
             lines.append(f'signing_keys = ["sign-{self.key_alg}.pem"]')
-            lines += ['signing_kid = "ours"', f'signing_alg = "{self.key_alg}"']
+            alg = self.key_alg
+            lines += [f'signing_kid = "ours-{alg}"', f'signing_alg = "{alg}"']
         return Site(issuer=issuer, client_id=name, options="\n".join(lines))
 
 
@@ -186,7 +187,7 @@ class LoginKeys:
 
     def __init__(self, pki: Pki) -> None:
         self.signing = {
-            alg: KnownKey.create(alg, "ours")
+            alg: KnownKey.create(alg, f"ours-{alg}")
             for alg in ("RS256", "PS256", "ES256", "EdDSA")
         }
         self.rsa = rsa.generate_private_key(65537, 2048)
