@@ -70,6 +70,7 @@ def open_jwt(  # noqa: PLR0913 - one keyword for each kind of key
     decryption_keys: Sequence[DecryptionKeys] = (),
     mac_keys: Sequence[KeySet] = (),
     unsigned: bool = False,
+    typ: str | None = None,
 ) -> tuple[JoseHeader, dict[str, Any]]:
     """
     Decrypt *text* if it is encrypted, check its signature, and give its claims.
@@ -86,6 +87,7 @@ def open_jwt(  # noqa: PLR0913 - one keyword for each kind of key
         mac_keys: Client secrets, tried one after the other.
         unsigned: There may be no signature, as nobody but the provider can have
             written *text*.  Counts only if *rules* allow it, too.
+        typ: What it may say that it is, such as ``logout+jwt``.
 
     Returns:
         The header, whose ``alg`` may be ``none`` where that is allowed, and the claims.
@@ -96,7 +98,7 @@ def open_jwt(  # noqa: PLR0913 - one keyword for each kind of key
             the same (``token-signature``).
         TokenError: It is malformed, longer than `MAX_JWT`, encrypted or signed in
             another way than *rules* say, or not by the provider, or with a key that is
-            for another of its issuers; or it says that it is something else
+            for another of its issuers; or it says that it is something else than *typ*
             (``logout+jwt``, ``at+jwt`` and so on; RFC 8725 3.11).
     """
     text = _decrypt(text, rules, decryption_keys)
@@ -107,7 +109,8 @@ def open_jwt(  # noqa: PLR0913 - one keyword for each kind of key
         jws = split_compact(text, max_bytes=MAX_JWT)
         key = _check_signature(jws, keys, rules, mac_keys)
         header, payload = jws.header, jws.payload
-    if header.typ is not None and header.typ.endswith("+jwt"):
+    said = header.typ or ""
+    if said.endswith("+jwt") and said != typ:
         raise TokenError("typ says that it is something else", reason="token-type")
     claims = read_json_object(payload)
     if key is not None and key.issuer is not None and "iss" in claims:

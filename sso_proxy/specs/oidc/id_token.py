@@ -22,7 +22,9 @@ MAX_SUBJECT: Final = 255
 HASHES: Final = ("at_hash", "c_hash", "s_hash")
 """Claims that vouch for the access token, the code and the state that came along."""
 
-_LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+"""The event that tokens tell which end logins (Back-Channel Logout section 2.4)."""
+
 _ENVELOPE: Final = EnvelopeRules()
 
 
@@ -193,21 +195,22 @@ def check_refreshed(  # noqa: PLR0913 - one keyword for each thing to compare wi
 def _check_common(claims: Mapping[str, Any], rules: IdTokenRules, now: float) -> None:
     """Check what holds for every ID token."""
     check_issuer(claims, rules.issuer, rules.tenants)
-    _check_audience(claims, rules)
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT:
-        raise TokenError("sub is missing, or no name", reason="token-subject")
-    if not subject.isprintable():
-        raise TokenError("sub is not printable", reason="token-subject")
-    _check_dates(claims, rules, now)
+    check_audience(claims, rules)
+    read_subject(claims)
+    check_dates(claims, rules, now)
     events = claims.get("events")
-    if isinstance(events, Mapping) and _LOGOUT in events:
+    if isinstance(events, Mapping) and LOGOUT_EVENT in events:
         # Same issuer, audience and keys; it is made without the user being there.
         raise TokenError("this is a logout token", reason="token-type")
 
 
-def _check_audience(claims: Mapping[str, Any], rules: IdTokenRules) -> None:
-    """Check for whom a token is, and who asked for it (points 3 to 5)."""
+def check_audience(claims: Mapping[str, Any], rules: IdTokenRules) -> None:
+    """
+    Check for whom a token is, and who asked for it (points 3 to 5).
+
+    Raises:
+        TokenError: It is not for us, or not for us alone.
+    """
     aud, ours = claims.get("aud"), rules.client_id
     names = [aud] if isinstance(aud, str) else aud
     if not isinstance(names, list) or ours not in names:
@@ -222,9 +225,37 @@ def _check_audience(claims: Mapping[str, Any], rules: IdTokenRules) -> None:
         raise TokenError("azp is another", reason="token-azp")
 
 
-def _check_dates(claims: Mapping[str, Any], rules: IdTokenRules, now: float) -> None:
-    """Check that a token is made now, for now (points 9 and 10)."""
-    if now >= read_date(claims, "exp") + rules.leeway:
+def read_subject(claims: Mapping[str, Any]) -> str:
+    """
+    Give the name of the user (section 2).
+
+    Raises:
+        TokenError: There is none, or one that nobody can have.
+    """
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT:
+        raise TokenError("sub is missing, or no name", reason="token-subject")
+    if not subject.isprintable():
+        raise TokenError("sub is not printable", reason="token-subject")
+    return subject
+
+
+def check_dates(
+    claims: Mapping[str, Any], rules: IdTokenRules, now: float, *, ends: bool = True
+) -> None:
+    """
+    Check that a token is made now, for now (points 9 and 10).
+
+    Args:
+        claims: Its claims.
+        rules: How far clocks may differ.
+        now: Seconds since the epoch.
+        ends: It has to say until when it is good.
+
+    Raises:
+        TokenError: It is not.
+    """
+    if (ends or "exp" in claims) and now >= read_date(claims, "exp") + rules.leeway:
         raise TokenError("exp is over", reason="token-expired")
     issued = read_date(claims, "iat")
     if issued > now + rules.iat_slack:
