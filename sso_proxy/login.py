@@ -103,8 +103,10 @@ class LogoutNotice:
         issuer: Whose sessions end.
         subject: The user; None if that is not said: *sid* is, then.
         sid: The session at the provider; None if all sessions of *subject* end.
+        mark: What `ILogout.settled` goes by; empty if there is nothing to note.
     """
 
     issuer: str
     subject: str | None = None
     sid: str | None = None
+    mark: str = ""

@@ -83,3 +83,13 @@ class ILogout(Interface):
         Raises:
             UnavailableError: Nobody can tell now.
         """
+
+    async def settled(notice: LogoutNotice) -> bool:
+        """
+        Note that what *notice* says is done; False if it was done before.
+
+        After the sessions are ended, so that a provider may repeat what failed.
+
+        Raises:
+            UnavailableError: It cannot be noted.
+        """
