@@ -75,10 +75,10 @@ class Beginner:
             objects = self._address(request, wanted, "request")
             location = await self._location(begun, state, endpoints, objects)
         except ValueError as e:  # contexts of a URL that somebody made up, mostly
-            return self._refuse(request, 400, "login-request", str(e))
+            return self._refuse(request, 400, "login-request", str(e), wanted)
         except ProviderError as e:
             detail = f"{e.error} {e.description}".strip()
-            return self._refuse(request, 502, "provider-error", detail)
+            return self._refuse(request, 502, "provider-error", detail, wanted)
         fields = (("location", location), *headers)
         return Response(status=303, reason="login", headers=_final(fields))
 
@@ -236,7 +236,7 @@ class Beginner:
         return f"{self._parts.name}/{name}".encode()
 
     def _refuse(
-        self, request: Request, status: int, reason: str, detail: str
+        self, request: Request, status: int, reason: str, detail: str, wanted: Wanted
     ) -> Response:
         _log.warn(
             "Request {id}: nobody can log in by {name}: {detail}",
@@ -244,7 +244,9 @@ class Beginner:
             name=self._parts.name,
             detail=detail,
         )
-        return Response(status=status, reason=reason, headers=_NO_STORE)
+        return Response(
+            status=status, reason=reason, headers=_NO_STORE, again=wanted.target
+        )
 
 
 def _final(fields: Headers) -> Headers:

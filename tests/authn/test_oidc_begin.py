@@ -139,6 +139,7 @@ class TroubleTests(TestCase):
         scene.provider.failures["push"] = ProviderError("invalid_client", "who?")
         response = scene.begin()
         assert (response.status, response.reason) == (502, "provider-error")
+        assert response.again == "/page?x=1"
         assert not scene.browser.cookies
 
     def test_an_endpoint_with_a_parameter_of_ours_is_the_provider_s_mistake(
