@@ -15,8 +15,9 @@ from sso_proxy.config.model import (
     ListenerConfig,
     RouteConfig,
 )
+from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
-from sso_proxy.endpoints.logins import Desk, Logins
+from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
@@ -91,7 +92,7 @@ class Builder:
         self._registry: Registry
         self._sessions: RouteSessions
         self._pages = default_pages()
-        self._logins = LoginDesks(self._make_logins)
+        self._logins = LoginDesks(self._make_desks)
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
@@ -158,15 +159,18 @@ class Builder:
         given = {kind: ComponentConfig(type=kind) for kind in kinds}
         return {**given, **config.binding}
 
-    def _make_logins(self, endpoints: str, desks: Mapping[str, Desk]) -> Logins:
-        """Make what has people log in."""
-        return Logins(
+    def _make_desks(
+        self, endpoints: str, desks: Mapping[str, Desk]
+    ) -> BrowserEndpoints:
+        """Make what answers at the endpoints of a host."""
+        logins = Logins(
             endpoints,
             desks,
             pages=self._pages,
             limit=self._limit,
             clock=self._tools.clock,
         )
+        return BrowserEndpoints(endpoints, logins, [logins])
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sso_proxy.config.model import RouteConfig
-from sso_proxy.endpoints.logins import Desk, Logins
+from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILogin, ISessionStore
 from sso_proxy.routing import Route, build_own_route
 from sso_proxy.specs.jose.public_jwk import jwks_document
 
-MakeLogins = Callable[[str, Mapping[str, Desk]], Logins]
+MakeEndpoints = Callable[[str, Mapping[str, Desk]], BrowserEndpoints]
 """Makes what answers at some endpoints; desks may be added to what it is given."""
 
 
@@ -22,10 +22,10 @@ class LoginDesks:
         make: Makes what answers there.
     """
 
-    def __init__(self, make: MakeLogins) -> None:
+    def __init__(self, make: MakeEndpoints) -> None:
         self._make = make
         self._desks: dict[tuple[str, str], dict[str, Desk]] = {}
-        self._logins: dict[tuple[str, str], Logins] = {}
+        self._made: dict[tuple[str, str], BrowserEndpoints] = {}
 
     def find(
         self,
@@ -33,7 +33,7 @@ class LoginDesks:
         route: RouteConfig,
         authenticators: Mapping[str, Any],
         sessions: ISessionStore | None,
-    ) -> tuple[Logins | None, tuple[str, ...]]:
+    ) -> tuple[BrowserEndpoints | None, tuple[str, ...]]:
         """
         Give what has people of *route* log in, and the names of their ways to do so.
 
@@ -71,13 +71,13 @@ class LoginDesks:
             jwks_document(keys)
         except ValueError as e:
             raise ConfigError(Mistake(f"{path}.authenticate", str(e))) from None
-        if place not in self._logins:
-            self._logins[place] = self._make(route.endpoints, desks)
-        return self._logins[place], names
+        if place not in self._made:
+            self._made[place] = self._make(route.endpoints, desks)
+        return self._made[place], names
 
     def routes(self) -> list[Route]:
         """Give the entries for all endpoints, for the table of routes."""
         return [
-            build_own_route(host, endpoints, logins)
-            for (host, endpoints), logins in self._logins.items()
+            build_own_route(host, endpoints, made)
+            for (host, endpoints), made in self._made.items()
         ]

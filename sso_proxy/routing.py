@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from sso_proxy.authz.conditions import Requirements
-from sso_proxy.endpoints.logins import Logins
+from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.interfaces import (
     IAuthenticator,
@@ -118,7 +118,7 @@ class Route:
     upgrades: frozenset[str] = frozenset()
     origins: tuple[str, ...] = ()
     endpoints: str = "/.sso/"
-    logins: Logins | None = None
+    logins: BrowserEndpoints | None = None
     login_names: tuple[str, ...] = ()
     own: Any = None
     own_names: frozenset[str] = frozenset()
@@ -155,9 +155,9 @@ class HostRoutes:
         return None
 
 
-def build_own_route(host: str, endpoints: str, logins: Logins) -> Route:
+def build_own_route(host: str, endpoints: str, logins: BrowserEndpoints) -> Route:
     """
-    Make the entry for endpoints at which people log in, whatever routes there are.
+    Make the entry for endpoints at which browsers log in, whatever routes there are.
 
     Args:
         host: The pattern of their hosts.

@@ -7,8 +7,9 @@ import attrs
 import pytest
 
 from sso_proxy.config.model import RouteConfig
+from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
-from sso_proxy.endpoints.logins import Desk, Logins
+from sso_proxy.endpoints.logins import Logins
 from sso_proxy.errors import ConfigError
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.pages import default_pages
@@ -27,10 +28,11 @@ AUTHENTICATORS: Mapping[str, Any] = {
 }
 
 
-def make(endpoints: str, desks: Mapping[str, Desk]) -> Logins:
+def make(endpoints: str, desks: Mapping[str, Desk]) -> BrowserEndpoints:
     clock = SettableClock()
     limit = AddressLimit(clock, 1)
-    return Logins(endpoints, desks, pages=default_pages(), limit=limit, clock=clock)
+    logins = Logins(endpoints, desks, pages=default_pages(), limit=limit, clock=clock)
+    return BrowserEndpoints(endpoints, logins, [logins])
 
 
 @pytest.fixture

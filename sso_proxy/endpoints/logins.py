@@ -4,18 +4,16 @@ Logins with a browser: from the request that needs one to the one that gets thro
 Which protocol is spoken with whom is the authenticators' business (`ILogin`); what is
 here holds for all of them.  A login begins where somebody looks at a page, or sends a
 form, and has no session; it ends with a session and where it began.
-
-Our endpoints answer values, as the pipeline does, and read what the pipeline has read:
-there is no second opinion on what a browser has sent.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 import attrs
 from twisted.logger import Logger
 
+from sso_proxy.endpoints.desks import Desk
 from sso_proxy.endpoints.login_limits import (
     AddressLimit,
     count_try,
@@ -23,7 +21,7 @@ from sso_proxy.endpoints.login_limits import (
     is_going_round,
 )
 from sso_proxy.errors import BadMessageError, SessionTooLargeError
-from sso_proxy.interfaces import IClock, ILogin, ISessionStore
+from sso_proxy.interfaces import IClock
 from sso_proxy.login import Finished, Wanted
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
@@ -49,28 +47,6 @@ RESTORE_OCTETS: Final = len(RESTORE_FIELD) + 1 + 43
 _LONG: Final = 1500
 """Octets of a target that fits into the cookie of a login, with all the rest."""
 _MOST_CONTEXTS: Final = 8
-_METHODS: Final[Mapping[str, tuple[str, ...]]] = {
-    "login": ("GET", "HEAD"),
-    "callback": ("GET", "HEAD", "POST"),
-    "jwks": ("GET", "HEAD"),
-    "request": ("GET", "HEAD", "POST"),
-}
-
-
-@attrs.frozen(kw_only=True)
-class Desk:
-    """
-    One way to log in on a host.
-
-    Attributes:
-        name: What the configuration calls the authenticator.
-        login: The authenticator.
-        sessions: The sessions that its logins begin.
-    """
-
-    name: str
-    login: ILogin
-    sessions: ISessionStore
 
 
 class Logins:
@@ -84,6 +60,13 @@ class Logins:
         limit: How many may begin.
         clock: The time.
     """
+
+    methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "login": ("GET", "HEAD"),
+        "callback": ("GET", "HEAD", "POST"),
+        "jwks": ("GET", "HEAD"),
+        "request": ("GET", "HEAD", "POST"),
+    }
 
     def __init__(
         self,
@@ -142,7 +125,7 @@ class Logins:
             wanted = attrs.evolve(wanted, target=short, restore=kept)
         return await self._begin(request, names, wanted)
 
-    async def answer(self, request: Request) -> Response | None:  # noqa: PLR0911
+    async def answer(self, request: Request, name: str, rest: str) -> Response | None:
         """
         Answer a request for one of our endpoints; None if it is none of these.
 
@@ -150,17 +133,7 @@ class Logins:
             UnavailableError: It cannot be answered now.
             BadMessageError: It cannot be read.
         """
-        head = request.head
-        if not head.path.startswith(self._endpoints):
-            return None
-        first, _, rest = head.path.removeprefix(self._endpoints).partition("/")
-        methods = _METHODS.get(first)
-        if methods is None:
-            return None
-        if head.method not in methods:
-            allow = ("allow", ", ".join(methods))
-            return Response(status=405, reason="method", headers=(allow,))
-        match first:
+        match name:
             case "login" if not rest:
                 return await self._answer_login(request)
             case "callback" if rest in self._desks:
@@ -168,9 +141,9 @@ class Logins:
             case "jwks" if not rest:
                 return self._answer_jwks()
             case "request":
-                name, _, reference = rest.partition("/")
-                if reference and name in self._desks:
-                    return await self._desks[name].login.request_object(reference)
+                by, _, reference = rest.partition("/")
+                if reference and by in self._desks:
+                    return await self._desks[by].login.request_object(reference)
             case _:
                 pass
         return None

@@ -8,8 +8,9 @@ from urllib.parse import quote, urlsplit
 import attrs
 
 from sso_proxy.caches.memory import MemoryCacheConfig
+from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
-from sso_proxy.endpoints.logins import Desk, Logins
+from sso_proxy.endpoints.logins import Logins
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import build_own_route
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
@@ -80,13 +81,14 @@ class LoginScene:
             name: Desk(name=name, login=login, sessions=self.store)
             for name, login in self.logins.items()
         }
-        self.desk = Logins(
+        logins = Logins(
             "/.sso/",
             desks,
             pages=default_pages(),
             limit=AddressLimit(self.tools.clock, per_minute),
             clock=self.tools.clock,
         )
+        self.desk = BrowserEndpoints("/.sso/", logins, [logins])
         route.setdefault("authenticators", tuple(self.logins.values()))
 
         def routes(backend: FakeUpstream) -> list[Any]:
