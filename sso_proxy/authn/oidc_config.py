@@ -258,6 +258,8 @@ class OidcConfig(ClientConfig):
             yield "claims_origins has no effect without claims_providers"
         if self.tenants and self.metadata is None and not self.by_hand:
             yield "tenants need metadata, or the endpoints"
+        if self.tenants and self.signed_answers:
+            yield "response_mode: signed answers name one issuer, not one of tenants"
 
     def _about_the_request(self) -> Iterator[str]:
         others = sorted(self.claims.keys() - {"id_token", "userinfo"})

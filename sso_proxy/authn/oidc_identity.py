@@ -131,6 +131,8 @@ class Identifier:
         """Give the identity after a refresh, which may bring an ID token or none."""
         identity = session.identity
         sources = dict(identity.sources)
+        if "id_token" not in sources:
+            raise TokenError("the session does not say what the first one said")
         if tokens.id_token is not None:
             endpoints = await self._parts.provider.endpoints()
             header, claims = await self._open(tokens.id_token, endpoints)
@@ -262,6 +264,7 @@ class Identifier:
             "provider": self._config.issuer,
             "sid": claims.get("sid"),
             "token_type": tokens.token_type,
+            "access_since": now,
             "access_expires": None if lasts is None else now + lasts,
             "refresh_at": refresh_at(now, lasts, before),
         }

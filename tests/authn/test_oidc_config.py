@@ -49,6 +49,7 @@ def test_issuer_and_client_are_enough() -> None:
         ({"tenants": ["acme"]}, "tenants"),
         ({**HAND, "issuer": TENANTS["issuer"]}, "tenants"),
         ({**TENANTS}, "metadata"),
+        ({**TENANTS, **HAND, "response_mode": "jwt"}, "response_mode"),
         ({"token_endpoint": "http://login.example.com/token"}, "token_endpoint"),
         ({"jwks_uri": "file:///etc/passwd"}, "jwks_uri"),
         ({"metadata": "http://login.example.com/"}, "metadata"),

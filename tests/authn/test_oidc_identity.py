@@ -318,6 +318,11 @@ class RefreshTests(TestCase):
         self.scene.provider.claims["nonce"] = "another"
         self.refused()
 
+    def test_a_session_that_lacks_the_first_id_token_gets_no_new_tokens(self) -> None:
+        identity = attrs.evolve(self.session.identity, sources={})
+        self.session = attrs.evolve(self.session, identity=identity)
+        self.refused()
+
     def test_a_provider_that_refuses_is_told(self) -> None:
         self.scene.provider.failures["refresh"] = ProviderError("invalid_grant", "old")
         assert "invalid_grant old" in self.refused()
