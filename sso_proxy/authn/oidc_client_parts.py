@@ -111,6 +111,8 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
                 ("IssuerSource", issuer, http_client, trust, metadata_url),
                 lambda: IssuerSource(issuer, http_client, clock, trust, metadata_url),
             )
+            # A reload is how operators say that a provider has changed.
+            source.expire()
         except UrlRefusedError as e:
             mistakes.append(Mistake(join(path, "issuer"), e.detail))
     if mistakes:

@@ -105,6 +105,10 @@ class IssuerSource:
             await self._metadata.renewed(min_age=UNKNOWN_AFTER)
         return await (await self._source()).key_set_for_unknown()
 
+    def expire(self) -> None:
+        """Have metadata fetched soon; the last good ones stay in use until then."""
+        self._metadata.expire()
+
     async def warm(self) -> None:
         """Fetch what there is not yet; that it cannot be had is only logged."""
         with suppress(UnavailableError):

@@ -10,6 +10,7 @@ from tests.conformance.parts import Change
 from tests.conformance.provider import Provider
 from tests.conformance.proxied import Case, World, with_certificate
 from tests.conformance.tokens import Encryption, signer
+from tests.support.running import eventually
 
 RSA_ONLY: Final = 'id_token_algorithms = ["RS256"]'
 DECRYPTING: Final = 'decryption_keys = ["client-enc.pem"]'
@@ -93,6 +94,13 @@ def _log_in_around_a_move(world: World, name: str) -> None:
     provider.move("keys", "keys-here")
     rotate(provider)
     world.proxy.reload()
+    here = provider.at("authorize")
+
+    def knows_where() -> bool:
+        begun = world.browser().send("GET", world.url(name)).location
+        return begun is not None and begun.startswith(here)
+
+    eventually(knows_where, "what the new metadata say")
     world.check_login(name)
 
 

@@ -160,6 +160,18 @@ class IssuerTests(TestCase):
         await self.source.warm()
         assert self.server.asked == [OAUTH, "/jwks"]
 
+    async def test_what_is_expired_stays_in_use_until_there_is_another(self) -> None:
+        await self.source.warm()
+        self.server.asked.clear()
+        place = f"{self.server.origin}/moved"
+        self.publish(self.document(token_endpoint=place))
+        self.source.expire()
+        before = await self.source.metadata()
+        assert before.endpoint("token_endpoint") is None
+        await self.settle(OAUTH)
+        metadata = await self.source.metadata()
+        assert metadata.endpoint("token_endpoint") == place
+
     async def test_asking_for_health_fetches_both(self) -> None:
         name = f"metadata of {self.issuer}"
         assert await self.source.probe() == (f"{name}: not fetched yet",)
