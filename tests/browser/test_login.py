@@ -169,7 +169,7 @@ def test_a_callback_out_of_nowhere_says_the_likely_cause(demo: Demo) -> None:
         tab.wait("document.title == 'Who are you?'")
 
 
-def test_a_browser_that_keeps_no_cookie_is_told_so_and_goes_no_further(demo: Demo) -> None:
+def test_a_browser_that_keeps_no_cookie_is_told_so(demo: Demo) -> None:
     with demo.chromium.tab() as tab:
         for _ in range(2):
             tab.call("Network.clearBrowserCookies")

@@ -86,7 +86,9 @@ def test_a_form_that_somebody_sends_can_wait_for_a_login() -> None:
 
 
 def test_what_a_script_posts_cannot_wait_for_a_login() -> None:
-    assert not is_form_submission(head({**NAVIGATION, "sec-fetch-mode": "cors"}, "POST"))
+    assert not is_form_submission(
+        head({**NAVIGATION, "sec-fetch-mode": "cors"}, "POST")
+    )
     assert not is_form_submission(head({"accept": "application/json"}, "POST"))
     assert not is_form_submission(head(NAVIGATION, "PUT"))
 
@@ -105,6 +107,8 @@ def test_what_a_script_posts_cannot_wait_for_a_login() -> None:
         ({"origin": "https://b.example"}, False),
         ({"origin": "http://a.example"}, False),
         ({"origin": "null"}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "null"}, True),
+        ({"sec-fetch-site": "cross-site", "origin": "null"}, False),
     ],
 )
 def test_a_page_of_ours_sent_it(fields: dict[str, str], *, own: bool) -> None:
