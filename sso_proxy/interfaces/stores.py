@@ -29,6 +29,11 @@ class ISessionStore(Interface):
     async def load(request: Request) -> Opened:
         """Give the session that the cookies of *request* name, if it is not over."""
 
+    revocable: bool = Attribute(
+        "Whether sessions of others than who asks can be ended by whose they are: by"
+        " `revoke_user` and `revoke_sid`."
+    )
+
     async def start(
         request: Request, identity: Identity, data: Mapping[str, Any]
     ) -> Opened:
@@ -65,6 +70,16 @@ class ISessionStore(Interface):
 
     def is_over(session: Session) -> bool:
         """Say whether *session* has ended since it was loaded, as far as known here."""
+
+    async def revoke_sid(issuer: str, sid: str) -> None:
+        """
+        End all sessions that come from one at a provider: their data have its ``sid``.
+
+        One that begins later ends, too, if the provider vouched for it before.
+        """
+
+    async def find_sid(issuer: str, sid: str) -> bool:
+        """Say whether such sessions are known; False if only browsers could tell."""
 
     def take_ended() -> Any:  # noqa: ANN401
         """Give what has ended since the last call: it has ``has(session)``; or None."""

@@ -21,6 +21,7 @@ from sso_proxy.session import Opened, Session, SessionEntry
 from sso_proxy.sessions import denials, newest, renewal
 from sso_proxy.sessions.common import Common, Sessions, build_common, sleeper
 from sso_proxy.sessions.denials import Denials
+from sso_proxy.sessions.groups import Group
 from sso_proxy.sessions.names import OCTETS, decode, digest, encode, read_name
 from sso_proxy.sessions.newest import Newest
 from sso_proxy.sessions.options import CookieConfig, OnStoreFailure
@@ -97,6 +98,7 @@ class CookieSessions(Sessions):
         self._denials: Denials | None = None
         if cache is not None:
             self._denials = Denials(common.name, cache, config.lifetime)
+        self.revocable = cache is not None
         self._renewals = Renewals(self, cache, self._name_of, sleep)
 
     @classmethod
@@ -162,7 +164,7 @@ class CookieSessions(Sessions):
     ) -> Opened | None:
         """Change *session*; None if it has changed already or is over."""
         changed = await self.write(session, identity, data)
-        return None if changed is None else self._opened(request, changed)
+        return None if changed is None else self._opened(request, self._used(changed))
 
     async def renew(self, request: Request, session: Session, work: Work) -> Opened:
         """Have *work* done once for all who ask for it."""
@@ -192,9 +194,15 @@ class CookieSessions(Sessions):
 
     async def revoke_user(self, issuer: str, subject: str) -> None:
         """End all sessions of a user."""
-        now = self._clock.time()
-        await self._listed().deny_user(issuer, subject, now)
-        await self.common.endings.end_user(issuer, subject, now)
+        await self._revoke_group(("sub", issuer, subject))
+
+    async def revoke_sid(self, issuer: str, sid: str) -> None:
+        """End all that come from one session at the provider."""
+        await self._revoke_group(("sid", issuer, sid))
+
+    async def find_sid(self, issuer: str, sid: str) -> bool:  # noqa: ARG002
+        """Say that nobody but the browsers knows."""
+        return False
 
     async def newest(self, session: Session) -> Session | None:
         """Give *session* as it is now; None if it is over."""
@@ -213,7 +221,6 @@ class CookieSessions(Sessions):
             identity=identity,
             data=data,
             revision=known.revision + 1,
-            used=self._clock.time(),
         )
         self._seal(changed)  # too large is said before anything has changed
         await self._newest.remember(changed)
@@ -257,10 +264,18 @@ class CookieSessions(Sessions):
             raise UnavailableError("a list of ended sessions, for which cache is unset")
         return self._denials
 
+    async def _revoke_group(self, group: Group) -> None:
+        now = self._clock.time()
+        await self._listed().deny_group(group, now)
+        await self.common.endings.end_group(group, now)
+
     def _opened(self, request: Request, session: Session) -> Opened:
         """Put *session* into the answer's cookies."""
         headers = self.common.jar.write(request, self._seal(session))
         return Opened(session, until=self._clock.time(), headers=headers)
+
+    def _used(self, session: Session) -> Session:
+        return attrs.evolve(session, used=self._clock.time())
 
     def _seal(self, session: Session) -> str:
         value = encode(self._sealer.seal(write_record(session), self._context))

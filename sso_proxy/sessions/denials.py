@@ -4,6 +4,7 @@ from typing import Final
 
 from sso_proxy.interfaces import ICache
 from sso_proxy.session import Session
+from sso_proxy.sessions.groups import Group, groups_of, is_older
 from sso_proxy.sessions.moments import read_moment, write_moment
 from sso_proxy.sessions.names import digest
 
@@ -34,9 +35,9 @@ class Denials:
         name = digest(self._store, "id", session_id)
         return await self._cache.add(PURPOSE, name, b"1", self._ttl)
 
-    async def deny_user(self, issuer: str, subject: str, before: float) -> None:
-        """Put all of a user on the list that began no later than *before*."""
-        index, moment = self._index(issuer, subject), write_moment(before)
+    async def deny_group(self, group: Group, before: float) -> None:
+        """Put all of *group* on the list that began no later than *before*."""
+        index, moment = self._index(group), write_moment(before)
         await self._cache.index_add(PURPOSE, index, moment, self._ttl)
 
     async def has(self, session: Session) -> bool:
@@ -44,10 +45,12 @@ class Denials:
         name = digest(self._store, "id", session.id)
         if await self._cache.get(PURPOSE, name) is not None:
             return True
-        identity = session.identity
-        index = self._index(identity.issuer, identity.subject)
-        moments = await self._cache.index_list(PURPOSE, index)
-        return any(session.created <= read_moment(each) for each in moments)
+        for group in groups_of(session):
+            moments = await self._cache.index_list(PURPOSE, self._index(group))
+            if any(is_older(session, group, read_moment(each)) for each in moments):
+                return True
+        return False
 
-    def _index(self, issuer: str, subject: str) -> bytes:
-        return digest(self._store, "user", issuer, subject)
+    def _index(self, group: Group) -> bytes:
+        kind, issuer, name = group
+        return digest(self._store, "user" if kind == "sub" else kind, issuer, name)

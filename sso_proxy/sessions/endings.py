@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ISealer, ISubscription
 from sso_proxy.session import Session
+from sso_proxy.sessions.groups import Group, groups_of, is_older
 
 _log = Logger()
 
@@ -35,19 +36,20 @@ class Ended:
 
     Attributes:
         ids: These.
-        users: Those of these users (issuer and subject) that began no later.
+        groups: Those of these groups that began no later.
     """
 
     ids: frozenset[str] = frozenset()
-    users: "dict[tuple[str, str], float]" = attrs.field(factory=dict)
+    groups: dict[Group, float] = attrs.field(factory=dict)
 
     def has(self, session: Session) -> bool:
         """Say whether *session* is one of them."""
         if session.id in self.ids:
             return True
-        identity = session.identity
-        before = self.users.get((identity.issuer, identity.subject))
-        return before is not None and session.created <= before
+        return any(
+            group in self.groups and is_older(session, group, self.groups[group])
+            for group in groups_of(session)
+        )
 
 
 class Endings:
@@ -77,9 +79,9 @@ class Endings:
         self._spawn = spawn
         self._sleep = sleep
         self._known: dict[str, float] = {}
-        self._users: dict[tuple[str, str], tuple[float, float]] = {}
+        self._groups: dict[Group, tuple[float, float]] = {}
         self._fresh_ids: set[str] = set()
-        self._fresh_users: dict[tuple[str, str], float] = {}
+        self._fresh_groups: dict[Group, float] = {}
         self._listening = False
         self._closed = False
         self._subscription: ISubscription | None = None
@@ -102,27 +104,29 @@ class Endings:
         self._note(session_id)
         await self._tell({"id": session_id})
 
-    async def end_user(self, issuer: str, subject: str, before: float) -> None:
-        """Say that all of a user are that began no later than *before*."""
-        self._note_user((issuer, subject), before)
-        await self._tell({"iss": issuer, "sub": subject, "before": float(before)})
+    async def end_group(self, group: Group, before: float) -> None:
+        """Say that all of *group* are that began no later than *before*."""
+        self._note_group(group, before)
+        kind, issuer, name = group
+        await self._tell({"iss": issuer, kind: name, "before": float(before)})
 
     def is_over(self, session: Session) -> bool:
         """Say whether *session* is known to have ended a moment ago."""
         if session.id in self._known:
             return True
-        if not self._users:
+        if not self._groups:
             return False
-        identity = session.identity
-        known = self._users.get((identity.issuer, identity.subject))
-        return known is not None and session.created <= known[0]
+        return any(
+            group in self._groups and is_older(session, group, self._groups[group][0])
+            for group in groups_of(session)
+        )
 
     def take(self) -> Ended | None:
         """Give what has ended since this was last asked; None if nothing has."""
-        if not (self._fresh_ids or self._fresh_users):
+        if not (self._fresh_ids or self._fresh_groups):
             return None
-        ended = Ended(ids=frozenset(self._fresh_ids), users=self._fresh_users)
-        self._fresh_ids, self._fresh_users = set(), {}
+        ended = Ended(ids=frozenset(self._fresh_ids), groups=self._fresh_groups)
+        self._fresh_ids, self._fresh_groups = set(), {}
         return ended
 
     async def _tell(self, message: dict[str, Any]) -> None:
@@ -157,7 +161,9 @@ class Endings:
             case {"id": str(session_id)}:
                 self._note(session_id)
             case {"iss": str(issuer), "sub": str(subject), "before": float(before)}:
-                self._note_user((issuer, subject), before)
+                self._note_group(("sub", issuer, subject), before)
+            case {"iss": str(issuer), "sid": str(sid), "before": float(before)}:
+                self._note_group(("sid", issuer, sid), before)
             case _:
                 _log.warn("A message about a session is of a later release.")
 
@@ -170,12 +176,12 @@ class Endings:
             if now - since > _REMEMBERED or len(self._known) > _MOST:
                 del self._known[known]
 
-    def _note_user(self, user: tuple[str, str], before: float) -> None:
+    def _note_group(self, group: Group, before: float) -> None:
         now = self._clock.monotonic()
-        self._users = {
+        self._groups = {
             key: value
-            for key, value in self._users.items()
+            for key, value in self._groups.items()
             if now - value[1] <= _REMEMBERED
         }
-        self._users[user] = (before, now)
-        self._fresh_users[user] = before
+        self._groups[group] = (before, now)
+        self._fresh_groups[group] = before

@@ -19,17 +19,18 @@ from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ISealer, ISessionStore, ITools
 from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import Opened, Session, SessionEntry
-from sso_proxy.sessions import records, renewal, users
+from sso_proxy.sessions import members, records, renewal
 from sso_proxy.sessions.common import Common, Sessions, build_common, sleeper
+from sso_proxy.sessions.groups import Group, groups_of, user_of
+from sso_proxy.sessions.members import Member, Members
 from sso_proxy.sessions.names import OCTETS, digest, encode, read_name
 from sso_proxy.sessions.options import CookieConfig, OnStoreFailure
 from sso_proxy.sessions.records import Records
 from sso_proxy.sessions.renewal import Renewals, Work
-from sso_proxy.sessions.users import Member, User, Users
 
 _log = Logger()
 
-_LISTED: Final = users.NEEDS | {"publish", "subscribe"}
+_LISTED: Final = members.NEEDS | {"publish", "subscribe"}
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +90,8 @@ class ServerSessions(Sessions):
         self._config = config
         self._clock = clock
         self._records = Records(cache, sealer, common.lifetime, clock)
-        self._users = Users(common.name, cache) if config.listed else None
+        self._members = Members(common.name, cache) if config.listed else None
+        self.revocable = config.listed
         self._renewals = Renewals(self, cache, _name_of, sleep)
 
     @classmethod
@@ -134,7 +136,8 @@ class ServerSessions(Sessions):
         Begin a session under a new name; the one that *request* has is over.
 
         Raises:
-            UnavailableError: Its user's sessions were ended at the same time.
+            UnavailableError: Its user's sessions, or those that come from the same
+                session at the provider, were ended at the same time.
         """
         await self._end(self._name(request))
         text, now = encode(secrets.token_bytes(OCTETS)), self._clock.time()
@@ -142,7 +145,7 @@ class ServerSessions(Sessions):
         session = self.common.lifetime.begin(encode(name), identity, data, now)
         await self._enlist(session, name)
         await self._records.put(name, session)
-        await self._check_user(session, name)
+        await self._check_groups(session, name)
         headers = self.common.jar.write(request, text)
         return Opened(session, until=now, headers=headers)
 
@@ -179,7 +182,7 @@ class ServerSessions(Sessions):
     async def sessions_of(self, issuer: str, subject: str) -> tuple[SessionEntry, ...]:
         """List a user's sessions, the oldest first."""
         found = []
-        for member in await self._index().list_of((issuer, subject)):
+        for member in await self._index().list_of(("sub", issuer, subject)):
             known = await self._records.find(member.name)
             if known is not None:
                 created, used = known[0].created, known[0].used
@@ -194,11 +197,17 @@ class ServerSessions(Sessions):
 
     async def revoke_user(self, issuer: str, subject: str) -> None:
         """End all sessions of a user."""
-        now, user = self._clock.time(), (issuer, subject)
-        await self._index().end(user, now)
-        for member in await self._index().list_of(user):
-            await self._drop(user, member)
-        await self.common.endings.end_user(issuer, subject, now)
+        await self._revoke_group(("sub", issuer, subject))
+
+    async def revoke_sid(self, issuer: str, sid: str) -> None:
+        """End all that come from one session at the provider."""
+        await self._revoke_group(("sid", issuer, sid))
+
+    async def find_sid(self, issuer: str, sid: str) -> bool:
+        """Say whether there are any that come from that session at the provider."""
+        if self._members is None:
+            return False
+        return bool(await self._members.list_of(("sid", issuer, sid)))
 
     async def newest(self, session: Session) -> Session | None:
         """Give *session* as it is now; None if it is over."""
@@ -248,54 +257,63 @@ class ServerSessions(Sessions):
         found = await self._records.find(name)  # changed meanwhile, or over
         return found[0] if found is not None else None
 
-    def _index(self) -> Users:
-        if self._users is None:
+    def _index(self) -> Members:
+        if self._members is None:
             raise UnavailableError("the list of users' sessions, which is not kept")
-        return self._users
+        return self._members
+
+    async def _revoke_group(self, group: Group) -> None:
+        now = self._clock.time()
+        await self._index().end(group, now)
+        for member in await self._index().list_of(group):
+            await self._drop(group, member)
+        await self.common.endings.end_group(group, now)
 
     async def _enlist(self, session: Session, name: bytes) -> None:
-        """Put a session on its user's list; end the oldest if there are too many."""
-        if self._users is None:
+        """Put a session on its lists; end the oldest of a user who has too many."""
+        if self._members is None:
             return
-        user, ttl = _user_of(session), session.expires - session.created
-        listed = await self._users.list_of(user)
+        user, ttl = user_of(session), session.expires - session.created
+        listed = await self._members.list_of(user)
         for member in listed[: max(0, len(listed) + 1 - self._config.per_user)]:
             await self._drop(user, member)
             await self.common.endings.end(encode(member.name))
-        await self._users.add(user, Member.of(session.created, name), max(ttl, 0.001))
+        member = Member.of(session.created, name)
+        for group in groups_of(session):
+            await self._members.add(group, member, max(ttl, 0.001))
 
-    async def _check_user(self, session: Session, name: bytes) -> None:
+    async def _check_groups(self, session: Session, name: bytes) -> None:
         """
-        Check that the sessions of the user were not ended while this one began.
+        Check that no group of a session was ended while this one began.
 
         Raises:
-            UnavailableError: They were, and so is this one: it may not have been on
-                the list of those to be ended yet.
+            UnavailableError: It was, and so is this one: it may not have been on the
+                list of those to be ended yet.
         """
-        user = _user_of(session)
-        if self._users and await self._users.has_ended(user, session.created):
-            await self._end(name)
-            raise UnavailableError("a session that was ended while it began")
+        if self._members is None:
+            return
+        for group in groups_of(session):
+            if await self._members.has_ended(group, session):
+                await self._end(name)
+                raise UnavailableError("a session that was ended while it began")
 
-    async def _drop(self, user: User, member: Member) -> None:
-        await self._records.delete(member.name)
-        if self._users is not None:
-            await self._users.remove(user, member)
+    async def _drop(self, group: Group, member: Member) -> None:
+        session = await self._records.delete(member.name)
+        if self._members is not None:
+            for each in {group, *(groups_of(session) if session else ())}:
+                await self._members.remove(each, member)
 
     async def _end(self, name: bytes | None) -> bool:
         """End the session called *name*, if there is one."""
         session = None if name is None else await self._records.delete(name)
         if name is None or session is None:
             return False
-        if self._users is not None:
-            member = Member.of(session.created, name)
-            await self._users.remove(_user_of(session), member)
+        if self._members is not None:
+            for group in groups_of(session):
+                member = Member.of(session.created, name)
+                await self._members.remove(group, member)
         await self.common.endings.end(session.id)
         return True
-
-
-def _user_of(session: Session) -> User:
-    return session.identity.issuer, session.identity.subject
 
 
 def _name_of(session: Session) -> bytes:

@@ -1,5 +1,6 @@
 """What holds for sessions of both types."""
 
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -244,6 +245,69 @@ def test_all_sessions_of_a_user_can_be_ended(store: Store, tools: SessionTools) 
     tools.clock.advance(1)
     log_in(store, one)
     assert who(store, one) is not None
+
+
+def test_all_that_come_from_a_session_at_the_provider_can_be_ended(
+    store: Store, tools: SessionTools
+) -> None:
+    one, other, bobs = Browser(), Browser(), Browser()
+    log_in(store, one, sid="s-1")
+    log_in(store, other, sid="s-2")
+    log_in(store, bobs, BOB)
+    now(store.revoke_sid(ALICE.issuer, "s-1"))
+    now(store.revoke_sid("https://other.example", "s-2"))
+    assert who(store, one) is None
+    assert who(store, other) is not None
+    assert who(store, bobs) is not None
+    tools.clock.advance(200)
+    assert who(MAKERS["cookie"](tools), one) is None
+    assert who(MAKERS["server"](tools), one) is None
+
+
+def test_what_still_runs_for_them_is_to_be_closed_in_every_process(
+    kind: str, tools: SessionTools
+) -> None:
+    here, there = MAKERS[kind](tools), MAKERS[kind](tools.another())
+    there.take_ended()
+    ours = log_in(here, Browser(), sid="s-1")
+    others = log_in(here, Browser(), sid="s-2")
+    now(here.revoke_sid(ALICE.issuer, "s-1"))
+    for store in (here, there):
+        ended = store.take_ended()
+        assert ended is not None
+        assert ended.has(ours)
+        assert not ended.has(others)
+        assert store.is_over(ours)
+        assert not store.is_over(others)
+
+
+def test_a_login_that_the_provider_has_vouched_for_before_does_not_count(
+    store: Store, tools: SessionTools
+) -> None:
+    """Its code was redeemed, and then the provider told us that all is over."""
+    late = attrs.evolve(ALICE, claims={"iat": tools.clock.time()})
+    tools.clock.advance(1)
+    now(store.revoke_sid(ALICE.issuer, "s-1"))
+    tools.clock.advance(1)
+    browser = Browser()
+    with suppress(UnavailableError):
+        log_in(store, browser, late, sid="s-1")
+    assert who(store, browser) is None
+    again = attrs.evolve(ALICE, claims={"iat": tools.clock.time()})
+    log_in(store, browser, again, sid="s-1")
+    assert who(store, browser) is not None
+
+
+def test_sessions_at_a_provider_are_found_where_they_are_listed(
+    kind: str, store: Store
+) -> None:
+    """Who has not proved to be the provider must not have anything written."""
+    browser = Browser()
+    log_in(store, browser, sid="s-1")
+    assert now(store.find_sid(ALICE.issuer, "s-1")) == (kind == "server")
+    assert not now(store.find_sid(ALICE.issuer, "s-2"))
+    now(store.end(browser.request()))
+    assert not now(store.find_sid(ALICE.issuer, "s-1"))
 
 
 def test_another_process_hears_of_an_end(kind: str, tools: SessionTools) -> None:

@@ -152,6 +152,9 @@ def test_without_a_cache_only_the_browser_can_forget() -> None:
         now(store.revoke(session.id))
     with pytest.raises(UnavailableError):
         now(store.revoke_user(ALICE.issuer, "alice"))
+    with pytest.raises(UnavailableError):
+        now(store.revoke_sid(ALICE.issuer, "s-1"))
+    assert not store.revocable
     browser.take(now(store.end(browser.request())))
     assert browser.cookies == {}
 

@@ -63,7 +63,7 @@ class EndingsTests(TestCase):
 
     async def test_the_end_of_a_users_sessions_is_heard_of(self) -> None:
         issuer = SESSION.identity.issuer
-        await self.here.end_user(issuer, "alice", 100)
+        await self.here.end_group(("sub", issuer, "alice"), 100)
         assert self.there.is_over(SESSION)
         assert not self.there.is_over(attrs.evolve(SESSION, created=101))
         assert not self.there.is_over(OTHER)
@@ -74,10 +74,10 @@ class EndingsTests(TestCase):
 
     async def test_ends_are_forgotten_when_no_decision_is_as_old(self) -> None:
         await self.here.end("one")
-        await self.here.end_user("i", "u", 1)
+        await self.here.end_group(("sub", "i", "u"), 1)
         self.clock.advance(200)
         await self.here.end("two")
-        await self.here.end_user("i", "v", 1)
+        await self.here.end_group(("sub", "i", "v"), 1)
         assert not self.here.is_over(SESSION)
         assert self.here.is_over(OTHER)
 

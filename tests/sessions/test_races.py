@@ -38,7 +38,8 @@ class InterruptedCache(MemoryCache):
 class Desk:
     """Two processes, one of which does something in the middle of the other's work."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, sid: bool = False) -> None:
+        self.sid = sid
         self.tools = SessionTools()
         self.cache = InterruptedCache(MemoryCacheConfig(), self.tools.clock)
         self.tools.memory = self.cache
@@ -48,25 +49,34 @@ class Desk:
 
     def log_in(self, store: Store) -> None:
         try:
-            self.browser.take(now(store.start(self.browser.request(), ALICE, {})))
+            self.browser.take(
+                now(store.start(self.browser.request(), ALICE, {"sid": "s-1"}))
+            )
         except UnavailableError:
             assert not self.browser.cookies
 
     def end_all(self, store: Store) -> None:
-        now(store.revoke_user(ALICE.issuer, "alice"))
+        if self.sid:
+            now(store.revoke_sid(ALICE.issuer, "s-1"))
+        else:
+            now(store.revoke_user(ALICE.issuer, "alice"))
 
     def is_known(self) -> bool:
         """Say whether anybody knows the session, when no message is fresh any more."""
         self.tools.clock.advance(130)
         late = self.store.common.endings
-        late._users.clear()  # noqa: SLF001
+        late._groups.clear()  # noqa: SLF001
         late._known.clear()  # noqa: SLF001
         return now(self.store.load(self.browser.request())).session is not None
 
 
+@pytest.mark.parametrize("sid", [False, True])
 @pytest.mark.parametrize("step", range(8))
-def test_no_session_outlives_an_end_that_came_while_it_began(step: int) -> None:
-    desk = Desk("server")
+def test_no_session_outlives_an_end_that_came_while_it_began(
+    step: int,
+    sid: bool,  # noqa: FBT001
+) -> None:
+    desk = Desk("server", sid=sid)
     desk.cache.left, desk.cache.meanwhile = step, lambda: desk.end_all(desk.other)
     desk.log_in(desk.store)
     if desk.cache.left < 0:
@@ -75,11 +85,16 @@ def test_no_session_outlives_an_end_that_came_while_it_began(step: int) -> None:
         assert step > 3, "it has begun before, and nothing has ended"
 
 
+@pytest.mark.parametrize("sid", [False, True])
 @pytest.mark.parametrize("kind", sorted(MAKERS))
 @pytest.mark.parametrize("step", range(6))
-def test_no_session_outlives_an_end_during_which_it_began(kind: str, step: int) -> None:
+def test_no_session_outlives_an_end_during_which_it_began(
+    kind: str,
+    step: int,
+    sid: bool,  # noqa: FBT001
+) -> None:
     """They have the same time: that is no later."""
-    desk = Desk(kind)
+    desk = Desk(kind, sid=sid)
     desk.cache.left, desk.cache.meanwhile = step, lambda: desk.log_in(desk.other)
     desk.end_all(desk.store)
     if desk.cache.left < 0:

@@ -184,5 +184,9 @@ def test_without_lists_a_simple_cache_will_do() -> None:
         now(store.sessions_of(ALICE.issuer, "alice"))
     with pytest.raises(UnavailableError):
         now(store.revoke_user(ALICE.issuer, "alice"))
+    with pytest.raises(UnavailableError):
+        now(store.revoke_sid(ALICE.issuer, "s-1"))
+    assert not store.revocable
+    assert not now(store.find_sid(ALICE.issuer, "s-1"))
     now(store.end(browser.request()))
     assert now(store.load(browser.request())).session is None

@@ -1,4 +1,4 @@
-"""Which sessions a user has, so that they can be listed and ended."""
+"""Which sessions a group has, so that they can be listed and ended."""
 
 import struct
 from typing import Final
@@ -6,18 +6,16 @@ from typing import Final
 import attrs
 
 from sso_proxy.interfaces import ICache
+from sso_proxy.session import Session
+from sso_proxy.sessions.groups import Group, is_older
 from sso_proxy.sessions.moments import read_moment, write_moment
 from sso_proxy.sessions.names import digest
 
-PURPOSE: Final = "session-user"
+PURPOSES: Final = {"sub": "session-user", "sid": "session-sid"}
 NEEDS: Final = frozenset({"index_add", "index_remove", "index_list"})
 
-User = tuple[str, str]
-"""Issuer and subject."""
-
-_ENDED: Final = "session-user-ended"
 _WHILE: Final = 600.0
-"""Seconds that the end of a user's sessions is noted: longer than a login takes."""
+"""Seconds that the end of a group is noted: longer than a login takes."""
 
 _member = struct.Struct(">Q32s")
 
@@ -25,7 +23,7 @@ _member = struct.Struct(">Q32s")
 @attrs.frozen
 class Member:
     """
-    One session of a user.
+    One session of a group.
 
     Attributes:
         created: Milliseconds since the epoch when the login was.
@@ -41,9 +39,9 @@ class Member:
         return cls(int(created * 1000), name)
 
 
-class Users:
+class Members:
     """
-    Sets of sessions by user.
+    Sets of sessions by group.
 
     Args:
         store: What the configuration calls the sessions.
@@ -54,19 +52,19 @@ class Users:
         self._store = store
         self._cache = cache
 
-    async def add(self, user: User, member: Member, ttl: float) -> None:
+    async def add(self, group: Group, member: Member, ttl: float) -> None:
         """Note a session, which lasts *ttl* seconds at most."""
         octets = _member.pack(member.created, member.name)
-        await self._cache.index_add(PURPOSE, self._index(user), octets, ttl)
+        await self._cache.index_add(PURPOSES[group[0]], self._index(group), octets, ttl)
 
-    async def remove(self, user: User, member: Member) -> None:
+    async def remove(self, group: Group, member: Member) -> None:
         """Forget a session."""
         octets = _member.pack(member.created, member.name)
-        await self._cache.index_remove(PURPOSE, self._index(user), octets)
+        await self._cache.index_remove(PURPOSES[group[0]], self._index(group), octets)
 
-    async def list_of(self, user: User) -> list[Member]:
+    async def list_of(self, group: Group) -> list[Member]:
         """List sessions, the oldest first; some may be over."""
-        found = await self._cache.index_list(PURPOSE, self._index(user))
+        found = await self._cache.index_list(PURPOSES[group[0]], self._index(group))
         members = [
             Member(*_member.unpack(octets))
             for octets in found
@@ -74,20 +72,24 @@ class Users:
         ]
         return sorted(members, key=lambda member: member.created)
 
-    async def end(self, user: User, before: float) -> None:
+    async def end(self, group: Group, before: float) -> None:
         """
         Note that all sessions are over that began no later than *before*.
 
         Has to be noted before they are listed: one that is not on the list yet is then
-        written before its user is looked up here.
+        written before its groups are looked up here.
         """
         moment = write_moment(before)
-        await self._cache.index_add(_ENDED, self._index(user), moment, _WHILE)
+        await self._cache.index_add(_ended(group), self._index(group), moment, _WHILE)
 
-    async def has_ended(self, user: User, created: float) -> bool:
-        """Say whether a session is over that began at *created*, a moment ago."""
-        moments = await self._cache.index_list(_ENDED, self._index(user))
-        return any(created <= read_moment(each) for each in moments)
+    async def has_ended(self, group: Group, session: Session) -> bool:
+        """Say whether *session*, which began a moment ago, is over with its group."""
+        moments = await self._cache.index_list(_ended(group), self._index(group))
+        return any(is_older(session, group, read_moment(each)) for each in moments)
 
-    def _index(self, user: User) -> bytes:
-        return digest(self._store, *user)
+    def _index(self, group: Group) -> bytes:
+        return digest(self._store, *group[1:])
+
+
+def _ended(group: Group) -> str:
+    return PURPOSES[group[0]] + "-ended"
