@@ -1,14 +1,19 @@
 """Connections to servers that we ask: verified, kept, and through a proxy or not."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IProtocol,
@@ -21,6 +26,7 @@ from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
+from sso_proxy.net.guard import Endpoints, Guard, GuardedEndpoint
 from sso_proxy.net.tls.client import ClientTls, MaterialError, client_options
 from sso_proxy.net.tunnel import TunnelEndpoint
 
@@ -52,13 +58,14 @@ class Agents:
     fresh: Agent
 
 
-def build_agents(
+def build_agents(  # noqa: PLR0913 - one keyword for each thing it depends on
     reactor: Any,  # noqa: ANN401 - several interfaces at once
     policy: IPolicyForHTTPS,
     *,
     proxy: tuple[str, int] | None,
     connect_within: float,
     max_bytes: int,
+    guard: Guard | None = None,
 ) -> Agents:
     """
     Build what connects under *policy*.
@@ -69,9 +76,10 @@ def build_agents(
         proxy: Host and port of the proxy for https, or None.
         connect_within: Seconds for a TCP connection.
         max_bytes: Octets of an answer's body; `_MAX_HEAD` may stand around it.
+        guard: Which addresses may be connected to; None: all.
     """
     endpoints: Any = _Endpoints(
-        reactor, policy, proxy, connect_within, max_bytes + _MAX_HEAD
+        reactor, policy, proxy, connect_within, max_bytes + _MAX_HEAD, guard
     )
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.cachedConnectionTimeout = _IDLE_TIME
@@ -108,14 +116,16 @@ class TlsPolicy:
 class _Endpoints:
     """Decides how to reach an origin."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         reactor: Any,  # noqa: ANN401
         policy: IPolicyForHTTPS,
         proxy: tuple[str, int] | None,
         timeout: float,
         limit: int,
+        guard: Guard | None,
     ) -> None:
+        self._guard = guard
         self._limit = limit
         self._reactor = reactor
         self._policy = policy
@@ -127,12 +137,15 @@ class _Endpoints:
         host = uri.host.decode("ascii")
         if uri.scheme not in {b"https", b"http"} or "@" in host:
             raise UrlError("the URL is neither https nor http with a plain host")
+        guard = self._guard
+        connect: Endpoints = self._to if guard is None else self._to_address
         if uri.scheme == b"https" and self._proxy is not None:
-            endpoint: IStreamClientEndpoint = TunnelEndpoint(
-                self._to(*self._proxy), host, uri.port
-            )
+            proxy = self._to(*self._proxy)
+            connect = partial(TunnelEndpoint, proxy)
+        if guard is None:
+            endpoint = connect(host, uri.port)
         else:
-            endpoint = self._to(host, uri.port)
+            endpoint = GuardedEndpoint(self._reactor, host, uri.port, guard, connect)
         if uri.scheme == b"https":
             creator = self._policy.creatorForNetloc(uri.host, uri.port)
             endpoint = wrapClientTLS(creator, endpoint)
@@ -141,6 +154,11 @@ class _Endpoints:
     def _to(self, host: str, port: int) -> IStreamClientEndpoint:
         """Give an endpoint without anything in between."""
         return HostnameEndpoint(self._reactor, host, port, timeout=self._timeout)
+
+    def _to_address(self, address: str, port: int) -> IStreamClientEndpoint:
+        """Give an endpoint that asks no resolver, not even about a number."""
+        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        return kind(self._reactor, address, port, timeout=self._timeout)
 
 
 @implementer(IStreamClientEndpoint)

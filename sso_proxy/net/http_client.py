@@ -5,9 +5,10 @@ A redirect would let whoever answers choose where we go next, inside the network
 we stand in.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
@@ -30,6 +31,7 @@ from zope.interface import implementer
 from sso_proxy import __version__
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.model import Headers
+from sso_proxy.net.guard import Guard
 from sso_proxy.net.http_agent import (
     Agents,
     TlsPolicy,
@@ -51,6 +53,8 @@ __all__ = ["ClientTls", "HttpClient", "HttpReply", "NoReplyError", "Trouble"]
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _FORM: Final = "application/x-www-form-urlencoded"
+_GUARDED_TIMEOUT: Final = 5.0
+_GUARDED_BYTES: Final = 262144
 _MAX_TLS: Final = 64
 """Kinds of `ClientTls` that connections are kept for."""
 
@@ -89,6 +93,7 @@ class HttpClient:
         reactor: Connects and measures time; None if nothing will be fetched.
         config: The proxy, the CAs and the limits.
         policy: How to verify https, instead of that.
+        guard: Which addresses may be asked; None: all.
 
     Raises:
         ConfigError: The proxy or the CA file is unusable.
@@ -100,13 +105,34 @@ class HttpClient:
         config: OutboundConfig,
         *,
         policy: IPolicyForHTTPS | None = None,
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard
+        self._guarded: dict[Guard, HttpClient] = {}
         self._reactor = reactor
         self._config = config
         self._policy = policy
         self._ca = read_ca(config.ca)
         self._proxy = read_proxy(config.proxy)
         self._agents: dict[ClientTls | None, Agents] = {}
+
+    def guarded(self, guard: Guard) -> "HttpClient":
+        """
+        Give a client for what strangers name, with smaller limits.
+
+        It resolves each host once, and connects to exactly what was found, if *guard*
+        allows all of it.  Its connections are its own, and are closed with ours.
+        """
+        if guard not in self._guarded:
+            config = attrs.evolve(
+                self._config,
+                timeout=min(self._config.timeout, _GUARDED_TIMEOUT),
+                max_bytes=min(self._config.max_bytes, _GUARDED_BYTES),
+            )
+            self._guarded[guard] = HttpClient(
+                self._reactor, config, policy=self._policy, guard=guard
+            )
+        return self._guarded[guard]
 
     async def get(  # noqa: PLR0913 - one keyword for each thing that can be different
         self,
@@ -180,8 +206,42 @@ class HttpClient:
         )
         return await self._bounded(request, within or self._config.timeout)
 
+    async def send_json(
+        self,
+        method: Literal["POST", "PUT"],
+        url: str,
+        members: Mapping[str, Any],
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        tls: ClientTls | None = None,
+    ) -> HttpReply:
+        """
+        Send a JSON object, whose content stays out of every message.
+
+        Args:
+            method: How.
+            url: As for `get`.
+            members: Of the object; secret.
+            headers: Further fields of the request; secret.
+            tls: As for `get`.
+
+        Raises:
+            NoReplyError: As for `get`.
+        """
+        request = _Request(
+            method=method.encode("ascii"),
+            url=url,
+            headers={"Content-Type": "application/json", **headers},
+            body=json.dumps(members).encode("ascii"),
+            limit=self._config.max_bytes,
+            tls=tls,
+        )
+        return await self._bounded(request, self._config.timeout)
+
     async def close(self) -> None:
         """Close the connections that are kept."""
+        for client in self._guarded.values():
+            await client.close()
         for agents in self._agents.values():
             await agents.pool.closeCachedConnections()
 
@@ -244,6 +304,7 @@ class HttpClient:
                 proxy=self._proxy,
                 connect_within=self._config.timeout,
                 max_bytes=self._config.max_bytes,
+                guard=self._guard,
             )
             self._agents[tls] = agents
         return agents

@@ -66,11 +66,16 @@ class ServerUrl:
         address = _address(self.host)
         if address is None:
             return self.host == "localhost" or self.host.endswith(".localhost")
-        if isinstance(address, IPv6Address) and (
-            address not in _UNICAST or address.sixtofour is not None
-        ):
-            return True  # an IPv4 address in disguise, among others
-        return not address.is_global or address.is_multicast
+        return is_local_address(address)
+
+
+def is_local_address(address: IPv4Address | IPv6Address) -> bool:
+    """Say whether *address* is anything but one of a single host of the Internet."""
+    if isinstance(address, IPv6Address) and (
+        address not in _UNICAST or address.sixtofour is not None
+    ):
+        return True  # an IPv4 address in disguise, among others
+    return not address.is_global or address.is_multicast
 
 
 def read_url(url: str) -> ServerUrl:
