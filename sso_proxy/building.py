@@ -19,6 +19,7 @@ from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.protected_resource import ProtectedResource
+from sso_proxy.endpoints.provider_logouts import ProviderLogouts
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import (
@@ -170,7 +171,8 @@ class Builder:
             limit=self._limit,
             clock=self._tools.clock,
         )
-        return BrowserEndpoints(endpoints, logins, [logins])
+        notices = ProviderLogouts(desks, self._logins.stores_of)
+        return BrowserEndpoints(endpoints, logins, [logins, notices])
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""

@@ -102,11 +102,14 @@ class LogoutNotice:
     Attributes:
         issuer: Whose sessions end.
         subject: The user; None if that is not said: *sid* is, then.
-        sid: The session at the provider; None if all sessions of *subject* end.
+        sid: The session at the provider; None if all sessions of *subject* end.  Both
+            None: the browser's own, if the provider has never named it.
         mark: What `ILogout.settled` goes by; empty if there is nothing to note.
+        frames: Origins of the provider whose pages may frame the answer.
     """
 
     issuer: str
     subject: str | None = None
     sid: str | None = None
     mark: str = ""
+    frames: tuple[str, ...] = ()

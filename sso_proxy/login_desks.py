@@ -1,12 +1,12 @@
 """Where people log in, for the routes of one configuration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import ILogin, ISessionStore
+from sso_proxy.interfaces import ILogin, ILogout, ISessionStore
 from sso_proxy.routing import Route, build_own_route
 from sso_proxy.specs.jose.public_jwk import jwks_document
 
@@ -26,6 +26,7 @@ class LoginDesks:
         self._make = make
         self._desks: dict[tuple[str, str], dict[str, Desk]] = {}
         self._made: dict[tuple[str, str], BrowserEndpoints] = {}
+        self._stores: dict[str, list[ISessionStore]] = {}
 
     def find(
         self,
@@ -47,6 +48,7 @@ class LoginDesks:
             ConfigError: A way to log in begins other sessions on another route of the
                 host: who comes back can only get one of them.  Or two ways have
                 different keys with one name, and providers could take the wrong one.
+                Or a provider is to end sessions that only browsers can end.
         """
         names = tuple(
             name
@@ -66,6 +68,10 @@ class LoginDesks:
                     " make a second authenticator for them"
                 )
                 raise ConfigError(Mistake(f"{path}.session", problem))
+            _check_ends(path, name, desk)
+            stores = self._stores.setdefault(name, [])
+            if sessions not in stores:
+                stores.append(sessions)
         keys = [key for desk in desks.values() for key in desk.login.public_keys]
         try:
             jwks_document(keys)
@@ -75,9 +81,33 @@ class LoginDesks:
             self._made[place] = self._make(route.endpoints, desks)
         return self._made[place], names
 
+    def stores_of(self, name: str) -> Sequence[ISessionStore]:
+        """Give all sessions that logins by *name* begin, on whichever host."""
+        return self._stores.get(name, ())
+
     def routes(self) -> list[Route]:
         """Give the entries for all endpoints, for the table of routes."""
         return [
             build_own_route(host, endpoints, made)
             for (host, endpoints), made in self._made.items()
         ]
+
+
+def _check_ends(path: str, name: str, desk: Desk) -> None:
+    """
+    Check that a provider can end sessions, if an operator relies on that.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    login: Any = desk.login
+    if (
+        ILogout.providedBy(login)
+        and login.relies_on_notices
+        and not desk.sessions.revocable
+    ):
+        problem = (
+            f"authenticator {name!r} has backchannel_logout = 'on', but only browsers"
+            " can end these sessions: give them a cache, and leave listed on"
+        )
+        raise ConfigError(Mistake(f"{path}.session", problem))

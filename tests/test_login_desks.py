@@ -16,7 +16,8 @@ from sso_proxy.pages import default_pages
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeAuthenticator
 from tests.support.fake_login import FakeLogin
-from tests.support.sessions import SessionTools, server_sessions
+from tests.support.sessions import SessionTools, cookie_sessions, server_sessions
+from tests.support.told_login import ToldLogin
 
 ROUTE = RouteConfig(
     host="a.example", authenticate=("api", "corp"), backend="http://127.0.0.1:1"
@@ -108,3 +109,28 @@ def test_keys_of_a_host_have_different_names(desks: LoginDesks) -> None:
     bad = attrs.evolve(ROUTE, authenticate=("other",))
     with pytest.raises(ConfigError, match=r"^route\[1\]\.authenticate: several keys"):
         desks.find("route[1]", bad, known, store)
+
+
+def test_all_sessions_are_known_that_a_login_begins(desks: LoginDesks) -> None:
+    """A provider tells one host of it that somebody has logged out."""
+    one, other = server_sessions(SessionTools()), server_sessions(SessionTools())
+    hosts = [("a.example", one), ("b.example", other), ("c.example", one)]
+    for number, (host, store) in enumerate(hosts):
+        route = attrs.evolve(ROUTE, host=host)
+        desks.find(f"route[{number}]", route, AUTHENTICATORS, store)
+
+    assert list(desks.stores_of("corp")) == [one, other]
+    assert list(desks.stores_of("partner")) == []
+
+
+def test_sessions_that_a_provider_has_to_end_are_no_browsers_business(
+    desks: LoginDesks,
+) -> None:
+    known: Mapping[str, Any] = {"corp": ToldLogin(relies_on_notices=True)}
+    route = attrs.evolve(ROUTE, authenticate=("corp",))
+    desks.find("route[0]", route, known, cookie_sessions(SessionTools()))
+
+    route = attrs.evolve(route, host="b.example")
+    store = cookie_sessions(SessionTools(), cache=None)
+    with pytest.raises(ConfigError, match=r"route\[1\]\.session: .*backchannel_logout"):
+        desks.find("route[1]", route, known, store)

@@ -12,14 +12,16 @@ from typing import Any, ClassVar, Final, Self
 
 from zope.interface import implementer
 
+from sso_proxy.authn.oidc_backchannel import BackChannel
 from sso_proxy.authn.oidc_begin import Beginner
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.authn.oidc_finish import Finisher
+from sso_proxy.authn.oidc_frontchannel import FrontChannel
 from sso_proxy.authn.oidc_identity import Identifier
 from sso_proxy.authn.oidc_parts import Parts, build_parts
 from sso_proxy.authn.oidc_refresh import Refresher
 from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ITools
-from sso_proxy.login import Finished, Wanted
+from sso_proxy.login import Finished, LogoutNotice, Wanted
 from sso_proxy.model import (
     WARNING,
     Authenticated,
@@ -57,6 +59,9 @@ class OidcAuthenticator:
         self._refresher = Refresher(
             identifier.of_refresh, config.refresh_failed, parts.clock
         )
+        self._back_channel = BackChannel(parts, identifier)
+        self._front_channel = FrontChannel(parts)
+        self.relies_on_notices = config.backchannel_logout == "on"
         self.title = config.title or parts.name
         self.public_keys: tuple[Mapping[str, Any], ...] = parts.keys.public
 
@@ -118,6 +123,33 @@ class OidcAuthenticator:
     async def request_object(self, name: str) -> Response | None:
         """Give a signed request that the provider fetches."""
         return await self._beginner.request_object(name)
+
+    async def front_channel(self, request: Request) -> LogoutNotice | Response:
+        """
+        Read what the provider has a browser ask.
+
+        Raises:
+            UnavailableError: Nobody knows where the provider is.
+        """
+        return await self._front_channel.read(request)
+
+    async def back_channel(self, request: Request) -> LogoutNotice | Response:
+        """
+        Read what the provider posts.
+
+        Raises:
+            UnavailableError: The provider's keys cannot be had, or our store is down.
+        """
+        return await self._back_channel.read(request)
+
+    async def settled(self, notice: LogoutNotice) -> bool:
+        """
+        Note that what the provider said is done; False if it was before.
+
+        Raises:
+            UnavailableError: It cannot be noted.
+        """
+        return await self._back_channel.settle(notice)
 
     async def warm(self) -> None:
         """Prepare for the first login; a failure is only logged."""

@@ -72,6 +72,10 @@ class OidcConfig(ClientConfig):
         params: Further parameters; they never take the place of ours.
         redirect_uri: Where browsers come back, which the provider has to know; unset,
             ``/.sso/callback/`` and the name of this table, on the host that they used.
+        backchannel_logout: Whether the provider may end sessions at
+            ``/.sso/logout/backchannel/`` and the name of this table: if they are such
+            that it can (``auto``), always, so that others are refused at the start
+            (``on``), or never (``off``).
         par: Whether requests are pushed (RFC 9126): if the provider wants it
             (``auto``), always, or never.
         request_object: Whether requests are signed (RFC 9101) with the first of the
@@ -142,6 +146,7 @@ class OidcConfig(ClientConfig):
     resource: tuple[str, ...] = ()
     params: Mapping[str, str] = attrs.field(factory=dict)
     redirect_uri: str | None = attrs.field(default=None, validator=secure_url)
+    backchannel_logout: Literal["auto", "on", "off"] = "auto"
     par: Literal["auto", "on", "off"] = "auto"
     request_object: Literal["off", "value", "reference"] = "off"
     request_object_lifetime: int = attrs.field(default=300, validator=between(10, 3600))

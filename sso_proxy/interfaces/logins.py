@@ -52,6 +52,10 @@ class ILogout(Interface):
     alone.  In every method, ``request.sessions`` are the sessions of its logins.
     """
 
+    relies_on_notices: bool = Attribute(
+        "Whether sessions that its provider could not end are refused at the start."
+    )
+
     async def end(request: Request, session: Session, back: str) -> Ended:
         """
         Give back what the provider has given for *session*, which has ended here.
