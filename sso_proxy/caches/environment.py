@@ -68,6 +68,7 @@ class Environment:
         self._size = 0
         self._offset = 0
         self._in_use = -1
+        self._turn = _Turn()
         self._lmdb: lmdb.Environment | None = None
 
     @property
@@ -91,11 +92,13 @@ class Environment:
         try:
             _check_directory(self.directory)
             self._in_use = _open_file(self.directory / "in-use")
+            self._turn.open(self.directory / "turn")
             first = _take_in_use(self._in_use)
             if first:
                 self._begin_use()
-            self._lmdb = self._open_lmdb()
-            self._offset = self._read_meta(first=first)
+            with self._turn:
+                self._lmdb = self._open_lmdb()
+                self._offset = self._read_meta(first=first)
             fcntl.flock(self._in_use, fcntl.LOCK_SH)
         except (OSError, lmdb.Error, ValueError, UnusableError) as e:
             self._let_go()
@@ -144,14 +147,18 @@ class Environment:
     def check_readers(self) -> None:
         """Forget the readers of processes that died: pages were kept for them."""
         if self._lmdb is not None:
-            self._lmdb.reader_check()
+            with self._turn:
+                self._lmdb.reader_check()
 
     def _run(self, work: Callable[[Transaction, int], T], *, write: bool) -> T:
         if self._in_use < 0:
             raise UnavailableError(f"the cache in {self.directory}, which is closed")
         try:
-            with self._begin(write=write) as txn:
-                # Only now: another process may have made us wait.
+            if write:
+                with self._turn, self._begin(write=True) as txn:
+                    # Only now: another process may have made us wait.
+                    return work(txn, self.now())
+            with self._begin(write=False) as txn:
                 return work(txn, self.now())
         except (lmdb.Error, UnusableError) as e:
             self._trouble = (str(e), self._clock.monotonic())
@@ -252,9 +259,43 @@ class Environment:
         env, self._lmdb = self._lmdb, None
         if env is not None:
             env.close()
+        self._turn.close()
         if self._in_use >= 0:
             os.close(self._in_use)
             self._in_use = -1
+
+
+class _Turn:
+    """
+    Whose turn it is to write, among processes.
+
+    LMDB has a lock for that, in memory that they share.  But whoever is killed just as
+    that lock is handed on to them takes the others' turn to their grave, and these wait
+    for ever.  The lock of a file is handed on by the kernel itself.
+    """
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+
+    def open(self, path: Path) -> None:
+        """Use the file *path*."""
+        self._descriptor = _open_file(path)
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> None:
+        """Wait for our turn."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        """Let others have theirs."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
 def _boot_id() -> str:
