@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 bin=${BIN:-.venv/bin}
-processes=${PROCESSES:-1}
+processes=${PROCESSES:-logical}
 log=$(mktemp)
 trap 'rm -f "$log" "$log.now"' EXIT
 

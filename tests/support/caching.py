@@ -18,6 +18,7 @@ standard input says, one command a line:
 import hashlib
 import subprocess
 import sys
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ from sso_proxy.caches.environment import Environment
 from sso_proxy.caches.local import LocalCache, LocalCacheConfig
 from sso_proxy.caches.store import LocalStore
 from sso_proxy.net.clock import SystemClock
-from tests.support.running import environment
+from tests.support.running import PATIENCE, environment
 
 T = TypeVar("T")
 
@@ -84,9 +85,14 @@ class CacheProcess:
         self.process.stdin.flush()
 
     def answer(self) -> str:
-        """Give its next line; empty if it has ended."""
+        """Give its next line; empty if it has ended, as it has to if it never says."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        end = threading.Timer(PATIENCE, self.process.kill)
+        end.start()
+        try:
+            return self.process.stdout.readline().strip()
+        finally:
+            end.cancel()
 
     def ask(self, line: str) -> str:
         """Have it do something; gives what it answers."""
