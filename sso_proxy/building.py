@@ -18,6 +18,7 @@ from sso_proxy.config.model import (
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
+from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
 from sso_proxy.endpoints.tree import Endpoints
@@ -109,7 +110,8 @@ class Builder:
         config = self._config
         registry = self._registry = Registry.load(config.server.plugin_path)
         self._storage.make_configured()
-        self._pages = self._try(_pages, "pages", config) or self._pages
+        pages = self._try(lambda _, c: load_pages(c.pages), "pages", config)
+        self._pages = pages or self._pages
         known = {"anonymous": ComponentConfig(type="anonymous")}
         authenticators = self._family(
             registry,
@@ -171,8 +173,9 @@ class Builder:
             limit=self._limit,
             clock=self._tools.clock,
         )
+        logouts = Logouts(endpoints, desks, self._pages)
         notices = ProviderLogouts(desks, self._logins.stores_of)
-        return BrowserEndpoints(endpoints, logins, [logins, notices])
+        return BrowserEndpoints(endpoints, logins, [logins, logouts, notices])
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""
@@ -386,10 +389,6 @@ def _levels(route: RouteConfig) -> dict[str, str]:
     """Give the kinds of binding that a route says something about."""
     levels: dict[str, str | None] = attrs.asdict(route.binding)
     return {kind: level for kind, level in levels.items() if level is not None}
-
-
-def _pages(_: str, config: Config) -> Pages:
-    return load_pages(config.pages)
 
 
 def _condition(path: str, text: str) -> Any:  # noqa: ANN401

@@ -15,10 +15,11 @@ from sso_proxy.sessions import endings, kept, newest, records
 from sso_proxy.sessions.kept import KeptBodies
 from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
+from sso_proxy.sessions.logout_state import LogoutStates
 from sso_proxy.sessions.names import decode, encode
 from sso_proxy.sessions.newest import Newest
 from sso_proxy.sessions.records import Records
-from sso_proxy.specs.http.cookies import login_name
+from sso_proxy.specs.http.cookies import LOGOUT, login_name
 from sso_proxy.testing.fakes import NOW, make_identity, make_request
 from tests.support.caching import now
 from tests.support.sessions import Browser, SessionTools, cookie_sessions
@@ -140,6 +141,19 @@ def takes_login(tools: SessionTools, octets: bytes) -> bool:
     return logins_of(tools).take(browser.request(), LOGIN)[0] is not None
 
 
+def make_logout(tools: SessionTools) -> bytes:
+    (_, field), _ = LogoutStates(tools.sealer("logout"), tools.clock).begin({})
+    octets = decode(field.partition(";")[0].partition("=")[2])
+    assert octets is not None
+    return octets
+
+
+def takes_logout(tools: SessionTools, octets: bytes) -> bool:
+    browser = Browser(**{LOGOUT: encode(octets)})
+    states = LogoutStates(tools.sealer("logout"), tools.clock)
+    return states.take(browser.request())[0] is not None
+
+
 def make_body(tools: SessionTools) -> bytes:
     bodies = KeptBodies(tools.memory, tools.sealer("login-body"))
     name = now(bodies.keep("/", "text/plain", b"posted"))
@@ -174,6 +188,7 @@ THINGS = {
     "newest": Sealed("session-cookie", make_newest, takes_newest),
     "ending": Sealed("session-ended", make_ending, takes_ending),
     "login": Sealed("login", make_login, takes_login),
+    "logout": Sealed("logout", make_logout, takes_logout),
     "body": Sealed("login-body", make_body, takes_body),
     "nonce": Sealed("dpop-nonce", make_nonce, takes_nonce),
 }

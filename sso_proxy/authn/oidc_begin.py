@@ -8,10 +8,9 @@ from twisted.logger import Logger
 from sso_proxy.authn.oidc_begun import Begun
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.login import Wanted
-from sso_proxy.model import Headers, Request, RequestHead, Response
+from sso_proxy.model import Headers, Request, Response
 from sso_proxy.net.provider import ProviderError
-from sso_proxy.specs.http.authority import DEFAULT_PORTS
-from sso_proxy.specs.http.uri import build_origin
+from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.jose.ciphers import WRAPPING
 from sso_proxy.specs.jose.encrypt import (
     EncryptionKey,
@@ -20,7 +19,6 @@ from sso_proxy.specs.jose.encrypt import (
 )
 from sso_proxy.specs.jose.keys import KeyRefusedError
 from sso_proxy.specs.oauth.pkce import challenge_of
-from sso_proxy.specs.oauth.urls import UrlRefusedError, read_url
 from sso_proxy.specs.oidc.metadata import ProviderEndpoints
 from sso_proxy.specs.oidc.request import (
     AuthorizationRequest,
@@ -216,7 +214,7 @@ class Beginner:
 
     def _address(self, request: Request, wanted: Wanted, what: str) -> str:
         """Give the URL of one of our endpoints."""
-        return f"{origin_of(request.head)}{wanted.endpoints}{what}/{self._parts.name}"
+        return f"{own_origin(request.head)}{wanted.endpoints}{what}/{self._parts.name}"
 
     async def _publish(self, signed: str, objects: str) -> str:
         """
@@ -252,21 +250,3 @@ class Beginner:
 def _final(fields: Headers) -> Headers:
     """Add that nobody may keep the answer, if that is not said yet."""
     return fields if _NO_STORE[0] in fields else (*_NO_STORE, *fields)
-
-
-def origin_of(head: RequestHead) -> str:
-    """
-    Give the origin by which the browser knows us.
-
-    Https, whatever the request came by: where that is http, somebody in front of us
-    has taken TLS off, and http is only for the machine itself.
-    """
-    scheme, port = head.scheme, head.port
-    try:
-        loopback = read_url(f"http://{head.host}/").is_loopback
-    except UrlRefusedError:
-        loopback = False
-    if scheme == "http" and not (loopback or head.host == "localhost"):
-        port = DEFAULT_PORTS["https"] if port == DEFAULT_PORTS["http"] else port
-        scheme = "https"
-    return build_origin(scheme, head.host, port)

@@ -30,9 +30,9 @@ from sso_proxy.specs.http.accept import (
     is_form_submission,
     is_navigation,
 )
+from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.http.parameters import read_parameter
 from sso_proxy.specs.http.return_target import TargetError, read_target
-from sso_proxy.specs.http.uri import build_origin
 from sso_proxy.specs.jose.public_jwk import jwks_document
 
 _log = Logger()
@@ -191,11 +191,10 @@ class Logins:
     ) -> str | Response:
         """Keep what was posted, and where; give its name, or say why it is not kept."""
         head, keeper = request.head, self._desks[name].sessions.kept
-        origin = build_origin(head.scheme, head.host, head.port)
         why = ""
         if keeper is None:
             why = "login-form-not-kept" if posted else "login-target-long"
-        elif posted and not comes_from_own_page(head, origin):
+        elif posted and not comes_from_own_page(head, own_origin(head)):
             why = "login-form-foreign"
         elif posted and (
             head.values("content-encoding") or len(head.values("content-type")) > 1

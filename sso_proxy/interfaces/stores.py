@@ -22,6 +22,7 @@ class ISessionStore(Interface):
     """
 
     logins: Any = Attribute("`sso_proxy.sessions.login_state.LoginStates`.")
+    logouts: Any = Attribute("`sso_proxy.sessions.logout_state.LogoutStates`.")
     kept: Any = Attribute(
         "`sso_proxy.sessions.kept.KeptBodies`; None if there is nowhere to keep them."
     )

@@ -28,13 +28,17 @@ Method = Literal["get", "post"]
 _SAFE: Final[Headers] = (
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
 )
+_NO_REFERRER: Final = ("referrer-policy", "no-referrer")
 _PROBLEM: Final[Headers] = (
     ("content-type", "application/problem+json"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     *_SAFE,
+    _NO_REFERRER,
 )
+# Without any referrer, browsers say "Origin: null" with a form: nobody could tell that
+# it is ours.
+_FORM_REFERRER: Final = ("referrer-policy", "strict-origin")
 # A browser takes "\" for "/", and leaves out tabs and line ends: "/\t/evil.example".
 _own_target = re.compile(r"/(?![/\\])[!-\[\]-~]*").fullmatch
 
@@ -57,6 +61,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "error": Kind(),
     "choose": Kind(),
     "restore": Kind(form=True, script=True),
+    "logout": Kind(form=True),
+    "logged-out": Kind(),
 }
 """The pages that there are; each has a template of its name."""
 
@@ -198,6 +204,73 @@ class Pages:
             fields=tuple(fields),
         )
 
+    def logout(
+        self, action: str, target: str, head: RequestHead | None, request_id: str
+    ) -> tuple[Headers, bytes]:
+        """
+        Ask a person whether they want to log out.
+
+        Args:
+            action: Where the form goes: a path on this host.
+            target: Where they want to be afterwards, as a field of the form; may be
+                empty.
+            head: The request.
+            request_id: Its id.
+
+        Raises:
+            ValueError: *action* is on another host.
+        """
+        _check_own(action)
+        return self.render(
+            "logout", head=head, request_id=request_id, action=action, target=target
+        )
+
+    def logged_out(  # noqa: PLR0913 - what it says, and to whom
+        self,
+        head: RequestHead | None,
+        request_id: str,
+        *,
+        here: bool,
+        confirmed: Sequence[tuple[str, str]],
+        unknown: Sequence[tuple[str, str]],
+        again: str = "",
+    ) -> tuple[Headers, bytes]:
+        """
+        Tell a person what has ended, and what may not have.
+
+        Args:
+            head: The request.
+            request_id: Its id.
+            here: Whether a session ended here.
+            confirmed: What others say that they have done: the names of messages
+                (``logout.confirmed.`` and this), and what people know the others by.
+            unknown: What nobody knows, likewise (``logout.unknown.``).
+            again: Where a person goes on: path and query on this host; empty: ``/``,
+                where they may have to log in again.
+
+        Raises:
+            ValueError: *again* is on another host.
+        """
+        if again:
+            _check_own(again)
+        say = self._catalogue(head)
+
+        def tell(kind: str, name: str, provider: str) -> str:
+            text = say.find(f"logout.{kind}.{name}")
+            return text.replace("{provider}", provider)
+
+        return self.render(
+            "logged-out",
+            head=head,
+            request_id=request_id,
+            title=say.find("logout.title"),
+            here=say.find("logout.ended" if here else "logout.nothing"),
+            confirmed=tuple(tell("confirmed", *each) for each in confirmed),
+            unknown=tuple(tell("unknown", *each) for each in unknown),
+            again=again or "/",
+            again_label=say.words["continue"] if again else say.find("logout.again"),
+        )
+
     def render(
         self,
         name: str,
@@ -260,6 +333,7 @@ class Pages:
             ("content-type", "text/html; charset=utf-8"),
             ("content-security-policy", "; ".join(policy)),
             *_SAFE,
+            _FORM_REFERRER if kind.form else _NO_REFERRER,
         )
 
 

@@ -219,3 +219,8 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "error", {**said, "again": "", "text": ""}
     yield "choose", {"choices": (("a", "/a"), ("b", "/b"))}
     yield "restore", {"action": "/", "method": "post", "fields": (("a", "b"),)}
+    yield "logout", {"action": "/", "target": "/"}
+    yield "logout", {"action": "/", "target": ""}
+    told = {"title": "a", "here": "b", "again": "/", "again_label": "c"}
+    yield "logged-out", {**told, "confirmed": ("d",), "unknown": ("e",)}
+    yield "logged-out", {**told, "confirmed": (), "unknown": ()}

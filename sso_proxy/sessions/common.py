@@ -13,6 +13,7 @@ from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
 from sso_proxy.sessions.kept import KeptBodies
 from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
+from sso_proxy.sessions.logout_state import LogoutStates
 from sso_proxy.sessions.options import CookieConfig, check_lifetimes, read_scope
 
 
@@ -43,6 +44,7 @@ class Common:
         lifetime: How long they last.
         endings: Those that ended before their time.
         logins: What is kept of logins that have begun.
+        logouts: What is kept of a logout that a provider has to finish.
         kept: What is kept of requests that have to wait for a login; None if there is
             nowhere to keep it.
     """
@@ -52,6 +54,7 @@ class Common:
     lifetime: Lifetime
     endings: Endings
     logins: LoginStates
+    logouts: LogoutStates
     kept: KeptBodies | None = None
 
 
@@ -61,6 +64,7 @@ class Sessions:
     def __init__(self, common: Common) -> None:
         self.common = common
         self.logins = common.logins
+        self.logouts = common.logouts
         self.kept = common.kept
 
     def is_over(self, session: Session) -> bool:
@@ -121,6 +125,7 @@ def build_common(
         lifetime=Lifetime(options.inactivity, options.lifetime),
         endings=endings,
         logins=LoginStates(tools.sealer("login"), tools.clock),
+        logouts=LogoutStates(tools.sealer("logout"), tools.clock),
         kept=kept,
     )
 

@@ -34,6 +34,7 @@ STATES: Final = "sessions/test_login_state.py::"
 SERVER: Final = "sessions/test_server.py::"
 THOUSANDS: Final = "interop/test_sessions.py::"
 LOGINS: Final = "endpoints/test_logins.py::"
+LOGOUTS: Final = "endpoints/test_logouts.py::"
 RESPONSES: Final = "specs/oidc/test_response.py::"
 TARGETS: Final = "specs/http/test_return_target.py::"
 ADMIN: Final = "endpoints/test_admin.py::"
@@ -54,7 +55,6 @@ EXACTLY: Final = GENERATED + "test_the_backend_gets_what_was_decided_on_or_nothi
 PENDING: Final = {
     "C24": "nobody gives a password here yet",
     "C25": "likewise",
-    "C40": "there is no endpoint to log out at yet",
 }
 """Rows about what is not there yet."""
 
@@ -355,6 +355,12 @@ TABLE: Final = {
         NO_FIELD,
         "test_pipeline.py::test_an_untrusted_peer_says_nothing_about_the_client",
         why="nothing here repeats a request from this address, which is not trusted",
+    ),
+    "C40": row(
+        "a page of others logs somebody out with an image, a frame or a form",
+        LOGOUTS + "test_nothing_but_our_own_site_logs_anybody_out",
+        LOGOUTS + "test_nobody_is_sent_to_another_site_afterwards",
+        LOGOUTS + "test_another_site_cannot_finish_a_logout",
     ),
     "D3": row(
         "an active or signed token for somebody else",

@@ -15,17 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.client_keys import ClientKeys
-from sso_proxy.authn.oidc_begin import origin_of
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
-from sso_proxy.model import Request
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.decrypt import decrypt_compact, derive_decryption_keys
 from sso_proxy.specs.jose.keys import read_pem
 from sso_proxy.specs.jose.sign import read_signing_key
 from sso_proxy.specs.jose.strict import encode_base64url, read_json_object
 from sso_proxy.specs.jose.verify import verify
-from sso_proxy.testing.fakes import make_request
 from tests.support.caching import now
 from tests.support.oidc_scene import ISSUER, OidcScene, asked
 
@@ -270,24 +267,3 @@ class SignedTests(TestCase):
         uri = asked(scene.begin())["request_uri"]
         scene.clock.advance(301)
         assert now(scene.login.request_object(uri.rpartition("/")[2])) is None
-
-
-@pytest.mark.parametrize(
-    ("request_", "origin"),
-    [
-        (make_request(), "https://app.example.com"),
-        (make_request(tls=False), "https://app.example.com"),
-        (make_request(host="127.0.0.1", tls=False), "http://127.0.0.1"),
-        (make_request(host="localhost", tls=False), "http://localhost"),
-        (make_request(host="[::1]", tls=False), "http://[::1]"),
-        (make_request(host="10.0.0.1", tls=False), "https://10.0.0.1"),
-    ],
-)
-def test_browsers_come_back_by_https(request_: Request, origin: str) -> None:
-    """A code in a URL is for nobody else to read."""
-    assert origin_of(request_.head) == origin
-
-
-def test_other_ports_stay() -> None:
-    head = attrs.evolve(make_request().head, port=8443)
-    assert origin_of(head) == "https://app.example.com:8443"

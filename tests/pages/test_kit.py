@@ -74,6 +74,16 @@ def made(name: str) -> tuple[Headers, str]:
             headers, body = PAGES.choose(
                 [("One", "/1"), ("Two", "/2")], BROWSER, "id-1"
             )
+        case "logout":
+            headers, body = PAGES.logout("/.sso/logout", "/a?b", BROWSER, "id-1")
+        case "logged-out":
+            headers, body = PAGES.logged_out(
+                BROWSER,
+                "id-1",
+                here=True,
+                confirmed=[("tokens", "Corp")],
+                unknown=[("provider", "Corp")],
+            )
         case _:
             headers, body = PAGES.restore("/do", "post", [("a", "b")], BROWSER, "id-1")
     return headers, body.decode()
@@ -97,7 +107,9 @@ def test_a_page_is_never_kept_and_tells_nobody_where_it_was(name: str) -> None:
     given = dict(made(name)[0])
     assert given["cache-control"] == "no-store"
     assert given["x-content-type-options"] == "nosniff"
-    assert given["referrer-policy"] == "no-referrer"
+    # Browsers say where a form comes from only if they may say the origin.
+    form = "<form" in made(name)[1]
+    assert given["referrer-policy"] == ("strict-origin" if form else "no-referrer")
     assert given["content-type"] == "text/html; charset=utf-8"
 
 
@@ -205,3 +217,66 @@ def test_a_form_keeps_its_fields_in_order_and_has_a_button() -> None:
     assert found == fields
     assert '<form action="/do?x=1" method="post"' in page
     assert '<button type="submit">Continue</button>' in page
+
+
+def test_a_person_hears_what_has_ended_and_what_nobody_knows() -> None:
+    _, body = PAGES.logged_out(
+        BROWSER,
+        "id-1",
+        here=True,
+        confirmed=[("provider", "A & B")],
+        unknown=[("tokens", "<C>")],
+    )
+    page = body.decode()
+    assert "Your session at this site has ended." in page
+    assert "A &amp; B has dealt with your logout" in page
+    assert "&lt;C&gt; did not confirm" in page
+    assert 'href="/"' in page
+    assert "<form" not in page
+
+
+def test_who_was_not_logged_in_is_not_told_otherwise() -> None:
+    _, body = PAGES.logged_out(
+        BROWSER, "id-1", here=False, confirmed=[], unknown=[], again="/bye"
+    )
+    page = body.decode()
+    assert "There was no session" in page
+    assert "Confirmed" not in page
+    assert "Not known" not in page
+    assert 'href="/bye"' in page
+
+
+@pytest.mark.parametrize("head", [BROWSER, GERMAN])
+@pytest.mark.parametrize("what", ["provider", "tokens", "answer"])
+def test_all_that_can_be_unknown_is_said_in_each_language(
+    what: str, head: object
+) -> None:
+    browser = BROWSER if head is BROWSER else GERMAN
+    _, body = PAGES.logged_out(
+        browser, "id-1", here=True, confirmed=[], unknown=[(what, "Corp")]
+    )
+    said = re.findall(r"<li>(.*)</li>", body.decode())
+    assert len(said) == 1
+    assert len(said[0]) > 20
+
+
+def test_no_page_about_logouts_leads_to_another_host() -> None:
+    with pytest.raises(ValueError, match="own host"):
+        PAGES.logout("//evil.example/", "", BROWSER, "id-1")
+    with pytest.raises(ValueError, match="own host"):
+        PAGES.logged_out(
+            BROWSER,
+            "id-1",
+            here=True,
+            confirmed=[],
+            unknown=[],
+            again="//evil.example/",
+        )
+
+
+def test_what_somebody_wants_afterwards_is_in_the_form() -> None:
+    _, body = PAGES.logout("/.sso/logout", '/a?b="<', BROWSER, "id-1")
+    page = body.decode()
+    assert '<form action="/.sso/logout" method="post"' in page
+    assert 'name="to" value="/a?b=&#34;&lt;"' in page
+    assert "hidden" not in PAGES.logout("/x", "", BROWSER, "id-1")[1].decode()

@@ -1,12 +1,13 @@
 """An authenticator that has people log in at a provider that believes everybody."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 from zope.interface import implementer
 
-from sso_proxy.interfaces import IAuthenticator, ILogin
-from sso_proxy.login import Finished, Wanted
+from sso_proxy.interfaces import IAuthenticator, ILogin, ILogout
+from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
 from sso_proxy.model import (
     Authenticated,
     Identity,
@@ -16,9 +17,11 @@ from sso_proxy.model import (
     Request,
     Response,
 )
+from sso_proxy.session import Session
 from sso_proxy.specs.http.parameters import read_parameter
 
 PROVIDER = "https://login.example/authorize"
+LOGOUT = "https://login.example/logout"
 
 
 @implementer(IAuthenticator, ILogin)
@@ -96,3 +99,54 @@ class FakeLogin:
         if name != "there":
             return None
         return Response(status=200, reason="request-object", body=b"a.b.c")
+
+
+@implementer(ILogout)
+@attrs.define
+class FakeLogout(FakeLogin):
+    """
+    Logs people out at the provider, too.
+
+    Attributes:
+        revoked: Whether the provider takes tokens back.
+        url: Where people log out there; empty: nowhere.
+        fails: What it raises, though it never should.
+        when_told: Called when it is told that somebody logs out.
+        ended: The sessions that it was told of, and where browsers come back.
+    """
+
+    revoked: bool | None = None
+    url: str = LOGOUT
+    fails: Exception | None = None
+    when_told: Callable[[], None] = lambda: None
+    ended: list[tuple[Session, str]] = attrs.field(factory=list)
+    relies_on_notices = False
+
+    async def end(self, request: Request, session: Session, back: str) -> Ended:
+        """Send the browser away with a state that anybody could guess."""
+        assert request.session is session
+        self.ended.append((session, back))
+        self.when_told()
+        if self.fails is not None:
+            raise self.fails
+        kept = {"state": "s-1"} if self.url else {}
+        return Ended(url=self.url, revoked=self.revoked, kept=kept)
+
+    def confirm(self, request: Request, kept: Mapping[str, Any]) -> bool:
+        """Compare states."""
+        return read_parameter(request.head.query, "state") == [kept["state"]]
+
+    async def front_channel(self, request: Request) -> LogoutNotice | Response:
+        """Take everything for somebody else's."""
+        del request
+        return Response(status=400, reason="logout-notice")
+
+    async def back_channel(self, request: Request) -> LogoutNotice | Response:
+        """Take everything for somebody else's."""
+        del request
+        return Response(status=400, reason="logout-notice")
+
+    async def settled(self, notice: LogoutNotice) -> bool:
+        """Note nothing."""
+        del notice
+        return True

@@ -11,6 +11,7 @@ from sso_proxy.caches.memory import MemoryCacheConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
+from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import build_own_route
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
@@ -76,7 +77,7 @@ class LoginScene:
             MemoryCacheConfig(), self.tools.clock
         )
         self.store: Store = MAKERS[kind](self.tools, **(options or {}))
-        self.logins = {name: FakeLogin(name=name) for name in names or ("corp",)}
+        self.logins = {name: self.make_login(name) for name in names or ("corp",)}
         desks = {
             name: Desk(name=name, login=login, sessions=self.store)
             for name, login in self.logins.items()
@@ -88,7 +89,8 @@ class LoginScene:
             limit=AddressLimit(self.tools.clock, per_minute),
             clock=self.tools.clock,
         )
-        self.desk = BrowserEndpoints("/.sso/", logins, [logins])
+        logouts = Logouts("/.sso/", desks, default_pages())
+        self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts])
         route.setdefault("authenticators", tuple(self.logins.values()))
 
         def routes(backend: FakeUpstream) -> list[Any]:
@@ -103,6 +105,10 @@ class LoginScene:
 
         self.scene = Scene(routes=routes)
         self.browser = Browser()
+
+    def make_login(self, name: str) -> FakeLogin:
+        """Make a way to log in."""
+        return FakeLogin(name=name)
 
     def ask(
         self,

@@ -61,12 +61,17 @@ def comes_from_own_page(head: RequestHead, origin: str) -> bool:
 
     What another site's page sends must not be kept and sent again as if it were ours:
     that would get it past the protection that ``SameSite`` cookies are.
+
+    A page with ``Referrer-Policy: no-referrer`` sends ``Origin: null``, and so do many
+    that are not ours; no page can say ``Sec-Fetch-Site`` but by being of that site.
     """
     sites = head.values("sec-fetch-site")
     if sites and sites != ["same-origin"]:
         return False
     origins = head.values("origin")
-    return origins == [origin] if origins else bool(sites)
+    if not origins or origins == ["null"]:
+        return bool(sites)
+    return origins == [origin]
 
 
 def _is_looked_at(head: RequestHead) -> bool:

@@ -30,8 +30,11 @@ OURS: Final = ("__Host-sso", "__Secure-sso")
 TRIES: Final = "__Host-sso-tries"
 """The cookie that counts how often a browser has logged in."""
 
+LOGOUT: Final = "__Host-sso-logout"
+"""The cookie that says what is known of a logout while a browser is at a provider."""
+
 _LOGIN: Final = "__Host-sso-login-"
-_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES)
+_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES, LOGOUT)
 _name = re.compile(r"__(?:Host|Secure)-sso(?:-[A-Za-z0-9]+){0,4}").fullmatch
 _value = re.compile(r"[A-Za-z0-9._-]*+").fullmatch
 _domain = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+").fullmatch
