@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs the tests under coverage, child processes included, and ends with pytest's last lines.
-# PROCESSES=2 (or "logical": as many as there are CPUs) runs all of them in so many, each
+# All of them run in as many processes as there are CPUs (or as PROCESSES says), each
 # file in one of them; and then, one after the other, those that need the machine for
 # themselves.  What is chosen by arguments runs in one process.
 set -euo pipefail
