@@ -1,5 +1,6 @@
 """Medians, the table, and what it must show."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +42,10 @@ Results = Mapping[Cell, Sequence[Sample]]
 @attrs.frozen
 class Rule:
     """
-    A ratio of two medians, and how large it may be.
+    The median of the ratios of all rounds, and how large it may be.
+
+    What is compared runs within seconds in each round; the host may be half as fast in
+    the next one, and half of one row must not be compared with the other of another.
 
     Attributes:
         what: In words.
@@ -139,10 +143,15 @@ def ratio(rule: Rule, results: Results) -> float | None:
     if rule.ours not in results or rule.theirs not in results:
         return None
 
-    def value(sample: Sample) -> float | None:
-        return sample.p99 if rule.latency else sample.cpu_us
+    def value(sample: Sample) -> float:
+        cost = sample.p99 if rule.latency else sample.cpu_us
+        return float("nan") if cost is None else cost
 
-    return median(results[rule.ours], value) / median(results[rule.theirs], value)
+    rounds = zip(results[rule.ours], results[rule.theirs], strict=True)
+    ratios = [value(ours) / value(theirs) for ours, theirs in rounds]
+    if any(map(math.isnan, ratios)):
+        return float("nan")  # it has no place in an order
+    return statistics.median(ratios)
 
 
 def render_ratios(results: Results) -> tuple[str, bool]:
