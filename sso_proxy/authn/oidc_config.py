@@ -13,9 +13,10 @@ from sso_proxy.config.checks import between, non_empty
 from sso_proxy.config.protocol_checks import one_of, secure_url
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
 from sso_proxy.specs.jose.encrypted import ENCRYPTIONS, KEY_ALGORITHMS
-from sso_proxy.specs.oauth.urls import UrlRefusedError, read_issuer
+from sso_proxy.specs.oauth.urls import UrlRefusedError, read_issuer, read_url
 from sso_proxy.specs.oidc.id_token import HASHES
 from sso_proxy.specs.oidc.issuers import check_template
+from sso_proxy.specs.oidc.logout_request import OURS
 from sso_proxy.specs.oidc.metadata import EndpointOverrides, check_overrides
 from sso_proxy.specs.oidc.request import AuthorizationRequest
 
@@ -72,6 +73,12 @@ class OidcConfig(ClientConfig):
         params: Further parameters; they never take the place of ours.
         redirect_uri: Where browsers come back, which the provider has to know; unset,
             ``/.sso/callback/`` and the name of this table, on the host that they used.
+        post_logout_redirect_uri: Where browsers come back after they have logged out at
+            the provider, which has to know it; unset, ``/.sso/logout/done`` on the
+            host that they used; empty, they stay at the provider.
+        logout_hint: The claim that tells the provider who logs out, such as ``sid`` or
+            ``login_hint``; empty, the ID token does alone.
+        logout_params: Further parameters of logouts; they never take the place of ours.
         backchannel_logout: Whether the provider may end sessions at
             ``/.sso/logout/backchannel/`` and the name of this table: if they are such
             that it can (``auto``), always, so that others are refused at the start
@@ -146,6 +153,9 @@ class OidcConfig(ClientConfig):
     resource: tuple[str, ...] = ()
     params: Mapping[str, str] = attrs.field(factory=dict)
     redirect_uri: str | None = attrs.field(default=None, validator=secure_url)
+    post_logout_redirect_uri: str | None = None
+    logout_hint: str = ""
+    logout_params: Mapping[str, str] = attrs.field(factory=dict)
     backchannel_logout: Literal["auto", "on", "off"] = "auto"
     par: Literal["auto", "on", "off"] = "auto"
     request_object: Literal["off", "value", "reference"] = "off"
@@ -243,6 +253,7 @@ class OidcConfig(ClientConfig):
         yield from super().problems()
         yield from self._about_the_provider()
         yield from self._about_the_request()
+        yield from self._about_the_logout()
         yield from self._about_the_tokens()
         if self.fapi:
             yield from fapi_problems(self)
@@ -285,6 +296,15 @@ class OidcConfig(ClientConfig):
             yield "request_object_alg has no effect without request_object"
         if self.par == "on" and self.request_object == "reference":
             yield "request_object = 'reference' has no effect with par = 'on'"
+
+    def _about_the_logout(self) -> Iterator[str]:
+        for name in sorted(OURS.intersection(self.logout_params)):
+            yield f"logout_params: {name} is ours to set"
+        if self.post_logout_redirect_uri:
+            try:
+                read_url(self.post_logout_redirect_uri)
+            except UrlRefusedError as e:
+                yield f"post_logout_redirect_uri: {e.detail}"
 
     def _about_the_tokens(self) -> Iterator[str]:
         macs = MAC_ALGORITHMS.intersection(self.id_token_algorithms)

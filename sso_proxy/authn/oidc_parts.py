@@ -48,6 +48,9 @@ class Provider(Protocol):
     async def refresh(self, token: str, fields: FormFields = ()) -> TokenResponse:
         """Have new tokens for a refresh token."""
 
+    async def revoke(self, token: str, hint: str, within: float) -> bool:
+        """Give a token back; False if the provider does not take such tokens."""
+
     async def userinfo(
         self, access_token: str, token_type: str
     ) -> tuple[int, str | None, bytes]:

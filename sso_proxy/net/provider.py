@@ -26,6 +26,7 @@ from sso_proxy.specs.oidc.metadata import (
     login_endpoints,
 )
 from sso_proxy.specs.oidc.pushed_request import read_pushed_response
+from sso_proxy.specs.oidc.revocation import read_revocation
 from sso_proxy.specs.oidc.token_response import (
     TokenResponse,
     TokenResponseError,
@@ -240,6 +241,33 @@ class ProviderClient:
         """
         more = (("refresh_token", token), *fields)
         return await self._ask_for_tokens("refresh_token", more)
+
+    async def revoke(self, token: str, hint: str, within: float) -> bool:
+        """
+        Give a token back (RFC 7009).
+
+        Args:
+            token: The token.
+            hint: ``refresh_token`` or ``access_token``.
+            within: Seconds for the answer, at most.
+
+        Returns:
+            Whether it is worth nothing now; False if the provider does not take such
+            tokens back.
+
+        Raises:
+            ProviderError: The provider refuses, or has no endpoint for it.
+            UnavailableError: It cannot be reached.
+        """
+        url = (await self.endpoints()).revocation
+        if url is None:
+            raise ProviderError("", "there is no revocation_endpoint")
+        fields = (("token", token), ("token_type_hint", hint))
+        reply = await self._link.post(url, fields, within)
+        try:
+            return read_revocation(*_parts(reply))
+        except TokenResponseError as e:
+            raise self._failure("revocation", e) from e
 
     async def userinfo(
         self, access_token: str, token_type: str

@@ -95,13 +95,16 @@ class ProviderLink:
         # their own (RFC 9449 section 9).
         self._nonces: dict[tuple[str, str], str] = {}
 
-    async def post(self, url: str, fields: FormFields) -> HttpReply:
+    async def post(
+        self, url: str, fields: FormFields, within: float | None = None
+    ) -> HttpReply:
         """
         Send a form as the client that we are.
 
         Args:
             url: An endpoint of the authorization server.
             fields: The form, without what proves who we are.
+            within: Seconds for each answer, if these are fewer than usual.
 
         Raises:
             NoReplyError: There is no whole answer.  Nobody knows then what the request
@@ -112,7 +115,7 @@ class ProviderLink:
         while True:
             client = clients[0]
             nonce = self._nonces.get(_server("as", url))
-            reply = await self._post_once(url, fields, client, nonce)
+            reply = await self._post_once(url, fields, client, nonce, within)
             renewed = self._note_nonce("as", url, reply) not in {None, nonce}
             error = _error_of(reply)
             if error == USE_DPOP_NONCE and renewed and may_repeat:
@@ -153,7 +156,12 @@ class ProviderLink:
         return reply
 
     async def _post_once(
-        self, url: str, fields: FormFields, client: ClientAuth, nonce: str | None
+        self,
+        url: str,
+        fields: FormFields,
+        client: ClientAuth,
+        nonce: str | None,
+        within: float | None,
     ) -> HttpReply:
         """Send a form; what proves who we are is new each time."""
         own = build_credentials(client, now=self._clock.time(), unique=self._unique())
@@ -164,7 +172,7 @@ class ProviderLink:
         if self._identity.proof_key is not None:
             headers["DPoP"] = self._prove("POST", url, nonce)
         return await self._http_client.post_form(
-            url, (*rest, *own.fields), headers, **self._limits()
+            url, (*rest, *own.fields), headers, **self._limits(within)
         )
 
     async def _fetch_bearer(self, url: str, token: str, *, in_body: bool) -> HttpReply:
@@ -204,12 +212,13 @@ class ProviderLink:
             nonce=nonce,
         )
 
-    def _limits(self) -> Mapping[str, Any]:
+    def _limits(self, within: float | None = None) -> Mapping[str, Any]:
         """Give what bounds a request, and whom it is sent as."""
         identity = self._identity
+        times = [each for each in (within, identity.within) if each is not None]
         return {
             "max_bytes": MAX_ANSWER,
-            "within": identity.within,
+            "within": min(times) if times else None,
             "tls": identity.tls,
         }
 

@@ -8,7 +8,7 @@ from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.coroutines import colour_problems
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin
+from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ILogout
 from sso_proxy.model import Authenticated, NotPresented, Refusal
 from sso_proxy.testing.fakes import NOW, make_request
 from tests.support.caching import now
@@ -64,7 +64,7 @@ class OutsideTests(TestCase):
 
     def test_it_provides_what_it_says(self) -> None:
         login = OidcScene().login
-        for interface in (IAuthenticator, ILogin, IHealth):
+        for interface in (IAuthenticator, ILogin, ILogout, IHealth):
             assert verifyObject(interface, login)
             assert not colour_problems(interface, login)
 

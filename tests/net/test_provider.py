@@ -151,6 +151,7 @@ class ProviderTestCase(TestCase):
             token=f"{origin}/token",
             userinfo=f"{origin}/me",
             pushed_authorization=f"{origin}/par",
+            revocation=f"{origin}/revoke",
         )
         given = {"overrides": overrides, "keys": FixedKeys(KeySet(())), **options}
         access = ProviderAccess(issuer=ISSUER, identity=ClientIdentity(**who), **given)
@@ -215,6 +216,21 @@ class RequestTests(ProviderTestCase):
         assert await self.provider().push(fields) == NAME
         (asked,) = self.resource.asked
         assert (asked["path"], asked["fields"]) == ("/par", [*fields])
+
+    async def test_a_token_is_given_back(self) -> None:
+        self.says(Answer(body=b""))
+        assert await self.provider().revoke("r1", "refresh_token", 2.0)
+        (asked,) = self.resource.asked
+        assert asked["path"] == "/revoke"
+        assert asked["fields"] == [
+            ("token", "r1"),
+            ("token_type_hint", "refresh_token"),
+        ]
+        assert asked["authorization"].startswith("Basic ")
+
+    async def test_a_provider_may_not_take_tokens_of_a_kind_back(self) -> None:
+        self.says(Answer(status=400, members={"error": "unsupported_token_type"}))
+        assert not await self.provider().revoke("a1", "access_token", 2.0)
 
     async def test_userinfo_is_asked_for_and_given_as_it_is(self) -> None:
         self.says(Answer(members={"sub": "alice"}))
@@ -377,6 +393,7 @@ class RefusalTests(ProviderTestCase):
         provider = self.provider(overrides=overrides)
         await self.refused(provider.push(()))
         await self.refused(provider.userinfo("at", BEARER))
+        await self.refused(provider.revoke("at", "access_token", 1.0))
         assert self.resource.asked == []
 
 
@@ -402,6 +419,11 @@ class FailureTests(ProviderTestCase):
         provider = self.provider(origin, within=0.2)
         for ask in self.everything(provider):
             assert "no answer in 0.2 s" in await self.down(ask())
+
+    async def test_tokens_are_given_back_in_less_time_than_others_have(self) -> None:
+        origin = self.octets(b"", close=False)
+        provider = self.provider(origin, within=60.0)
+        await self.down(provider.revoke("r1", "refresh_token", 0.1))
 
     async def test_a_truncated_answer_is_none_and_is_not_asked_for_again(self) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

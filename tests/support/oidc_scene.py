@@ -9,6 +9,7 @@ import attrs
 from sso_proxy.authn.client_keys import ClientKeys
 from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_config import OidcConfig
+from sso_proxy.authn.oidc_logout import WITHIN
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_rules import read_secrets
 from sso_proxy.errors import BadMessageError
@@ -56,6 +57,9 @@ class FakeProvider:
         redeemed: The forms by which codes were redeemed.
         pushed: The requests that were pushed.
         refreshed: The refresh tokens that came.
+        revoked: The tokens that came back, and what they were said to be.
+        takes_back: Of what kind the tokens are that it takes back.
+        slow: Seconds that it takes to take a token back.
         fetched: How often newer keys were asked for.
     """
 
@@ -76,6 +80,9 @@ class FakeProvider:
         self.redeemed: list[dict[str, str]] = []
         self.pushed: list[dict[str, str]] = []
         self.refreshed: list[str] = []
+        self.revoked: list[tuple[str, str]] = []
+        self.takes_back = {"refresh_token", "access_token"}
+        self.slow = 0.0
         self.fetched = 0
         self.nonce = ""
         self.proof_thumbprint: str | None = None
@@ -108,6 +115,14 @@ class FakeProvider:
         self.refreshed.append(token)
         self._fail("refresh")
         return self._answer("access-2", "refresh-2")
+
+    async def revoke(self, token: str, hint: str, within: float) -> bool:
+        assert 0 < within <= WITHIN
+        self.revoked.append((hint, token))
+        self.clock.advance(self.slow)
+        self._fail("revoke")
+        self._fail(hint)
+        return hint in self.takes_back
 
     async def userinfo(
         self, access_token: str, token_type: str
