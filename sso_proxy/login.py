@@ -22,6 +22,11 @@ class Wanted:
             there was none.
         login_hint: Who logs in, if that is known.
         endpoints: Where our endpoints are on that host; not kept.
+        issuer: The provider at which it is to be, where there are several; empty if
+            nobody has said.  Not kept.
+        account: What somebody has typed to say where they log in; not kept.
+        own: Whether a page of ours, or somebody with their own browser, began it; else
+            it may be any page of the Internet.  Not kept.
     """
 
     target: str
@@ -30,6 +35,9 @@ class Wanted:
     restore: str = ""
     login_hint: str = attrs.field(default="", repr=False)
     endpoints: str = attrs.field(default="/.sso/", eq=False)
+    issuer: str = attrs.field(default="", eq=False)
+    account: str = attrs.field(default="", eq=False, repr=False)
+    own: bool = attrs.field(default=False, eq=False)
 
     def as_json(self) -> dict[str, Any]:
         """Give what `from_json` reads; only what differs from the defaults."""
@@ -52,6 +60,22 @@ class Wanted:
             restore=members.get("body", ""),
             login_hint=members.get("hint", ""),
         )
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """
+    Somebody has to say at which provider they log in.
+
+    Attributes:
+        choices: What each is called, and its issuer.
+        typed: Whether an account or a URL may be typed instead.
+        problem: What was wrong with the last one: ``unknown``, ``unusable``; or empty.
+    """
+
+    choices: tuple[tuple[str, str], ...] = ()
+    typed: bool = False
+    problem: str = ""
 
 
 @attrs.frozen(kw_only=True)

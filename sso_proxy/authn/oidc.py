@@ -18,11 +18,10 @@ from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.authn.oidc_finish import Finisher
 from sso_proxy.authn.oidc_frontchannel import FrontChannel
 from sso_proxy.authn.oidc_identity import Identifier
-from sso_proxy.authn.oidc_logout import Leaver
 from sso_proxy.authn.oidc_parts import Parts, build_parts
 from sso_proxy.authn.oidc_refresh import Refresher
-from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ILogout, ITools
-from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
+from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ITools
+from sso_proxy.login import Finished, LogoutNotice, Wanted
 from sso_proxy.model import (
     WARNING,
     Authenticated,
@@ -33,12 +32,12 @@ from sso_proxy.model import (
     Request,
     Response,
 )
-from sso_proxy.session import Session
+from sso_proxy.specs.oidc.issuers import is_issuer
 
 _NOT_PRESENTED: Final = NotPresented()
 
 
-@implementer(IAuthenticator, ILogin, ILogout, IHealth)
+@implementer(IAuthenticator, ILogin, IHealth)
 class OidcAuthenticator:
     """
     Has people log in at one provider, and goes by their sessions.
@@ -56,9 +55,10 @@ class OidcAuthenticator:
         identifier = Identifier(parts)
         self._name = parts.name
         self._provider = parts.provider
+        self._issuer = config.issuer
+        self._tenants = config.tenants
         self._beginner = Beginner(parts)
         self._finisher = Finisher(parts, identifier)
-        self._leaver = Leaver(parts)
         self._refresher = Refresher(
             identifier.of_refresh, config.refresh_failed, parts.clock
         )
@@ -105,6 +105,10 @@ class OidcAuthenticator:
         del request, refusal
         return None
 
+    def takes_issuer(self, issuer: str) -> bool:
+        """Say whether *issuer* is our provider, or a tenant of it that is let in."""
+        return is_issuer(issuer, self._issuer, self._tenants)
+
     async def begin(self, request: Request, wanted: Wanted) -> Response:
         """
         Send the browser to the provider.
@@ -126,15 +130,6 @@ class OidcAuthenticator:
     async def request_object(self, name: str) -> Response | None:
         """Give a signed request that the provider fetches."""
         return await self._beginner.request_object(name)
-
-    async def end(self, request: Request, session: Session, back: str) -> Ended:
-        """Give tokens back, and say where the browser logs out at the provider."""
-        del request
-        return await self._leaver.end(session, back)
-
-    def confirm(self, request: Request, kept: Mapping[str, Any]) -> bool:
-        """Say whether the provider has sent the browser back after a logout."""
-        return self._leaver.confirm(request, kept)
 
     async def front_channel(self, request: Request) -> LogoutNotice | Response:
         """

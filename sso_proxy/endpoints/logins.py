@@ -8,12 +8,19 @@ form, and has no session; it ends with a session and where it began.
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
-from urllib.parse import quote
 
 import attrs
 from twisted.logger import Logger
 
 from sso_proxy.endpoints.desks import Desk
+from sso_proxy.endpoints.login_choice import (
+    LONG,
+    MAX_FORM,
+    ChoiceError,
+    choice_url,
+    read_choice,
+    write_choice,
+)
 from sso_proxy.endpoints.login_limits import (
     AddressLimit,
     count_try,
@@ -22,7 +29,7 @@ from sso_proxy.endpoints.login_limits import (
 )
 from sso_proxy.errors import BadMessageError, SessionTooLargeError
 from sso_proxy.interfaces import IClock
-from sso_proxy.login import Finished, Wanted
+from sso_proxy.login import Finished, Question, Wanted
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.accept import (
@@ -31,7 +38,7 @@ from sso_proxy.specs.http.accept import (
     is_navigation,
 )
 from sso_proxy.specs.http.own_origin import own_origin
-from sso_proxy.specs.http.parameters import read_parameter
+from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.http.return_target import TargetError, read_target
 from sso_proxy.specs.jose.public_jwk import jwks_document
 
@@ -43,10 +50,6 @@ RESTORE_FIELD: Final = "__sso_restore"
 """The field of the form that goes on with what was posted before the login."""
 RESTORE_OCTETS: Final = len(RESTORE_FIELD) + 1 + 43
 """Octets of that form, always."""
-
-_LONG: Final = 1500
-"""Octets of a target that fits into the cookie of a login, with all the rest."""
-_MOST_CONTEXTS: Final = 8
 
 
 class Logins:
@@ -62,7 +65,7 @@ class Logins:
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "login": ("GET", "HEAD"),
+        "login": ("GET", "HEAD", "POST"),
         "callback": ("GET", "HEAD", "POST"),
         "jwks": ("GET", "HEAD"),
         "request": ("GET", "HEAD", "POST"),
@@ -115,13 +118,16 @@ class Logins:
             return _unreadable(request, "login-target", e.detail)
         asked = refusal or Refusal(error="")
         wanted = Wanted(
-            target=target, acr_values=asked.acr_values, max_age=asked.max_age
+            target=target,
+            acr_values=asked.acr_values,
+            max_age=asked.max_age,
+            own=True,
         )
-        if posted or len(target) > _LONG:
+        if posted or len(target) > LONG:
             kept = await self._keep(request, names[0], target, posted=posted)
             if isinstance(kept, Response):
                 return kept
-            short = target if len(target) <= _LONG else "/"
+            short = target if len(target) <= LONG else "/"
             wanted = attrs.evolve(wanted, target=short, restore=kept)
         return await self._begin(request, names, wanted)
 
@@ -154,7 +160,10 @@ class Logins:
         """Begin the only login that there is, or have people choose."""
         if len(names) > 1:
             choices = [
-                (self._desks[name].login.title, self._address_of(name, wanted))
+                (
+                    self._desks[name].login.title,
+                    choice_url(self._endpoints, name, wanted),
+                )
                 for name in names
             ]
             headers, body = self._pages.choose(choices, request.head, request.id)
@@ -162,9 +171,32 @@ class Logins:
                 status=200, reason="login-choice", headers=headers, body=body
             )
         desk = self._desks[names[0]]
-        return await desk.login.begin(
+        response = await desk.login.begin(
             attrs.evolve(request, sessions=desk.sessions),
             attrs.evolve(wanted, endpoints=self._endpoints),
+        )
+        if isinstance(response, Question):
+            return self._ask(request, desk.name, response, wanted)
+        return response
+
+    def _ask(
+        self, request: Request, name: str, question: Question, wanted: Wanted
+    ) -> Response:
+        """Have somebody say at which of the providers of one login it is to be."""
+        headers, body = self._pages.discover(
+            [
+                (title, choice_url(self._endpoints, name, wanted, issuer))
+                for title, issuer in question.choices
+            ],
+            request.head,
+            request.id,
+            action=f"{self._endpoints}login" if question.typed else "",
+            fields=write_choice(name, attrs.evolve(wanted, issuer="")),
+            problem=question.problem,
+        )
+        status = 400 if question.problem else 200
+        return Response(
+            status=status, reason="login-question", headers=headers, body=body
         )
 
     def _stop(self, request: Request, again: str) -> Response | None:
@@ -222,73 +254,33 @@ class Logins:
         )
         return str(name)
 
-    def _address_of(self, name: str, wanted: Wanted) -> str:
-        """Give the address at which one of several logins begins."""
-        fields = [("with", name), ("to", wanted.target)]
-        if wanted.acr_values:
-            fields.append(("acr", " ".join(wanted.acr_values)))
-        if wanted.max_age is not None:
-            fields.append(("age", str(wanted.max_age)))
-        if wanted.restore:
-            fields.append(("body", wanted.restore))
-        query = "&".join(f"{field}={quote(value, safe='')}" for field, value in fields)
-        return f"{self._endpoints}login?{query}"
-
     async def _answer_login(self, request: Request) -> Response:
         """Begin a login that somebody has chosen; what they chose is no secret."""
         head = request.head
-        if not is_navigation(head):
+        posted = head.method == "POST"
+        if not (is_form_submission(head) if posted else is_navigation(head)):
             return Response(status=401, reason="no-navigation", headers=NO_STORE)
+        own = head.values("sec-fetch-site") in (["same-origin"], ["none"])
+        text = head.query
+        if posted:
+            own = comes_from_own_page(head, own_origin(head))
+            text = await _read_form(request)
         try:
-            names, wanted = self._read_choice(head)
-        except (TargetError, ValueError) as e:
-            return _unreadable(request, "login-target", str(e))
-        stopped = self._stop(request, wanted.target)
+            choice = read_choice(text, head, self._desks, self._endpoints, own=own)
+        except ChoiceError as e:
+            return _unreadable(request, e.reason, e.detail)
+        stopped = self._stop(request, choice.wanted.target)
         if stopped is not None:
             return stopped
+        response = await self._begin(request, choice.names, choice.wanted)
+        if not own or response.status < 300:
+            return response
         ended: Headers = ()
-        if head.values("sec-fetch-site") in (["same-origin"], ["none"]):
-            # Who logs in now must not go on as who was here before (C7); but no page
-            # of others may log anybody out.
-            for desk in self._of(names):
-                ended += await desk.sessions.end(request)
-        response = await self._begin(request, names, wanted)
+        # Who logs in now must not go on as who was here before (C7); but no page of
+        # others may log anybody out.
+        for desk in self._of(choice.names):
+            ended += await desk.sessions.end(request)
         return attrs.evolve(response, headers=(*response.headers, *ended))
-
-    def _read_choice(self, head: RequestHead) -> tuple[Sequence[str], Wanted]:
-        """
-        Read the query of ``login``.
-
-        Raises:
-            TargetError: It says to go where nobody must be sent.
-            ValueError: It says something else that makes no sense.
-        """
-        given = {}
-        for name in ("with", "to", "acr", "age", "body"):
-            values = read_parameter(head.query, name)
-            if len(values) > 1:
-                raise ValueError(f"{name} is there twice")
-            given[name] = values[0] if values else ""
-        names = [given["with"]] if given["with"] else list(self._desks)
-        if any(name not in self._desks for name in names):
-            raise ValueError("there is no such login")
-        age, contexts = given["age"], tuple(given["acr"].split())
-        if age and not (age.isascii() and age.isdigit() and len(age) < 10):
-            raise ValueError("age is no number of seconds")
-        if len(contexts) > _MOST_CONTEXTS or len(given["acr"]) > 1000:
-            raise ValueError("acr is too long")
-        target = _read_target(given["to"] or "/", head)
-        if len(target) > _LONG:
-            raise ValueError("to is too long")
-        if target.startswith(self._endpoints):
-            raise ValueError("to is one of our own endpoints")
-        wanted = Wanted(
-            target=target,
-            acr_values=contexts,
-            max_age=int(age) if age else None,
-            restore=given["body"],
-        )
-        return names, wanted
 
     async def _answer_callback(self, request: Request, desk: Desk) -> Response:
         """Begin the session of somebody who has logged in, and send them on."""
@@ -384,6 +376,19 @@ def _read_target(text: str, head: RequestHead) -> str:
         TargetError: It means something else.
     """
     return read_target(text, host=head.host, port=head.port, scheme=head.scheme)
+
+
+async def _read_form(request: Request) -> str:
+    """
+    Give the form that says how to log in, as a query has it.
+
+    Raises:
+        BadMessageError: It is none, or too long.
+    """
+    if request.body is None or not is_form(request.head):
+        return ""
+    # What is no ASCII is escaped, in the forms that browsers send.
+    return (await request.body.read(MAX_FORM)).decode("latin-1")
 
 
 def _unreadable(request: Request, reason: str, detail: str) -> Response:

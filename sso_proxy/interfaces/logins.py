@@ -5,7 +5,7 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
-from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
+from sso_proxy.login import Ended, Finished, LogoutNotice, Question, Wanted
 from sso_proxy.model import Request, Response
 from sso_proxy.session import Session
 
@@ -30,8 +30,16 @@ class ILogin(Interface):
         "The public keys (JWK) by which others know us, for ``jwks``; may be empty."
     )
 
-    async def begin(request: Request, wanted: Wanted) -> Response:
-        """Send the browser away to log in, and have it keep what `finish` needs."""
+    def takes_issuer(issuer: str) -> bool:
+        """Say whether people may log in here at the provider *issuer*; asks nobody."""
+
+    async def begin(request: Request, wanted: Wanted) -> Response | Question:
+        """
+        Send the browser away to log in, and have it keep what `finish` needs.
+
+        Or ask first at which provider that is to be; the answer comes with the next
+        ``wanted``, as ``issuer`` or ``account``.
+        """
 
     async def finish(request: Request) -> Finished | Response:
         """

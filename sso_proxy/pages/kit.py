@@ -60,6 +60,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "error": Kind(),
     "choose": Kind(),
+    "discover": Kind(form=True),
     "restore": Kind(form=True, script=True),
     "logout": Kind(form=True),
     "logged-out": Kind(),
@@ -168,6 +169,45 @@ class Pages:
             _check_own(href)
         return self.render(
             "choose", head=head, request_id=request_id, choices=tuple(choices)
+        )
+
+    def discover(  # noqa: PLR0913 - what it says, and to whom
+        self,
+        choices: Sequence[tuple[str, str]],
+        head: RequestHead | None,
+        request_id: str,
+        *,
+        action: str = "",
+        fields: Sequence[tuple[str, str]] = (),
+        problem: str = "",
+    ) -> tuple[Headers, bytes]:
+        """
+        Let a person say at which provider they log in.
+
+        Args:
+            choices: As for `choose`; there may be none.
+            head: The request.
+            request_id: Its id.
+            action: Where the form with what they type goes: a path on this host; empty:
+                there is none.
+            fields: Its other, hidden fields.
+            problem: What was wrong with what they typed before: the name of a message
+                (``discover.`` and this), or empty.
+
+        Raises:
+            ValueError: Something leads to another host.
+        """
+        for href in (*(href for _, href in choices), *([action] if action else ())):
+            _check_own(href)
+        say = self._catalogue(head)
+        return self.render(
+            "discover",
+            head=head,
+            request_id=request_id,
+            choices=tuple(choices),
+            action=action,
+            fields=tuple(fields),
+            problem=say.find(f"discover.{problem}") if problem else "",
         )
 
     def restore(

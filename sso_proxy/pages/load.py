@@ -218,6 +218,9 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "error", {**said, "again": "/"}
     yield "error", {**said, "again": "", "text": ""}
     yield "choose", {"choices": (("a", "/a"), ("b", "/b"))}
+    typed = {"choices": (), "action": "/", "fields": (("a", "b"),), "problem": "c"}
+    yield "discover", typed
+    yield "discover", {**typed, "choices": (("a", "/a"),), "action": "", "problem": ""}
     yield "restore", {"action": "/", "method": "post", "fields": (("a", "b"),)}
     yield "logout", {"action": "/", "target": "/"}
     yield "logout", {"action": "/", "target": ""}

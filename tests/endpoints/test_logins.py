@@ -9,6 +9,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from zope.interface import provider
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.login import Question
 from sso_proxy.model import Response
 from sso_proxy.sessions.kept import MOST, PURPOSE
 from tests.support.caching import now
@@ -505,7 +506,7 @@ def test_there_is_nothing_else(path: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("path", "method", "allow"),
     [
-        ("/.sso/login", "POST", "GET, HEAD"),
+        ("/.sso/login", "PUT", "GET, HEAD, POST"),
         ("/.sso/callback/corp", "PUT", "GET, HEAD, POST"),
         ("/.sso/jwks", "DELETE", "GET, HEAD"),
     ],
@@ -521,4 +522,73 @@ def test_a_script_cannot_choose_a_login() -> None:
     scene = LoginScene()
 
     assert scene.ask("/.sso/login", b"Accept: */*").status == 401
+    assert not scene.logins["corp"].began
+
+
+ASKING = Question(choices=(("Corp <1>", "https://login.example"),), typed=True)
+
+
+def asking_scene() -> LoginScene:
+    scene = LoginScene()
+    scene.logins["corp"].asks = ASKING
+    return scene
+
+
+def test_somebody_is_asked_where_they_log_in() -> None:
+    scene = asking_scene()
+    page = scene.page("/a?b=c")
+    assert page.status == 200
+    assert "Corp &lt;1&gt;" in page.body
+    assert "iss=https%3A%2F%2Flogin.example" in page.body
+    action, fields = form_of(page)
+    assert action == "/.sso/login"
+    assert b"with=corp&to=/a?b=c" in fields
+    assert scene.reason == "login-question"
+
+
+def test_what_they_type_is_posted_by_our_page() -> None:
+    scene = asking_scene()
+    body = b"with=corp&to=%2Fa&who=alice%40example.com"
+    page = scene.ask("/.sso/login", *OWN_PAGE, FORM, method="POST", body=body)
+    assert page.status == 302
+    wanted = scene.logins["corp"].began[-1]
+    assert (wanted.account, wanted.target, wanted.own) == (
+        "alice@example.com",
+        "/a",
+        True,
+    )
+
+
+def test_what_a_page_of_others_posts_is_not_typed_by_anybody() -> None:
+    scene = asking_scene()
+    foreign = (*PAGE, b"Sec-Fetch-Site: cross-site", b"Origin: https://evil.example")
+    body = b"with=corp&to=%2Fa&who=mallory%40evil.example"
+    page = scene.ask("/.sso/login", *foreign, FORM, method="POST", body=body)
+    assert page.status == 200
+    assert scene.logins["corp"].began[-1].account == ""
+
+
+def test_a_provider_may_begin_a_login_of_its_users() -> None:
+    scene = LoginScene("server", "corp", "partner")
+    scene.logins["partner"].issuer = "https://partner.example"
+    query = "iss=https%3A%2F%2Fpartner.example&target_link_uri=%2Fa&login_hint=bob"
+    page = scene.page(f"/.sso/login?{query}")
+    assert page.status == 302
+    wanted = scene.logins["partner"].began[-1]
+    assert (wanted.target, wanted.login_hint, wanted.own) == ("/a", "bob", False)
+
+
+def test_a_provider_may_do_so_by_a_form() -> None:
+    scene = LoginScene()
+    foreign = (*PAGE, b"Sec-Fetch-Site: cross-site", b"Origin: https://login.example")
+    body = b"iss=https%3A%2F%2Flogin.example&target_link_uri=%2Fa"
+    page = scene.ask("/.sso/login", *foreign, FORM, method="POST", body=body)
+    assert page.status == 302
+    assert scene.logins["corp"].began[-1].target == "/a"
+
+
+def test_nobody_begins_one_at_an_issuer_that_is_not_known() -> None:
+    scene = LoginScene()
+    page = scene.page("/.sso/login?iss=https%3A%2F%2Fevil.example")
+    assert (page.status, scene.reason) == (400, "login-issuer")
     assert not scene.logins["corp"].began

@@ -280,3 +280,32 @@ def test_what_somebody_wants_afterwards_is_in_the_form() -> None:
     assert '<form action="/.sso/logout" method="post"' in page
     assert 'name="to" value="/a?b=&#34;&lt;"' in page
     assert "hidden" not in PAGES.logout("/x", "", BROWSER, "id-1")[1].decode()
+
+
+def test_a_page_asks_for_an_account() -> None:
+    headers, body = default_pages().discover(
+        [("A & B", "/.sso/login?iss=a")],
+        None,
+        "x",
+        action="/.sso/login",
+        fields=[("to", '"/><script>')],
+        problem="unknown",
+    )
+    text = body.decode()
+    assert "A &amp; B" in text
+    assert 'value="&#34;/&gt;&lt;script&gt;"' in text
+    assert 'role="alert"' in text
+    assert "form-action 'self' http: https:" in dict(headers)["content-security-policy"]
+
+
+def test_a_page_of_choices_alone_has_no_form() -> None:
+    _, body = default_pages().discover([("A", "/a")], None, "x")
+    assert b"<form" not in body
+
+
+@pytest.mark.parametrize("place", ["//evil.example", "https://evil.example/"])
+def test_a_page_that_asks_leads_to_nobody_else(place: str) -> None:
+    with pytest.raises(ValueError, match="own host"):
+        default_pages().discover([], None, "x", action=place)
+    with pytest.raises(ValueError, match="own host"):
+        default_pages().discover([("a", place)], None, "x")

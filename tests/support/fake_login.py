@@ -7,7 +7,7 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILogout
-from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
+from sso_proxy.login import Ended, Finished, LogoutNotice, Question, Wanted
 from sso_proxy.model import (
     Authenticated,
     Identity,
@@ -37,6 +37,8 @@ class FakeLogin:
         began: What was wanted, each time.
         claims: What it says about everybody.
         data: What it keeps with sessions.
+        issuer: The provider.
+        asks: What it asks before a login begins, or None.
         refuses: What it answers to who comes back, instead of logging them in.
     """
 
@@ -47,6 +49,8 @@ class FakeLogin:
     claims: dict[str, Any] = attrs.field(factory=dict)
     data: dict[str, Any] = attrs.field(factory=dict)
     refuses: Response | None = None
+    issuer: str = "https://login.example"
+    asks: Question | None = None
     consumes = ()
     reads_session = True
 
@@ -63,9 +67,15 @@ class FakeLogin:
     def refusal(self, request: Request, refusal: Refusal) -> None:
         """Say nothing."""
 
-    async def begin(self, request: Request, wanted: Wanted) -> Response:
+    def takes_issuer(self, issuer: str) -> bool:
+        """Say whether it is the provider's."""
+        return issuer == self.issuer
+
+    async def begin(self, request: Request, wanted: Wanted) -> Response | Question:
         """Send the browser to the provider."""
         self.began.append(wanted)
+        if self.asks is not None and not (wanted.issuer or wanted.account):
+            return self.asks
         state, headers = request.sessions.logins.begin(
             request, {"wanted": wanted.as_json()}
         )

@@ -63,6 +63,25 @@ def check_template(issuer: str, tenants: Collection[str]) -> None:
             raise UrlRefusedError("a tenant is letters, digits and hyphens")
 
 
+def is_issuer(name: str, issuer: str, tenants: Collection[str] = ()) -> bool:
+    """
+    Say whether *name* is *issuer*, or of a tenant that is allowed if it is a template.
+
+    Args:
+        name: What somebody says.
+        issuer: An issuer identifier or a template.
+        tenants: Those that are allowed, if it is a template.
+    """
+    if not is_template(issuer):
+        return name == issuer
+    before, _, after = issuer.partition(PLACEHOLDER)
+    if not (name.startswith(before) and name.endswith(after)):
+        return False
+    tenant = name[len(before) : len(name) - len(after)]
+    allowed = tenant in tenants or ANY_TENANT in tenants
+    return allowed and _TENANT.fullmatch(tenant) is not None
+
+
 def check_issuer(
     claims: Mapping[str, Any], issuer: str, tenants: Collection[str] = ()
 ) -> str:

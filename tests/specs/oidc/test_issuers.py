@@ -14,6 +14,7 @@ from sso_proxy.specs.oidc.issuers import (
     check_template,
     fill_template,
     group_overage,
+    is_issuer,
     is_template,
 )
 
@@ -132,3 +133,25 @@ def test_issuer_that_cannot_be_one_is_refused(
 )
 def test_groups_left_out_are_told(claims: dict[str, Any], *, told: bool) -> None:
     assert (group_overage(claims) is not None) is told
+
+
+@pytest.mark.parametrize(
+    ("name", "issuer", "tenants", "same"),
+    [
+        ("https://a.example", "https://a.example", (), True),
+        ("https://a.example/", "https://a.example", (), False),
+        ("https://a.example/t1/v2", "https://a.example/{tenantid}/v2", ("t1",), True),
+        ("https://a.example/t2/v2", "https://a.example/{tenantid}/v2", ("t1",), False),
+        ("https://a.example/t2/v2", "https://a.example/{tenantid}/v2", ("*",), True),
+        ("https://a.example/a/b/v2", "https://a.example/{tenantid}/v2", ("*",), False),
+        ("https://a.example/v2", "https://a.example/{tenantid}/v2", ("*",), False),
+        ("https://a.example//v2", "https://a.example/{tenantid}/v2", ("*",), False),
+    ],
+)
+def test_an_issuer_is_known_by_its_name(
+    name: str,
+    issuer: str,
+    tenants: tuple[str, ...],
+    same: bool,  # noqa: FBT001
+) -> None:
+    assert is_issuer(name, issuer, tenants) is same
