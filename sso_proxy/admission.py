@@ -6,8 +6,9 @@ from typing import Any
 import attrs
 
 from sso_proxy.audit import caller_part, place_part
+from sso_proxy.body import Body
 from sso_proxy.config.model import ForwardedCertificate
-from sso_proxy.model import Body, Caller, Identity, Request, Response, TlsFacts
+from sso_proxy.model import Caller, Identity, Request, Response, TlsFacts
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
 

@@ -1,6 +1,6 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
     ICache,
     IHealth,
@@ -33,6 +34,7 @@ from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
+from sso_proxy.outgoing import sort_consumed
 from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
@@ -95,6 +97,7 @@ class Builder:
         self._sessions: RouteSessions
         self._pages = default_pages()
         self._logins = LoginDesks(self._make_desks)
+        self._infos = InfoRoutes()
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
@@ -141,9 +144,10 @@ class Builder:
         mistakes = (*self._mistakes, *self._storage.mistakes)
         if mistakes:
             raise ConfigError(*mistakes)
+        ours = (*self._logins.routes(), *self._infos.routes())
         return Parts(
             routes=RouteTable(
-                [r for r in (*routes, *self._logins.routes()) if r is not None],
+                [r for r in (*routes, *ours) if r is not None],
                 tuple(self._published.values()),
             ),
             tls=tuple(tls),
@@ -268,12 +272,12 @@ class Builder:
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
         ]
         demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
-        consumed = _consumed(a for a in asked if a is not None)
+        consumed = sort_consumed(a for a in asked if a is not None)
         offer = build_offer(route, bound.get("dpop"))
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
         sessions = self._sessions.find(path, route, asked)
         logins, names = self._logins.find(path, route, authenticators, sessions)
-        return Route(
+        made = Route(
             name=route.host + route.path,
             host=route.host,
             path=route.path,
@@ -315,6 +319,8 @@ class Builder:
             upgrade_idle_timeout=route.limits.upgrade_idle_timeout
             or limits.upgrade_idle_timeout,
         )
+        self._infos.add(path, route, made, self._pages)
+        return made
 
     def _publish(self, path: str, resource: ProtectedResource | None) -> None:
         """Keep what clients may read; routes may be parts of one resource."""
@@ -393,18 +399,6 @@ def _levels(route: RouteConfig) -> dict[str, str]:
 
 def _condition(path: str, text: str) -> Any:  # noqa: ANN401
     return compile_condition(text, path)
-
-
-def _consumed(authenticators: Iterable[Any]) -> dict[str, frozenset[str]]:
-    """Sort what holds credentials by where it stands."""
-    names = frozenset(n for a in authenticators for n in a.consumes)
-    begins = {"parameter": "?", "cookie": "cookie:", "form": "form:"}
-    found = {
-        kind: frozenset(n.removeprefix(begin) for n in names if n.startswith(begin))
-        for kind, begin in begins.items()
-    }
-    elsewhere = tuple(begins.values())
-    return found | {"field": frozenset(n for n in names if not n.startswith(elsewhere))}
 
 
 def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401

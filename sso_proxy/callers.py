@@ -8,13 +8,13 @@ from typing import Final, NamedTuple, assert_never
 
 import attrs
 
+from sso_proxy.body import Body
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import (
     ANONYMOUS,
     DECLINED,
     REFUSED,
     Authenticated,
-    Body,
     Decision,
     Effect,
     Identity,
@@ -90,6 +90,8 @@ async def authenticate(
         outcome = await authenticator.authenticate(request)
         match outcome:
             case Authenticated():
+                if outcome.session is not None:
+                    request = attrs.evolve(request, session=outcome.session)
                 return Found(authenticator, _during(opened, outcome), request)
             case NotPresented():
                 continue
@@ -123,6 +125,14 @@ def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:
     if until == outcome.until and headers == outcome.headers:
         return outcome
     return attrs.evolve(outcome, until=until, headers=headers)
+
+
+def authorise(route: Route, request: Request, identity: Identity) -> Decision | None:
+    """Give the decision that keeps *identity* from *request*, or None if it may."""
+    decision = route.requirements.check(identity, request)
+    if decision.effect is Effect.PERMIT and not decision.obligations:
+        return None
+    return decision
 
 
 def session_ended(request: Request) -> Decision | None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NewType, Protocol
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 import attrs
 
 if TYPE_CHECKING:
+    from sso_proxy.body import Body
     from sso_proxy.session import Session
 
 Headers = tuple[tuple[str, str], ...]
@@ -161,25 +162,6 @@ class Client:
     trusted: bool = False
 
 
-class Body(Protocol):
-    """
-    The content of a request, which is not here unless it is read.
-
-    Attributes:
-        content: The octets, once they were read; then these are what is forwarded.
-    """
-
-    content: bytes | None
-
-    async def read(self, limit: int) -> bytes:
-        """
-        Wait for the whole content.
-
-        Raises:
-            BadMessageError: 413 for more than *limit* octets, 400 for what is no body.
-        """
-
-
 @attrs.frozen(kw_only=True)
 class Request:
     """
@@ -201,6 +183,8 @@ class Request:
             which the client asked for; empty if none were.
         body: Its body, for who decides by what it says; None if there is none, or the
             route has nobody who does.
+        passive: Whether this is no use of the session, which lasts no longer for it:
+            a page asks how long it lasts.
     """
 
     id: str
@@ -212,7 +196,8 @@ class Request:
     time: float | None = attrs.field(default=None, eq=False)
     listener_port: int = 0
     path_asked: str = ""
-    body: Body | None = attrs.field(default=None, repr=False, eq=False)
+    body: "Body | None" = attrs.field(default=None, repr=False, eq=False)
+    passive: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -280,11 +265,14 @@ class Authenticated:
         until: Seconds since the epoch when it has to be asked again, or None; the
             identity's expiry counts in any case.
         headers: Fields for the answer, such as ``cache-control``.
+        session: The request's session as it is now, if asking has changed it; else
+            None.
     """
 
     identity: Identity
     until: float | None = attrs.field(default=None, kw_only=True)
     headers: Headers = attrs.field(default=(), kw_only=True)
+    session: "Session | None" = attrs.field(default=None, kw_only=True, repr=False)
 
 
 @attrs.frozen

@@ -1,5 +1,6 @@
 """What a backend gets: serialised from the canonical request, never copied."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,18 @@ def build_block(
     lines.append(f"Via: {previous}1.{incoming.framing.minor} {via}")
     lines.append(_forwarded(request.client.address, head.scheme, head.host, head.port))
     return "\r\n".join(lines).encode("latin-1")
+
+
+def sort_consumed(authenticators: Iterable[Any]) -> dict[str, frozenset[str]]:
+    """Sort what holds credentials by where it stands."""
+    names = frozenset(n for a in authenticators for n in a.consumes)
+    begins = {"parameter": "?", "cookie": "cookie:", "form": "form:"}
+    found = {
+        kind: frozenset(n.removeprefix(begin) for n in names if n.startswith(begin))
+        for kind, begin in begins.items()
+    }
+    elsewhere = tuple(begins.values())
+    return found | {"field": frozenset(n for n in names if not n.startswith(elsewhere))}
 
 
 def without_credentials(request: Request, route: Route) -> Request:

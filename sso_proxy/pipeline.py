@@ -14,7 +14,14 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
-from sso_proxy.callers import Proof, authenticate, bind, name_user, session_ended
+from sso_proxy.callers import (
+    Proof,
+    authenticate,
+    authorise,
+    bind,
+    name_user,
+    session_ended,
+)
 from sso_proxy.endpoints.logins import RESTORE_OCTETS
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IClock
@@ -23,7 +30,6 @@ from sso_proxy.model import (
     Caller,
     Client,
     Decision,
-    Effect,
     Identity,
     Request,
     RequestHead,
@@ -52,6 +58,7 @@ from sso_proxy.specs.http.cors import (
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
 from sso_proxy.specs.http.request import Incoming
+from sso_proxy.telling import tell
 
 _log = Logger()
 
@@ -250,7 +257,7 @@ class Pipeline:
             request = attrs.evolve(request, head=stripped, path_asked=head.path)
         return routes, route, request
 
-    async def _answer_ourselves(
+    async def _answer_ourselves(  # noqa: PLR0911 - one for each kind
         self,
         incoming: Incoming,
         connection: Connection,
@@ -261,6 +268,8 @@ class Pipeline:
         head = request.head
         if route.published is not None:
             return route.published.answer(head)
+        if route.session_info is not None:
+            return await tell(route.session_info, trail, self._revoked)
         if route.is_own(head.path):
             if route.logins is not None:
                 asked = attrs.evolve(request, body=trail.body)
@@ -423,14 +432,6 @@ def _under(scheme: str, head: RequestHead) -> RequestHead:
     if port == DEFAULT_PORTS[head.scheme]:
         port = DEFAULT_PORTS[scheme]
     return attrs.evolve(head, scheme=scheme, port=port)
-
-
-def authorise(route: Route, request: Request, identity: Identity) -> Decision | None:
-    """Give the decision that keeps *identity* from *request*, or None if it may."""
-    decision = route.requirements.check(identity, request)
-    if decision.effect is Effect.PERMIT and not decision.obligations:
-        return None
-    return decision
 
 
 def _given_id(incoming: Incoming) -> str:

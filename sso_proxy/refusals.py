@@ -6,9 +6,9 @@ from urllib.parse import quote
 import attrs
 from twisted.logger import Logger
 
+from sso_proxy.body import Body
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import (
-    Body,
     Decision,
     Effect,
     HeaderChallenge,

@@ -16,7 +16,7 @@ _BEGIN: Final = f"{RESTORE_FIELD}=".encode()
 @attrs.define
 class RestoredBody:
     """
-    A body that was posted before; implements `sso_proxy.model.Body`.
+    A body that was posted before; implements `sso_proxy.body.Body`.
 
     Attributes:
         content: Its octets.

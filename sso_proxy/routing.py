@@ -9,6 +9,7 @@ import attrs
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
+from sso_proxy.endpoints.session_info import SessionInfo
 from sso_proxy.interfaces import (
     IAuthenticator,
     IBinding,
@@ -89,6 +90,8 @@ class Route:
         own_names: The first segments that there are below *endpoints*.
         cors: What pages of other origins may do, or None for nothing.
         offer: What our challenges say of this route.
+        session_info: What pages learn of their user's session; then this is no route
+            to a backend.
         published: Documents at exact paths; then this is no route to a backend.
         body_bytes: Octets of a request body at most.
         upgrade_idle_timeout: Seconds of silence in a tunnel.
@@ -124,6 +127,7 @@ class Route:
     own_names: frozenset[str] = frozenset()
     cors: CorsRules | None = None
     offer: Offer = NOTHING
+    session_info: SessionInfo | None = None
     published: PublishedResources | None = None
     body_bytes: int
     upgrade_idle_timeout: float

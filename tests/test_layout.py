@@ -21,6 +21,7 @@ TESTED_ELSEWHERE = {
     "interfaces/logins.py": "likewise",
     "interfaces/stores.py": "likewise",
     "model.py": "values without behaviour, used by every test",
+    "body.py": "a declaration; test_restoring.py and edge/test_body.py implement it",
     "session.py": "values without behaviour, used by the tests of sessions",
     "errors.py": "values without behaviour, used by every test",
     "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",

@@ -20,7 +20,7 @@ from sso_proxy.authn.oidc_frontchannel import FrontChannel
 from sso_proxy.authn.oidc_identity import Identifier
 from sso_proxy.authn.oidc_parts import Parts, build_parts
 from sso_proxy.authn.oidc_refresh import Refresher
-from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, ITools
+from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, IRefreshes, ITools
 from sso_proxy.login import Finished, LogoutNotice, Wanted
 from sso_proxy.model import (
     WARNING,
@@ -32,12 +32,13 @@ from sso_proxy.model import (
     Request,
     Response,
 )
+from sso_proxy.session import Opened, Session
 from sso_proxy.specs.oidc.issuers import is_issuer
 
 _NOT_PRESENTED: Final = NotPresented()
 
 
-@implementer(IAuthenticator, ILogin, IHealth)
+@implementer(IAuthenticator, ILogin, IHealth, IRefreshes)
 class OidcAuthenticator:
     """
     Has people log in at one provider, and goes by their sessions.
@@ -108,6 +109,17 @@ class OidcAuthenticator:
     def takes_issuer(self, issuer: str) -> bool:
         """Say whether *issuer* is our provider, or a tenant of it that is let in."""
         return is_issuer(issuer, self._issuer, self._tenants)
+
+    async def refresh(
+        self, request: Request, session: Session, min_age: float
+    ) -> Opened:
+        """
+        Get new tokens if those of *session* are older.
+
+        Raises:
+            UnavailableError: There are none, and it goes on with those that it has.
+        """
+        return await self._refresher.refresh(request, session, min_age)
 
     async def begin(self, request: Request, wanted: Wanted) -> Response:
         """

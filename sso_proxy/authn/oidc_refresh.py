@@ -15,8 +15,8 @@ from twisted.logger import Logger
 
 from sso_proxy.errors import SessionTooLargeError, SsoProxyError, UnavailableError
 from sso_proxy.interfaces import IClock
-from sso_proxy.model import Authenticated, Identity, NotPresented, Request
-from sso_proxy.session import Session
+from sso_proxy.model import Authenticated, Headers, Identity, NotPresented, Request
+from sso_proxy.session import Opened, Session
 
 _log = Logger()
 
@@ -26,6 +26,8 @@ AGAIN: Final = 10.0
 """Seconds after a failure until the provider is asked again."""
 _REMEMBERED: Final = 4096
 """Sessions whose failures are remembered, in each process."""
+SELDOM: Final = 5.0
+"""Seconds that an access token is used at least, whoever wants a new one."""
 _SOONEST: Final = 1.0
 """Seconds that tokens are used at least, however soon they expire."""
 
@@ -111,7 +113,47 @@ class Refresher:
             return NotPresented()
         self._later.pop(session.id, None)
         due = renewed.data.get("refresh_at")
-        return Authenticated(renewed.identity, until=due, headers=opened.headers)
+        return Authenticated(
+            renewed.identity, until=due, headers=opened.headers, session=renewed
+        )
+
+    async def refresh(
+        self, request: Request, session: Session, min_age: float
+    ) -> Opened:
+        """
+        Get new tokens for *session* if somebody wants them and they are old enough.
+
+        Args:
+            request: The request of who wants them.
+            session: Its session.
+            min_age: Seconds; an access token that is not older does.
+
+        Returns:
+            The session as it is then; no session if it is over by that.
+
+        Raises:
+            UnavailableError: There are none, and it goes on with those that it has.
+        """
+        since = session.data.get("access_since", session.created)
+        age = self._clock.time() - since
+        if age < max(min_age, SELDOM) or not session.data.get("refresh_token"):
+            return Opened(session)
+        until = self._later.get(session.id)
+        if until is not None and self._clock.monotonic() < until:
+            raise UnavailableError("a provider that failed a moment ago")
+        try:
+            opened = await request.sessions.renew(request, session, self._work)
+        except UnavailableError as e:
+            self._wait(session, e.what)
+            raise
+        except (RefreshRefusedError, SessionTooLargeError) as e:
+            if self._failed == "unavailable":
+                self._wait(session, str(e))
+                raise UnavailableError(str(e), status=502) from e
+            return Opened(None, headers=await self._end(request, session, str(e)))
+        self._later.pop(session.id, None)
+        given: Opened = opened
+        return given
 
     async def _work(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
         try:
@@ -132,6 +174,14 @@ class Refresher:
         Raises:
             UnavailableError: They have expired, and it is nothing without them.
         """
+        self._wait(session, what)
+        now, expires = self._clock.time(), session.data.get("access_expires")
+        if self._failed != "keep" and expires is not None and now >= expires:
+            raise UnavailableError(what)
+        return Authenticated(session.identity, until=now + 1.0)
+
+    def _wait(self, session: Session, what: str) -> None:
+        """Ask nobody again for a while."""
         until = self._later.get(session.id)
         if until is None or self._clock.monotonic() >= until:
             self._later[session.id] = self._clock.monotonic() + AGAIN
@@ -139,16 +189,16 @@ class Refresher:
             if len(self._later) > _REMEMBERED:
                 self._later.popitem(last=False)
             _log.warn("Session {id}: no new tokens: {what}", id=session.id, what=what)
-        now, expires = self._clock.time(), session.data.get("access_expires")
-        if self._failed != "keep" and expires is not None and now >= expires:
-            raise UnavailableError(what)
-        return Authenticated(session.identity, until=now + 1.0)
 
     async def _refused(
         self, request: Request, session: Session, why: str
     ) -> Authenticated | NotPresented:
         if self._failed == "unavailable":
             return self._without(session, why)
-        _log.info("Session {id} ends: no new tokens: {why}", id=session.id, why=why)
-        await request.sessions.end(request)
+        await self._end(request, session, why)
         return NotPresented()
+
+    async def _end(self, request: Request, session: Session, why: str) -> Headers:
+        _log.info("Session {id} ends: no new tokens: {why}", id=session.id, why=why)
+        fields: Headers = await request.sessions.end(request)
+        return fields

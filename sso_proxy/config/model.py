@@ -24,6 +24,7 @@ from sso_proxy.config.route_parts import (
     CorsConfig,
     HeadersConfig,
     ResourceConfig,
+    SessionInfoConfig,
 )
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
@@ -279,6 +280,7 @@ class RouteConfig:
         require: Conditions; all must hold.
         headers: What the backend is told about the caller.
         cors: Which web pages of other origins may read answers; unset, none.
+        session_info: What pages learn of their user's session; unset, nothing.
         resource: What clients find out about this resource; unset, nothing.
         backend: ``http://host:port``, ``https://host:port``, ``unix:/path``,
             ``wsgi:module:app``, ``static:/directory`` or ``resource:module:name``.
@@ -304,6 +306,7 @@ class RouteConfig:
     require: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
     cors: CorsConfig | None = None
+    session_info: SessionInfoConfig | None = None
     resource: ResourceConfig | None = None
     backend: str = attrs.field(validator=non_empty)
     upstream: UpstreamConfig = attrs.field(factory=UpstreamConfig)

@@ -8,6 +8,15 @@ import attrs
 from sso_proxy.config.checks import between, non_empty
 
 BindingLevel = Literal["require", "prefer", "observe"]
+Shown = Literal[
+    "remote_user",
+    "scope",
+    "times",
+    "access_token_expires",
+    "id_token",
+    "userinfo",
+    "access_token",
+]
 SessionToken = Literal["access_token", "id_token"]
 
 
@@ -79,6 +88,29 @@ class CorsConfig:
     expose: tuple[str, ...] = ()
     max_age: int = attrs.field(default=600, validator=between(0, 86400))
     preflight: Literal["answer", "backend"] = "answer"
+
+
+@attrs.frozen(kw_only=True)
+class SessionInfoConfig:
+    """
+    What pages learn of their user's session, at ``session`` below ``endpoints``.
+
+    Pages of the same origin may ask, and those of ``cors`` with ``credentials``.
+
+    Attributes:
+        show: ``remote_user`` as the backend gets it; ``scope``; ``times`` of the
+            session (``created``, ``expires``, ``inactive_at``) and
+            ``access_token_expires``, in whole seconds since the epoch; all claims of
+            the ``id_token``; all of ``userinfo``; the ``access_token`` itself.  Any
+            script in the page can then use that one, and take it along.
+        claims: Claims that are shown by name.
+        extend: Whether asking is a use of the session; where it is not, a page that is
+            left open does not keep it going.  Pages may say otherwise each time.
+    """
+
+    show: tuple[Shown, ...] = ("remote_user", "times", "access_token_expires")
+    claims: tuple[str, ...] = ()
+    extend: bool = True
 
 
 @attrs.frozen(kw_only=True)

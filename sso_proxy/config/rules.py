@@ -13,6 +13,7 @@ from sso_proxy.config.listener_rules import (
 from sso_proxy.config.model import AuditConfig, ServerConfig
 from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED
 from sso_proxy.config.route_rules import check_routes
+from sso_proxy.config.session_info_rules import check_session_info
 from sso_proxy.config.structure import join
 from sso_proxy.errors import Mistake
 
@@ -34,6 +35,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from check_listeners(draft.listeners)
     yield from check_routes(draft)
     yield from check_answers(draft)
+    yield from check_session_info(draft)
 
 
 def _check_server(server: Placed[ServerConfig]) -> Iterator[Mistake]:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import attrs
 
 from sso_proxy.admission import Admission
+from sso_proxy.callers import authorise
 from sso_proxy.edge.site import Rules
-from sso_proxy.pipeline import authorise
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
 from sso_proxy.specs.http.repeat import (

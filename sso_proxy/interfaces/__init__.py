@@ -19,6 +19,9 @@ from sso_proxy.interfaces.logins import (
 from sso_proxy.interfaces.logins import (
     ILogout as ILogout,
 )
+from sso_proxy.interfaces.logins import (
+    IRefreshes as IRefreshes,
+)
 from sso_proxy.interfaces.stores import (
     ICache as ICache,
 )

@@ -16,6 +16,8 @@ class ISessionStore(Interface):
     Authenticators with a true ``reads_session`` find the route's at
     ``request.sessions``, and what it has loaded at ``request.session``.  They go by
     that if its identity names them.  Fields that are given here belong to the answer.
+    A request that is ``passive`` is no use of its session: `load` notes nothing then,
+    and after `renew` the session lasts as long as before.
 
     UnavailableError means that the store cannot answer: nobody is let in.
     SessionTooLargeError: identity and data are more than can be kept.
@@ -81,6 +83,9 @@ class ISessionStore(Interface):
 
     async def find_sid(issuer: str, sid: str) -> bool:
         """Say whether such sessions are known; False if only browsers could tell."""
+
+    def inactive_at(session: Session) -> float:
+        """Give the second since the epoch when *session* is over without more use."""
 
     def take_ended() -> Any:  # noqa: ANN401
         """Give what has ended since the last call: it has ``has(session)``; or None."""

@@ -77,6 +77,10 @@ class Sessions:
         self.common.endings.listen()
         return self.common.endings.take()
 
+    def inactive_at(self, session: Session) -> float:
+        """Say when *session* is over if nobody uses it any more."""
+        return self.common.lifetime.inactive_at(session)
+
     def covers(self, host: str, path: str) -> bool:
         """Say whether browsers send the cookie there."""
         return self.common.jar.scope.covers(host, path)

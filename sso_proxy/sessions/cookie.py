@@ -135,9 +135,8 @@ class CookieSessions(Sessions):
             return Opened(None)
         if known is None:
             return Opened(None)
-        if due or known is not session:
-            now = self._clock.time()
-            return self._opened(request, attrs.evolve(known, used=now))
+        if not request.passive and (due or known is not session):
+            return self._opened(request, self._used(known))
         return Opened(known, until=self.common.lifetime.until(known))
 
     async def start(
@@ -169,7 +168,13 @@ class CookieSessions(Sessions):
     async def renew(self, request: Request, session: Session, work: Work) -> Opened:
         """Have *work* done once for all who ask for it."""
         changed = await self._renewals.renew(session, work)
-        return Opened(None) if changed is None else self._opened(request, changed)
+        if changed is None:
+            return Opened(None)
+        if request.passive:
+            # The browser must have it: nobody else does.  It lasts as long as before.
+            used = max(session.used, changed.used)
+            return self._opened(request, attrs.evolve(changed, used=used))
+        return self._opened(request, self._used(changed))
 
     async def end(self, request: Request) -> Headers:
         """End the session of *request* and take its cookies away."""

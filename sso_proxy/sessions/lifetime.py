@@ -68,6 +68,10 @@ class Lifetime:
         """Give the time at which *session* has to be looked at again."""
         return min(session.expires, session.used + self.interval)
 
+    def inactive_at(self, session: Session) -> float:
+        """Give the time at which *session* is over if nobody uses it any more."""
+        return min(session.expires, session.used + self.inactivity)
+
     def left(self, session: Session, now: float) -> float:
         """Give the seconds that *session* lasts if nobody uses it from *now* on."""
         return max(0.001, min(session.expires - now, self.inactivity))

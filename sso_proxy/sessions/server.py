@@ -120,7 +120,7 @@ class ServerSessions(Sessions):
             return Opened(None)
         self.common.endings.listen()
         try:
-            session = await self._use(name)
+            session = await self._use(name, passive=request.passive)
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
@@ -241,11 +241,13 @@ class ServerSessions(Sessions):
     def _digest(self, text: str) -> bytes:
         return digest("session", self.common.name, text)
 
-    async def _use(self, name: bytes) -> Session | None:
+    async def _use(self, name: bytes, *, passive: bool) -> Session | None:
         """Give a session, and note that it is used if that was not noted lately."""
         found, now = await self._records.find(name), self._clock.time()
-        if found is None or not self.common.lifetime.is_due(found[0], now):
-            return found[0] if found is not None else None
+        if found is None:
+            return None
+        if passive or not self.common.lifetime.is_due(found[0], now):
+            return found[0]
         used = attrs.evolve(found[0], used=now)
         try:
             if await self._records.swap(name, found[1], used):

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.oidc_refresh import (
     AGAIN,
+    SELDOM,
     Refresher,
     RefreshFailed,
     RefreshRefusedError,
@@ -16,7 +18,7 @@ from sso_proxy.authn.oidc_refresh import (
 )
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import Authenticated, Identity, NotPresented, Request
-from sso_proxy.session import Session
+from sso_proxy.session import Opened, Session
 from sso_proxy.testing.fakes import NOW, make_identity
 from tests.support.sessions import (
     Browser,
@@ -256,3 +258,86 @@ class DownTests(Case):
         assert len(self.provider.asked) == 2
         assert isinstance(found, Authenticated)
         assert found.until == NOW + 8000
+
+
+class WantedTests(Case):
+    """Somebody wants new tokens before it is time."""
+
+    async def want(self, refresher: Refresher, min_age: float) -> Opened:
+        request = self.request()
+        session = (await self.store.load(request)).session
+        assert session is not None
+        return await refresher.refresh(request, session, min_age)
+
+    async def test_only_tokens_that_are_old_enough(self) -> None:
+        await self.log_in({**DATA, "access_since": NOW + 10})
+        refresher = self.refresher()
+        self.tools.clock.advance(29.5)
+        assert (await self.want(refresher, 20)).session is not None
+        assert self.provider.asked == []
+        self.tools.clock.advance(0.5)
+        opened = await self.want(refresher, 20)
+        assert opened.session is not None
+        assert opened.session.data["access_token"] == "new1"
+
+    async def test_tokens_of_which_nothing_is_known_are_as_old_as_the_login(
+        self,
+    ) -> None:
+        await self.log_in()
+        self.tools.clock.advance(20)
+        await self.want(self.refresher(), 20)
+        assert self.provider.asked == ["r0"]
+
+    async def test_every_token_is_used_for_some_seconds(self) -> None:
+        await self.log_in()
+        self.tools.clock.advance(SELDOM - 0.1)
+        await self.want(self.refresher(), 0)
+        assert self.provider.asked == []
+
+    async def test_many_who_want_them_at_once_make_one_refresh(self) -> None:
+        await self.log_in()
+        self.tools.clock.advance(20)
+        self.provider.ready = Deferred()
+        refresher = self.refresher()
+        waiting = [ensureDeferred(self.want(refresher, 0)) for _ in range(100)]
+        self.provider.ready.callback(None)
+        for one in waiting:
+            session = self.successResultOf(one).session
+            assert session.data["access_token"] == "new1"
+        assert self.provider.asked == ["r0"]
+
+    async def test_a_failure_is_told_and_not_tried_again_at_once(self) -> None:
+        for failed, failure, status in (
+            ("end", UnavailableError("it"), 503),
+            ("keep", UnavailableError("it"), 503),
+            ("unavailable", RefreshRefusedError("no"), 502),
+        ):
+            self.setUp()
+            await self.log_in()
+            self.tools.clock.advance(20)
+            self.provider.failure = failure
+            refresher = self.refresher(failed)  # type: ignore[arg-type]
+            with pytest.raises(UnavailableError) as e:
+                await self.want(refresher, 0)
+            assert e.value.status == status
+            with pytest.raises(UnavailableError):
+                await self.want(refresher, 0)
+            assert self.provider.asked == ["r0"]
+            assert await self.data() is not None
+
+    async def test_a_refusal_ends_the_session_and_takes_its_cookie(self) -> None:
+        await self.log_in()
+        self.tools.clock.advance(20)
+        self.provider.failure = RefreshRefusedError("no")
+        opened = await self.want(self.refresher(), 0)
+        assert opened.session is None
+        self.browser.take(opened)
+        assert self.browser.cookies == {}
+
+    async def test_the_answer_to_a_request_knows_the_session_as_it_is(self) -> None:
+        await self.log_in()
+        self.tools.clock.advance(250)
+        found = await self.ask(self.refresher())
+        assert isinstance(found, Authenticated)
+        assert found.session is not None
+        assert found.session.data["access_token"] == "new1"
