@@ -18,10 +18,18 @@ from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.authn.oidc_finish import Finisher
 from sso_proxy.authn.oidc_frontchannel import FrontChannel
 from sso_proxy.authn.oidc_identity import Identifier
+from sso_proxy.authn.oidc_logout import Leaver
 from sso_proxy.authn.oidc_parts import Parts, build_parts
 from sso_proxy.authn.oidc_refresh import Refresher
-from sso_proxy.interfaces import IAuthenticator, IHealth, ILogin, IRefreshes, ITools
-from sso_proxy.login import Finished, LogoutNotice, Wanted
+from sso_proxy.interfaces import (
+    IAuthenticator,
+    IHealth,
+    ILogin,
+    ILogout,
+    IRefreshes,
+    ITools,
+)
+from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
 from sso_proxy.model import (
     WARNING,
     Authenticated,
@@ -38,7 +46,7 @@ from sso_proxy.specs.oidc.issuers import is_issuer
 _NOT_PRESENTED: Final = NotPresented()
 
 
-@implementer(IAuthenticator, ILogin, IHealth, IRefreshes)
+@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes)
 class OidcAuthenticator:
     """
     Has people log in at one provider, and goes by their sessions.
@@ -60,6 +68,7 @@ class OidcAuthenticator:
         self._tenants = config.tenants
         self._beginner = Beginner(parts)
         self._finisher = Finisher(parts, identifier)
+        self._leaver = Leaver(parts)
         self._refresher = Refresher(
             identifier.of_refresh, config.refresh_failed, parts.clock
         )
@@ -106,10 +115,6 @@ class OidcAuthenticator:
         del request, refusal
         return None
 
-    def takes_issuer(self, issuer: str) -> bool:
-        """Say whether *issuer* is our provider, or a tenant of it that is let in."""
-        return is_issuer(issuer, self._issuer, self._tenants)
-
     async def refresh(
         self, request: Request, session: Session, min_age: float
     ) -> Opened:
@@ -120,6 +125,10 @@ class OidcAuthenticator:
             UnavailableError: There are none, and it goes on with those that it has.
         """
         return await self._refresher.refresh(request, session, min_age)
+
+    def takes_issuer(self, issuer: str) -> bool:
+        """Say whether *issuer* is our provider, or a tenant of it that is let in."""
+        return is_issuer(issuer, self._issuer, self._tenants)
 
     async def begin(self, request: Request, wanted: Wanted) -> Response:
         """
@@ -142,6 +151,15 @@ class OidcAuthenticator:
     async def request_object(self, name: str) -> Response | None:
         """Give a signed request that the provider fetches."""
         return await self._beginner.request_object(name)
+
+    async def end(self, request: Request, session: Session, back: str) -> Ended:
+        """Give tokens back, and say where the browser logs out at the provider."""
+        del request
+        return await self._leaver.end(session, back)
+
+    def confirm(self, request: Request, kept: Mapping[str, Any]) -> bool:
+        """Say whether the provider has sent the browser back after a logout."""
+        return self._leaver.confirm(request, kept)
 
     async def front_channel(self, request: Request) -> LogoutNotice | Response:
         """
