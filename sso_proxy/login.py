@@ -98,6 +98,18 @@ class Finished:
 
 
 @attrs.frozen(kw_only=True)
+class InFragment:
+    """
+    The answer to a login is where only a page can read it: behind the ``#`` of the URL.
+
+    Attributes:
+        field: The name of the form field by which the page sends it on.
+    """
+
+    field: str
+
+
+@attrs.frozen(kw_only=True)
 class Ended:
     """
     What was done at a provider for somebody who logs out.

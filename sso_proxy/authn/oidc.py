@@ -29,7 +29,7 @@ from sso_proxy.interfaces import (
     IRefreshes,
     ITools,
 )
-from sso_proxy.login import Ended, Finished, LogoutNotice, Wanted
+from sso_proxy.login import Ended, Finished, InFragment, LogoutNotice, Wanted
 from sso_proxy.model import (
     WARNING,
     Authenticated,
@@ -139,7 +139,7 @@ class OidcAuthenticator:
         """
         return await self._beginner.begin(request, wanted)
 
-    async def finish(self, request: Request) -> Finished | Response:
+    async def finish(self, request: Request) -> Finished | Response | InFragment:
         """
         Answer a browser that came back.
 

@@ -65,7 +65,7 @@ class Beginner:
         """
         endpoints = await self._parts.provider.endpoints()
         begun = self._begun(request, wanted)
-        by_form = self._config.response_mode.startswith("form_post")
+        by_form = self._config.mode.startswith("form_post")
         try:
             state, headers = request.sessions.logins.begin(
                 request, begun.as_json(), cross_site=by_form
@@ -99,9 +99,12 @@ class Beginner:
             issuer=config.issuer,
             redirect_uri=config.redirect_uri
             or self._address(request, wanted, "callback"),
-            response_mode=config.response_mode,
+            response_type=config.answer_type,
+            response_mode=config.mode,
             nonce=secrets.token_urlsafe(_OCTETS),
-            verifier=secrets.token_urlsafe(_OCTETS),
+            verifier=secrets.token_urlsafe(_OCTETS)
+            if config.answer_type.has_code
+            else "",
             acr_values=wanted.acr_values or config.acr_values,
             max_age=min(ages) if ages else None,
             prompt=" ".join(config.prompt),
@@ -128,15 +131,20 @@ class Beginner:
         """
         if not self._config.by_hand:
             self._check_binding(endpoints)
+            self._check_type(endpoints)
+        challenge, proof_key = None, None
+        if begun.response_type.has_code:
+            challenge = challenge_of(begun.verifier)
+            proof_key = self._parts.provider.proof_thumbprint
         asked = self._config.ask(
             redirect_uri=begun.redirect_uri,
             state=state,
             nonce=begun.nonce,
-            code_challenge=challenge_of(begun.verifier),
+            code_challenge=challenge,
             acr_values=begun.acr_values,
             max_age=begun.max_age,
             login_hint=begun.wanted.login_hint or self._config.login_hint,
-            dpop_jkt=self._parts.provider.proof_thumbprint,
+            dpop_jkt=proof_key,
         )
         fields = await self._fields(asked, endpoints, objects)
         try:
@@ -156,6 +164,18 @@ class Beginner:
         if config.fapi and config.dpop != "required" and not endpoints.bound_tokens:
             problem = "profile = 'fapi2': no tokens that are bound to certificates"
             raise ProviderError("", problem)
+
+    def _check_type(self, endpoints: ProviderEndpoints) -> None:
+        """
+        Check that the provider can answer with tokens, if it is to.
+
+        Raises:
+            ProviderError: It does not say that it can, and would answer with an error,
+                or in a way that nobody asked for.
+        """
+        asked = self._config.answer_type
+        if asked.has_tokens and not endpoints.takes_type(asked.text):
+            raise ProviderError("", f"it has no response_type {asked.text!r}")
 
     async def _fields(
         self, asked: AuthorizationRequest, endpoints: ProviderEndpoints, objects: str

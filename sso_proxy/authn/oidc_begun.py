@@ -6,6 +6,7 @@ from typing import Any, Self
 import attrs
 
 from sso_proxy.login import Wanted
+from sso_proxy.specs.oidc.response_type import CODE, ResponseType
 
 
 @attrs.frozen(kw_only=True)
@@ -18,9 +19,11 @@ class Begun:
             none to ours, whatever it says (RFC 9207 section 1, mix-up).
         issuer: Whom the browser was sent to.
         redirect_uri: Where it was to come back.
+        response_type: What the answer was to consist of.
         response_mode: How the provider was to answer; empty if it was not told.
         nonce: What the ID token has to say.
-        verifier: What the code is only good together with (RFC 7636).
+        verifier: What the code is only good together with (RFC 7636); empty if none
+            was asked for.
         acr_values: The authentication contexts that were asked for.
         max_age: The seconds that were asked for, or None.
         prompt: What the provider was told to show.
@@ -31,9 +34,10 @@ class Begun:
     by: str
     issuer: str
     redirect_uri: str
+    response_type: ResponseType = CODE
     response_mode: str = ""
     nonce: str = attrs.field(repr=False)
-    verifier: str = attrs.field(repr=False)
+    verifier: str = attrs.field(default="", repr=False)
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
     prompt: str = ""
@@ -46,6 +50,7 @@ class Begun:
             "by": self.by,
             "iss": self.issuer,
             "uri": self.redirect_uri,
+            "type": "" if self.response_type == CODE else self.response_type.text,
             "mode": self.response_mode,
             "nonce": self.nonce,
             "pkce": self.verifier,
@@ -64,9 +69,10 @@ class Begun:
             by=members["by"],
             issuer=members["iss"],
             redirect_uri=members["uri"],
+            response_type=ResponseType(members.get("type", CODE.text)),
             response_mode=members.get("mode", ""),
             nonce=members["nonce"],
-            verifier=members["pkce"],
+            verifier=members.get("pkce", ""),
             acr_values=tuple(members.get("acr", ())),
             max_age=members.get("age"),
             prompt=members.get("prompt", ""),

@@ -10,7 +10,11 @@ from sso_proxy.authn.oidc_client_config import ClientConfig
 from sso_proxy.authn.oidc_fapi import fapi_problems
 from sso_proxy.authn.oidc_refresh import RefreshFailed
 from sso_proxy.config.checks import between, non_empty
-from sso_proxy.config.protocol_checks import one_of, secure_url
+from sso_proxy.config.protocol_checks import (
+    known_response_type,
+    one_of,
+    secure_url,
+)
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
 from sso_proxy.specs.jose.encrypted import ENCRYPTIONS, KEY_ALGORITHMS
 from sso_proxy.specs.oauth.urls import UrlRefusedError, read_issuer, read_url
@@ -19,8 +23,12 @@ from sso_proxy.specs.oidc.issuers import check_template
 from sso_proxy.specs.oidc.logout_request import OURS
 from sso_proxy.specs.oidc.metadata import EndpointOverrides, check_overrides
 from sso_proxy.specs.oidc.request import AuthorizationRequest
+from sso_proxy.specs.oidc.response_type import ResponseType
 
-ResponseMode = Literal["query", "form_post", "jwt", "query.jwt", "form_post.jwt"]
+ResponseMode = Literal[
+    *("", "query", "fragment", "form_post"),
+    *("jwt", "query.jwt", "fragment.jwt", "form_post.jwt"),
+]
 Tokens = Literal["id_token", "access_token", "refresh_token"]
 
 _BY_HAND: Final = ("authorization_endpoint", "token_endpoint")
@@ -56,9 +64,14 @@ class OidcConfig(ClientConfig):
         title: What people know the provider by, where they have a choice; unset, the
             name of this table.
         scope: What is asked for; ``openid`` has to be among it.
-        response_mode: How browsers bring the answer back: in the URL (``query``), in a
-            form (``form_post``), or signed by the provider (``jwt``, ``query.jwt``,
-            ``form_post.jwt``).
+        response_type: What browsers bring back: a ``code`` with which the proxy itself
+            gets the tokens, or the tokens, or both: ``id_token``, ``id_token token``,
+            ``code id_token``, ``code token``, ``code id_token token``.
+        response_mode: How browsers bring the answer back: in the URL (``query``),
+            behind the ``#`` of the URL (``fragment``), in a form (``form_post``), or
+            signed by the provider (``jwt``, ``query.jwt``, ``fragment.jwt``,
+            ``form_post.jwt``).  Unset, a code alone comes in the URL, and anything else
+            behind the ``#``; tokens never come in the URL.
         acr_values: Authentication contexts that are asked for and enforced, the best
             first; a route that wants others asks for these.
         max_age: Seconds that may have passed since the user authenticated; asked for
@@ -143,7 +156,8 @@ class OidcConfig(ClientConfig):
     iss_required: bool | None = None
     title: str = ""
     scope: tuple[str, ...] = ("openid", "profile", "email")
-    response_mode: ResponseMode = "query"
+    response_type: str = attrs.field(default="code", validator=known_response_type)
+    response_mode: ResponseMode = ""
     acr_values: tuple[str, ...] = ()
     max_age: int | None = attrs.field(default=None, validator=optional(between(0, 2e9)))
     prompt: tuple[str, ...] = attrs.field(default=(), validator=one_of(_PROMPTS))
@@ -203,6 +217,18 @@ class OidcConfig(ClientConfig):
         return self.metadata is None and all(getattr(self, o) for o in _BY_HAND)
 
     @property
+    def answer_type(self) -> ResponseType:
+        """Give what answers consist of."""
+        return ResponseType.read(self.response_type)
+
+    @property
+    def mode(self) -> str:
+        """Give how answers come; ``jwt`` is what it means (JARM section 2.3.4)."""
+        default = self.answer_type.default_mode
+        given = self.response_mode or default
+        return f"{default}.jwt" if given == "jwt" else given
+
+    @property
     def signed_answers(self) -> bool:
         """Say whether answers come signed (JARM)."""
         return self.response_mode.endswith("jwt")
@@ -236,7 +262,10 @@ class OidcConfig(ClientConfig):
         options: dict[str, Any] = {
             "client_id": self.client_id,
             "scope": self.scope,
-            "response_mode": None if mode == "query" else mode,
+            "response_type": self.answer_type,
+            "response_mode": None
+            if mode in ("", self.answer_type.default_mode)
+            else mode,
             "acr_values": self.acr_values,
             "max_age": self.max_age,
             "prompt": self.prompt,
@@ -255,6 +284,7 @@ class OidcConfig(ClientConfig):
         yield from self._about_the_request()
         yield from self._about_the_logout()
         yield from self._about_the_tokens()
+        yield from self._about_the_type()
         if self.fapi:
             yield from fapi_problems(self)
 
@@ -286,7 +316,7 @@ class OidcConfig(ClientConfig):
                 redirect_uri=self.redirect_uri or "https://localhost/",
                 state="s",
                 nonce="n",
-                code_challenge=_CHALLENGE,
+                code_challenge=_CHALLENGE if self.answer_type.has_code else None,
             )
         except ValueError as e:
             yield str(e)
@@ -305,6 +335,20 @@ class OidcConfig(ClientConfig):
                 read_url(self.post_logout_redirect_uri)
             except UrlRefusedError as e:
                 yield f"post_logout_redirect_uri: {e.detail}"
+
+    def _about_the_type(self) -> Iterator[str]:
+        asked = self.answer_type
+        if asked.has_token and self.dpop == "required":
+            yield "response_type: access tokens of browsers are bound to no key of ours"
+        hashes = {"at_hash", "c_hash"}.difference(asked.required_hashes)
+        beyond = sorted(hashes.intersection(self.required_hashes))
+        if beyond and not asked.has_code:
+            yield f"required_hashes: {beyond[0]} is of nothing that comes"
+        lacks = not (asked.has_code or asked.has_token)
+        if lacks and (self.userinfo_signed or self.userinfo_algorithms):
+            yield "userinfo_signed and userinfo_algorithms need an access token"
+        if not asked.has_code and self.refresh_failed != "end":
+            yield "refresh_failed has no effect without a code in response_type"
 
     def _about_the_tokens(self) -> Iterator[str]:
         macs = MAC_ALGORITHMS.intersection(self.id_token_algorithms)

@@ -17,6 +17,10 @@ class Options(Protocol):
         """The provider."""
 
     @property
+    def response_type(self) -> str:
+        """What browsers bring back."""
+
+    @property
     def auth(self) -> str:
         """How we prove who we are."""
 
@@ -56,6 +60,7 @@ class Options(Protocol):
 def fapi_problems(options: Options) -> Iterator[str]:
     """Say which of *options* the profile does not allow."""
     bad: dict[str, bool] = {
+        "response_type = 'code'": options.response_type != "code",
         f"auth = {' or '.join(map(repr, _AUTH))}": options.auth not in _AUTH,
         "dpop = 'required', or a certificate": (
             options.dpop != "required" and options.certificate is None

@@ -7,13 +7,17 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
-from sso_proxy.authn.oidc_callback import read_callback
+from sso_proxy.authn.oidc_callback import (
+    FRAGMENT_FIELD,
+    lacks_answer,
+    read_callback,
+)
 from sso_proxy.authn.oidc_identity import Identifier, Known
 from sso_proxy.authn.oidc_lost import explain_lost
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_rules import response_rules
 from sso_proxy.errors import SsoProxyError, TokenError
-from sso_proxy.login import Finished
+from sso_proxy.login import Finished, InFragment
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.strict import encode_base64url
@@ -25,6 +29,7 @@ from sso_proxy.specs.oidc.response import (
     AuthorizationAnswer,
     Fields,
     check_answer,
+    check_members,
     check_mode,
     read_answer,
     read_refusal,
@@ -55,17 +60,21 @@ class Finisher:
         self._config = parts.config
         self._identifier = identifier
 
-    async def finish(self, request: Request) -> Finished | Response:
+    async def finish(self, request: Request) -> Finished | Response | InFragment:
         """
         Say who has come back, or refuse them.
 
         Raises:
             UnavailableError: The provider is down.
         """
+        if self._config.mode.startswith("fragment") and lacks_answer(request):
+            return InFragment(field=FRAGMENT_FIELD)
         try:
             came = await self._read(request)
         except AnswerError as e:
             return _refuse(request, _RefusedError.of(e))
+        if came is None:
+            return self._lost(request, None, ())
         state = came.answer.state
         kept, headers = request.sessions.logins.take(request, state or "")
         if kept is None or state is None:
@@ -78,7 +87,7 @@ class Finisher:
         """Finish what this browser has begun."""
         again, state = begun.wanted.target, came.answer.state or ""
         try:
-            code = await self._check(begun, came)
+            await self._check(begun, came)
             if not await self._is_first(state):
                 if self._is_logged_in(request):
                     return _send_on(again, headers)
@@ -86,7 +95,7 @@ class Finisher:
                 return _refuse(
                     request, _RefusedError(400, "login-state", detail), headers, again
                 )
-            identity, data = await self._redeem(begun, code, state)
+            identity, data = await self._identify(begun, came.answer)
         except AnswerError as e:
             return _refuse(request, _RefusedError.of(e), headers, again)
         except _RefusedError as e:
@@ -98,15 +107,19 @@ class Finisher:
             identity=identity, data=known, wanted=begun.wanted, headers=headers
         )
 
-    async def _read(self, request: Request) -> "_Came":
+    async def _read(self, request: Request) -> "_Came | None":
         """
         Read an answer, and take it out of what it is signed in.
+
+        None for our page without anything behind its ``#``: somebody came to it again.
 
         Raises:
             AnswerError: There is none, or it is not the provider's.
             UnavailableError: The provider's keys cannot be had.
         """
         arrived, fields = await read_callback(request)
+        if arrived == "fragment" and not fields:
+            return None
         outer = read_answer(fields)
         answer = outer if outer.response is None else await self._open(outer)
         return _Came(arrived, outer, answer)
@@ -141,9 +154,9 @@ class Finisher:
         )
         return read_answer(fields)
 
-    async def _check(self, begun: Begun, came: "_Came") -> str:
+    async def _check(self, begun: Begun, came: "_Came") -> None:
         """
-        Check that what came is an answer to what was begun, and give its code.
+        Check that what came is an answer to what was begun, and that it is good news.
 
         Raises:
             AnswerError: It is not.
@@ -154,35 +167,40 @@ class Finisher:
             # The other's answer would be redeemed with this one's secrets (D18).
             detail = "the login was begun with another provider"
             raise AnswerError(detail, reason="login-state")
-        check_mode(came.outer, asked=begun.response_mode, arrived=came.arrived)
+        check_mode(
+            came.outer,
+            asked=begun.response_mode,
+            arrived=came.arrived,
+            response_type=begun.response_type,
+        )
         answer, endpoints = came.answer, await self._parts.provider.endpoints()
         check_answer(answer, issuer=begun.issuer, iss_required=endpoints.iss_required)
         refusal = read_refusal(answer)
         if refusal is not None:
             detail = f"{refusal.error} {answer.error_description}".strip()
             raise _RefusedError(refusal.status, refusal.reason, detail)
-        if answer.code is None:
-            raise AnswerError("there is no code")
-        return answer.code
+        check_members(answer, begun.response_type)
 
-    async def _redeem(self, begun: Begun, code: str, state: str) -> Known:
+    async def _identify(self, begun: Begun, answer: AuthorizationAnswer) -> Known:
         """
-        Exchange the code for tokens, and say whose they are.
+        Say who it is, by the tokens that came, or by those that a code is good for.
 
         Raises:
             _RefusedError: They are not good, or there are none.
             UnavailableError: The provider is down.
         """
-        fields = (
-            ("code", code),
-            ("redirect_uri", begun.redirect_uri),
-            ("code_verifier", begun.verifier),
-        )
         try:
-            tokens = await self._parts.provider.redeem(fields)
-            return await self._identifier.of_login(
-                tokens, begun, code=code, state=state
+            # Before the code is used: it could be somebody else's (Core 3.3.2.10).
+            front = await self._identifier.of_browser(answer, begun)
+            if answer.code is None:
+                return await self._identifier.of_answer(answer, begun, front)
+            fields = (
+                ("code", answer.code),
+                ("redirect_uri", begun.redirect_uri),
+                ("code_verifier", begun.verifier),
             )
+            tokens = await self._parts.provider.redeem(fields)
+            return await self._identifier.of_login(tokens, begun, answer, front)
         except ProviderError as e:
             detail = f"{e.error} {e.description}".strip()
             # What the provider refuses is the code, and the browser brought that.

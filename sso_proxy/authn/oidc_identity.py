@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
 from sso_proxy.authn.oidc_checks import check_essential, check_prompt
+from sso_proxy.authn.oidc_given import Given
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_refresh import RefreshRefusedError, refresh_at
 from sso_proxy.authn.oidc_rules import id_token_rules, userinfo_rules
@@ -18,6 +19,7 @@ from sso_proxy.session import Session
 from sso_proxy.specs.jose.compact import JoseHeader
 from sso_proxy.specs.jose.keys import KeySet, UnknownKeyError
 from sso_proxy.specs.oidc.claims import merge_claims
+from sso_proxy.specs.oidc.hybrid import check_same_login
 from sso_proxy.specs.oidc.id_token import (
     check_id_token,
     check_refreshed,
@@ -25,6 +27,7 @@ from sso_proxy.specs.oidc.id_token import (
 )
 from sso_proxy.specs.oidc.issuers import group_overage
 from sso_proxy.specs.oidc.metadata import ProviderEndpoints
+from sso_proxy.specs.oidc.response import AuthorizationAnswer
 from sso_proxy.specs.oidc.token_response import TokenResponse
 from sso_proxy.specs.oidc.userinfo import read_userinfo
 
@@ -50,17 +53,80 @@ class Identifier:
         self._parts = parts
         self._config = parts.config
 
-    async def of_login(
-        self, tokens: TokenResponse, begun: Begun, *, code: str, state: str
+    async def of_browser(
+        self, answer: AuthorizationAnswer, begun: Begun
+    ) -> Mapping[str, Any] | None:
+        """
+        Give the claims of the ID token that a browser brought; None without one.
+
+        It has to be signed, and to vouch for all that came along (OpenID Connect Core
+        sections 3.2.2.11 and 3.3.2.12).
+
+        Raises:
+            TokenError: It is not good.
+            UnavailableError: The provider's keys cannot be had.
+        """
+        if answer.id_token is None:
+            return None
+        endpoints = await self._parts.provider.endpoints()
+        header, claims = await self._open(answer.id_token, endpoints, front=True)
+        asked = begun.response_type
+        extra = {"c_hash": asked.has_code, "at_hash": asked.has_token, "s_hash": True}
+        configured = (name for name in self._config.required_hashes if extra[name])
+        check_id_token(
+            claims,
+            id_token_rules(self._config, endpoints),
+            alg=header.alg,
+            now=self._parts.clock.time(),
+            nonce=begun.nonce,
+            access_token=answer.access_token,
+            code=answer.code,
+            state=answer.state,
+            required_hashes={*asked.required_hashes, *configured},
+            # Where there is a code, what counts is the token that it is good for.
+            **({} if asked.has_code else _wanted(begun)),
+        )
+        return claims
+
+    async def of_answer(
+        self,
+        answer: AuthorizationAnswer,
+        begun: Begun,
+        claims: Mapping[str, Any] | None,
     ) -> Known:
         """
-        Say who has logged in.
+        Say who has logged in, by what the browser brought alone (implicit flow).
 
         Args:
-            tokens: What the code was redeemed for.
+            answer: What came.
             begun: What is known of the login.
-            code: The code.
-            state: The login's state.
+            claims: What `of_browser` gave for it.
+
+        Raises:
+            TokenError: The claims are not enough.
+            ProviderError: The provider does not answer about the user.
+            UnavailableError: It cannot be asked now.
+        """
+        if claims is None:
+            raise TokenError("there is no ID token", reason="token-missing")
+        endpoints = await self._parts.provider.endpoints()
+        return await self._complete(Given.by_browser(answer), begun, endpoints, claims)
+
+    async def of_login(
+        self,
+        tokens: TokenResponse,
+        begun: Begun,
+        answer: AuthorizationAnswer,
+        front: Mapping[str, Any] | None = None,
+    ) -> Known:
+        """
+        Say who has logged in, by the tokens that a code was good for.
+
+        Args:
+            tokens: What it was redeemed for; these count, whatever came before.
+            begun: What is known of the login.
+            answer: What came with the browser.
+            front: What `of_browser` gave for it.
 
         Raises:
             TokenError: A token is not good, or not enough.
@@ -72,6 +138,8 @@ class Identifier:
             detail = "the token response has no id_token"
             raise TokenError(detail, reason="token-missing")
         header, claims = await self._open(tokens.id_token, endpoints)
+        # These two are of what came before, and vouched for already.
+        before = {"c_hash", "s_hash"} if front is not None else set()
         check_id_token(
             claims,
             id_token_rules(self._config, endpoints),
@@ -79,18 +147,28 @@ class Identifier:
             now=self._parts.clock.time(),
             nonce=begun.nonce,
             access_token=tokens.access_token,
-            code=code,
-            state=state,
-            required_hashes=self._config.required_hashes,
-            max_age=begun.max_age,
-            asked_at=begun.at,
-            acr_values=begun.acr_values,
+            code=answer.code,
+            state=answer.state,
+            required_hashes={*self._config.required_hashes} - before,
+            **_wanted(begun),
         )
+        if front is not None:
+            check_same_login(front, claims)
+        return await self._complete(Given.by_code(tokens), begun, endpoints, claims)
+
+    async def _complete(
+        self,
+        given: Given,
+        begun: Begun,
+        endpoints: ProviderEndpoints,
+        claims: Mapping[str, Any],
+    ) -> Known:
+        """Add what else there is to know to the claims of an ID token that is good."""
         leeway = self._config.leeway
         check_prompt(begun.prompt, claims, begun=begun.at, leeway=leeway)
         self._check_confirmation(claims)
         sources: dict[str, Mapping[str, Any]] = {"id_token": claims}
-        userinfo = await self._userinfo(tokens, endpoints, claims)
+        userinfo = await self._userinfo(given, endpoints, claims)
         if userinfo is not None:
             sources["userinfo"] = userinfo
         check_essential(self._config.claims, sources)
@@ -102,7 +180,7 @@ class Identifier:
             for found in sources.values():
                 others |= await self._parts.others.claims_of(found, claims["sub"])
             sources["others"] = others
-        return self._identify(sources, tokens), self._keep(tokens, claims)
+        return self._identify(sources, given), self._keep(given, claims)
 
     async def of_refresh(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
         """
@@ -122,7 +200,7 @@ class Identifier:
             raise RefreshRefusedError(f"the new ID token: {e.detail}") from e
         claims = identity.sources["id_token"]
         # One that does not come back is still good (RFC 6749 section 6).
-        given = self._keep(tokens, claims)
+        given = self._keep(Given.by_code(tokens), claims)
         if tokens.expires_in is None:
             given |= {"access_expires": None, "refresh_at": None}
         return identity, {**session.data, **given}
@@ -157,7 +235,7 @@ class Identifier:
         )
 
     async def _open(
-        self, text: str, endpoints: ProviderEndpoints
+        self, text: str, endpoints: ProviderEndpoints, *, front: bool = False
     ) -> tuple[JoseHeader, dict[str, Any]]:
         rules, secrets = id_token_rules(self._config, endpoints), self._parts.secrets
         return await self.with_keys(
@@ -168,6 +246,7 @@ class Identifier:
                 rules,
                 decryption_keys=secrets.decryption,
                 mac_keys=secrets.mac_keys,
+                front_channel=front,
             ),
         )
 
@@ -194,15 +273,15 @@ class Identifier:
 
     async def _userinfo(
         self,
-        tokens: TokenResponse,
+        given: Given,
         endpoints: ProviderEndpoints,
         claims: Mapping[str, Any],
     ) -> Mapping[str, Any] | None:
-        """Ask for more claims; None if there is nobody to ask."""
-        if endpoints.userinfo is None:
+        """Ask for more claims; None if there is nobody to ask, or nothing to ask by."""
+        if endpoints.userinfo is None or given.access_token is None:
             return None
         status, content_type, body = await self._parts.provider.userinfo(
-            tokens.access_token, tokens.token_type
+            given.access_token, given.token_type or ""
         )
         rules = userinfo_rules(self._config, claims["iss"])
         secrets, subject = self._parts.secrets, claims["sub"]
@@ -235,10 +314,10 @@ class Identifier:
             raise TokenError(detail, reason="unknown-confirmation")
 
     def _identify(
-        self, sources: dict[str, Mapping[str, Any]], tokens: TokenResponse
+        self, sources: dict[str, Mapping[str, Any]], given: Given
     ) -> Identity:
         claims = sources["id_token"]
-        scope = " ".join(self._config.scope) if tokens.scope is None else tokens.scope
+        scope = " ".join(self._config.scope) if given.scope is None else given.scope
         return Identity(
             issuer=claims["iss"],
             subject=claims["sub"],
@@ -248,13 +327,13 @@ class Identifier:
             sources=sources,
         )
 
-    def _keep(self, tokens: TokenResponse, claims: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what a session keeps of *tokens*; nothing of what did not come."""
-        now, lasts = self._parts.clock.time(), tokens.expires_in
+    def _keep(self, given: Given, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what a session keeps of *given*; nothing of what did not come."""
+        now, lasts = self._parts.clock.time(), given.expires_in
         every = {
-            "id_token": tokens.id_token,
-            "access_token": tokens.access_token,
-            "refresh_token": tokens.refresh_token,
+            "id_token": given.id_token,
+            "access_token": given.access_token,
+            "refresh_token": given.refresh_token,
         }
         kept: dict[str, Any] = {
             name: every[name] for name in self._config.keep if every[name] is not None
@@ -263,13 +342,22 @@ class Identifier:
         details = {
             "provider": self._config.issuer,
             "sid": claims.get("sid"),
-            "token_type": tokens.token_type,
-            "access_since": now,
+            "token_type": given.token_type,
+            "access_since": None if given.access_token is None else now,
             "access_expires": None if lasts is None else now + lasts,
             "refresh_at": refresh_at(now, lasts, before),
         }
-        given = {n: value for n, value in details.items() if value is not None}
-        return {**kept, **given}
+        said = {n: value for n, value in details.items() if value is not None}
+        return {**kept, **said}
+
+
+def _wanted(begun: Begun) -> dict[str, Any]:
+    """Give what was asked for, as `check_id_token` takes it."""
+    return {
+        "max_age": begun.max_age,
+        "asked_at": begun.at,
+        "acr_values": begun.acr_values,
+    }
 
 
 def _merged(sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

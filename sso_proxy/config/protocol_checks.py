@@ -6,6 +6,7 @@ import attrs
 
 from sso_proxy.config.checks import Attribute
 from sso_proxy.specs.oauth.urls import UrlRefusedError, read_url
+from sso_proxy.specs.oidc.response_type import ResponseType
 
 
 def secure_url(_instance: object, _attribute: Attribute, value: str | None) -> None:
@@ -38,6 +39,11 @@ class OneOf:
         for item in value:
             if item not in self.known:
                 raise ValueError(f"{item!r} is none of {', '.join(self.known)}")
+
+
+def known_response_type(_instance: object, _attribute: Attribute, value: str) -> None:
+    """Refuse what is no response type of OpenID Connect."""
+    ResponseType.read(value)
 
 
 def one_of(known: Iterable[str]) -> OneOf:

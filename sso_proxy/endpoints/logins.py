@@ -29,7 +29,7 @@ from sso_proxy.endpoints.login_limits import (
 )
 from sso_proxy.errors import BadMessageError, SessionTooLargeError
 from sso_proxy.interfaces import IClock
-from sso_proxy.login import Finished, Question, Wanted
+from sso_proxy.login import Finished, InFragment, Question, Wanted
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.accept import (
@@ -287,6 +287,14 @@ class Logins:
         opened = await desk.sessions.load(request)
         request = attrs.evolve(request, session=opened.session, sessions=desk.sessions)
         finished = await desk.login.finish(request)
+        if isinstance(finished, InFragment):
+            place = request.path_asked or request.head.path
+            page, body = self._pages.fragment(
+                place, finished.field, request.head, request.id
+            )
+            return Response(
+                status=200, reason="login-fragment", headers=page, body=body
+            )
         if isinstance(finished, Response):
             again = finished.again or "/"
             return attrs.evolve(

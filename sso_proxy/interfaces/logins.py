@@ -5,7 +5,14 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
-from sso_proxy.login import Ended, Finished, LogoutNotice, Question, Wanted
+from sso_proxy.login import (
+    Ended,
+    Finished,
+    InFragment,
+    LogoutNotice,
+    Question,
+    Wanted,
+)
 from sso_proxy.model import Request, Response
 from sso_proxy.session import Opened, Session
 
@@ -41,11 +48,12 @@ class ILogin(Interface):
         ``wanted``, as ``issuer`` or ``account``.
         """
 
-    async def finish(request: Request) -> Finished | Response:
+    async def finish(request: Request) -> Finished | Response | InFragment:
         """
         Answer a browser that came back, to ``callback/`` and our configured name.
 
-        ``request.body`` reads what it posts, if it does.
+        ``request.body`` reads what it posts, if it does.  What is in a fragment is
+        posted to the same place by a page that is made for `InFragment`.
         """
 
     async def request_object(name: str) -> Response | None:

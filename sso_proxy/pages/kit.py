@@ -50,18 +50,19 @@ class Kind:
 
     Attributes:
         form: Whether they have a form.
-        script: Whether they run our script.
+        script: The file of ours that they run, or empty.
     """
 
     form: bool = False
-    script: bool = False
+    script: str = ""
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "error": Kind(),
     "choose": Kind(),
     "discover": Kind(form=True),
-    "restore": Kind(form=True, script=True),
+    "restore": Kind(form=True, script="submit.js"),
+    "fragment": Kind(form=True, script="fragment.js"),
     "logout": Kind(form=True),
     "logged-out": Kind(),
 }
@@ -85,7 +86,7 @@ class Pages:
         title: The site's name, or empty.
         logo: A ``data:`` URI, or empty.
         style: The style sheet.
-        script: What pages with a script run.
+        scripts: What pages with a script run, by the names of files.
     """
 
     environment: Environment = attrs.field(repr=False)
@@ -94,7 +95,7 @@ class Pages:
     title: str = ""
     logo: str = attrs.field(default="", repr=False)
     style: str = attrs.field(repr=False)
-    script: str = attrs.field(repr=False)
+    scripts: Mapping[str, str] = attrs.field(repr=False)
     _headers: Mapping[str, Headers] = attrs.field(init=False, repr=False)
     _tags: tuple[str, ...] = attrs.field(init=False, repr=False)
 
@@ -311,6 +312,28 @@ class Pages:
             again_label=say.words["continue"] if again else say.find("logout.again"),
         )
 
+    def fragment(
+        self, action: str, field: str, head: RequestHead | None, request_id: str
+    ) -> tuple[Headers, bytes]:
+        """
+        Make a form that sends what is behind the ``#`` of its own URL.
+
+        It takes that out of the address bar and the history first.
+
+        Args:
+            action: Where to: a path on this host.
+            field: The name of the form's only field.
+            head: The request.
+            request_id: Its id.
+
+        Raises:
+            ValueError: *action* is on another host.
+        """
+        _check_own(action)
+        return self.render(
+            "fragment", head=head, request_id=request_id, action=action, field=field
+        )
+
     def render(
         self,
         name: str,
@@ -330,6 +353,7 @@ class Pages:
         """
         say = self._catalogue(head)
         template = self.environment.get_template(f"{name}.html")
+        script = self.scripts.get(KINDS[name].script, "")
         page = template.render(
             values,
             language=say.language,
@@ -338,7 +362,7 @@ class Pages:
             site_title=self.title,
             logo=self.logo,
             style=Markup(self.style),  # noqa: S704 - ours or the operator's, checked
-            script=Markup(self.script),  # noqa: S704 - ours
+            script=Markup(script),  # noqa: S704 - ours
             request_id=request_id,
         )
         return self._headers[name], page.encode()
@@ -366,7 +390,7 @@ class Pages:
         if self.logo:
             policy.append("img-src data:")
         if kind.script:
-            policy.append(f"script-src {hash_source(self.script)}")
+            policy.append(f"script-src {hash_source(self.scripts[kind.script])}")
         policy += ["base-uri 'none'", f"form-action {_form_target(kind)}"]
         policy.append("frame-ancestors 'none'")
         return (

@@ -64,7 +64,11 @@ def load_pages(config: PagesConfig) -> Pages:
         title=config.title,
         logo=logo,
         style=sources["style.css"],
-        script=_own_file("templates", "submit.js"),
+        scripts={
+            kind.script: _own_file("templates", kind.script)
+            for kind in KINDS.values()
+            if kind.script
+        },
     )
     mistakes = (*reader.mistakes, *_try_all(pages))
     if mistakes:
@@ -222,6 +226,7 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "discover", typed
     yield "discover", {**typed, "choices": (("a", "/a"),), "action": "", "problem": ""}
     yield "restore", {"action": "/", "method": "post", "fields": (("a", "b"),)}
+    yield "fragment", {"action": "/", "field": "a"}
     yield "logout", {"action": "/", "target": "/"}
     yield "logout", {"action": "/", "target": ""}
     told = {"title": "a", "here": "b", "again": "/", "again_label": "c"}

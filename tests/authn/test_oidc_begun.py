@@ -7,6 +7,7 @@ import pytest
 
 from sso_proxy.authn.oidc_begun import Begun
 from sso_proxy.login import Wanted
+from sso_proxy.specs.oidc.response_type import ResponseType
 
 SHORT = Begun(
     by="corp",
@@ -19,6 +20,7 @@ SHORT = Begun(
 )
 LONG = attrs.evolve(
     SHORT,
+    response_type=ResponseType("code id_token"),
     response_mode="form_post",
     acr_values=("gold", "silver"),
     max_age=0,
@@ -27,7 +29,10 @@ LONG = attrs.evolve(
 )
 
 
-@pytest.mark.parametrize("begun", [SHORT, LONG])
+IMPLICIT = attrs.evolve(SHORT, response_type=ResponseType("id_token"), verifier="")
+
+
+@pytest.mark.parametrize("begun", [SHORT, LONG, IMPLICIT])
 def test_what_is_written_is_read(begun: Begun) -> None:
     """A limit of 0 seconds is one, too."""
     text = json.dumps(begun.as_json())
@@ -36,7 +41,7 @@ def test_what_is_written_is_read(begun: Begun) -> None:
 
 def test_what_says_nothing_is_not_written() -> None:
     """Cookies are short."""
-    assert not {"mode", "acr", "age", "prompt"} & SHORT.as_json().keys()
+    assert not {"type", "mode", "acr", "age", "prompt"} & SHORT.as_json().keys()
 
 
 def test_no_secret_is_shown() -> None:

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from sso_proxy.authn.oidc_callback import read_callback
+from sso_proxy.authn.oidc_callback import lacks_answer, read_callback
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Request
 from sso_proxy.specs.oidc.response import AnswerError
@@ -43,6 +43,25 @@ def test_a_form_is_read_and_the_query_beside_it_is_not() -> None:
     assert found == ("form_post", (("code", "a"), ("state", "s")))
 
 
+def test_what_our_page_sends_is_a_fragment() -> None:
+    request = posted(b"__sso_fragment=code%3Da%2520b%26state%3Ds", FORM)
+    found = now(read_callback(request))
+    assert found == ("fragment", (("code", "a b"), ("state", "s")))
+
+
+def test_a_fragment_can_be_empty() -> None:
+    request = posted(b"__sso_fragment=", FORM)
+    assert now(read_callback(request)) == ("fragment", ())
+
+
+def test_an_answer_may_be_where_only_a_page_can_read_it() -> None:
+    assert lacks_answer(make_request())
+    assert lacks_answer(make_request(query=""))
+    assert not lacks_answer(make_request(query="error=x"))
+    assert not lacks_answer(make_request("POST"))
+    assert not lacks_answer(make_request("HEAD"))
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -53,6 +72,9 @@ def test_a_form_is_read_and_the_query_beside_it_is_not() -> None:
         posted(b"code=a", {**FORM, "content-encoding": "gzip"}),
         posted(b"code=" + b"a" * 70000, FORM),
         posted(b"code=\xff", FORM),
+        posted(b"__sso_fragment=code%3Da&code=b", FORM),
+        posted(b"__sso_fragment=a%3Db&__sso_fragment=a%3Db", FORM),
+        posted(b"__sso_fragment=code%3D%25ff", FORM),
         make_request(query="code=%ff"),
     ],
 )

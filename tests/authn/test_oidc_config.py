@@ -9,6 +9,7 @@ import pytest
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.config.structure import structure
 from sso_proxy.errors import ConfigError
+from sso_proxy.specs.oidc.response_type import RESPONSE_TYPES
 
 ISSUER = "https://login.example.com"
 SMALL = {"issuer": ISSUER, "client_id": "app", "auth": "none"}
@@ -17,6 +18,7 @@ HAND = {
     "token_endpoint": ISSUER + "/token",
     "jwks_uri": ISSUER + "/jwks",
 }
+DPOP = {"dpop": "required", "dpop_key": "k.pem"}
 TENANTS = {"issuer": ISSUER + "/{tenantid}/v2.0", "tenants": ["acme"]}
 
 
@@ -55,7 +57,16 @@ def test_issuer_and_client_are_enough() -> None:
         ({"metadata": "http://login.example.com/"}, "metadata"),
         ({"scope": ["profile"]}, "openid"),
         ({"scope": ["openid", "a b"]}, "scope"),
-        ({"response_mode": "fragment"}, "response_mode"),
+        ({"response_mode": "web_message"}, "response_mode"),
+        ({"response_type": "token"}, "response_type"),
+        ({"response_type": "code code"}, "response_type"),
+        ({"response_type": "id_token", "response_mode": "query"}, "no tokens"),
+        ({"response_type": "code token", "response_mode": "query.jwt"}, "no tokens"),
+        ({"response_type": "id_token", "required_hashes": ["c_hash"]}, "c_hash"),
+        ({"response_type": "id_token", "userinfo_signed": True}, "userinfo_signed"),
+        ({"response_type": "id_token", "refresh_failed": "keep"}, "refresh_failed"),
+        ({**DPOP, "response_type": "code token"}, "bound to no key"),
+        ({**DPOP, "response_type": "code id_token", "profile": "fapi2"}, "'code'"),
         ({"prompt": ["none", "login"]}, "prompt"),
         ({"prompt": ["whatever"]}, "prompt"),
         ({"max_age": -1}, "max_age"),
@@ -97,6 +108,38 @@ def test_endpoints_by_hand_need_no_metadata() -> None:
     assert config.by_hand
     assert config.overrides.token == ISSUER + "/token"
     assert read(**TENANTS, **{k: v for k, v in HAND.items() if k != "issuer"}).by_hand
+
+
+@pytest.mark.parametrize(
+    ("options", "mode"),
+    [
+        ({}, "query"),
+        ({"response_mode": "jwt"}, "query.jwt"),
+        ({"response_mode": "fragment"}, "fragment"),
+        ({"response_type": "token id_token"}, "fragment"),
+        ({"response_type": "id_token", "response_mode": "jwt"}, "fragment.jwt"),
+        ({"response_type": "code token", "response_mode": "form_post"}, "form_post"),
+        ({"response_type": "code id_token", "response_mode": "fragment"}, "fragment"),
+    ],
+)
+def test_tokens_come_behind_the_number_sign(options: dict[str, Any], mode: str) -> None:
+    """In the query they would be in everybody's logs."""
+    config = read(**options)
+    assert config.mode == mode
+    assert config.answer_type.text in RESPONSE_TYPES
+
+
+def test_a_provider_is_told_what_is_not_the_default() -> None:
+    def asked(**options: Any) -> str | None:  # noqa: ANN401
+        challenge = {"code_challenge": 43 * "A"}
+        more = {"redirect_uri": ISSUER, "state": "s", "nonce": "n", **challenge}
+        return read(**options).ask(**more).response_mode
+
+    assert asked() is None
+    assert asked(response_mode="query") is None
+    assert asked(response_type="code token", response_mode="fragment") is None
+    assert asked(response_mode="jwt") == "jwt"
+    assert asked(response_mode="fragment") == "fragment"
 
 
 def test_userinfo_can_be_left_out() -> None:

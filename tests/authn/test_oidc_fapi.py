@@ -15,6 +15,7 @@ class Options:
     """Good ones, unless told otherwise."""
 
     issuer: str = ISSUER
+    response_type: str = "code"
     auth: str = "private_key_jwt"
     assertion_audience: str | None = None
     dpop: str = "required"

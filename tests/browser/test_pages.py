@@ -23,7 +23,7 @@ CHOICES = [
     ("Customers and partners", "/.sso/login?with=customers&to=%2F"),
     (LONG, "/.sso/login?with=long"),
 ]
-PAGES: Final = ("error", "login", "choose", "restore")
+PAGES: Final = ("error", "login", "choose", "restore", "fragment")
 LOOKS: Final[dict[str, dict[str, Any]]] = {
     f"{name}-{'dark' if dark else 'light'}": {
         "width": width,
@@ -47,6 +47,8 @@ def make(pages: Pages, name: str, language: str = "en") -> Any:  # noqa: ANN401
             return pages.error("login-loop", 429, head, number, "/orders/?page=2")
         case "choose":
             return pages.choose(CHOICES, head, number)
+        case "fragment":
+            return pages.fragment("/done", "answer", head, number)
         case _:
             return pages.restore(
                 "/done", "post", [("submit", "ü"), ("b", "")], head, "1"
@@ -100,6 +102,24 @@ def test_without_scripts_a_button_sends_the_form(
         tab.press("Enter")
         tab.wait("document.body.innerText == 'arrived'")
         assert shown.posted == ["submit=%C3%BC&b="]
+
+
+def test_what_is_behind_the_number_sign_is_sent_and_goes_away(
+    chromium: Chromium,
+    shown: Any,  # noqa: ANN401
+) -> None:
+    """Neither the address bar nor the history has it then."""
+    url = shown.show(make(default_pages(), "fragment"))
+    shown.show(((), b"<p>arrived"), "/done")
+    with chromium.tab() as tab:
+        tab.go(shown.show(((), b"<p>before"), "/before"))
+        tab.go(f"{url}#id_token=a.b&state=%C3%BC%2B&x=1+2")
+        tab.wait("document.body.innerText == 'arrived'")
+        assert shown.posted == [
+            "answer=id_token%3Da.b%26state%3D%25C3%25BC%252B%26x%3D1%2B2"
+        ]
+        seen = tab.call("Page.getNavigationHistory")["entries"]
+        assert "id_token" not in str(seen)
 
 
 def test_what_answers_a_form_may_lead_to_another_host(

@@ -3,7 +3,11 @@
 import attrs
 import pytest
 
-from sso_proxy.config.protocol_checks import one_of, secure_url
+from sso_proxy.config.protocol_checks import (
+    known_response_type,
+    one_of,
+    secure_url,
+)
 
 
 @attrs.frozen
@@ -36,3 +40,13 @@ def test_a_list_of_known_names_is_taken_and_others_are_named() -> None:
     assert Options(algs=("a", "b")).algs == ("a", "b")
     with pytest.raises(ValueError, match="'c' is none of a, b"):
         Options(algs=("a", "c"))
+
+
+def test_response_types_are_known_in_any_order() -> None:
+    @attrs.frozen
+    class Asked:
+        asked: str = attrs.field(default="code", validator=known_response_type)
+
+    assert Asked("token code id_token").asked == "token code id_token"
+    with pytest.raises(ValueError, match="must be one of 'code'"):
+        Asked("token")

@@ -140,6 +140,19 @@ def test_ten_tabs_that_were_restored_all_end_logged_in(kind: str) -> None:
         assert scene.page(path).status == 200
 
 
+def test_what_only_a_page_can_read_is_sent_by_a_page() -> None:
+    scene = LoginScene()
+    scene.logins["corp"].fragment = "brought"
+    page = scene.page("/.sso/callback/corp")
+    assert (page.status, scene.reason) == (200, "login-fragment")
+    assert form_of(page) == ("/.sso/callback/corp", b"brought=")
+    assert ("cache-control", "no-store") in page.headers
+    assert not [name for name, _ in page.headers if name == "set-cookie"]
+    policy = dict(page.headers)["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src 'sha256-" in policy
+
+
 def test_a_refusal_leads_back_to_where_it_can_be_tried_again() -> None:
     scene = LoginScene()
     away = scene.page("/orders")

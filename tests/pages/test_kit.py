@@ -70,6 +70,8 @@ def made(name: str) -> tuple[Headers, str]:
     match name:
         case "error":
             headers, body = PAGES.error("login-loop", 429, BROWSER, "id-1", "/again")
+        case "fragment":
+            headers, body = PAGES.fragment("/do", "a", BROWSER, "id-1")
         case "choose":
             headers, body = PAGES.choose(
                 [("One", "/1"), ("Two", "/2")], BROWSER, "id-1"
@@ -142,6 +144,12 @@ def test_a_page_is_in_the_language_asked_for() -> None:
     page = body.decode()
     assert '<html lang="de"' in page
     assert "Nicht gefunden" in page
+
+
+@pytest.mark.parametrize("action", ELSEWHERE)
+def test_what_was_brought_back_goes_nowhere_else(action: str) -> None:
+    with pytest.raises(ValueError, match="own host"):
+        PAGES.fragment(action, "a", BROWSER, "id-1")
 
 
 def test_there_is_one_next_step() -> None:

@@ -7,7 +7,7 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILogout
-from sso_proxy.login import Ended, Finished, LogoutNotice, Question, Wanted
+from sso_proxy.login import Ended, Finished, InFragment, LogoutNotice, Question, Wanted
 from sso_proxy.model import (
     Authenticated,
     Identity,
@@ -40,6 +40,7 @@ class FakeLogin:
         issuer: The provider.
         asks: What it asks before a login begins, or None.
         refuses: What it answers to who comes back, instead of logging them in.
+        fragment: The field for what is behind the ``#``, if answers are there.
     """
 
     name: str = "corp"
@@ -49,6 +50,7 @@ class FakeLogin:
     claims: dict[str, Any] = attrs.field(factory=dict)
     data: dict[str, Any] = attrs.field(factory=dict)
     refuses: Response | None = None
+    fragment: str = ""
     issuer: str = "https://login.example"
     asks: Question | None = None
     consumes = ()
@@ -82,8 +84,10 @@ class FakeLogin:
         location = ("location", f"{PROVIDER}?state={state}")
         return Response(status=302, reason="login", headers=(location, *headers))
 
-    async def finish(self, request: Request) -> Finished | Response:
+    async def finish(self, request: Request) -> Finished | Response | InFragment:
         """Believe whoever came back."""
+        if self.fragment:
+            return InFragment(field=self.fragment)
         if self.refuses is not None:
             return self.refuses
         query = request.head.query

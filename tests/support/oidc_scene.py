@@ -13,7 +13,7 @@ from sso_proxy.authn.oidc_logout import WITHIN
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_rules import read_secrets
 from sso_proxy.errors import BadMessageError
-from sso_proxy.login import Finished, Wanted
+from sso_proxy.login import Finished, InFragment, Wanted
 from sso_proxy.model import Request, Response
 from sso_proxy.specs.jose.keys import KeySet, read_jwks
 from sso_proxy.specs.oauth.client_auth import FormFields
@@ -230,10 +230,18 @@ class OidcScene:
         return response
 
     def callback(
-        self, fields: Mapping[str, str], *, form: bool = False
+        self,
+        fields: Mapping[str, str],
+        *,
+        form: bool = False,
+        fragment: bool = False,
     ) -> Finished | Response:
         """Come back with *fields*; the browser does as it is told."""
         text = urlencode(fields)
+        if fragment:
+            page = now(self.login.finish(self.request(path="/.sso/callback/corp")))
+            assert isinstance(page, InFragment)
+            form, text = True, urlencode({page.field: text})
         parts: dict[str, Any] = {"query": text}
         if form:
             parts = {
@@ -243,6 +251,7 @@ class OidcScene:
             }
         request = self.request(path="/.sso/callback/corp", **parts)
         found = now(self.login.finish(request))
+        assert not isinstance(found, InFragment)
         self.browser.take(found.headers)
         if isinstance(found, Finished):
             started = now(self.store.start(request, found.identity, found.data))

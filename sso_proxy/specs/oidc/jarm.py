@@ -17,6 +17,7 @@ _MAX_DATE: Final = 2.0**53
 _FIELDS: Final = (
     *("state", "code", "iss", "error", "error_description", "error_uri"),
     *("id_token", "access_token", "refresh_token", "response"),
+    *("token_type", "expires_in", "scope"),
 )
 
 
@@ -50,6 +51,9 @@ def read_jarm_claims(
     for name in ("nbf", "iat"):
         if name in claims and _date(claims, name) > now + LEEWAY:
             raise AnswerError(f"{name} of the signed answer is to come")
+    lasts = claims.get("expires_in")
+    if type(lasts) is int:  # a number in the examples of section 2.1
+        claims = {**claims, "expires_in": str(lasts)}
     fields = [(name, claims[name]) for name in _FIELDS if name in claims]
     for name, value in fields:
         if not isinstance(value, str):

@@ -21,6 +21,7 @@ from sso_proxy.specs.oidc.claims_request import (
     write_claims_request,
 )
 from sso_proxy.specs.oidc.response import RESPONSE_MODES
+from sso_proxy.specs.oidc.response_type import CODE, ResponseType
 
 FormFields: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -66,7 +67,7 @@ _is_absolute = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!\x22\x24-~]+").fullmatch
 @attrs.frozen(kw_only=True)
 class AuthorizationRequest:
     """
-    A request for somebody to log in by the code flow.
+    A request for somebody to log in.
 
     It is checked when it is made: ``ValueError`` names the parameter that is not as its
     standard wants it, and never what it is.
@@ -77,7 +78,8 @@ class AuthorizationRequest:
         scope: What for; ``openid`` is among it.
         state: Names the login to us, and nobody can guess it.
         nonce: Comes back in the ID token, and nobody can guess it.
-        code_challenge: By the method S256.
+        code_challenge: By the method S256; None where no code is asked for.
+        response_type: What the answer is to consist of.
         response_mode: One of `RESPONSE_MODES`, or None to leave it to the provider.
         acr_values: Authentication contexts, the best first.
         max_age: Seconds that may have passed since the user authenticated, or None.
@@ -98,8 +100,8 @@ class AuthorizationRequest:
     scope: tuple[str, ...] = ("openid",)
     state: str = attrs.field(repr=False)
     nonce: str = attrs.field(repr=False)
-    code_challenge: str
-    response_type: str = attrs.field(default="code", init=False)
+    code_challenge: str | None = None
+    response_type: ResponseType = CODE
     response_mode: str | None = None
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
@@ -152,14 +154,15 @@ def parameters(request: AuthorizationRequest) -> FormFields:
     """
     required = [
         ("client_id", request.client_id),
-        ("response_type", request.response_type),
+        ("response_type", request.response_type.text),
         ("redirect_uri", request.redirect_uri),
         ("scope", " ".join(request.scope)),
         ("state", request.state),
         ("nonce", request.nonce),
-        ("code_challenge", request.code_challenge),
-        ("code_challenge_method", METHOD),
     ]
+    if request.code_challenge is not None:
+        required.append(("code_challenge", request.code_challenge))
+        required.append(("code_challenge_method", METHOD))
     max_age = "" if request.max_age is None else str(request.max_age)
     claims = "" if request.claims is None else write_claims_request(request.claims)
     optional = [
@@ -308,8 +311,11 @@ def _check_identifiers(request: AuthorizationRequest) -> None:
         if _is_unreserved(getattr(request, name)) is None:
             raise ValueError(f"{name} is not 1 to 512 unreserved characters")
     # A challenge of S256 is a SHA-256 hash in base64url, as a thumbprint is.
-    if not is_thumbprint(request.code_challenge):
+    challenge = request.code_challenge
+    if challenge is not None and not is_thumbprint(challenge):
         raise ValueError("code_challenge is none of S256")
+    if (challenge is not None) != request.response_type.has_code:
+        raise ValueError("code_challenge goes with a code, always")
     if request.dpop_jkt is not None and not is_thumbprint(request.dpop_jkt):
         raise ValueError("dpop_jkt is no thumbprint")
 
@@ -320,6 +326,10 @@ def _check_choices(request: AuthorizationRequest) -> None:
         raise ValueError("scope lacks openid")
     if request.response_mode not in (None, *RESPONSE_MODES):
         raise ValueError("response_mode is not supported")
+    mode = request.response_mode or request.response_type.default_mode
+    if mode.startswith("query") and request.response_type.has_tokens:
+        # OAuth 2.0 Multiple Response Types section 3: everybody on the way would see.
+        raise ValueError("response_mode: no tokens in a query")
     if request.max_age is not None and not 0 <= request.max_age < 2**31:
         raise ValueError("max_age is no number of seconds")
     if "none" in request.prompt and len(request.prompt) > 1:

@@ -84,6 +84,6 @@ def _outside(request: AuthorizationRequest) -> FormFields:
     """Give the parameters that stand beside a signed request."""
     return (
         ("client_id", request.client_id),
-        ("response_type", request.response_type),
+        ("response_type", request.response_type.text),
         ("scope", " ".join(request.scope)),
     )

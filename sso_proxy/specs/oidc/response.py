@@ -1,32 +1,37 @@
 """
 What a provider answers, through the browser, to an authorization request.
 
-OpenID Connect Core 1.0 sections 3.1.2.5 and 3.1.2.6, RFC 6749 section 4.1.2, RFC 9207.
-Whoever holds the browser can write whatever he likes here: nothing is believed until
-the state has been found to be this browser's, and nothing is shown.
+OpenID Connect Core 1.0 sections 3.1.2.5, 3.1.2.6, 3.2.2.5 and 3.3.2.5, RFC 6749
+sections 4.1.2 and 4.2.2, RFC 9207.  Whoever holds the browser can write whatever he
+likes here: nothing is believed until the state has been found to be this browser's, and
+nothing is shown.
 """
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 import attrs
 
 from sso_proxy.errors import SsoProxyError
+from sso_proxy.specs.oidc.response_type import CODE, ResponseType
 
 Fields: TypeAlias = Sequence[tuple[str, str]]
 
-Arrived: TypeAlias = Literal["query", "form_post"]
-"""How an answer came: in the query of a GET, or as a form."""
-
-RESPONSE_MODES: Final = ("query", "form_post", "query.jwt", "form_post.jwt", "jwt")
+Arrived: TypeAlias = Literal["query", "form_post", "fragment"]
 """
-The response modes that can be asked for.
+How an answer came: in the query of a GET, or as a form, or behind the ``#``.
 
-None with ``fragment``, which never gets to a server.
+A fragment never gets to a server by itself: a page of ours sends it.
 """
+
+RESPONSE_MODES: Final = (
+    *("query", "fragment", "form_post"),
+    *("query.jwt", "fragment.jwt", "form_post.jwt", "jwt"),
+)
+"""The response modes that can be asked for."""
 
 MAX_FIELDS: Final = 64
 """Parameters of an answer, those that are ignored included."""
@@ -41,17 +46,26 @@ _MAX_STATE: Final = 512
 _MAX_ISSUER: Final = 2048
 _MAX_ERROR: Final = 128
 _MAX_DESCRIPTION: Final = 300
+_MAX_LIFE: Final = 10
 _LONGEST: Final = {
     "state": _MAX_STATE,
     "code": MAX_CODE,
     "iss": _MAX_ISSUER,
     "error": _MAX_ERROR,
     "response": MAX_FORM,
+    "id_token": MAX_FORM,
+    "access_token": MAX_FORM,
 }
-_TOKENS: Final = ("id_token", "access_token", "refresh_token")
-_ONCE: Final = frozenset({*_LONGEST, *_TOKENS, "error_description", "error_uri"})
+_ABOUT_TOKEN: Final = {"token_type": 40, "expires_in": _MAX_LIFE, "scope": 2048}
+_GOOD: Final = frozenset({"code", "id_token", "access_token"})
+_TOKENS: Final = ("id_token", "access_token")
+_BEARER: Final = "Bearer"
+_ONCE: Final = frozenset(
+    {*_LONGEST, *_ABOUT_TOKEN, "refresh_token", "error_description", "error_uri"}
+)
 _ANSWERS: Final = _ONCE - {"response"}
 _is_visible = re.compile(r"[\x20-\x7e]+").fullmatch
+_is_token = re.compile(r"[!-~]+").fullmatch
 
 
 @attrs.frozen
@@ -73,13 +87,19 @@ class AuthorizationAnswer:
     """
     An answer, taken apart.  Nothing in it is proven.
 
-    There is either a code, or an error, or a signed answer that holds one of them.
+    There is either what logs somebody in (a code, an ID token, an access token, or
+    several of them), or an error, or a signed answer that holds one of these.
 
     Attributes:
         state: What we gave along, or None.
         code: What the tokens are redeemed with.
+        id_token: Not checked in any way, or None.
+        access_token: Of the type ``Bearer``, or None.
+        token_type: Its type, or None without one.
+        expires_in: Seconds that it is good for, or None.
+        scope: What it is good for; None: what was asked for.
         iss: Who says that he answers (RFC 9207), or None.
-        error: Why there is no code.
+        error: Why nobody is logged in.
         error_description: What goes with *error*, for the log: shortened, without
             control characters.
         response: An answer as JWT (JARM).
@@ -87,6 +107,11 @@ class AuthorizationAnswer:
 
     state: str | None = attrs.field(default=None, repr=False)
     code: str | None = attrs.field(default=None, repr=False)
+    id_token: str | None = attrs.field(default=None, repr=False)
+    access_token: str | None = attrs.field(default=None, repr=False)
+    token_type: str | None = None
+    expires_in: int | None = None
+    scope: str | None = None
     iss: str | None = None
     error: str | None = None
     error_description: str = ""
@@ -177,42 +202,69 @@ def read_answer(fields: Fields) -> AuthorizationAnswer:
 
     Raises:
         AnswerError: A parameter that we know occurs twice (RFC 6749 section 3.1: of
-            two, a provider may have meant the other); a token is among them, which we
-            never ask for and which everybody on the way has seen; a value is empty,
-            too long or has characters that it cannot have; there is not exactly one of
-            code, error and signed answer; or anything stands beside a signed answer.
+            two, a provider may have meant the other); a refresh token is among them,
+            which no browser ever brings; a value is empty, too long or has characters
+            that it cannot have; there is not exactly one of what logs in, an error and
+            a signed answer; anything stands beside a signed answer; or an access token
+            is no bearer token.
     """
     values = _read_once(fields)
     known = {name: values[name] for name in _LONGEST if name in values}
     for name, value in known.items():
         if len(value) > _LONGEST[name]:
             raise AnswerError(f"{name} is too long")
-        if _is_visible(value) is None:
+        allowed = _is_token if name in _TOKENS else _is_visible
+        if allowed(value) is None:
             raise AnswerError(f"{name} is empty or has characters that it cannot have")
     if "response" in known and _ANSWERS & values.keys():
         raise AnswerError("there are parameters beside the signed answer")
-    if len(known.keys() & {"code", "error", "response"}) != 1:
+    kinds = [bool(_GOOD & known.keys()), "error" in known, "response" in known]
+    if kinds.count(True) != 1:
         raise AnswerError("there is not exactly one of code and error")
+    about = _read_about(values) if "access_token" in known else {}
     description = for_log(values.get("error_description", ""))
-    return AuthorizationAnswer(**known, error_description=description)
+    return AuthorizationAnswer(**known, **about, error_description=description)
 
 
 def _read_once(fields: Fields) -> dict[str, str]:
-    """Give all parameters; none that we know is there twice, and none is a token."""
+    """Give all parameters; none that we know is there twice."""
     if len(fields) > MAX_FIELDS:
         raise AnswerError("the answer has too many parameters")
     counts = Counter(name for name, _ in fields)
     for name in _ONCE:
         if counts[name] > 1:
             raise AnswerError(f"{name} occurs twice")
-    for name in _TOKENS:
-        if name in counts:
-            raise AnswerError(f"{name} came through the browser")
+    if "refresh_token" in counts:
+        raise AnswerError("refresh_token came through the browser")
     return dict(fields)
 
 
+def _read_about(values: Mapping[str, str]) -> dict[str, Any]:
+    """Read what is said of an access token (RFC 6749 section 4.2.2)."""
+    for name, most in _ABOUT_TOKEN.items():
+        if len(values.get(name, "")) > most:
+            raise AnswerError(f"{name} is too long")
+    # A token that is bound to something would be bound to the browser (RFC 9449).
+    if values.get("token_type", "").lower() != _BEARER.lower():
+        raise AnswerError("token_type is not Bearer")
+    lasts, scope = values.get("expires_in"), values.get("scope")
+    if lasts is not None and not (lasts.isascii() and lasts.isdigit()):
+        raise AnswerError("expires_in is no number of seconds")
+    if scope and _is_visible(scope) is None:
+        raise AnswerError("scope has characters that it cannot have")
+    return {
+        "token_type": _BEARER,
+        "expires_in": None if lasts is None else int(lasts),
+        "scope": scope or None,
+    }
+
+
 def check_mode(
-    answer: AuthorizationAnswer, *, asked: str | None, arrived: Arrived
+    answer: AuthorizationAnswer,
+    *,
+    asked: str | None,
+    arrived: Arrived,
+    response_type: ResponseType = CODE,
 ) -> None:
     """
     Check that an answer came in the way that was asked for.
@@ -222,20 +274,46 @@ def check_mode(
 
     Args:
         answer: As it came, before a signed one is opened.
-        asked: The ``response_mode`` of the request; None for the default of the code
-            flow, which is ``query``.
+        asked: The ``response_mode`` of the request; None for the default of
+            *response_type*.
         arrived: How it came.
+        response_type: What was asked for.
 
     Raises:
-        AnswerError: It came in another way.
+        AnswerError: It came in another way, or with a token in a query, which everybody
+            on the way has seen.
     """
-    way, _, signed = (asked or "query").partition(".")
-    if way == "jwt":  # the default of the code flow, signed (JARM section 2.3.4)
-        way, signed = "query", "jwt"
+    for name in _TOKENS:
+        if arrived == "query" and getattr(answer, name) is not None:
+            raise AnswerError(f"{name} came in a query")
+    way, _, signed = (asked or response_type.default_mode).partition(".")
+    if way == "jwt":  # the default, signed (JARM section 2.3.4)
+        way, signed = response_type.default_mode, "jwt"
     if arrived != way:
         raise AnswerError("the answer came in another response mode")
     if (answer.response is not None) != (signed == "jwt"):
         raise AnswerError("the answer is signed, or not signed, other than asked for")
+
+
+def check_members(answer: AuthorizationAnswer, response_type: ResponseType) -> None:
+    """
+    Check that an answer that logs somebody in has what was asked for, and no more.
+
+    Else whoever writes answers could choose the flow in which less is checked.
+
+    Args:
+        answer: Taken apart; a signed one is what was in it.
+        response_type: What was asked for.
+
+    Raises:
+        AnswerError: It lacks something, or has what nobody asked for.
+    """
+    for name in sorted(_GOOD):
+        there, wanted = getattr(answer, name) is not None, name in response_type.members
+        if there and not wanted:
+            raise AnswerError(f"{name} came through the browser, unasked")
+        if wanted and not there:
+            raise AnswerError(f"there is no {name}")
 
 
 def check_answer(

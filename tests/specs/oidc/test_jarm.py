@@ -91,10 +91,18 @@ def test_what_is_wrong_is_refused(changes: dict[str, object], detail: str) -> No
         read(**changes)
 
 
-@pytest.mark.parametrize("name", ["id_token", "access_token", "response"])
+@pytest.mark.parametrize("name", ["refresh_token", "access_token", "response"])
 def test_what_refuses_other_answers_refuses_signed_ones(name: str) -> None:
     with pytest.raises(AnswerError):
         read_answer(read(**{name: "x"}))
+
+
+def test_tokens_are_read_where_they_are_signed() -> None:
+    """JARM 2.1: all parameters of the flow are claims; ``expires_in`` is a number."""
+    more = {"access_token": "t", "token_type": "Bearer", "expires_in": 300}
+    answer = read_answer(read(id_token="a.b.c", **more))
+    assert (answer.id_token, answer.access_token) == ("a.b.c", "t")
+    assert answer.expires_in == 300
 
 
 def test_an_id_token_of_the_same_provider_is_no_answer() -> None:

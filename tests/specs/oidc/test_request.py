@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +24,12 @@ from sso_proxy.specs.oidc.request import (
     pushed_fields,
     request_object_claims,
 )
+from sso_proxy.specs.oidc.response_type import ResponseType
 
 ENDPOINT = "https://op.example/authorize"
 ISSUER = "https://op.example"
 NOW = 1_800_000_000.5
+HYBRID = {"response_type": ResponseType("code id_token")}
 CHALLENGE = challenge_of("v" * 43)
 THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 LEAST: dict[str, Any] = {
@@ -126,8 +129,11 @@ def test_nothing_but_resource_is_there_twice() -> None:
         ({"nonce": "a\n"}, "nonce"),
         ({"code_challenge": ""}, "code_challenge"),
         ({"code_challenge": "v" * 44}, "code_challenge"),
-        ({"response_mode": "fragment"}, "response_mode"),
-        ({"response_mode": "fragment.jwt"}, "response_mode"),
+        ({"response_mode": "web_message"}, "response_mode"),
+        ({"code_challenge": None}, "code_challenge"),
+        ({"response_type": ResponseType("id_token")}, "code_challenge"),
+        ({**HYBRID, "response_mode": "query"}, "response_mode: no tokens in a query"),
+        ({**HYBRID, "response_mode": "query.jwt"}, "response_mode"),
         ({"response_mode": ""}, "response_mode"),
         ({"acr_values": ("a b",)}, "acr_values"),
         ({"acr_values": ("ä",)}, "acr_values"),
@@ -332,3 +338,19 @@ def test_a_provider_reads_what_was_asked(changes: dict[str, Any]) -> None:
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == ENDPOINT
     read = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
     assert tuple(read) == parameters(made)
+
+
+@pytest.mark.parametrize("text", ["id_token", "id_token token"])
+def test_without_a_code_nothing_is_proven_with_one(text: str) -> None:
+    asked = ResponseType(text)
+    request = attrs.evolve(FULL, response_type=asked, code_challenge=None)
+    fields = dict(parameters(request))
+    assert fields["response_type"] == text
+    assert not {"code_challenge", "code_challenge_method"} & fields.keys()
+    assert fields["nonce"]
+
+
+def test_tokens_come_as_a_form_or_behind_the_number_sign() -> None:
+    for mode in ("fragment", "form_post", "fragment.jwt", "form_post.jwt", "jwt", None):
+        request = attrs.evolve(FULL, response_mode=mode, **HYBRID)
+        assert dict(parameters(request))["response_type"] == "code id_token"

@@ -10,18 +10,19 @@ from sso_proxy.specs.oidc.response import (
     MAX_CODE,
     MAX_FIELDS,
     MAX_FORM,
-    RESPONSE_MODES,
     AnswerError,
     Arrived,
     AuthorizationAnswer,
     Refusal,
     check_answer,
+    check_members,
     check_mode,
     for_log,
     read_answer,
     read_fields,
     read_refusal,
 )
+from sso_proxy.specs.oidc.response_type import RESPONSE_TYPES, ResponseType
 
 ISSUER = "https://op.example"
 GOOD = (("code", "a-code"), ("state", "a-state"), ("iss", ISSUER))
@@ -55,7 +56,7 @@ def test_a_signed_answer() -> None:
 
 def test_unknown_parameters_are_ignored() -> None:
     """RFC 6749 4.1.2: "The client MUST ignore unrecognized response parameters.\""""
-    extra = (("session_state", "x"), ("scope", "openid"), ("scope", "openid"), ("", ""))
+    extra = (("session_state", "x"), ("lang", "de"), ("lang", "de"), ("", ""))
     assert read(*GOOD, *extra) == read(*GOOD)
 
 
@@ -71,11 +72,83 @@ def test_parameters_that_count_occur_once(name: str) -> None:
             read(*GOOD, (name, "a-code"), (name, second))
 
 
-@pytest.mark.parametrize("name", ["id_token", "access_token", "refresh_token"])
-def test_tokens_never_come_through_the_browser(name: str) -> None:
+TOKEN = (("access_token", "t"), ("token_type", "bearer"))
+
+
+def test_an_answer_with_tokens() -> None:
+    """OpenID Connect Core 3.3.2.5."""
+    more = (("id_token", "a.b.c"), ("expires_in", "300"), ("scope", "openid a"))
+    assert read(*GOOD, *TOKEN, *more) == AuthorizationAnswer(
+        code="a-code",
+        state="a-state",
+        iss=ISSUER,
+        id_token="a.b.c",
+        access_token="t",
+        token_type="Bearer",
+        expires_in=300,
+        scope="openid a",
+    )
+
+
+def test_refresh_tokens_never_come_through_the_browser() -> None:
     for value in ("", "a.b.c"):
         with pytest.raises(AnswerError, match="came through the browser"):
-            read(*GOOD, (name, value))
+            read(*GOOD, ("refresh_token", value))
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        (),
+        (("token_type", ""),),
+        (("token_type", "DPoP"),),
+        (("token_type", "bearer" * 9),),
+        (("token_type", "bearer"), ("expires_in", "")),
+        (("token_type", "bearer"), ("expires_in", "-1")),
+        (("token_type", "bearer"), ("expires_in", "1e3")),
+        (("token_type", "bearer"), ("expires_in", "\u0661")),
+        (("token_type", "bearer"), ("expires_in", "9" * 11)),
+        (("token_type", "bearer"), ("scope", "a\n")),
+        (("token_type", "bearer"), ("token_type", "bearer")),
+    ],
+)
+def test_an_access_token_is_a_bearer_token(about: tuple[tuple[str, str], ...]) -> None:
+    """OpenID Connect Core 3.2.2.5: "token_type REQUIRED", and its value ``Bearer``."""
+    with pytest.raises(AnswerError):
+        read(*GOOD, ("access_token", "t"), *about)
+
+
+@pytest.mark.parametrize("name", ["id_token", "access_token"])
+@pytest.mark.parametrize("value", ["", "a b", "a\n", "\x00", "a" * (MAX_FORM + 1)])
+def test_tokens_are_visible_and_have_no_blanks(name: str, value: str) -> None:
+    with pytest.raises(AnswerError, match=name):
+        read(*GOOD, (name, value), ("token_type", "bearer"))
+
+
+@pytest.mark.parametrize("name", ["id_token", "access_token"])
+def test_tokens_never_come_in_a_query(name: str) -> None:
+    """Multiple Response Types 3: everybody on the way would see them."""
+    answer = read(*GOOD, (name, "a.b.c"), ("token_type", "bearer"))
+    for asked in (None, "query", "fragment"):
+        with pytest.raises(AnswerError, match=f"{name} came in a query"):
+            check_mode(answer, asked=asked, arrived="query")
+
+
+COMING = {"code": "c", "id_token": "a.b.c", "access_token": "t"}
+
+
+@given(st.sampled_from(RESPONSE_TYPES), st.sets(st.sampled_from([*COMING])))
+def test_an_answer_has_what_was_asked_for_and_no_more(
+    text: str, names: set[str]
+) -> None:
+    """Else who writes it could choose the flow in which less is checked."""
+    asked = ResponseType(text)
+    answer = AuthorizationAnswer(**{name: COMING[name] for name in names})
+    if names == asked.members:
+        check_members(answer, asked)
+    else:
+        with pytest.raises(AnswerError, match=r"unasked|there is no"):
+            check_members(answer, asked)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +158,8 @@ def test_tokens_never_come_through_the_browser(name: str) -> None:
         (("state", "a"),),
         (("iss", ISSUER),),
         (("code", "c"), ("error", "access_denied")),
+        (("id_token", "a.b.c"), ("error", "access_denied")),
+        (*TOKEN, ("error", "access_denied")),
         (("CODE", "c"),),
         (("code ", "c"),),
     ],
@@ -130,8 +205,9 @@ def test_an_answer_has_a_largest_number_of_parameters() -> None:
 
 
 def test_nothing_secret_is_shown() -> None:
-    shown = repr(read(*GOOD)) + repr(read(("response", "signed-answer")))
-    for secret in ("a-code", "a-state", "signed-answer"):
+    tokens = (("id_token", "a-token"), ("access_token", "b-token"), *TOKEN[1:])
+    shown = repr(read(*GOOD, *tokens)) + repr(read(("response", "signed-answer")))
+    for secret in ("a-code", "a-state", "a-token", "b-token", "signed-answer"):
         assert secret not in shown
 
 
@@ -177,34 +253,35 @@ def test_a_form_has_a_longest_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "arrived", "signed"),
+    ("asked", "arrived", "signed", "text"),
     [
-        (None, "query", False),
-        ("query", "query", False),
-        ("form_post", "form_post", False),
-        ("jwt", "query", True),
-        ("query.jwt", "query", True),
-        ("form_post.jwt", "form_post", True),
+        (None, "query", False, "code"),
+        ("query", "query", False, "code"),
+        ("form_post", "form_post", False, "code"),
+        ("fragment", "fragment", False, "code"),
+        ("jwt", "query", True, "code"),
+        ("query.jwt", "query", True, "code"),
+        ("form_post.jwt", "form_post", True, "code"),
+        (None, "fragment", False, "code id_token"),
+        ("fragment", "fragment", False, "id_token"),
+        ("form_post", "form_post", False, "id_token token"),
+        ("jwt", "fragment", True, "code token"),
+        ("fragment.jwt", "fragment", True, "code"),
     ],
 )
 def test_an_answer_comes_in_the_way_that_was_asked_for(
-    asked: str | None, arrived: Arrived, *, signed: bool
+    asked: str | None, arrived: Arrived, text: str, *, signed: bool
 ) -> None:
     answers = {True: read(("response", "a.b.c")), False: read(*GOOD)}
-    ways: tuple[Arrived, ...] = ("query", "form_post")
+    ways: tuple[Arrived, ...] = ("query", "form_post", "fragment")
+    type_ = ResponseType(text)
     for way in ways:
         for kind, answer in answers.items():
             if (way, kind) == (arrived, signed):
-                check_mode(answer, asked=asked, arrived=way)
+                check_mode(answer, asked=asked, arrived=way, response_type=type_)
             else:
                 with pytest.raises(AnswerError):
-                    check_mode(answer, asked=asked, arrived=way)
-
-
-def test_every_response_mode_is_one_way() -> None:
-    assert set(RESPONSE_MODES) == {
-        *("query", "form_post", "query.jwt", "form_post.jwt", "jwt")
-    }
+                    check_mode(answer, asked=asked, arrived=way, response_type=type_)
 
 
 def test_the_provider_that_was_asked_is_believed() -> None:
@@ -276,11 +353,13 @@ def test_what_is_logged_is_printable(text: str) -> None:
 
 
 NAMES = st.sampled_from(
-    ["code", "state", "iss", "error", "error_description", "response", "id_token", "x"]
+    [
+        *("code", "state", "iss", "error", "error_description", "response", "x"),
+        *("id_token", "access_token", "token_type", "expires_in", "refresh_token"),
+    ]
 )
-FIELDS = st.lists(
-    st.tuples(NAMES | st.text(max_size=4), st.text(max_size=6)), max_size=6
-)
+VALUES = st.text(max_size=6) | st.sampled_from(["bearer", "300", "a.b.c"])
+FIELDS = st.lists(st.tuples(NAMES | st.text(max_size=4), VALUES), max_size=6)
 
 
 @given(FIELDS)
@@ -289,10 +368,15 @@ def test_no_other_error_is_raised(fields: list[tuple[str, str]]) -> None:
         answer = read_answer(fields)
     except AnswerError:
         return
-    said = [answer.code, answer.error, answer.response]
-    assert len([value for value in said if value is not None]) == 1
+    tokens = (answer.code, answer.id_token, answer.access_token)
+    logs_in = any(value is not None for value in tokens)
+    said = [logs_in, answer.error is not None, answer.response is not None]
+    assert said.count(True) == 1
+    assert (answer.token_type == "Bearer") == (answer.access_token is not None)
     names = [name for name, _ in fields]
-    assert all(names.count(name) <= 1 for name in ("code", "state", "iss", "error"))
+    assert "refresh_token" not in names
+    once = ("code", "state", "iss", "error", "id_token", "access_token")
+    assert all(names.count(name) <= 1 for name in once)
     refusal = read_refusal(answer)
     assert refusal is None or refusal.error.replace("_", "").isalpha()
 
