@@ -34,6 +34,7 @@ RUN_ELSEWHERE = {
     "api-or-browser.toml",
     "entra.toml",
     "openid-connect.toml",
+    "single-page-application.toml",
     "two-providers.toml",
     "dpop.toml",
     "several-issuers.toml",

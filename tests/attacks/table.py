@@ -34,6 +34,7 @@ STATES: Final = "sessions/test_login_state.py::"
 SERVER: Final = "sessions/test_server.py::"
 THOUSANDS: Final = "interop/test_sessions.py::"
 LOGINS: Final = "endpoints/test_logins.py::"
+INFO: Final = "endpoints/test_session_info.py::"
 LOGOUTS: Final = "endpoints/test_logouts.py::"
 RESPONSES: Final = "specs/oidc/test_response.py::"
 TARGETS: Final = "specs/http/test_return_target.py::"
@@ -326,7 +327,9 @@ TABLE: Final = {
         "a page about the user that has the tokens",
         "test_session_command.py::test_sessions_are_listed_and_ended_in_all_workers",
         COMMON + "test_the_id_in_lists_and_logs_is_no_cookie",
-        why="no endpoint tells a browser of its session; operators get ids and times",
+        "specs/test_session_info.py::test_nothing_is_told_that_was_not_chosen",
+        INFO + "test_the_access_token_is_there_where_somebody_wrote_so",
+        INFO + "test_pages_of_others_learn_nothing_and_cause_nothing",
     ),
     "C33": row(
         "/debug and /metrics where everybody is",
