@@ -342,7 +342,7 @@ class PagesConfig:
         logo: An SVG or PNG file of at most 64 KiB, on every page.
         language: The language for people who ask for none that there is.
         templates: Directory with replacements of our templates: ``layout.html``,
-            ``error.html``, ``choose.html``, ``restore.html``, ``style.css``.
+            ``error.html``, ``logged-out.html``, ``style.css`` and so on.
         messages: Directory with texts by language: ``en.toml``, ``fr.toml``.  One in a
             language of ours (English and German) may leave out what stays as it is.
     """

@@ -146,6 +146,37 @@ def test_somebody_else_can_log_in(demo: Demo) -> None:
         tab.wait("document.title == 'Hello, Bob Baker'")
 
 
+def test_the_button_of_the_application_logs_out(demo: Demo) -> None:
+    """Its page has no referrer, so that the browser says ``Origin: null``."""
+    with demo.chromium.tab(**PHONE) as tab:
+        log_in(tab, demo.url, "Alice")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+        tab.follow("Log out")
+        tab.wait("document.title.startsWith('You are logged out here')")
+        keep(tab, "logged-out")
+        assert "Your session at this site has ended." in tab.text
+        check_page(tab)
+        tab.follow("Log in again")
+        tab.wait("document.title == 'Who are you?'")
+
+
+def test_who_comes_from_elsewhere_is_asked_before_they_are_logged_out(
+    demo: Demo,
+) -> None:
+    with demo.chromium.tab(**PHONE, dark=True, language="de") as tab:
+        log_in(tab, demo.url, "Alice")
+        tab.wait("document.title == 'Hello, Alice Archer'")
+        tab.go("data:text/html,elsewhere")
+        tab.run(f"location.href = '{demo.url}/.sso/logout?to=/.sso/x'; 0")
+        tab.wait("document.title.startsWith('Abmelden?')")
+        keep(tab, "logout")
+        check_page(tab)
+        tab.follow("Abmelden")
+        tab.wait("document.title.startsWith('Sie sind hier abgemeldet')")
+        tab.go(demo.url)
+        tab.wait("document.title == 'Who are you?'")
+
+
 def test_two_tabs_of_one_browser_both_end_logged_in(demo: Demo) -> None:
     with demo.chromium.tab() as first:
         second = first.sibling()

@@ -32,6 +32,10 @@ def test_a_credential_would_be_seen(name: str) -> None:
     assert f"It was sent {name}: that must not be." in page(**{name: "x"})
 
 
+def test_people_can_log_out() -> None:
+    assert '<form action="/.sso/logout" method="post">' in page()
+
+
 def test_reports_are_another_page() -> None:
     assert "Reports for nobody" in page("/reports/")
 
