@@ -23,6 +23,7 @@ from sso_proxy.model import (
     Request,
     Unbound,
 )
+from sso_proxy.routing import RouteHeaders
 from sso_proxy.testing.fakes import FakeAuthenticator, FakeMapper, make_identity
 from tests.support.caching import now
 from tests.support.info_scene import InfoScene
@@ -224,6 +225,7 @@ def test_the_record_says_who_asked(kind: str) -> None:
     scene = logged_in(kind)
     scene.info()
     trail = scene.scene.records[-1].trail
+    assert trail is not None
     assert trail.identity is not None
     assert trail.identity.subject == "alice"
     assert trail.user == "alice"
@@ -258,8 +260,26 @@ def test_nobody_is_told_of_a_session_who_comes_by_something_else(kind: str) -> N
 
 def test_revoked_users_are_401(kind: str) -> None:
     scene = logged_in(kind)
-    pipeline = scene.scene.site.rules.pipeline
+    pipeline: Any = scene.scene.site.rules.pipeline
     revoked = Decision(effect=Effect.REVOKED, reasons=("user-revoked",))
     pipeline._revoked = lambda _: revoked  # noqa: SLF001
     seen = scene.info()
     assert (seen.status, scene.reason) == (401, "user-revoked")
+
+
+def test_a_page_survives_ten_expiries_of_its_tokens(kind: str) -> None:
+    scene = logged_in(kind, options={"inactivity": 600})
+    for number in range(1, 11):
+        scene.tools.clock.advance(scene.login.lasts)
+        assert scene.told("?refresh=60")["access_token"] == f"access-{number}"
+    assert len(scene.login.began) == 1
+
+
+def test_the_backend_of_a_request_that_refreshes_gets_the_new_token(kind: str) -> None:
+    headers = RouteHeaders(tokens=(("access_token", "X-Token"),))
+    scene = logged_in(kind, headers=headers)
+    scene.page()
+    assert b"X-Token: access-0\r\n" in scene.scene.backend.head
+    scene.tools.clock.advance(scene.login.lasts)
+    scene.ask("/", b"Accept: other")
+    assert b"X-Token: access-1\r\n" in scene.scene.backend.head

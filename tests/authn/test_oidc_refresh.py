@@ -303,6 +303,7 @@ class WantedTests(Case):
         self.provider.ready.callback(None)
         for one in waiting:
             session = self.successResultOf(one).session
+            assert session is not None
             assert session.data["access_token"] == "new1"
         assert self.provider.asked == ["r0"]
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any, get_args
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,9 +75,24 @@ def secrets_of(value: object) -> set[str]:
     return {part.partition('"')[0] for part in text.split("secret-")[1:]}
 
 
-@given(show=st.sets(st.sampled_from(NAMES)), claims=st.sets(st.sampled_from(CLAIMS)))
-def test_nothing_is_told_that_was_not_chosen(show: set[str], claims: set[str]) -> None:
-    told = tell(show, claims)
+@given(
+    show=st.sets(st.sampled_from(NAMES)),
+    claims=st.sets(st.sampled_from(CLAIMS)),
+    others=st.sets(st.sampled_from([*NAMES, *CLAIMS]) | st.text(max_size=8)),
+)
+def test_nothing_is_told_that_was_not_chosen(
+    show: set[str], claims: set[str], others: set[str]
+) -> None:
+    """Whatever an authenticator keeps, and whatever else a provider says."""
+    session = attrs.evolve(
+        SESSION,
+        data={**dict.fromkeys(others, "secret-data"), **SESSION.data},
+        identity=attrs.evolve(
+            SESSION.identity,
+            claims={**dict.fromkeys(others, "secret-claim"), **marked("claims")},
+        ),
+    )
+    told = tell(show, claims, session)
     members = {member for name in show for member in MEMBERS[name]}
     assert set(told) == members | ({"claims"} if claims else set())
 
