@@ -18,10 +18,12 @@ from sso_proxy.model import (
     Decision,
     Effect,
     Identity,
+    MapperVerdict,
     NotPresented,
     Outcome,
     Request,
     Unbound,
+    UserName,
 )
 from sso_proxy.routing import RouteHeaders
 from sso_proxy.testing.fakes import FakeAuthenticator, FakeMapper, make_identity
@@ -283,3 +285,15 @@ def test_the_backend_of_a_request_that_refreshes_gets_the_new_token(kind: str) -
     scene.tools.clock.advance(scene.login.lasts)
     scene.ask("/", b"Accept: other")
     assert b"X-Token: access-1\r\n" in scene.scene.backend.head
+
+
+def test_a_session_that_ends_while_it_is_looked_at_is_401(kind: str) -> None:
+    class Ending(FakeMapper):
+        async def map_user(self, identity: Identity) -> UserName | MapperVerdict:
+            await scene.store.revoke(scene.session().id)
+            return await super().map_user(identity)
+
+    scene = logged_in(kind, mappers=(Ending("alice"),))
+    seen = scene.info()
+    assert (seen.status, scene.reason) == (401, "session-ended")
+    assert "access-0" not in seen.body
