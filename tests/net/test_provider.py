@@ -70,7 +70,7 @@ class Endpoint(Resource):
     isLeaf = True
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.asked: list[Told] = []
         self.answers: list[Answer] = []
 
@@ -404,6 +404,7 @@ class FailureTests(ProviderTestCase):
             lambda: provider.refresh("r"),
             lambda: provider.push(()),
             lambda: provider.userinfo("at", BEARER),
+            lambda: provider.revoke("r", "refresh_token", 9.0),
         ]
 
     async def test_a_busy_provider_is_tried_another_time(self) -> None:
