@@ -222,6 +222,20 @@ def test_a_tunnel_of_a_session_that_has_ended_is_closed(kind: str) -> None:
     assert desk.scene.reasons()[-1] == "session-ended"
 
 
+def test_a_tunnel_is_closed_when_the_provider_ends_its_session(kind: str) -> None:
+    desk = Desk(kind, upgrades=frozenset({"other"}))
+    session = desk.log_in()
+    desk.ask(b"Connection: Upgrade", b"Upgrade: other")
+    backend = type(desk.scene.client)(desk.scene.connection)
+    desk.scene.backend.exchange.switch(make_reply(SWITCHED), backend, b"")
+    now(desk.store.revoke_sid(session.identity.issuer, "sid-of-bob"))
+    ended(desk)
+    assert not desk.scene.client.closed
+    now(desk.store.revoke_sid(session.identity.issuer, "sid-of-alice"))
+    ended(desk)
+    assert backend.closed
+
+
 class Meanwhile(FakeAuthenticator):
     """Has a session end while it makes up its mind."""
 

@@ -13,9 +13,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import attrs
 
+from sso_proxy.authn.oidc_callback import FRAGMENT_FIELD
 from tests.support.running import PATIENCE
 
-STEPS: Final = 12
+STEPS: Final = 14
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -178,6 +179,8 @@ class Browser:
                 method = method if page.status in {307, 308} else "GET"
             elif form is not None and form.hidden and form.method == "POST":
                 to, fields, method, origin = form.action, form.fields, "POST", page.url
+                if FRAGMENT_FIELD in fields:  # our script's part
+                    fields[FRAGMENT_FIELD] = urlsplit(page.url).fragment
             if to is None or (stop is not None and to.startswith(stop)):
                 return page
             page = self.send(method, to, form=fields, origin=origin)
@@ -266,6 +269,10 @@ class Browser:
         other.trail = []
         other._address, other._context = self._address, self._context
         return other
+
+    def cookies_for(self, host: str, path: str) -> str:
+        """Give what a page of the same site sends there."""
+        return self._cookies_for(host, path, cross=False, method="GET")
 
     def _cookies_for(self, host: str, path: str, *, cross: bool, method: str) -> str:
         def allowed(cookie: Cookie) -> bool:

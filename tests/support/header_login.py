@@ -71,7 +71,8 @@ class HeaderLogin:
                 authenticator=self.name,
                 claims={"count": 0},
             )
-            opened = await request.sessions.start(request, identity, {"token": "t0"})
+            data = {"token": "t0", "sid": f"sid-of-{names[0]}"}
+            opened = await request.sessions.start(request, identity, data)
             return Authenticated(identity, headers=opened.headers)
         if request.head.values("x-logout"):
             headers = await request.sessions.end(request)
