@@ -91,6 +91,8 @@ def _converter(directory: Path) -> Converter:
         return str(directory / name)
 
     def secret(value: object, _: object) -> Secret:
+        if isinstance(value, Secret):  # nothing in a file is one
+            return value
         if not isinstance(value, SecretSource):
             value = SecretSource("…", written=value)
         return read_secret(value, directory=directory, environ=os.environ)
@@ -251,6 +253,8 @@ def _checked(
 def _point_to_secrets(raw: dict[str, Any], secrets: list[str]) -> dict[str, Any]:
     """Replace secret options, and what stands for them, by where to read them."""
     for name in secrets:
+        if isinstance(raw.get(name), Secret):
+            continue
         file = raw.pop(f"{name}_file", None)
         if file is not None or name in raw:
             raw[name] = SecretSource(name, written=raw.get(name), file=file)

@@ -1,10 +1,9 @@
 """How many logins may begin: from one address, and by one browser that gets nowhere."""
 
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from sso_proxy.interfaces import IClock
 from sso_proxy.model import Headers, Request
+from sso_proxy.net.address_limit import AddressLimit
 from sso_proxy.specs.http.cookies import (
     TRIES,
     Scope,
@@ -12,57 +11,18 @@ from sso_proxy.specs.http.cookies import (
     read_cookies,
 )
 
+__all__ = (
+    "MOST_TRIES",
+    "WITHIN",
+    "AddressLimit",
+    "count_try",
+    "forget_tries",
+    "is_going_round",
+)
+
 MOST_TRIES: Final = 3
 """Logins that one browser can have finished in `WITHIN` seconds, and need another."""
 WITHIN: Final = 60
-
-_MOST_ADDRESSES: Final = 10_000
-_NETWORK: Final = 64
-"""Bits of an IPv6 address that one customer has for all their machines."""
-
-
-class AddressLimit:
-    """
-    Counts the logins that begin from each address, in this process.
-
-    Each may begin a minute's worth at once, and after that as many as time brings.
-    What is kept is bounded: of more addresses than that, the quietest are forgotten.
-
-    Args:
-        clock: The time.
-        per_minute: Logins that may begin in a minute.
-    """
-
-    def __init__(self, clock: IClock, per_minute: int) -> None:
-        self._clock = clock
-        self._most = per_minute
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def __len__(self) -> int:
-        """Say how many addresses are known."""
-        return len(self._left)
-
-    def allows(self, address: str) -> bool:
-        """Count one more, unless there were too many."""
-        now = self._clock.monotonic()
-        key = _network_of(address)
-        left, since = self._left.pop(key, (float(self._most), now))
-        left = min(self._most, left + (now - since) * self._most / 60)
-        allowed = left >= 1
-        self._left[key] = (left - 1 if allowed else left, now)
-        if len(self._left) > _MOST_ADDRESSES:
-            del self._left[next(iter(self._left))]
-        return allowed
-
-
-def _network_of(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:  # ``unix``
-        return address
-    if isinstance(parsed, IPv6Address):
-        return parsed.exploded[: _NETWORK // 4 + 3]
-    return address
 
 
 def is_going_round(request: Request, now: float) -> bool:

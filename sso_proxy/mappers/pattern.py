@@ -1,13 +1,13 @@
 """The ``pattern`` mapper: regular expressions make a user name of a string."""
 
 import re
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import attrs
-import re2
 from zope.interface import implementer
 
 from sso_proxy.config.checks import Attribute, non_empty
+from sso_proxy.config.expressions import compile_expression
 from sso_proxy.interfaces import ITools, IUserMapper
 from sso_proxy.mappers.claim import one_string
 from sso_proxy.model import DECLINED, REFUSED, Identity, MapperVerdict, UserName
@@ -55,24 +55,6 @@ def fill_template(template: Template, captures: tuple[str | None, ...]) -> str:
     return "".join(
         part if isinstance(part, str) else captures[part - 1] or "" for part in template
     )
-
-
-def compile_expression(text: str) -> Any:  # noqa: ANN401
-    """
-    Compile *text* as RE2, which needs time linear in the string, whatever it is.
-
-    Raises:
-        ValueError: It is none.
-    """
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text, options=options)
-    except re2.error as e:
-        problem = e.args[0]
-        if isinstance(problem, bytes):
-            problem = problem.decode(errors="replace")
-        raise ValueError(f"{text!r} is no RE2 expression: {problem}") from e
 
 
 def _expression(_instance: object, _attribute: Attribute, value: str) -> None:

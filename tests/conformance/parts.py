@@ -27,6 +27,7 @@ class Asked:
         form: The fields of its form.
         headers: By names in lower case.
         certificate: The client's, in DER, or None.
+        body: The content.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Asked:
     form: Fields
     headers: Mapping[str, str]
     certificate: bytes | None = None
+    body: bytes = b""
 
     def one(self, name: str) -> str:
         """Give a field of the form, or nothing."""

@@ -65,9 +65,14 @@ class _Handler(BaseHTTPRequestHandler):
             form=read_fields(body) if is_form else (),
             headers={key.lower(): value for key, value in self.headers.items()},
             certificate=self.connection.getpeercert(binary_form=True),
+            body=body.encode("latin-1"),
         )
         answer = self.server.answers.get(name)
         self._send(Reply(status=404) if answer is None else answer(asked))
+
+    def do_PUT(self) -> None:
+        """Answer."""
+        self.do_GET()
 
     def do_POST(self) -> None:
         """Answer."""

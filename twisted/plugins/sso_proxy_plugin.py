@@ -31,6 +31,11 @@ oidc_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.oidc:OidcAuthenticator",
 )
+oidc_discovery_authenticator = PluginFactory(
+    name="oidc_discovery",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.oidc_many:OidcDiscovery",
+)
 anonymous_authenticator = PluginFactory(
     name="anonymous",
     makes="IAuthenticator",
