@@ -76,6 +76,7 @@ class Scene:
             sock=socket.create_connection(("127.0.0.1", port), 10),
             ssl=ssl.create_default_context(cafile=str(self.gate.ca)),
             additional_headers={"Cookie": cookies},
+            open_timeout=30,
             proxy=None,
         )
 
