@@ -415,7 +415,8 @@ class Gateway:
         for listener in self._listeners:
             listener.sweep(now)
         if self.parts is not None:
-            close_ended(self.parts.sessions, (each.site for each in self._listeners))
+            sites = (each.site for each in self._listeners)
+            close_ended(self.parts.sessions, sites, _spawn)
         if now >= self._report_at:
             self._report_at = now + _DAY
             self.report()

@@ -24,6 +24,7 @@ class Session:
             JSON.  A secret.
         revision: Counts the changes of *identity* and *data*.
         extra: Members of its record that only a newer release understands.
+        kept_in: Name of the ``[session.N]`` that has it; empty for one that begins.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Session:
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     revision: int = 0
     extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    kept_in: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ from typing import Any
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ISessionStore
+from sso_proxy.session import Session
 
 Stores = Mapping[str, ISessionStore]
 """What keeps sessions, by the names of their tables."""
@@ -36,13 +37,51 @@ async def manage_sessions(stores: Stores, document: object) -> dict[str, Any]:
     return {"status": 400, "problem": "say what to do, with a user or an id"}
 
 
-def close_ended(stores: Stores, sites: Iterable[Site]) -> None:
-    """Stop what goes on at *sites* for sessions that have ended, here or elsewhere."""
+def close_ended(
+    stores: Stores, sites: Iterable[Site], spawn: Callable[[Any], None]
+) -> None:
+    """
+    Stop what goes on at *sites* for sessions that have ended, here or elsewhere.
+
+    Args:
+        stores: What keeps sessions.
+        sites: Where requests are under way.
+        spawn: Runs in the background what has to wait.
+    """
+    sites = tuple(sites)
     taken = [store.take_ended() for store in stores.values()]
     found = [ended for ended in taken if ended is not None]
     if found:
         for site in sites:
             site.end_sessions(lambda session: any(each.has(session) for each in found))
+
+
+    for name, store in stores.items():
+        if store.take_missed():
+            spawn(_close_missed(name, store, sites))
+
+
+async def _close_missed(name: str, store: ISessionStore, sites: Iterable[Site]) -> None:
+    """Look whether the sessions of *store* that something is done for are over."""
+    found: dict[str, Session] = {}
+
+    def note(session: Session) -> bool:
+        if session.kept_in == name:
+            found[session.id] = session
+        return False
+
+    for site in sites:
+        site.end_sessions(note)
+    over = set()
+    for session in found.values():
+        try:
+            if await store.newest(session) is None:
+                over.add(session.id)
+        except UnavailableError:
+            store.miss()
+            break
+    for site in sites if over else ():
+        site.end_sessions(lambda session: session.id in over)
 
 
 async def _list(stores: Stores, issuer: str, subject: str) -> dict[str, Any]:

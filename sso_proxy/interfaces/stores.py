@@ -29,13 +29,13 @@ class ISessionStore(Interface):
         "`sso_proxy.sessions.kept.KeptBodies`; None if there is nowhere to keep them."
     )
 
-    async def load(request: Request) -> Opened:
-        """Give the session that the cookies of *request* name, if it is not over."""
-
     revocable: bool = Attribute(
         "Whether sessions of others than who asks can be ended by whose they are: by"
         " `revoke_user` and `revoke_sid`."
     )
+
+    async def load(request: Request) -> Opened:
+        """Give the session that the cookies of *request* name, if it is not over."""
 
     async def start(
         request: Request, identity: Identity, data: Mapping[str, Any]
@@ -71,9 +71,6 @@ class ISessionStore(Interface):
     async def revoke_user(issuer: str, subject: str) -> None:
         """End all sessions that a user has now."""
 
-    def is_over(session: Session) -> bool:
-        """Say whether *session* has ended since it was loaded, as far as known here."""
-
     async def revoke_sid(issuer: str, sid: str) -> None:
         """
         End all sessions that come from one at a provider: their data have its ``sid``.
@@ -84,11 +81,27 @@ class ISessionStore(Interface):
     async def find_sid(issuer: str, sid: str) -> bool:
         """Say whether such sessions are known; False if only browsers could tell."""
 
+    def is_over(session: Session) -> bool:
+        """Say whether *session* has ended since it was loaded, as far as known here."""
+
     def inactive_at(session: Session) -> float:
         """Give the second since the epoch when *session* is over without more use."""
 
     def take_ended() -> Any:  # noqa: ANN401
         """Give what has ended since the last call: it has ``has(session)``; or None."""
+
+    def take_missed() -> bool:
+        """
+        Say whether sessions may have ended that `take_ended` did not give; once.
+
+        Then whoever goes by one for long has to look, with `newest`.
+        """
+
+    def miss() -> None:
+        """Have `take_missed` say so again: it could not be looked at them."""
+
+    async def newest(session: Session) -> Session | None:
+        """Give *session* as it is now; None if it is over."""
 
     def covers(host: str, path: str) -> bool:
         """Say whether browsers send the cookies to *path* of *host*."""

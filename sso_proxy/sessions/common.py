@@ -81,6 +81,14 @@ class Sessions:
         """Say when *session* is over if nobody uses it any more."""
         return self.common.lifetime.inactive_at(session)
 
+    def take_missed(self) -> bool:
+        """Say whether endings were missed, so that sessions have to be looked at."""
+        return self.common.endings.take_missed()
+
+    def miss(self) -> None:
+        """Have sessions looked at again later."""
+        self.common.endings.miss()
+
     def covers(self, host: str, path: str) -> bool:
         """Say whether browsers send the cookie there."""
         return self.common.jar.scope.covers(host, path)

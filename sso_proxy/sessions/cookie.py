@@ -92,7 +92,7 @@ class CookieSessions(Sessions):
         self._config = config
         self._clock = clock
         self._sealer = sealer
-        self._opener = Opener(sealer)
+        self._opener = Opener(sealer, common.name)
         self._context = b"cookie " + common.name.encode()
         self._newest = Newest(common.name, cache, sealer, clock)
         self._denials: Denials | None = None
@@ -264,23 +264,23 @@ class CookieSessions(Sessions):
             await self._denials.deny(session.id)
         await self.common.endings.end(session.id)
 
-    def _listed(self) -> Denials:
-        if self._denials is None:
-            raise UnavailableError("a list of ended sessions, for which cache is unset")
-        return self._denials
-
     async def _revoke_group(self, group: Group) -> None:
         now = self._clock.time()
         await self._listed().deny_group(group, now)
         await self.common.endings.end_group(group, now)
 
+    def _listed(self) -> Denials:
+        if self._denials is None:
+            raise UnavailableError("a list of ended sessions, for which cache is unset")
+        return self._denials
+
+    def _used(self, session: Session) -> Session:
+        return attrs.evolve(session, used=self._clock.time())
+
     def _opened(self, request: Request, session: Session) -> Opened:
         """Put *session* into the answer's cookies."""
         headers = self.common.jar.write(request, self._seal(session))
         return Opened(session, until=self._clock.time(), headers=headers)
-
-    def _used(self, session: Session) -> Session:
-        return attrs.evolve(session, used=self._clock.time())
 
     def _seal(self, session: Session) -> str:
         value = encode(self._sealer.seal(write_record(session), self._context))

@@ -27,6 +27,8 @@ _REMEMBERED: Final = 120.0
 _MOST: Final = 10000
 _AGAIN: Final = 1.0
 """Seconds until a subscription that was lost is tried again."""
+_STANDS: Final = 1.0
+"""Seconds after which a new one is taken to stand."""
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +87,8 @@ class Endings:
         self._listening = False
         self._closed = False
         self._subscription: ISubscription | None = None
+        self._missed = False
+        self._hears_since = float("inf")
 
     def listen(self) -> None:
         """Begin to hear what others end; later calls do nothing."""
@@ -129,6 +133,18 @@ class Endings:
         self._fresh_ids, self._fresh_groups = set(), {}
         return ended
 
+    def take_missed(self) -> bool:
+        """Say whether endings may have been missed before those heard now; once."""
+        stands = self._clock.monotonic() - self._hears_since >= _STANDS
+        missed = self._missed and stands
+        if missed:
+            self._missed = False
+        return missed
+
+    def miss(self) -> None:
+        """Note that endings may have been missed."""
+        self._missed = True
+
     async def _tell(self, message: dict[str, Any]) -> None:
         if self._cache is not None:
             octets = json.dumps(message).encode()
@@ -138,12 +154,14 @@ class Endings:
         while not self._closed:
             try:
                 self._subscription = cache.subscribe(PURPOSE)
+                self._hears_since = self._clock.monotonic()
                 async for sealed in self._subscription:
                     self._read(sealed)
             except UnavailableError as e:
+                self._missed, self._hears_since = True, float("inf")
                 _log.warn(
-                    "Endings of sessions may have been missed ({what}); requests that"
-                    " are repeated may pass for up to 30 s more.",
+                    "Endings of sessions may be missed ({what}) until there are new"
+                    " ones to be heard; then all that is under way is looked at.",
                     what=e.what,
                 )
                 if self._subscription is not None:

@@ -38,7 +38,7 @@ class Newest:
         self._store = store
         self._cache = cache
         self._sealer = sealer
-        self._opener = Opener(sealer, 64)
+        self._opener = Opener(sealer, store, 64)
         self._clock = clock
         self._known: dict[str, tuple[float, Session]] = {}
 

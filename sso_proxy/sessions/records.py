@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
+import attrs
 from twisted.logger import Logger
 
 from sso_proxy.errors import SessionTooLargeError
@@ -29,11 +30,13 @@ class Opener:
 
     Args:
         sealer: Opens them.
+        kept_in: What the configuration calls the sessions.
         size: Records to remember.
     """
 
-    def __init__(self, sealer: ISealer, size: int = 1024) -> None:
+    def __init__(self, sealer: ISealer, kept_in: str, size: int = 1024) -> None:
         self._sealer = sealer
+        self._kept_in = kept_in
         self._size = size
         self._known: OrderedDict[tuple[bytes, bytes], Session] = OrderedDict()
 
@@ -48,7 +51,7 @@ class Opener:
         if octets is None:
             return None
         try:
-            session = read_record(octets)
+            session = attrs.evolve(read_record(octets), kept_in=self._kept_in)
         except ValueError as e:
             _log.warn("A session cannot be read: {why}", why=str(e))
             return None
@@ -67,14 +70,20 @@ class Records:
         sealer: Seals them.
         lifetime: How long they last.
         clock: The time.
+        kept_in: What the configuration calls the sessions.
     """
 
     def __init__(
-        self, cache: ICache, sealer: ISealer, lifetime: Lifetime, clock: IClock
+        self,
+        cache: ICache,
+        sealer: ISealer,
+        lifetime: Lifetime,
+        clock: IClock,
+        kept_in: str = "",
     ) -> None:
         self._cache = cache
         self._sealer = sealer
-        self._opener = Opener(sealer)
+        self._opener = Opener(sealer, kept_in)
         self._lifetime = lifetime
         self._clock = clock
 

@@ -89,7 +89,7 @@ class ServerSessions(Sessions):
         super().__init__(common)
         self._config = config
         self._clock = clock
-        self._records = Records(cache, sealer, common.lifetime, clock)
+        self._records = Records(cache, sealer, common.lifetime, clock, common.name)
         self._members = Members(common.name, cache) if config.listed else None
         self.revocable = config.listed
         self._renewals = Renewals(self, cache, _name_of, sleep)

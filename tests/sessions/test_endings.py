@@ -94,9 +94,22 @@ class EndingsTests(TestCase):
         for subscription in self.cache._kinds[PURPOSE].subscriptions:  # noqa: SLF001
             subscription.miss()
         assert len(self.sleeping) == 1
+        assert not self.there.take_missed()
         self.sleeping[0].callback(None)
         await self.here.end("one")
         assert self.there.is_over(SESSION)
+
+    async def test_it_says_that_messages_were_missed_once_it_hears_again(self) -> None:
+        assert not self.there.take_missed()
+        for subscription in self.cache._kinds[PURPOSE].subscriptions:  # noqa: SLF001
+            subscription.miss()
+        self.clock.advance(10.0)
+        assert not self.there.take_missed()
+        self.sleeping[0].callback(None)
+        assert not self.there.take_missed()
+        self.clock.advance(2.0)
+        assert self.there.take_missed()
+        assert not self.there.take_missed()
 
     async def test_it_goes_on_listening_when_the_cache_comes_back(self) -> None:
         real, calls = self.cache.subscribe, []

@@ -130,7 +130,7 @@ def test_deleting_says_what_there_was() -> None:
 
 def test_what_was_opened_lately_is_not_opened_again() -> None:
     sealer = FakeTools().sealer("session")
-    opener = Opener(sealer, 2)
+    opener = Opener(sealer, "main", 2)
     sealed = [sealer.seal(write_record(SESSION), NAME) for _ in range(3)]
     first = opener.open(sealed[0], NAME)
     assert opener.open(sealed[0], NAME) is first
