@@ -92,7 +92,9 @@ class Beginner:
 
     def _begun(self, request: Request, wanted: Wanted) -> Begun:
         """Give what has to be known afterwards."""
-        config = self._config
+        config, verifier = self._config, ""
+        if config.answer_type.has_code:
+            verifier = secrets.token_urlsafe(_OCTETS)
         ages = [age for age in (wanted.max_age, config.max_age) if age is not None]
         return Begun(
             by=self._parts.name,
@@ -102,9 +104,7 @@ class Beginner:
             response_type=config.answer_type,
             response_mode=config.mode,
             nonce=secrets.token_urlsafe(_OCTETS),
-            verifier=secrets.token_urlsafe(_OCTETS)
-            if config.answer_type.has_code
-            else "",
+            verifier=verifier,
             acr_values=wanted.acr_values or config.acr_values,
             max_age=min(ages) if ages else None,
             prompt=" ".join(config.prompt),

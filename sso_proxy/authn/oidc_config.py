@@ -25,10 +25,8 @@ from sso_proxy.specs.oidc.metadata import EndpointOverrides, check_overrides
 from sso_proxy.specs.oidc.request import AuthorizationRequest
 from sso_proxy.specs.oidc.response_type import ResponseType
 
-ResponseMode = Literal[
-    *("", "query", "fragment", "form_post"),
-    *("jwt", "query.jwt", "fragment.jwt", "form_post.jwt"),
-]
+Plain = Literal["", "query", "fragment", "form_post"]
+Signed = Literal["jwt", "query.jwt", "fragment.jwt", "form_post.jwt"]
 Tokens = Literal["id_token", "access_token", "refresh_token"]
 
 _BY_HAND: Final = ("authorization_endpoint", "token_endpoint")
@@ -157,7 +155,7 @@ class OidcConfig(ClientConfig):
     title: str = ""
     scope: tuple[str, ...] = ("openid", "profile", "email")
     response_type: str = attrs.field(default="code", validator=known_response_type)
-    response_mode: ResponseMode = ""
+    response_mode: Plain | Signed = ""
     acr_values: tuple[str, ...] = ()
     max_age: int | None = attrs.field(default=None, validator=optional(between(0, 2e9)))
     prompt: tuple[str, ...] = attrs.field(default=(), validator=one_of(_PROMPTS))
@@ -231,7 +229,7 @@ class OidcConfig(ClientConfig):
     @property
     def signed_answers(self) -> bool:
         """Say whether answers come signed (JARM)."""
-        return self.response_mode.endswith("jwt")
+        return self.mode.endswith(".jwt")
 
     @property
     def overrides(self) -> EndpointOverrides:
@@ -258,14 +256,12 @@ class OidcConfig(ClientConfig):
         Raises:
             ValueError: Nobody can be asked that.
         """
-        mode = self.response_mode
+        mode, default = self.response_mode, self.answer_type.default_mode
         options: dict[str, Any] = {
             "client_id": self.client_id,
             "scope": self.scope,
             "response_type": self.answer_type,
-            "response_mode": None
-            if mode in ("", self.answer_type.default_mode)
-            else mode,
+            "response_mode": None if mode in ("", default) else mode,
             "acr_values": self.acr_values,
             "max_age": self.max_age,
             "prompt": self.prompt,

@@ -8,7 +8,7 @@ import pytest
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.login import Finished, InFragment
-from sso_proxy.model import Response
+from sso_proxy.model import Authenticated, Response
 from sso_proxy.specs.oidc.hashes import half_hashes
 from sso_proxy.testing.tokens import TokenSigner
 from tests.support.caching import now
@@ -343,6 +343,7 @@ class ImplicitTests(TestCase):
         scene.good_front()
         scene.clock.advance(120)
         found = now(scene.login.authenticate(scene.request()))
+        assert isinstance(found, Authenticated)
         assert found.identity.subject == "alice"
 
     def test_an_error_of_the_provider_is_told(self) -> None:

@@ -1,10 +1,17 @@
 """Tokens are the same, whichever way they came."""
 
+from typing import Any
+
 from sso_proxy.authn.oidc_given import Given
 from sso_proxy.specs.oidc.response import AuthorizationAnswer
 from sso_proxy.specs.oidc.token_response import TokenResponse
 
-SAME = {"access_token": "a", "token_type": "Bearer", "expires_in": 3, "id_token": "i"}
+SAME: dict[str, Any] = {
+    "access_token": "a",
+    "token_type": "Bearer",
+    "expires_in": 3,
+    "id_token": "i",
+}
 
 
 def test_tokens_of_a_code_and_of_a_browser_are_alike() -> None:

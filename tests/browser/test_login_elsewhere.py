@@ -20,7 +20,15 @@ from tests.support.recorder import BODY, answer
 
 SCREENSHOTS: Final = os.environ.get("SCREENSHOTS")
 PHONE: Final = {"width": 360, "height": 740}
-WAYS: Final = ("basic", "form-post", "jarm", "jarm-form", "fapi-signed")
+WAYS: Final = (
+    "basic",
+    "form-post",
+    "jarm",
+    "jarm-form",
+    "fapi-signed",
+    "hybrid",
+    "implicit",
+)
 PAGE: Final = b"<!DOCTYPE html><title>Reports</title><p>Welcome"
 
 
@@ -122,6 +130,20 @@ def test_alice_logs_in_at_oidc_provider(at_op: Scene, name: str) -> None:
         _type(tab, "[name=login]", "alice")
         tab.follow("Log in")
         at_op.expect(tab, name, "alice")
+
+
+@pytest.mark.parametrize("name", ["hybrid", "implicit"])
+def test_no_token_stays_in_the_history(at_op: Scene, name: str) -> None:
+    """The page that reads the fragment leaves nothing behind, nor can it be framed."""
+    with at_op.chromium.tab() as tab:
+        at_op.open(tab, name)
+        _type(tab, "[name=login]", "alice")
+        tab.follow("Log in")
+        at_op.expect(tab, name, "alice")
+        entries = tab.call("Page.getNavigationHistory")["entries"]
+        seen = [entry["url"] for entry in entries]
+        assert at_op.gate.url(name, "page?a=b") in seen
+        assert not [url for url in seen if "token" in url or "#" in url]
 
 
 def test_who_is_denied_reads_why_on_a_phone(at_op: Scene) -> None:

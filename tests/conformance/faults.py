@@ -299,7 +299,11 @@ _changing(
     iss_missing_though_advertised=_fields(iss=None),
     duplicate_code=_twice("code"),
     duplicate_state=_twice("state"),
-    token_in_query=lambda fields, _: (*fields, ("access_token", "a-token")),
+    token_in_query=lambda fields, _: (
+        *fields,
+        ("access_token", "a-token"),
+        ("token_type", "bearer"),
+    ),
     error_login_required_form_post=lambda fields, _: (
         ("error", "login_required"),
         *fields[1:],

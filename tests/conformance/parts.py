@@ -97,6 +97,8 @@ class Grant:
         auth_time: When, in seconds since the epoch.
         code: The authorization code.
         redeemed: How often the code came.
+        front: Whether what is made now goes through the browser.
+        front_token: The access token that went through it.
         access_token: The last one.
         refresh_token: The last one.
         refreshes: How many there were.
@@ -109,6 +111,8 @@ class Grant:
     auth_time: int
     code: str
     redeemed: int = 0
+    front: bool = False
+    front_token: str = ""
     access_token: str = ""
     refresh_token: str = ""
     refreshes: int = 0

@@ -43,7 +43,15 @@ TTL: Final = 300
 ENCRYPTING: Final = {"use": "enc", "alg": "RSA-OAEP-256"}
 PUSHED: Final = "urn:ietf:params:oauth:request_uri:"
 STATUS: Final = {"invalid_client": 401, "invalid_token": 401}
-MODES: Final = ("query", "form_post", "jwt", "query.jwt", "form_post.jwt")
+MODES: Final = (
+    *("query", "fragment", "form_post"),
+    *("jwt", "query.jwt", "fragment.jwt", "form_post.jwt"),
+)
+TYPES: Final = (
+    *("token code id_token", "code", "id_token", "token id_token"),
+    *("id_token code", "token code"),
+)
+_TYPES: Final = {frozenset(text.split()) for text in TYPES}
 _PAGE: Final = """<!DOCTYPE html><title>Back</title>
 <form method="post" action="{action}">{fields}<button>Go on</button></form>
 <script>document.forms[0].submit()</script>"""
@@ -168,7 +176,7 @@ class Provider:
             "userinfo_endpoint": self.at("userinfo"),
             "jwks_uri": self.at("keys"),
             "pushed_authorization_request_endpoint": self.at("par"),
-            "response_types_supported": ["token code id_token", "code", "id_token"],
+            "response_types_supported": [*TYPES],
             "response_modes_supported": [*MODES],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "subject_types_supported": ["public"],
@@ -252,32 +260,42 @@ class Provider:
     def _check_request(self, parameters: Mapping[str, str]) -> None:
         given = parameters.get
         self._require(given("client_id") == self.client.client_id, "client_id")
-        self._require(given("response_type") == "code", "response_type")
+        words = frozenset(given("response_type", "").split())
+        self._require(words in _TYPES, "response_type")
         self._require("openid" in given("scope", "").split(), "scope")
         callback = given("redirect_uri", "")
         self._require("/.sso/callback/" in callback, "redirect_uri")
         self._require(callback.startswith("https://"), "redirect_uri")
-        self._require(given("code_challenge_method") == "S256", "PKCE")
-        self._require(len(given("code_challenge", "")) == 43, "PKCE")
+        method, length = ("S256", 43) if "code" in words else (None, 0)
+        self._require(given("code_challenge_method") == method, "PKCE")
+        self._require(len(given("code_challenge", "")) == length, "PKCE")
         self._require(len(given("state", "")) >= 16, "state")
         self._require(len(given("nonce", "")) >= 16, "nonce")
-        self._require(given("response_mode", "query") in MODES, "response_mode")
+        mode = given("response_mode", "jwt")
+        self._require(mode in MODES, "response_mode")
+        in_query = mode.startswith("query") and words != {"code"}
+        self._require(not in_query, "tokens in a query")
 
     def _send_back(self, grant: Grant) -> Reply:
-        fields: Fields = (("code", grant.code), ("state", grant.asked["state"]))
-        fields += (("iss", self.issuer),)
-        mode = grant.asked.get("response_mode", "query")
+        words = grant.asked["response_type"].split()
+        fields = (*self._logging_in(grant, words), ("state", grant.asked["state"]))
+        usual = "query" if words == ["code"] else "fragment"
+        mode = grant.asked.get("response_mode", usual)
+        mode = f"{usual}.jwt" if mode == "jwt" else mode
         mode = self.changes.apply("answer_mode", mode, grant)
         if "jwt" in mode:
-            claims: dict[str, Any] = {**dict(fields[:2]), "iss": self.issuer}
+            claims: dict[str, Any] = {**dict(fields), "iss": self.issuer}
             claims |= {"aud": self.client.client_id, "exp": now() + 60}
             claims = self.changes.apply("jarm_claims", claims, grant)
             text = self.signer(self.alg).sign(claims, typ="JWT")
             fields = (("response", self.changes.apply("jarm", text, grant)),)
+        else:
+            fields += (("iss", self.issuer),)
         fields = self.changes.apply("answer", fields, grant)
         target = grant.asked["redirect_uri"]
         if not mode.startswith("form_post"):
-            to = f"{target}?{urlencode(fields)}"
+            mark = "#" if mode.startswith("fragment") else "?"
+            to = f"{target}{mark}{urlencode(fields)}"
             return Reply(status=302, content_type="", headers=(("Location", to),))
         inputs = "".join(
             f'<input type="hidden" name="{html.escape(name)}"'
@@ -286,6 +304,21 @@ class Provider:
         )
         page = _PAGE.format(action=html.escape(target), fields=inputs)
         return Reply(body=page.encode(), content_type="text/html")
+
+    def _logging_in(self, grant: Grant, words: list[str]) -> Fields:
+        """Give what was asked for (OpenID Connect Core sections 3.2.2.5, 3.3.2.5)."""
+        fields: Fields = ()
+        if "code" in words:
+            fields += (("code", grant.code),)
+        if "token" in words:
+            grant.front_token = f"front-{secrets.token_urlsafe(8)}"
+            about = {"token_type": "bearer", "expires_in": str(self.ttl)}
+            fields += (("access_token", grant.front_token), *about.items())
+        if "id_token" in words:
+            grant.front = True
+            fields += (("id_token", self._id_token(grant)),)
+            grant.front = False
+        return fields
 
     # Tokens
 
@@ -347,9 +380,16 @@ class Provider:
             "exp": time + 300,
             "iat": time,
             "auth_time": grant.auth_time,
-            "at_hash": half_hash(self.alg, grant.access_token),
             "sid": sha256(grant.code)[:16],
         }
+        if grant.front:
+            words = asked["response_type"].split()
+            claims["s_hash"] = half_hash(self.alg, asked["state"])
+            if "code" in words:
+                claims["c_hash"] = half_hash(self.alg, grant.code)
+        token = grant.front_token if grant.front else grant.access_token
+        if token:
+            claims["at_hash"] = half_hash(self.alg, token)
         if not grant.refreshes:
             claims["nonce"] = asked["nonce"]
         if "acr_values" in asked:
@@ -373,7 +413,8 @@ class Provider:
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         token = token or asked.one("access_token")
         self._require("access_token" not in dict(asked.query), "a token in the query")
-        found = [grant for grant in self.grants if grant.access_token == token]
+        self._require(bool(token), "no token", "invalid_token")
+        found = [g for g in self.grants if token in {g.access_token, g.front_token}]
         self._require(bool(found), "an unknown token", "invalid_token")
         grant = found[0]
         if grant.jkt is not None:

@@ -74,6 +74,18 @@ def _signed(alg: str) -> LoginClient:
     )
 
 
+def _typed(text: str, mode: str = "fragment") -> LoginClient:
+    """Make a client whose browser brings more than a code."""
+    kinds = ["authorization_code", "refresh_token", "implicit"]
+    return LoginClient(
+        more={
+            "response_types": [text],
+            "grant_types": kinds if "code" in text.split() else kinds[-1:],
+        },
+        options=f'response_type = "{text}"\nresponse_mode = "{mode}"',
+    )
+
+
 _ANSWERS: Final = {"authorization_signed_response_alg": "ES256"}
 
 LOGIN_CLIENTS: Final[Mapping[str, LoginClient]] = {
@@ -109,6 +121,10 @@ LOGIN_CLIENTS: Final[Mapping[str, LoginClient]] = {
         options='par = "on"\nrequest_object = "value"',
     ),
     "form-post": LoginClient(options='response_mode = "form_post"'),
+    "hybrid": _typed("code id_token"),
+    "hybrid-form": _typed("code id_token", "form_post"),
+    "hybrid-token": _typed("code id_token token"),
+    "implicit": _typed("id_token token"),
     "jarm": LoginClient(more=_ANSWERS, options='response_mode = "jwt"'),
     "jarm-form": LoginClient(more=_ANSWERS, options='response_mode = "form_post.jwt"'),
     "dpop": LoginClient(more=DPOP, options=PROVING),

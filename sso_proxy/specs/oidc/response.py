@@ -209,7 +209,7 @@ def read_answer(fields: Fields) -> AuthorizationAnswer:
             is no bearer token.
     """
     values = _read_once(fields)
-    known = {name: values[name] for name in _LONGEST if name in values}
+    known: dict[str, Any] = {n: values[n] for n in _LONGEST if n in values}
     for name, value in known.items():
         if len(value) > _LONGEST[name]:
             raise AnswerError(f"{name} is too long")
@@ -338,7 +338,9 @@ def check_answer(
     if answer.response is not None:
         raise AnswerError("the answer is signed and has not been opened")
     if answer.iss is None:
-        if iss_required:
+        # An ID token beside it says the same, signed, and is checked before anything
+        # is sent anywhere (RFC 9207 section 4); some providers leave out one of them.
+        if iss_required and answer.id_token is None:
             raise AnswerError(
                 "iss is missing, though the provider says that it sends it"
             )

@@ -29,7 +29,7 @@ from sso_proxy.specs.oidc.response_type import ResponseType
 ENDPOINT = "https://op.example/authorize"
 ISSUER = "https://op.example"
 NOW = 1_800_000_000.5
-HYBRID = {"response_type": ResponseType("code id_token")}
+HYBRID: dict[str, Any] = {"response_type": ResponseType("code id_token")}
 CHALLENGE = challenge_of("v" * 43)
 THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 LEAST: dict[str, Any] = {

@@ -1,7 +1,9 @@
 """Whoever answers, nothing is taken for what it is not."""
 
+from typing import Any
 from urllib.parse import urlencode
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,7 +136,7 @@ def test_tokens_never_come_in_a_query(name: str) -> None:
             check_mode(answer, asked=asked, arrived="query")
 
 
-COMING = {"code": "c", "id_token": "a.b.c", "access_token": "t"}
+COMING: dict[str, Any] = {"code": "c", "id_token": "a.b.c", "access_token": "t"}
 
 
 @given(st.sampled_from(RESPONSE_TYPES), st.sets(st.sampled_from([*COMING])))
@@ -308,6 +310,15 @@ def test_an_answer_without_iss_is_refused_where_it_is_advertised() -> None:
     for says in (("code", "c"), ("error", "server_error")):
         with pytest.raises(AnswerError, match="iss is missing"):
             check_answer(read(says), issuer=ISSUER, iss_required=True)
+
+
+def test_an_id_token_says_who_answers() -> None:
+    """It has to be checked before the code is used; ``iss`` that differs is refused."""
+    answer = read(("code", "c"), ("id_token", "a.b.c"))
+    check_answer(answer, issuer=ISSUER, iss_required=True)
+    other = attrs.evolve(answer, iss=ISSUER + "1")
+    with pytest.raises(AnswerError, match="another provider"):
+        check_answer(other, issuer=ISSUER, iss_required=True)
 
 
 def test_a_signed_answer_has_to_be_opened_first() -> None:

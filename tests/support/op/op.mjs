@@ -183,6 +183,7 @@ const makeProvider = (config, port) => {
     clients: config.clients,
     ...LOGINS,
     acrValues: ['silver', 'gold'],
+    responseTypes: ['code', 'id_token', 'code id_token', 'id_token token', 'code id_token token'],
     scopes: ['openid', 'offline_access', 'orders.read', 'orders.write'],
     ttl: { AccessToken: config.token_ttl ?? 3600 },
     clientAuthMethods: [
