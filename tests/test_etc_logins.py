@@ -1,5 +1,7 @@
 """The examples about logins run with nothing but names and ports replaced."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import attrs
 import pytest
 
 from sso_proxy.testing.pki import Pki
-from tests.conformance.parts import Client
+from tests.conformance.parts import Asked, Client, Reply, json_reply
 from tests.conformance.provider import Provider
 from tests.conformance.serving import Host
 from tests.support.browser import Browser
@@ -96,6 +98,48 @@ def test_a_web_application(scene: Scene) -> None:
         assert browser.go(f"{site}/admin/").status == 200
         assert provider.grants[1].asked["acr_values"] == "gold"
         assert provider.complaints == []
+
+
+def test_many_providers(scene: Scene) -> None:
+    """etc/many-providers.toml"""
+    corp, found = scene.provider("corp", "app"), scene.provider("found", "known-later")
+    issuer = found.issuer
+    found.changes.add(
+        "metadata", lambda said, _: {**said, "registration_endpoint": issuer + "/new"}
+    )
+    sent: list[dict[str, Any]] = []
+
+    def register(asked: Asked) -> Reply:
+        if asked.path != "/new":
+            return found.answer(asked)
+        sent.append(json.loads(asked.body))
+        given = {"client_id": "known-later", "client_secret": Client().secret}
+        return json_reply({**given, "client_secret_expires_at": 0}, 201)
+
+    scene.host.answers["found"] = register
+    shutil.copytree(ETC / "many-providers", scene.directory / "many-providers")
+    file = scene.directory / "many-providers" / "corp.toml"
+    text = file.read_text()
+    assert "https://login.example.com" in text
+    file.write_text(text.replace("https://login.example.com", corp.issuer))
+    pattern = issuer.replace(".", r"\.")
+    changes = {
+        r"https://[a-z0-9-]+\.login\.example\.org": pattern,
+        'providers = "many-providers"': 'providers = "many-providers"\n'
+        'networks = ["127.0.0.0/8", "::1/128"]',
+    }
+    with scene.proxy("many-providers.toml", changes).serve() as proxy:
+        site, browser = f"https://{HOST}:{proxy.port}", scene.browser()
+        page = browser.go(f"{site}/page")
+        assert "Staff" in page.text
+        (link,) = [each for each in page.links if "iss=" in each]
+        assert browser.go(link).url == f"{site}/page"
+        browser = scene.browser()
+        page = browser.submit(browser.go(f"{site}/page"), who=issuer)
+        assert page.status == 200
+        assert [each["contacts"] for each in sent] == [["admin@example.com"]]
+        assert (corp.complaints, len(corp.grants)) == ([], 1)
+        assert (found.complaints, len(found.grants)) == ([], 1)
 
 
 def test_two_providers(scene: Scene) -> None:

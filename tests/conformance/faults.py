@@ -22,6 +22,7 @@ Fault = Callable[[Provider], None]
 FAULTS: Final[dict[tuple[str, str], Fault]] = {}
 SCENES: Final = frozenset(
     {
+        ("discovery", "webfinger-http-href"),
         ("authorization_response", "state-of-another-browser"),
         ("authorization_response", "state-reused"),
         ("authorization_response", "code-of-another-provider"),

@@ -14,10 +14,12 @@ from sso_proxy.specs.oidc.webfinger import ISSUER_REL
 from sso_proxy.testing.pki import Pki
 from tests.conformance.parts import Asked, Client, Reply, json_reply
 from tests.conformance.provider import Provider
+from tests.conformance.rows import ROWS
 from tests.conformance.serving import Host
 from tests.support.browser import Browser, Page
 from tests.support.login_proxy import HOST, LoginProxy, Site, login_proxy, write_secret
 from tests.support.programs import free_port
+from tests.support.running import eventually
 
 _PEOPLE: Final = """
 [authenticator.people]
@@ -210,6 +212,9 @@ def test_a_look_up_leads_nowhere_else(many: Many, href: str) -> None:
     browser = many.browser()
     page = many.type(browser, f"{many.host}/alias/bad")
     assert page.status == 400, many.story(browser, page)
+    if href.startswith("http:"):
+        told = ROWS.refused["discovery"]["webfinger-http-href"]
+        eventually(lambda: told in many.proxy.log(), told)
     assert 'role="alert"' in page.text
     assert not many.found["found-three"].registered
 
