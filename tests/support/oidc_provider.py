@@ -69,7 +69,7 @@ class OidcProvider:
         pki: Issues its certificate, and those of its clients.
         clients: The metadata of each (RFC 7591).
         options: Others: ``token_ttl``, the seconds that access tokens of logins are
-            good for.
+            good for; ``registration_token``, with which clients register themselves.
     """
 
     def __init__(

@@ -177,6 +177,11 @@ const LOGIN_FEATURES = {
   requestObjects: { enabled: true },
 };
 
+const registration = (token) => (token === undefined ? {} : {
+  registration: { enabled: true, initialAccessToken: token },
+  registrationManagement: { enabled: true },
+});
+
 const makeProvider = (config, port) => {
   const provider = new Provider(`https://localhost:${port}`, {
     jwks: { keys: config.keys.map(privateJwk) },
@@ -195,6 +200,7 @@ const makeProvider = (config, port) => {
     fetch: fetchHere(config.ca),
     features: {
       ...LOGIN_FEATURES,
+      ...registration(config.registration_token),
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       dPoP: {
