@@ -15,7 +15,11 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from sso_proxy.authn.oidc import OidcAuthenticator
-from sso_proxy.authn.oidc_callback import read_callback
+from sso_proxy.authn.oidc_callback import (
+    FRAGMENT_FIELD,
+    lacks_answer,
+    read_callback,
+)
 from sso_proxy.authn.oidc_lost import explain_lost
 from sso_proxy.authn.oidc_many_config import OidcDiscoveryConfig
 from sso_proxy.authn.oidc_many_lookup import Lookups
@@ -87,12 +91,10 @@ class OidcDiscovery:
             (each.title or issuer.partition("://")[2], issuer)
             for issuer, each in self._providers.files.providers.items()
         ) + tuple((name.partition("://")[2], name) for name in config.allowed_issuers)
+        self._in_fragments = self._providers.in_fragments
         self.title = config.title or tools.name
         self.public_keys: tuple[Mapping[str, Any], ...] = self._providers.public_keys
-        self.relies_on_notices = any(
-            each.backchannel_logout == "on"
-            for each in self._providers.files.providers.values()
-        )
+        self.relies_on_notices = self._providers.relies_on_notices
 
     @classmethod
     def from_config(cls, config: OidcDiscoveryConfig, tools: ITools) -> Self:
@@ -180,6 +182,8 @@ class OidcDiscovery:
         Raises:
             UnavailableError: The provider is down.
         """
+        if self._in_fragments and lacks_answer(request):
+            return InFragment(field=FRAGMENT_FIELD)
         try:
             state, issuer = await self._read_state(request)
         except AnswerError as e:

@@ -152,6 +152,14 @@ class ProviderFiles:
     providers: Mapping[str, ProviderConfig]
     fixed_auth: frozenset[str] = frozenset()
 
+    @property
+    def general(self) -> tuple[ProviderConfig, ...]:
+        """Give the options of issuers without a file, if there are enough for one."""
+        try:
+            return (self.of("https://localhost"),)
+        except ConfigError:
+            return ()
+
     def of(self, issuer: str) -> ProviderConfig:
         """
         Give the options for an issuer that has no file.

@@ -78,6 +78,13 @@ class Providers:
     """
     Makes the authenticator of a provider when it is asked for, and keeps it.
 
+    Attributes:
+        files: What the files say.
+        stranger: Asks hosts that strangers name.
+        public_keys: Ours, toward those in files.
+        in_fragments: Whether answers may be behind the ``#`` of a URL.
+        relies_on_notices: Whether a provider is to tell us of logouts.
+
     Args:
         config: The options of all.
         tools: What may be used of the proxy.
@@ -112,6 +119,9 @@ class Providers:
             if not each.register:
                 self._made[issuer] = self._make(issuer, each, None)
         self.public_keys = self._read_keys()
+        every = [*self.files.providers.values(), *self.files.general]
+        self.in_fragments = any(each.mode.startswith("fragment") for each in every)
+        self.relies_on_notices = any(each.backchannel_logout == "on" for each in every)
 
     def allows(self, issuer: str) -> bool:
         """Say whether people may log in at *issuer*; asks nobody."""
@@ -295,7 +305,7 @@ class Providers:
     def _read_keys(self) -> tuple[Any, ...]:
         """Give the public keys by which providers know us, each once."""
         found: dict[str, Any] = {}
-        for config in self.files.providers.values():
+        for config in (*self.files.providers.values(), *self.files.general):
             keys = read_client_keys(
                 signing=config.signing_keys,
                 alg=config.signing_alg,

@@ -73,7 +73,7 @@ def build_wish(
         redirect_uris=(config.redirect_uri,)
         if config.redirect_uri
         else places.urls("callback"),
-        response_types=(getattr(config, "response_type", "code"),),
+        response_types=(config.response_type,),
         auth_method=auth,
         auth_algorithm=config.signing_alg if auth == "private_key_jwt" else None,
         client_name=config.client_name,

@@ -8,10 +8,11 @@ import attrs
 import pytest
 from zope.interface.verify import verifyObject
 
+from sso_proxy.authn.oidc_callback import FRAGMENT_FIELD
 from sso_proxy.authn.oidc_many import PROVIDER, OidcDiscovery
 from sso_proxy.authn.oidc_many_config import OidcDiscoveryConfig
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILogout
-from sso_proxy.login import Question, Wanted
+from sso_proxy.login import InFragment, Question, Wanted
 from sso_proxy.model import Authenticated, Identity, NotPresented, Request, Response
 from sso_proxy.session import Session
 from sso_proxy.testing.fakes import make_request
@@ -145,6 +146,13 @@ def test_an_answer_goes_to_the_provider_it_began_at(scene: Scene) -> None:
 )
 def test_an_answer_to_nothing_is_refused(scene: Scene, query: str) -> None:
     assert scene.finish(query).status == 400
+
+
+def test_an_answer_may_be_where_only_a_page_can_read_it(tmp_path: Path) -> None:
+    (tmp_path / "defaults.toml").write_text('response_type = "code id_token"')
+    scene = Scene(tmp_path, "a")
+    found = now(scene.login.finish(scene.request()))
+    assert found == InFragment(field=FRAGMENT_FIELD)
 
 
 def test_a_session_is_its_providers(scene: Scene) -> None:
