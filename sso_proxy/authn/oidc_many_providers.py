@@ -12,6 +12,7 @@ from sso_proxy.authn.client_auth_parts import read_tls
 from sso_proxy.authn.client_keys import read_client_keys
 from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_many_config import (
+    DEFAULTS,
     OidcDiscoveryConfig,
     ProviderConfig,
     ProviderFiles,
@@ -20,7 +21,7 @@ from sso_proxy.authn.oidc_many_config import (
 from sso_proxy.authn.oidc_many_wish import Places, apply_registration, build_wish
 from sso_proxy.authn.oidc_registrar import Registrar, Wish
 from sso_proxy.config.expressions import compile_expression
-from sso_proxy.errors import ConfigError, SsoProxyError, UnavailableError
+from sso_proxy.errors import ConfigError, Mistake, SsoProxyError, UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
 from sso_proxy.net.address_limit import AddressLimit
 from sso_proxy.net.guard import Guard
@@ -97,6 +98,8 @@ class Providers:
         self._config = config
         self._tools = tools
         self.files: ProviderFiles = read_providers(config.providers)
+        if config.allowed_issuers or config.allowed_patterns:
+            _check_secrets(self.files)
         self._patterns = [compile_expression(p) for p in config.allowed_patterns]
         guard = Guard.of(config.networks)
         client: HttpClient | None = tools.http_client
@@ -315,3 +318,24 @@ class Providers:
             )
             found.update((str(dict(key)), key) for key in keys.public)
         return tuple(found.values())
+
+
+def _check_secrets(files: ProviderFiles) -> None:
+    """
+    Check that no secret is for all.
+
+    Each provider that is found would be told it, and could be us at all others.
+
+    Raises:
+        ConfigError: One is.
+    """
+    for each in files.general:
+        secrets = {
+            "client_secret": None if each.register else each.client_secret,
+            "initial_access_token": each.initial_access_token,
+        }
+        problem = "every provider that is found would be told it: write it in files"
+        wrong = [name for name, value in secrets.items() if value is not None]
+        if wrong:
+            places = (f"providers/{DEFAULTS}.{name}" for name in wrong)
+            raise ConfigError(*(Mistake(place, problem) for place in places))

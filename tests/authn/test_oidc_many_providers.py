@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import pytest
 
 from sso_proxy.authn.oidc_many_config import OidcDiscoveryConfig
@@ -174,3 +175,21 @@ def test_files_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
     (scene.files / "a.toml").write_text('issuer = "a"')
     with pytest.raises(ConfigError, match="issuer"):
         scene.make()
+
+
+@pytest.mark.parametrize(
+    ("defaults", "name"),
+    [
+        ('client_id = "us"\nclient_secret = "env:S"', "client_secret"),
+        ('register = true\ninitial_access_token = "env:S"', "initial_access_token"),
+    ],
+)
+def test_no_provider_that_is_found_is_told_the_secret_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defaults: str, name: str
+) -> None:
+    monkeypatch.setenv("S", "s" * 40)
+    scene = Scene(tmp_path, defaults, allowed_patterns=("https://[a-z]+",))
+    with pytest.raises(ConfigError, match=rf"defaults\.toml\.{name}"):
+        scene.make()
+    scene.config = attrs.evolve(scene.config, allowed_patterns=())
+    assert not scene.make().allows("https://a")
