@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from sso_proxy.authn.oidc_identity import Identifier
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_rules import id_token_rules
-from sso_proxy.errors import BadMessageError, TokenError
+from sso_proxy.errors import BadMessageError, TokenError, UnavailableError
 from sso_proxy.login import LogoutNotice
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.specs.http.parameters import is_form, read_parameter
@@ -52,7 +52,7 @@ class BackChannel:
             UnavailableError: The provider's keys cannot be had, or nobody knows whether
                 the token came before.
         """
-        if self._config.backchannel_logout == "off":
+        if self._config.backchannel_logout == "off" or self._parts.cache is None:
             return Response(status=404, reason="no-endpoint")
         try:
             return await self._check(await _read_token(request))
@@ -72,6 +72,8 @@ class BackChannel:
         """
         name, ttl = bytes.fromhex(notice.mark), 2 * self._config.max_id_token_age + 10
         cache = self._parts.cache
+        if cache is None:
+            raise UnavailableError("a cache for logout tokens")
         if "add" in cache.operations:  # what it wrote is not forgotten for others
             return await cache.add(PURPOSE, name, b"1", ttl)
         return await cache.compare_and_set(PURPOSE, name, None, b"1", ttl)
@@ -100,7 +102,8 @@ class BackChannel:
         mark = sha256(
             json.dumps([self._parts.name, told.issuer, told.jti]).encode()
         ).hexdigest()
-        if await self._parts.cache.get(PURPOSE, bytes.fromhex(mark)) is not None:
+        cache = self._parts.cache
+        if cache is None or await cache.get(PURPOSE, bytes.fromhex(mark)) is not None:
             raise TokenError("it came before", reason="token-replayed")
         return LogoutNotice(
             issuer=told.issuer, subject=told.subject, sid=told.sid, mark=mark

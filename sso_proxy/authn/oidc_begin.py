@@ -7,6 +7,7 @@ from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
 from sso_proxy.authn.oidc_parts import Parts
+from sso_proxy.errors import UnavailableError
 from sso_proxy.login import Wanted
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.net.provider import ProviderError
@@ -82,8 +83,8 @@ class Beginner:
 
     async def request_object(self, name: str) -> Response | None:
         """Give a signed request that the provider fetches (RFC 9101 section 5.2)."""
-        key = self._object_key(name)
-        sealed = await self._parts.cache.get(PURPOSE, key)
+        key, cache = self._object_key(name), self._parts.cache
+        sealed = None if cache is None else await cache.get(PURPOSE, key)
         text = None if sealed is None else self._parts.sealer.open(sealed, key)
         if text is None:
             return None
@@ -247,6 +248,8 @@ class Beginner:
         key = self._object_key(name)
         sealed = self._parts.sealer.seal(signed.encode("ascii"), key)
         lifetime = float(self._config.request_object_lifetime)
+        if self._parts.cache is None:
+            raise UnavailableError("a cache for signed requests")
         await self._parts.cache.put(PURPOSE, key, sealed, lifetime)
         return f"{objects}/{name}"
 

@@ -320,10 +320,14 @@ class OidcConfig(ClientConfig):
             yield f"request_object = {self.request_object!r} needs signing_keys"
         if self.request_object_alg and self.request_object == "off":
             yield "request_object_alg has no effect without request_object"
+        if self.cache == "" and self.request_object == "reference":
+            yield "request_object = 'reference' needs a cache"
         if self.par == "on" and self.request_object == "reference":
             yield "request_object = 'reference' has no effect with par = 'on'"
 
     def _about_the_logout(self) -> Iterator[str]:
+        if self.cache == "" and self.backchannel_logout == "on":
+            yield "backchannel_logout = 'on' needs a cache"
         for name in sorted(OURS.intersection(self.logout_params)):
             yield f"logout_params: {name} is ours to set"
         if self.post_logout_redirect_uri:
@@ -343,6 +347,9 @@ class OidcConfig(ClientConfig):
         lacks = not (asked.has_code or asked.has_token)
         if lacks and (self.userinfo_signed or self.userinfo_algorithms):
             yield "userinfo_signed and userinfo_algorithms need an access token"
+        if self.cache == "" and not asked.has_code:
+            # Nobody else knows that an answer came before.
+            yield "cache = '' needs a code in response_type"
         if not asked.has_code and self.refresh_failed != "end":
             yield "refresh_failed has no effect without a code in response_type"
 

@@ -75,7 +75,8 @@ class Parts:
         keys: Ours, toward the provider.
         secrets: What ID tokens may be signed and encrypted with besides.
         clock: The time.
-        cache: Knows which logins are finished, and has signed requests to be fetched.
+        cache: Knows which logins are finished, and has signed requests to be fetched;
+            None: nobody does.
         sealer: Seals what is in the cache.
         others: Those whose claims are believed, too; None: nobody.
     """
@@ -86,7 +87,7 @@ class Parts:
     keys: ClientKeys
     secrets: Secrets
     clock: IClock
-    cache: ICache
+    cache: ICache | None
     sealer: ISealer
     others: Others | None = None
 
@@ -123,7 +124,7 @@ def build_parts(config: OidcConfig, tools: ITools) -> Parts:
         keys=provider.keys,
         secrets=secrets,
         clock=tools.clock,
-        cache=tools.cache(config.cache, NEEDS),
+        cache=None if config.cache == "" else tools.cache(config.cache, NEEDS),
         sealer=tools.sealer("oidc"),
         others=_others(config, tools),
     )

@@ -61,6 +61,15 @@ def test_an_operator_can_do_without() -> None:
     assert found.status == 404
 
 
+def test_without_a_cache_nobody_knows_what_came_before() -> None:
+    scene = Scene(cache="")
+    found = scene.tell()
+    assert isinstance(found, Response)
+    assert found.status == 404
+    with pytest.raises(UnavailableError):
+        now(scene.channel.settle(LogoutNotice(issuer=ISSUER, mark="00")))
+
+
 def test_a_good_token_says_whose_sessions_end() -> None:
     found = Scene().tell()
     assert isinstance(found, LogoutNotice)

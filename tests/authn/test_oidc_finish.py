@@ -57,6 +57,11 @@ class GoodTests(TestCase):
         found = scene.callback({"state": scene.state(), "code": "c"}, form=True)
         assert isinstance(found, Finished)
 
+    def test_nothing_is_stored_if_the_operator_wants_nothing(self) -> None:
+        scene = OidcScene(cache="")
+        scene.good()
+        assert now(scene.login.request_object("name")) is None
+
     def test_an_issuer_is_taken_that_names_itself(self) -> None:
         OidcScene().good(iss=ISSUER)
 

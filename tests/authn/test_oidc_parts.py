@@ -105,3 +105,8 @@ def test_keys_of_the_profile_sign_with_what_it_allows(tmp_path: Path) -> None:
     weak = write(tmp_path, rsa.generate_private_key(65537, 2048))
     assert "RS256" in problem(signing_keys=(weak,), **options)
     build(signing_keys=(weak,), signing_alg="PS256", **options)
+
+
+def test_an_operator_can_do_without_a_cache() -> None:
+    assert build(cache="").cache is None
+    assert build().cache is not None

@@ -196,7 +196,7 @@ class OidcScene:
             keys=keys,
             secrets=read_secrets(config, keys.decryption),
             clock=self.clock,
-            cache=self.tools.memory,
+            cache=None if config.cache == "" else self.tools.memory,
             sealer=self.tools.sealer("oidc"),
         )
         self.login = OidcAuthenticator(self.parts)
