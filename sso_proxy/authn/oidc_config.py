@@ -138,7 +138,9 @@ class OidcConfig(ClientConfig):
             expired.  ``keep``: it goes on without.  ``unavailable``: 503 in both cases,
             and the session stays.
         cache: Name of the cache that knows which logins are finished; unset, the
-            default one.
+            default one.  Empty, there is none: then nothing is stored for logins, and
+            what keeps an answer from being used twice is the cookie of the login, and
+            the provider, which takes a code once.
     """
 
     issuer: str = attrs.field(validator=non_empty)
