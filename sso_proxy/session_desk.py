@@ -55,7 +55,6 @@ def close_ended(
         for site in sites:
             site.end_sessions(lambda session: any(each.has(session) for each in found))
 
-
     for name, store in stores.items():
         if store.take_missed():
             spawn(_close_missed(name, store, sites))
