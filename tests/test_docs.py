@@ -6,8 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import attrs
 import pytest
 
+from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.config.load import load_config
 
 ROOT = Path(__file__).parent.parent
@@ -63,9 +65,17 @@ def test_parts_of_configurations_are_toml(page: Path) -> None:
         tomllib.loads(text)
 
 
-def test_configuration_in_the_readme_is_short() -> None:
-    (text,) = blocks(ROOT / "README.md", "toml")
-    assert len(list(filter(None, text.splitlines()))) <= 17
+def test_configurations_in_the_readme_are_short() -> None:
+    for text in blocks(ROOT / "README.md", "toml"):
+        assert len(list(filter(None, text.splitlines()))) <= 17
+
+
+def test_login_in_the_readme_is_one() -> None:
+    _, login = blocks(ROOT / "README.md", "toml")
+    table = tomllib.loads(login)["authenticator"]["login"]
+    assert table.pop("type") == "oidc"
+    options = {n.removesuffix("_file"): value for n, value in table.items()}
+    assert options.keys() <= attrs.fields_dict(OidcConfig).keys()
 
 
 def test_reasons_that_operators_look_up_exist() -> None:
