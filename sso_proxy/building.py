@@ -21,6 +21,7 @@ from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
+from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.info_routes import InfoRoutes
@@ -179,7 +180,8 @@ class Builder:
         )
         logouts = Logouts(endpoints, desks, self._pages)
         notices = ProviderLogouts(desks, self._logins.stores_of)
-        return BrowserEndpoints(endpoints, logins, [logins, logouts, notices])
+        frames = SessionFrames(endpoints, desks)
+        return BrowserEndpoints(endpoints, logins, [logins, logouts, notices, frames])
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""

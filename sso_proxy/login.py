@@ -27,6 +27,9 @@ class Wanted:
         account: What somebody has typed to say where they log in; not kept.
         own: Whether a page of ours, or somebody with their own browser, began it; else
             it may be any page of the Internet.  Not kept.
+        silent_for: Issuer and subject of the only user whom it is for, in a frame that
+            nobody looks at: the provider must not ask anybody anything.  None:
+            whoever logs in, as always.
     """
 
     target: str
@@ -38,6 +41,7 @@ class Wanted:
     issuer: str = attrs.field(default="", eq=False)
     account: str = attrs.field(default="", eq=False, repr=False)
     own: bool = attrs.field(default=False, eq=False)
+    silent_for: tuple[str, str] | None = attrs.field(default=None, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Give what `from_json` reads; only what differs from the defaults."""
@@ -46,6 +50,7 @@ class Wanted:
             "age": self.max_age,
             "body": self.restore or None,
             "hint": self.login_hint or None,
+            "silent": None if self.silent_for is None else list(self.silent_for),
         }
         kept = {name: value for name, value in every.items() if value is not None}
         return {"to": self.target, **kept}
@@ -53,12 +58,14 @@ class Wanted:
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
         """Read what `as_json` gave, and nobody has changed since."""
+        silent = members.get("silent")
         return cls(
             target=members["to"],
             acr_values=tuple(members.get("acr", ())),
             max_age=members.get("age"),
             restore=members.get("body", ""),
             login_hint=members.get("hint", ""),
+            silent_for=None if silent is None else (silent[0], silent[1]),
         )
 
 
@@ -148,4 +155,26 @@ class LogoutNotice:
     subject: str | None = None
     sid: str | None = None
     mark: str = ""
+    frames: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Watch:
+    """
+    How a page learns that somebody's session at the provider is another one.
+
+    Attributes:
+        url: The provider's frame (``check_session_iframe``).
+        origin: Its origin, as browsers write it.
+        client_id: Who we are there.
+        state: The ``session_state`` of the login; empty without one.
+        interval: Seconds from one question to the next.
+        frames: Origins that a silent login goes through.
+    """
+
+    url: str
+    origin: str
+    client_id: str
+    state: str = attrs.field(default="", repr=False)
+    interval: float = 10.0
     frames: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ wanted = st.builds(
     max_age=st.none() | st.integers(),
     restore=st.text(),
     login_hint=st.text(),
+    silent_for=st.none() | st.tuples(st.text(), st.text()),
 )
 
 

@@ -21,6 +21,7 @@ from sso_proxy.authn.oidc_identity import Identifier
 from sso_proxy.authn.oidc_logout import Leaver
 from sso_proxy.authn.oidc_parts import Parts, build_parts
 from sso_proxy.authn.oidc_refresh import Refresher
+from sso_proxy.authn.oidc_watch import Watcher
 from sso_proxy.interfaces import (
     IAuthenticator,
     IHealth,
@@ -28,8 +29,9 @@ from sso_proxy.interfaces import (
     ILogout,
     IRefreshes,
     ITools,
+    IWatched,
 )
-from sso_proxy.login import Ended, Finished, InFragment, LogoutNotice, Wanted
+from sso_proxy.login import Ended, Finished, InFragment, LogoutNotice, Wanted, Watch
 from sso_proxy.model import (
     WARNING,
     Authenticated,
@@ -46,7 +48,7 @@ from sso_proxy.specs.oidc.issuers import is_issuer
 _NOT_PRESENTED: Final = NotPresented()
 
 
-@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes)
+@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes, IWatched)
 class OidcAuthenticator:
     """
     Has people log in at one provider, and goes by their sessions.
@@ -74,6 +76,7 @@ class OidcAuthenticator:
         )
         self._back_channel = BackChannel(parts, identifier)
         self._front_channel = FrontChannel(parts)
+        self._watcher = Watcher(parts)
         self.relies_on_notices = config.backchannel_logout == "on"
         self.title = config.title or parts.name
         self.public_keys: tuple[Mapping[str, Any], ...] = parts.keys.public
@@ -187,6 +190,15 @@ class OidcAuthenticator:
             UnavailableError: It cannot be noted.
         """
         return await self._back_channel.settle(notice)
+
+    async def watch(self, session: Session | None) -> Watch | None:
+        """
+        Say how a page watches *session*; None if the provider has nothing for that.
+
+        Raises:
+            UnavailableError: Nobody knows where the provider is.
+        """
+        return await self._watcher.watch(session)
 
     async def warm(self) -> None:
         """Prepare for the first login; a failure is only logged."""

@@ -1,11 +1,12 @@
 """Send a browser to a provider, and have it keep what must be known afterwards."""
 
 import secrets
-from typing import Final
+from typing import Any, Final
 
 from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_logout import hint_of
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.errors import UnavailableError
 from sso_proxy.login import Wanted
@@ -66,13 +67,18 @@ class Beginner:
         """
         endpoints = await self._parts.provider.endpoints()
         begun = self._begun(request, wanted)
-        by_form = self._config.mode.startswith("form_post")
+        # In a frame, browsers may take the way back for one of the provider's.
+        cross_site = begun.response_mode.startswith("form_post") or bool(
+            wanted.silent_for
+        )
+        session = request.session if wanted.silent_for else None
+        hint = "" if session is None else hint_of(self._parts, session, endpoints)
         try:
             state, headers = request.sessions.logins.begin(
-                request, begun.as_json(), cross_site=by_form
+                request, begun.as_json(), cross_site=cross_site
             )
             objects = self._address(request, wanted, "request")
-            location = await self._location(begun, state, endpoints, objects)
+            location = await self._location(begun, state, endpoints, objects, hint)
         except ValueError as e:  # contexts of a URL that somebody made up, mostly
             return self._refuse(request, 400, "login-request", str(e), wanted)
         except ProviderError as e:
@@ -97,24 +103,33 @@ class Beginner:
         if config.answer_type.has_code:
             verifier = secrets.token_urlsafe(_OCTETS)
         ages = [age for age in (wanted.max_age, config.max_age) if age is not None]
+        mode, prompt = config.mode, config.prompt
+        if wanted.silent_for is not None:
+            # No page of ours is seen that could read what is behind a "#".
+            mode, prompt = mode.replace("fragment", "form_post"), ("none",)
         return Begun(
             by=self._parts.name,
             issuer=config.issuer,
             redirect_uri=config.redirect_uri
             or self._address(request, wanted, "callback"),
             response_type=config.answer_type,
-            response_mode=config.mode,
+            response_mode=mode,
             nonce=secrets.token_urlsafe(_OCTETS),
             verifier=verifier,
             acr_values=wanted.acr_values or config.acr_values,
             max_age=min(ages) if ages else None,
-            prompt=" ".join(config.prompt),
+            prompt=" ".join(prompt),
             at=self._parts.clock.time(),
             wanted=wanted,
         )
 
     async def _location(
-        self, begun: Begun, state: str, endpoints: ProviderEndpoints, objects: str
+        self,
+        begun: Begun,
+        state: str,
+        endpoints: ProviderEndpoints,
+        objects: str,
+        hint: str = "",
     ) -> str:
         """
         Give where the browser goes; all that it could change is signed or pushed.
@@ -124,6 +139,7 @@ class Beginner:
             state: Its state.
             endpoints: Where the provider is.
             objects: The URL below which signed requests can be fetched.
+            hint: An ID token of who is to be logged in, or empty.
 
         Raises:
             ValueError: Nobody can be asked for what is wanted.
@@ -146,6 +162,7 @@ class Beginner:
             max_age=begun.max_age,
             login_hint=begun.wanted.login_hint or self._config.login_hint,
             dpop_jkt=proof_key,
+            **_silent(begun, hint),
         )
         fields = await self._fields(asked, endpoints, objects)
         try:
@@ -268,6 +285,18 @@ class Beginner:
         return Response(
             status=status, reason=reason, headers=_NO_STORE, again=wanted.target
         )
+
+
+def _silent(begun: Begun, hint: str) -> dict[str, Any]:
+    """Give what is asked for instead where nobody looks (Session Management 1.0)."""
+    if begun.wanted.silent_for is None:
+        return {}
+    changed = begun.response_mode != begun.response_type.default_mode
+    return {
+        "id_token_hint": hint,
+        "prompt": ("none",),
+        "response_mode": begun.response_mode if changed else None,
+    }
 
 
 def _final(fields: Headers) -> Headers:

@@ -57,6 +57,9 @@ class OidcConfig(ClientConfig):
         pushed_authorization_request_endpoint: Where requests are pushed (RFC 9126).
         end_session_endpoint: Where browsers log out.
         revocation_endpoint: Where tokens are given back (RFC 7009).
+        check_session_iframe: The provider's frame that tells pages whether somebody is
+            still logged in there.
+        check_session_interval: Seconds from one question of such a page to the next.
         iss_required: Whether answers must name the issuer (RFC 9207); unset, if the
             metadata says that they do.
         title: What people know the provider by, where they have a choice; unset, the
@@ -153,6 +156,10 @@ class OidcConfig(ClientConfig):
     pushed_authorization_request_endpoint: str | None = None
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    check_session_iframe: str | None = None
+    check_session_interval: float = attrs.field(
+        default=10.0, validator=between(1, 3600)
+    )
     iss_required: bool | None = None
     title: str = ""
     scope: tuple[str, ...] = ("openid", "profile", "email")
@@ -243,6 +250,7 @@ class OidcConfig(ClientConfig):
             pushed_authorization=self.pushed_authorization_request_endpoint,
             end_session=self.end_session_endpoint,
             revocation=self.revocation_endpoint,
+            check_session=self.check_session_iframe,
             jwks=self.jwks_uri,
             iss_required=True if self.fapi else self.iss_required,
             par_required=True if self.fapi or self.par == "on" else None,

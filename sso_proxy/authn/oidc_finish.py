@@ -101,7 +101,9 @@ class Finisher:
         except _RefusedError as e:
             return _refuse(request, e, headers, again)
         known: dict[str, Any] = {**data, "login": _digest(state)}
-        if len(again) <= _LONGEST_TARGET:
+        if came.answer.session_state:
+            known["session_state"] = came.answer.session_state
+        if len(again) <= _LONGEST_TARGET and begun.wanted.silent_for is None:
             known["target"] = again
         return Finished(
             identity=identity, data=known, wanted=begun.wanted, headers=headers

@@ -115,7 +115,7 @@ class Leaver:
         claim = session.identity.claims.get(config.logout_hint)
         request = LogoutRequest(
             client_id=config.client_id,
-            id_token_hint=self._hint(session, endpoints),
+            id_token_hint=hint_of(self._parts, session, endpoints),
             logout_hint=claim if isinstance(claim, str) else "",
             post_logout_redirect_uri=back,
             state=state,
@@ -132,18 +132,19 @@ class Leaver:
             )
             return "", ""
 
-    def _hint(self, session: Session, endpoints: ProviderEndpoints) -> str:
-        """
-        Give the ID token as the provider has signed it, or nothing.
 
-        Only we can read one that is encrypted for us (section 2).
-        """
-        token: str = session.data.get("id_token", "")
-        if not is_encrypted(token):
-            return token
-        rules = id_token_rules(self._config, endpoints).envelope
-        try:
-            _, content = decrypt(token, rules, self._parts.secrets.decryption)
-        except TokenError:  # the key may be gone since
-            return ""
-        return content.decode("ascii", "ignore")
+def hint_of(parts: Parts, session: Session, endpoints: ProviderEndpoints) -> str:
+    """
+    Give the ID token of *session* as the provider has signed it, or nothing.
+
+    Only we can read one that is encrypted for us (section 2).
+    """
+    token: str = session.data.get("id_token", "")
+    if not is_encrypted(token):
+        return token
+    rules = id_token_rules(parts.config, endpoints).envelope
+    try:
+        _, content = decrypt(token, rules, parts.secrets.decryption)
+    except TokenError:  # the key may be gone since
+        return ""
+    return content.decode("ascii", "ignore")

@@ -32,6 +32,7 @@ from sso_proxy.interfaces import (
     ILogout,
     IRefreshes,
     ITools,
+    IWatched,
 )
 from sso_proxy.login import (
     Ended,
@@ -40,6 +41,7 @@ from sso_proxy.login import (
     LogoutNotice,
     Question,
     Wanted,
+    Watch,
 )
 from sso_proxy.model import (
     HeaderChallenge,
@@ -65,7 +67,7 @@ _NOT_PRESENTED: Final = NotPresented()
 _MAX_TOKEN: Final = 65536
 
 
-@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes)
+@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes, IWatched)
 class OidcDiscovery:
     """
     Has people log in at one of many providers, and goes by their sessions.
@@ -256,6 +258,11 @@ class OidcDiscovery:
         """Note that what *notice* says is done; False if it was done before."""
         login = await self._known(notice.issuer)
         return login is not None and await login.settled(notice)
+
+    async def watch(self, session: Session | None) -> Watch | None:
+        """Say how a page watches *session*: its provider says so."""
+        login = None if session is None else await self._of_session(session)
+        return None if login is None else await login.watch(session)
 
     async def warm(self) -> None:
         """Register with the providers in files with which we are not yet."""

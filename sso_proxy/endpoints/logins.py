@@ -27,6 +27,7 @@ from sso_proxy.endpoints.login_limits import (
     forget_tries,
     is_going_round,
 )
+from sso_proxy.endpoints.silent_logins import judge_silent
 from sso_proxy.errors import BadMessageError, SessionTooLargeError
 from sso_proxy.interfaces import IClock
 from sso_proxy.login import Finished, InFragment, Question, Wanted
@@ -295,6 +296,9 @@ class Logins:
             return Response(
                 status=200, reason="login-fragment", headers=page, body=body
             )
+        silent = judge_silent(finished, request.session, self._endpoints)
+        if silent is not None and not silent.begins:
+            return silent.page((*finished.headers, *opened.headers))
         if isinstance(finished, Response):
             again = finished.again or "/"
             return attrs.evolve(
@@ -322,6 +326,8 @@ class Logins:
             name=desk.name,
             session=session_id,
         )
+        if silent is not None:
+            return silent.page(headers)
         return await self._send_on(request, desk, finished, session_id, headers)
 
     async def _send_on(

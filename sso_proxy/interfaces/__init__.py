@@ -22,6 +22,9 @@ from sso_proxy.interfaces.logins import (
 from sso_proxy.interfaces.logins import (
     IRefreshes as IRefreshes,
 )
+from sso_proxy.interfaces.logins import (
+    IWatched as IWatched,
+)
 from sso_proxy.interfaces.stores import (
     ICache as ICache,
 )

@@ -12,6 +12,7 @@ from sso_proxy.login import (
     LogoutNotice,
     Question,
     Wanted,
+    Watch,
 )
 from sso_proxy.model import Request, Response
 from sso_proxy.session import Opened, Session
@@ -58,31 +59,6 @@ class ILogin(Interface):
 
     async def request_object(name: str) -> Response | None:
         """Give what a provider fetches at ``request/``, our name and *name*, if any."""
-
-
-class IRefreshes(Interface):
-    """An authenticator that can get new tokens for the sessions of its logins."""
-
-    async def refresh(request: Request, session: Session, min_age: float) -> Opened:
-        """
-        Get new tokens for *session* if its access token is older than *min_age*.
-
-        Many who ask at once, in whichever process, make one refresh, and a token is
-        used for some seconds at least, whatever they want.  Nothing is done either
-        where there is nothing to refresh with.
-
-        Args:
-            request: The request of who wants them.
-            session: Its session.
-            min_age: Seconds.
-
-        Returns:
-            The session as it is then; none if it is over by that.
-
-        Raises:
-            UnavailableError: There are none, now (503) or at all (502), and the session
-                goes on with those that it has.
-        """
 
 
 class ILogout(Interface):
@@ -137,4 +113,47 @@ class ILogout(Interface):
 
         Raises:
             UnavailableError: It cannot be noted.
+        """
+
+
+class IRefreshes(Interface):
+    """An authenticator that can get new tokens for the sessions of its logins."""
+
+    async def refresh(request: Request, session: Session, min_age: float) -> Opened:
+        """
+        Get new tokens for *session* if its access token is older than *min_age*.
+
+        Many who ask at once, in whichever process, make one refresh, and a token is
+        used for some seconds at least, whatever they want.  Nothing is done either
+        where there is nothing to refresh with.
+
+        Args:
+            request: The request of who wants them.
+            session: Its session.
+            min_age: Seconds.
+
+        Returns:
+            The session as it is then; none if it is over by that.
+
+        Raises:
+            UnavailableError: There are none, now (503) or at all (502), and the session
+                goes on with those that it has.
+        """
+
+
+class IWatched(Interface):
+    """
+    An authenticator whose provider tells pages whether its session is still the same.
+
+    It provides `ILogin`, too.
+    """
+
+    async def watch(session: Session | None) -> Watch | None:
+        """
+        Say how a page watches *session*, one of its logins; None if it cannot.
+
+        Without a session, what is the same for all; None where nothing is.
+
+        Raises:
+            UnavailableError: Nobody knows where the provider is.
         """

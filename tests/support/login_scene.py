@@ -12,6 +12,7 @@ from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
+from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import build_own_route
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
@@ -90,7 +91,8 @@ class LoginScene:
             clock=self.tools.clock,
         )
         logouts = Logouts("/.sso/", desks, default_pages())
-        self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts])
+        frames = SessionFrames("/.sso/", desks)
+        self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts, frames])
         route.setdefault("authenticators", tuple(self.logins.values()))
 
         def routes(backend: FakeUpstream) -> list[Any]:
@@ -142,7 +144,7 @@ class LoginScene:
 
     def read(self, sent: bytes) -> Seen:
         """Do as an answer says."""
-        head, _, body = sent.decode().partition("\r\n\r\n")
+        head, _, body = sent.decode(errors="replace").partition("\r\n\r\n")
         line, *lines = head.split("\r\n")
         pairs = (each.partition(": ") for each in lines)
         headers = tuple((name.lower(), value) for name, _, value in pairs)

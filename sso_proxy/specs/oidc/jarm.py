@@ -17,7 +17,7 @@ _MAX_DATE: Final = 2.0**53
 _FIELDS: Final = (
     *("state", "code", "iss", "error", "error_description", "error_uri"),
     *("id_token", "access_token", "refresh_token", "response"),
-    *("token_type", "expires_in", "scope"),
+    *("token_type", "expires_in", "scope", "session_state"),
 )
 
 

@@ -66,6 +66,7 @@ _ONCE: Final = frozenset(
 _ANSWERS: Final = _ONCE - {"response"}
 _is_visible = re.compile(r"[\x20-\x7e]+").fullmatch
 _is_token = re.compile(r"[!-~]+").fullmatch
+_is_session = re.compile(r"[!-~]{1,1024}").fullmatch
 
 
 @attrs.frozen
@@ -103,6 +104,9 @@ class AuthorizationAnswer:
         error_description: What goes with *error*, for the log: shortened, without
             control characters.
         response: An answer as JWT (JARM).
+        session_state: By which a frame of the provider's tells whether its session is
+            still the same (OpenID Connect Session Management 1.0 section 2); empty
+            without one that can be used, which is no reason to refuse a login.
     """
 
     state: str | None = attrs.field(default=None, repr=False)
@@ -116,6 +120,7 @@ class AuthorizationAnswer:
     error: str | None = None
     error_description: str = ""
     response: str | None = attrs.field(default=None, repr=False)
+    session_state: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -223,7 +228,12 @@ def read_answer(fields: Fields) -> AuthorizationAnswer:
         raise AnswerError("there is not exactly one of code and error")
     about = _read_about(values) if "access_token" in known else {}
     description = for_log(values.get("error_description", ""))
-    return AuthorizationAnswer(**known, **about, error_description=description)
+    return AuthorizationAnswer(
+        **known,
+        **about,
+        error_description=description,
+        session_state=_read_session_state(fields),
+    )
 
 
 def _read_once(fields: Fields) -> dict[str, str]:
@@ -237,6 +247,12 @@ def _read_once(fields: Fields) -> dict[str, str]:
     if "refresh_token" in counts:
         raise AnswerError("refresh_token came through the browser")
     return dict(fields)
+
+
+def _read_session_state(fields: Fields) -> str:
+    """Give the ``session_state``, which has no blanks; empty if there is none."""
+    found = [value for name, value in fields if name == "session_state"]
+    return found[0] if len(found) == 1 and _is_session(found[0]) else ""
 
 
 def _read_about(values: Mapping[str, str]) -> dict[str, Any]:

@@ -56,9 +56,23 @@ def test_a_signed_answer() -> None:
     assert read(("response", "a.b.c")).response == "a.b.c"
 
 
+@pytest.mark.parametrize("text", ["a.b", "'\"<x>", "s" * 1024])
+def test_a_session_state_is_any_text_without_blanks(text: str) -> None:
+    assert read(*GOOD, ("session_state", text)).session_state == text
+
+
+@pytest.mark.parametrize(
+    "states", [[], [""], ["a b"], ["a\n"], ["a", "b"], ["s" * 1025]]
+)
+def test_a_session_state_that_cannot_be_used_is_none(states: list[str]) -> None:
+    fields = [("session_state", state) for state in states]
+    answer = read(*GOOD, *fields)
+    assert (answer.code, answer.session_state) == ("a-code", "")
+
+
 def test_unknown_parameters_are_ignored() -> None:
     """RFC 6749 4.1.2: "The client MUST ignore unrecognized response parameters.\""""
-    extra = (("session_state", "x"), ("lang", "de"), ("lang", "de"), ("", ""))
+    extra = (("session", "x"), ("lang", "de"), ("lang", "de"), ("", ""))
     assert read(*GOOD, *extra) == read(*GOOD)
 
 
