@@ -49,6 +49,7 @@ key = "proxy.key"
 
 [authenticator.people]
 type = "oidc"
+title = "the demo provider"
 issuer = "https://{host}:{ports.provider}"
 client_id = "{client.client_id}"
 client_secret_file = "client-secret"
