@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from twisted.python.reflect import namedAny
 
+from sso_proxy.apache_routes import apache_prefixes, build_apache_fields
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.config.backend import Backend, read_backend
 from sso_proxy.config.model import (
@@ -302,6 +303,7 @@ class Builder:
                 claims=tuple(claims),
                 tokens=tuple(headers.tokens.items()),
                 client_certificate=headers.client_certificate,
+                apache=build_apache_fields(route),
             ),
             upstream=upstream,
             own=self._own(route),
@@ -441,5 +443,5 @@ def managed_names(config: Config) -> ManagedNames:
         headers = route.headers
         others = (*headers.claim_names.values(), *headers.tokens.values())
         names.update(name for name in (headers.user, *others) if name)
-        prefixes.add(headers.claim_prefix)
+        prefixes |= {headers.claim_prefix, *apache_prefixes(route)}
     return ManagedNames(names, prefixes)

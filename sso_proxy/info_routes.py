@@ -2,6 +2,7 @@
 
 import attrs
 
+from sso_proxy.apache_routes import ApacheRoutes
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.endpoints.session_info import PATH, SessionInfo
 from sso_proxy.errors import ConfigError, Mistake
@@ -14,6 +15,7 @@ class InfoRoutes:
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, str], Route] = {}
+        self._apache = ApacheRoutes()
 
     def add(self, path: str, config: RouteConfig, route: Route, pages: Pages) -> None:
         """
@@ -28,6 +30,7 @@ class InfoRoutes:
         Raises:
             ConfigError: It has no sessions.
         """
+        self._apache.add(path, config, route, pages)
         wanted = config.session_info
         if wanted is None:
             return
@@ -47,4 +50,4 @@ class InfoRoutes:
 
     def routes(self) -> list[Route]:
         """Give the entries for the table of routes."""
-        return [*self._routes.values()]
+        return [*self._routes.values(), *self._apache.routes()]

@@ -22,6 +22,8 @@ class Wanted:
             there was none.
         login_hint: Who logs in, if that is known.
         endpoints: Where our endpoints are on that host; not kept.
+        callback: The path on that host at which the browser comes back, if that is not
+            below *endpoints*; not kept.
         issuer: The provider at which it is to be, where there are several; empty if
             nobody has said.  Not kept.
         account: What somebody has typed to say where they log in; not kept.
@@ -38,6 +40,7 @@ class Wanted:
     restore: str = ""
     login_hint: str = attrs.field(default="", repr=False)
     endpoints: str = attrs.field(default="/.sso/", eq=False)
+    callback: str = attrs.field(default="", eq=False)
     issuer: str = attrs.field(default="", eq=False)
     account: str = attrs.field(default="", eq=False, repr=False)
     own: bool = attrs.field(default=False, eq=False)

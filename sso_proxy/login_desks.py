@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.errors import ConfigError, Mistake
@@ -48,7 +50,8 @@ class LoginDesks:
             ConfigError: A way to log in begins other sessions on another route of the
                 host: who comes back can only get one of them.  Or two ways have
                 different keys with one name, and providers could take the wrong one.
-                Or a provider is to end sessions that only browsers can end.
+                Or a provider is to end sessions that only browsers can end.  Or nobody
+                knows which login comes back to the redirect path of Apache.
         """
         names = tuple(
             name
@@ -59,9 +62,17 @@ class LoginDesks:
             return None, ()
         place = (route.host, route.endpoints)
         desks = self._desks.setdefault(place, {})
+        callback = _callback_of(path, route, names)
         for name in names:
             desk = Desk(name=name, login=authenticators[name], sessions=sessions)
             other = desks.setdefault(name, desk)
+            if (
+                callback
+            ):  # of all logins there by that name, whichever route they are for
+                if other.callback not in {"", callback}:
+                    problem = f"another route of {route.host} has another redirect_path"
+                    raise ConfigError(Mistake(f"{path}.mod_auth_openidc", problem))
+                desks[name] = attrs.evolve(other, callback=callback)
             if other.sessions is not sessions:
                 problem = (
                     f"another route of {route.host} begins other sessions by {name!r};"
@@ -91,6 +102,25 @@ class LoginDesks:
             build_own_route(host, endpoints, made)
             for (host, endpoints), made in self._made.items()
         ]
+
+
+def _callback_of(path: str, route: RouteConfig, names: Sequence[str]) -> str:
+    """
+    Give where the logins of *route* come back, if that is another place than ours.
+
+    Raises:
+        ConfigError: There are several, and what comes back does not say whose it is.
+    """
+    config = route.mod_auth_openidc
+    if config is None or not config.redirect_path:
+        return ""
+    if len(names) > 1:
+        problem = (
+            "needs a single authenticator that logs people in; for several providers,"
+            " make it an oidc_discovery one"
+        )
+        raise ConfigError(Mistake(f"{path}.mod_auth_openidc.redirect_path", problem))
+    return config.redirect_path
 
 
 def _check_ends(path: str, name: str, desk: Desk) -> None:

@@ -128,6 +128,10 @@ def build_identity(
         value = identity.claims.get(claim)
         if value is not None:
             fields.append((field, encode_value(_text(value))))
+    if headers.apache is not None:
+        data = request.session.data if request.session else {}
+        scope = " ".join(sorted(identity.scopes))
+        fields += headers.apache.build(identity.claims, identity.sources, data, scope)
     for token, field in headers.tokens:
         kept = request.session.data.get(token) if request.session else None
         if kept is not None:

@@ -268,6 +268,9 @@ class Pipeline:
         head = request.head
         if route.published is not None:
             return route.published.answer(head)
+        if route.apache is not None:
+            told: Response = await route.apache.answer(trail, self._revoked)
+            return told
         if route.session_info is not None:
             return await tell(route.session_info, trail, self._revoked)
         if route.is_own(head.path):

@@ -17,6 +17,7 @@ from sso_proxy.interfaces import (
     IUserMapper,
 )
 from sso_proxy.model import Response
+from sso_proxy.specs.apache_fields import ApacheFields
 from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.specs.http.target import (
     has_encoded_slash,
@@ -27,7 +28,7 @@ from sso_proxy.specs.http.target import (
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 
-_CALLBACK = 65536
+CALLBACK_OCTETS = 65536
 """Octets of what a provider has a browser post to us."""
 
 _NAMED = re.compile(r"\{\w+\}")
@@ -43,12 +44,14 @@ class RouteHeaders:
         claims: Claim name and header field.
         tokens: Name of a token in the session's data, and header field.
         client_certificate: Whether to send ``Client-Cert`` (RFC 9440).
+        apache: The fields that Apache's mod_auth_openidc sends; None: none.
     """
 
     user: str = "X-Remote-User"
     claims: tuple[tuple[str, str], ...] = ()
     tokens: tuple[tuple[str, str], ...] = ()
     client_certificate: bool = False
+    apache: ApacheFields | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -92,6 +95,8 @@ class Route:
         offer: What our challenges say of this route.
         session_info: What pages learn of their user's session; then this is no route
             to a backend.
+        apache: Answers at an exact path what Apache's mod_auth_openidc does there; then
+            this is no route to a backend.
         published: Documents at exact paths; then this is no route to a backend.
         body_bytes: Octets of a request body at most.
         upgrade_idle_timeout: Seconds of silence in a tunnel.
@@ -128,6 +133,7 @@ class Route:
     cors: CorsRules | None = None
     offer: Offer = NOTHING
     session_info: SessionInfo | None = None
+    apache: Any = None
     published: PublishedResources | None = None
     body_bytes: int
     upgrade_idle_timeout: float
@@ -179,7 +185,7 @@ def build_own_route(host: str, endpoints: str, logins: BrowserEndpoints) -> Rout
         upstream=None,
         endpoints=endpoints,
         logins=logins,
-        body_bytes=_CALLBACK,
+        body_bytes=CALLBACK_OCTETS,
         upgrade_idle_timeout=0.0,
     )
 
@@ -261,7 +267,8 @@ def _publish(pattern: str, resources: Sequence[ProtectedResource]) -> Route:
 
 def _rank(route: Route) -> tuple[bool, int, int]:
     """Rank routes: exact paths first, then by their paths."""
-    return (route.published is not None, *_weight(route.path))
+    exact = route.published is not None or route.apache is not None
+    return (exact, *_weight(route.path))
 
 
 def _weight(path: str) -> tuple[int, int]:
@@ -274,6 +281,8 @@ def _entry(route: Route) -> tuple[str, str, Any, Route]:
     if route.published is not None:
         return "", "", route.published.get, route
     exact = matching_path(route.path)
+    if route.apache is not None:
+        return "", "", re.compile(re.escape(exact)).fullmatch, route
     trimmed = exact.rstrip("/")
     if "{" not in trimmed:
         # "/orders/" is itself and all below; "/orders" is that and itself.

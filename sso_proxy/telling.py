@@ -94,6 +94,8 @@ class _Teller:
         if authenticator is None:
             return self.refuse(401, "no-session")
         refused = await self._check()
+        if refused is None:
+            refused = self._info.check(self._request, self._session)
         if refused is not None:
             return refused
         # Only who may ask makes us ask a provider.

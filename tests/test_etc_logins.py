@@ -218,3 +218,29 @@ def test_an_api_or_a_browser(scene: Scene) -> None:
         token = signer.sign({**claims, "aud": "https://app.example.com"})
         good = scene.browser().fetch(f"{site}/", Authorization=f"Bearer {token}")
         assert good.status == 200
+
+
+def test_an_application_that_has_lived_behind_apache(scene: Scene) -> None:
+    """etc/from-mod-auth-openidc.toml"""
+    provider = scene.provider("corp", "app")
+    provider.client = attrs.evolve(provider.client, callback="/oauth2callback")
+    changes = {"https://login.example.com": provider.issuer}
+    with scene.proxy("from-mod-auth-openidc.toml", changes).serve() as proxy:
+        site, browser = f"https://{HOST}:{proxy.port}", scene.browser()
+        page = browser.go(f"{site}/page?a=b")
+        assert (page.status, page.url) == (200, f"{site}/page?a=b")
+        redirect = f"{site}/oauth2callback"
+        assert provider.grants[0].asked["redirect_uri"] == redirect
+        seen = scene.backend.seen[-1]
+        who = f"alice@{provider.issuer.removeprefix('https://')}"
+        assert seen.values("X-Remote-User") == [who]
+        assert seen.values("OIDC_CLAIM_email") == ["alice@example.com"]
+        assert json.loads(seen.values("OIDC_id_token_payload")[0])["sub"] == "alice"
+        assert not seen.values("OIDC_access_token")
+        told = json.loads(browser.fetch(f"{redirect}?info=json").text)
+        assert told["remote_user"] == who
+        assert isinstance(told["access_token_expires"], int)
+        assert browser.fetch(f"{redirect}?revoke_session=x").status == 404
+        assert browser.go(f"{redirect}?logout=%2Fgoodbye").url == f"{site}/goodbye"
+        assert browser.fetch(f"{redirect}?info=json").status == 401
+        assert provider.complaints == []

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
+from sso_proxy.config.apache_parts import ModAuthOpenidcConfig
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
@@ -134,3 +135,38 @@ def test_sessions_that_a_provider_has_to_end_are_no_browsers_business(
     store = cookie_sessions(SessionTools(), cache=None)
     with pytest.raises(ConfigError, match=r"route\[1\]\.session: .*backchannel_logout"):
         desks.find("route[1]", route, known, store)
+
+
+APACHE = attrs.evolve(
+    ROUTE, mod_auth_openidc=ModAuthOpenidcConfig(redirect_path="/oauth2callback")
+)
+
+
+def test_all_logins_by_a_name_come_back_to_the_redirect_path() -> None:
+    """They share a login, whichever route it is for."""
+    store, seen = server_sessions(SessionTools()), []
+
+    def made(endpoints: str, desks: Mapping[str, Desk]) -> BrowserEndpoints:
+        seen.append(desks)
+        return make(endpoints, desks)
+
+    desks = LoginDesks(made)
+    for number, route in enumerate((ROUTE, APACHE, attrs.evolve(ROUTE, path="/b/"))):
+        desks.find(f"route[{number}]", route, AUTHENTICATORS, store)
+    (known,) = seen
+    assert known["corp"].callback == "/oauth2callback"
+
+
+def test_logins_come_back_to_one_place(desks: LoginDesks) -> None:
+    store = server_sessions(SessionTools())
+    desks.find("route[0]", APACHE, AUTHENTICATORS, store)
+    config = ModAuthOpenidcConfig(redirect_path="/other")
+    other = attrs.evolve(APACHE, path="/b/", mod_auth_openidc=config)
+    with pytest.raises(ConfigError, match="another redirect_path"):
+        desks.find("route[1]", other, AUTHENTICATORS, store)
+
+
+def test_a_redirect_path_is_that_of_one_login(desks: LoginDesks) -> None:
+    both = attrs.evolve(APACHE, authenticate=("corp", "partner"))
+    with pytest.raises(ConfigError, match="single authenticator"):
+        desks.find("route[0]", both, AUTHENTICATORS, server_sessions(SessionTools()))

@@ -111,6 +111,7 @@ class Beginner:
             by=self._parts.name,
             issuer=config.issuer,
             redirect_uri=config.redirect_uri
+            or (wanted.callback and own_origin(request.head) + wanted.callback)
             or self._address(request, wanted, "callback"),
             response_type=config.answer_type,
             response_mode=mode,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import attrs
 
+from sso_proxy.config.apache_parts import ModAuthOpenidcConfig
 from sso_proxy.config.checks import (
     between,
     cidr_list,
@@ -279,6 +280,8 @@ class RouteConfig:
             identity's subject.
         require: Conditions; all must hold.
         headers: What the backend is told about the caller.
+        mod_auth_openidc: What an application behind Apache knows from this module;
+            unset, nothing.
         cors: Which web pages of other origins may read answers; unset, none.
         session_info: What pages learn of their user's session; unset, nothing.
         resource: What clients find out about this resource; unset, nothing.
@@ -305,6 +308,7 @@ class RouteConfig:
     map_user: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
+    mod_auth_openidc: ModAuthOpenidcConfig | None = None
     cors: CorsConfig | None = None
     session_info: SessionInfoConfig | None = None
     resource: ResourceConfig | None = None

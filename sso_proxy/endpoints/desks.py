@@ -24,11 +24,14 @@ class Desk:
         name: What the configuration calls the authenticator.
         login: The authenticator.
         sessions: The sessions that its logins begin.
+        callback: The path at which its logins come back, if that is another than
+            ours; empty for ours.
     """
 
     name: str
     login: ILogin
     sessions: ISessionStore
+    callback: str = ""
 
 
 class Part(Protocol):

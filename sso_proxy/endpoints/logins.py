@@ -174,7 +174,7 @@ class Logins:
         desk = self._desks[names[0]]
         response = await desk.login.begin(
             attrs.evolve(request, sessions=desk.sessions),
-            attrs.evolve(wanted, endpoints=self._endpoints),
+            attrs.evolve(wanted, endpoints=self._endpoints, callback=desk.callback),
         )
         if isinstance(response, Question):
             return self._ask(request, desk.name, response, wanted)

@@ -33,7 +33,7 @@ _ALWAYS: Final[Headers] = (
     ("vary", "Cookie, Origin"),
     ("cross-origin-resource-policy", "same-origin"),
 )
-_JSON: Final[Headers] = (
+JSON_FIELDS: Final[Headers] = (
     ("content-type", "application/json"),
     ("x-content-type-options", "nosniff"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -91,9 +91,22 @@ class SessionInfo:
         if head.method not in {"GET", "HEAD"}:
             return self.refuse(request, 405, "method", (("allow", _METHODS),))
         try:
-            return _read_query(head.query, extend=self._config.extend)
+            return self.read_query(head.query)
         except ValueError:
             return self.refuse(request, 400, "session-info-query")
+
+    def read_query(self, query: str | None) -> Asked:
+        """
+        Read what is asked.
+
+        Raises:
+            ValueError: It makes no sense.
+        """
+        return read_asked(query, "refresh", "extend", extend=self._config.extend)
+
+    def check(self, request: Request, session: Session) -> Response | None:  # noqa: ARG002
+        """Refuse to get new tokens for *session*, which is good; None to go on."""
+        return None
 
     def answer(
         self, session: Session, user: str, inactive_at: float, fields: Headers
@@ -120,7 +133,7 @@ class SessionInfo:
         return Response(
             status=200,
             reason="session-info",
-            headers=(*_JSON, *fields),
+            headers=(*JSON_FIELDS, *fields),
             body=write_plain_json(told),
         )
 
@@ -148,21 +161,27 @@ class SessionInfo:
         return not sites or sites in (["same-origin"], ["none"])
 
 
-def _read_query(query: str | None, *, extend: bool) -> Asked:
+def read_asked(query: str | None, age: str, use: str, *, extend: bool) -> Asked:
     """
     Read what is asked.
+
+    Args:
+        query: The query.
+        age: What the parameter is called that has the age of the access token.
+        use: What the one is called that says whether this is a use of the session.
+        extend: What holds if nothing is said about that.
 
     Raises:
         ValueError: It makes no sense.
     """
-    ages = read_parameter(query, "refresh")
+    ages = read_parameter(query, age)
     if len(ages) > 1 or any(
         not (age.isascii() and age.isdigit() and len(age) < 10) for age in ages
     ):
-        raise ValueError("refresh is no number of seconds")
-    words = read_parameter(query, "extend")
+        raise ValueError("the age is no number of seconds")
+    words = read_parameter(query, use)
     if len(words) > 1 or any(word not in {"true", "false"} for word in words):
-        raise ValueError("extend is neither true nor false")
+        raise ValueError("it is neither true nor false")
     return Asked(
         refresh=int(ages[0]) if ages else None,
         extend=words[0] == "true" if words else extend,

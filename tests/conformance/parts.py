@@ -77,6 +77,7 @@ class Client:
         secret: What it shares with the provider.
         keys: Its public keys (JWK): it signs assertions and request objects with them.
         thumbprint: That of its certificate (``x5t#S256``).
+        callback: What its redirect URIs have in them.
     """
 
     client_id: str = "proxy"
@@ -84,6 +85,7 @@ class Client:
     secret: str = attrs.field(default="a-secret-of-32-octets-at-the-least", repr=False)
     keys: tuple[Mapping[str, Any], ...] = ()
     thumbprint: str = ""
+    callback: str = "/.sso/callback/"
 
 
 @attrs.define(kw_only=True, eq=False)

@@ -264,7 +264,7 @@ class Provider:
         self._require(words in _TYPES, "response_type")
         self._require("openid" in given("scope", "").split(), "scope")
         callback = given("redirect_uri", "")
-        self._require("/.sso/callback/" in callback, "redirect_uri")
+        self._require(self.client.callback in callback, "redirect_uri")
         self._require(callback.startswith("https://"), "redirect_uri")
         method, length = ("S256", 43) if "code" in words else (None, 0)
         self._require(given("code_challenge_method") == method, "PKCE")

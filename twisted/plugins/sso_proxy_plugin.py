@@ -51,6 +51,11 @@ claim_mapper = PluginFactory(
     makes="IUserMapper",
     target="sso_proxy.mappers.claim:ClaimMapper",
 )
+mod_auth_openidc_mapper = PluginFactory(
+    name="mod_auth_openidc",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.mod_auth_openidc:RemoteUserMapper",
+)
 pattern_mapper = PluginFactory(
     name="pattern",
     makes="IUserMapper",
