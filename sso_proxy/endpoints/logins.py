@@ -27,8 +27,9 @@ from sso_proxy.endpoints.login_limits import (
     forget_tries,
     is_going_round,
 )
+from sso_proxy.endpoints.posted import give_posted, keep_posted
 from sso_proxy.endpoints.silent_logins import judge_silent
-from sso_proxy.errors import BadMessageError, SessionTooLargeError
+from sso_proxy.errors import SessionTooLargeError
 from sso_proxy.interfaces import IClock
 from sso_proxy.login import Finished, InFragment, Question, Wanted
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
@@ -124,13 +125,17 @@ class Logins:
             max_age=asked.max_age,
             own=True,
         )
+        marked: Headers = ()
         if posted or len(target) > LONG:
-            kept = await self._keep(request, names[0], target, posted=posted)
+            desk = self._desks[names[0]]
+            kept = await keep_posted(request, desk, target, again=refusal is not None)
             if isinstance(kept, Response):
                 return kept
             short = target if len(target) <= LONG else "/"
-            wanted = attrs.evolve(wanted, target=short, restore=kept)
-        return await self._begin(request, names, wanted)
+            wanted = attrs.evolve(wanted, target=short, restore=kept.name)
+            marked = kept.headers
+        response = await self._begin(request, names, wanted)
+        return attrs.evolve(response, headers=(*response.headers, *marked))
 
     async def answer(self, request: Request, name: str, rest: str) -> Response | None:
         """
@@ -219,42 +224,6 @@ class Logins:
             )
         return None
 
-    async def _keep(
-        self, request: Request, name: str, target: str, *, posted: bool
-    ) -> str | Response:
-        """Keep what was posted, and where; give its name, or say why it is not kept."""
-        head, keeper = request.head, self._desks[name].sessions.kept
-        why = ""
-        if keeper is None:
-            why = "login-form-not-kept" if posted else "login-target-long"
-        elif posted and not comes_from_own_page(head, own_origin(head)):
-            why = "login-form-foreign"
-        elif posted and (
-            head.values("content-encoding") or len(head.values("content-type")) > 1
-        ):
-            why = "login-form-not-kept"
-        if why or keeper is None:
-            status = 401 if posted else 414
-            return Response(status=status, reason=why, headers=NO_STORE, again=target)
-        content = b""
-        if posted and request.body is not None:
-            try:
-                content = await request.body.read(keeper.most)
-            except BadMessageError as e:
-                if e.status != 413:
-                    raise
-                return Response(
-                    status=413,
-                    reason="login-form-large",
-                    headers=NO_STORE,
-                    again=target,
-                )
-        types = head.values("content-type")
-        name = await keeper.keep(
-            target, types[0] if types else "", content if posted else None
-        )
-        return str(name)
-
     async def _answer_login(self, request: Request) -> Response:
         """Begin a login that somebody has chosen; what they chose is no secret."""
         head = request.head
@@ -274,7 +243,7 @@ class Logins:
         if stopped is not None:
             return stopped
         response = await self._begin(request, choice.names, choice.wanted)
-        if not own or response.status < 300:
+        if not own or not 300 <= response.status < 400:
             return response
         ended: Headers = ()
         # Who logs in now must not go on as who was here before (C7); but no page of
@@ -340,13 +309,12 @@ class Logins:
     ) -> Response:
         """Go on where the login began, with what was posted there."""
         wanted, target = finished.wanted, finished.wanted.target
-        kept = None
-        if wanted.restore and desk.sessions.kept is not None:
-            kept = await desk.sessions.kept.give(wanted.restore, session_id)
+        kept = await give_posted(request, desk, finished, session_id)
         if kept is not None:
             target = kept.target
         elif wanted.restore:
-            # It took too long, or too many others did the same: better than nothing.
+            # It took too long, or too many others did the same, or it is another's:
+            # better than nothing.
             _log.warn("Request {id}: what was posted is gone.", id=request.id)
             return Response(
                 status=410, reason="login-form-gone", headers=headers, again=target

@@ -171,7 +171,11 @@ class Logouts:
     def _keep(self, report: Report, by: str, kept: Mapping[str, Any]) -> Headers:
         """Have the browser keep what is known until it comes back."""
         state = {"by": by, "kept": dict(kept), "report": report.as_json()}
-        fields: Headers = self._states.begin(state)
+        try:
+            fields: Headers = self._states.begin(state)
+        except ValueError:  # a target that takes more room than it has characters
+            state["report"] = attrs.evolve(report, target="").as_json()
+            fields = self._states.begin(state)
         return fields
 
     async def _answer_done(self, request: Request) -> Response:

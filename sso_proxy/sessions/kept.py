@@ -7,6 +7,7 @@ go, if there is too much of it, is what would be over soonest anyway.
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -62,9 +63,24 @@ class KeptBodies:
         self._cache = cache
         self._sealer = sealer
 
-    async def keep(self, target: str, content_type: str, content: bytes | None) -> str:
+    async def keep(
+        self,
+        target: str,
+        content_type: str,
+        content: bytes | None,
+        *,
+        browser: str = "",
+        user: str = "",
+    ) -> str:
         """
         Keep what was posted to *target*, and give its name, which nobody can guess.
+
+        Args:
+            target: Path and query.
+            content_type: What is posted.
+            content: Its octets, or None.
+            browser: Names the browser; nobody else's gets it.
+            user: Who posted it, if they were logged in already; nobody else gets it.
 
         Raises:
             UnavailableError: The cache cannot answer.
@@ -74,10 +90,12 @@ class KeptBodies:
             raise ValueError(f"{len(content)} octets are too many to keep")
         kept = KeptBody(target=target, content_type=content_type, content=content)
         name = encode(secrets.token_bytes(OCTETS))
-        await self._put(name, kept, "", WHILE)
+        await self._put(name, kept, {"browser": browser, "user": user}, WHILE)
         return name
 
-    async def give(self, name: str, session_id: str) -> KeptBody | None:
+    async def give(
+        self, name: str, session_id: str, *, browser: str = "", user: str = ""
+    ) -> KeptBody | None:
         """
         Have the body called *name* belong to the session that has begun.
 
@@ -85,16 +103,21 @@ class KeptBodies:
         could have others post what a page of another site must not post.
 
         Returns:
-            The body, or None if it is not there any more.
+            The body, or None if it is not there any more, or is another's.
 
         Raises:
             UnavailableError: The cache cannot answer.
         """
-        found = await self._take(name)
-        if found is None or found[1]:
+        kept, whose = await self._take(name) or (None, {})
+        if (
+            kept is None
+            or whose.get("of")
+            or whose.get("browser", "") != browser
+            or whose.get("user", "") not in ("", user)
+        ):
             return None
-        await self._put(name, found[0], session_id, SOON)
-        return found[0]
+        await self._put(name, kept, {"of": session_id}, SOON)
+        return kept
 
     async def take(self, name: str, session_id: str) -> KeptBody | None:
         """
@@ -103,24 +126,24 @@ class KeptBodies:
         Raises:
             UnavailableError: The cache cannot answer.
         """
-        found = await self._take(name)
-        if found is None or not session_id or found[1] != session_id:
-            return None
-        return found[0]
+        kept, whose = await self._take(name) or (None, {})
+        return kept if session_id and whose.get("of") == session_id else None
 
-    async def _put(self, name: str, kept: KeptBody, owner: str, ttl: float) -> None:
+    async def _put(
+        self, name: str, kept: KeptBody, whose: Mapping[str, str], ttl: float
+    ) -> None:
         about = {
             "to": kept.target,
             "type": kept.content_type,
-            "of": owner,
             "posted": kept.content is not None,
+            **whose,
         }
         octets = json.dumps(about).encode()
         whole = len(octets).to_bytes(4, "big") + octets + (kept.content or b"")
         sealed = self._sealer.seal(whole, name.encode("ascii"))
         await self._cache.put(PURPOSE, name.encode("ascii"), sealed, ttl)
 
-    async def _take(self, name: str) -> tuple[KeptBody, str] | None:
+    async def _take(self, name: str) -> tuple[KeptBody, dict[str, Any]] | None:
         if read_name(name) is None:
             return None
         sealed = await self._cache.take(PURPOSE, name.encode("ascii"))
@@ -136,4 +159,4 @@ class KeptBodies:
             content_type=about["type"],
             content=whole[size:] if about["posted"] else None,
         )
-        return kept, about["of"]
+        return kept, about

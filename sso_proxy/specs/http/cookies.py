@@ -33,8 +33,11 @@ TRIES: Final = "__Host-sso-tries"
 LOGOUT: Final = "__Host-sso-logout"
 """The cookie that says what is known of a logout while a browser is at a provider."""
 
+MARK: Final = "__Host-sso-mark"
+"""The cookie that says which browser has posted what waits for a login."""
+
 _LOGIN: Final = "__Host-sso-login-"
-_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES, LOGOUT)
+_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES, LOGOUT, MARK)
 _name = re.compile(r"__(?:Host|Secure)-sso(?:-[A-Za-z0-9]+){0,4}").fullmatch
 _value = re.compile(r"[A-Za-z0-9._-]*+").fullmatch
 _domain = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+").fullmatch
