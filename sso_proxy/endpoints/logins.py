@@ -265,7 +265,11 @@ class Logins:
             return Response(
                 status=200, reason="login-fragment", headers=page, body=body
             )
-        silent = judge_silent(finished, request.session, self._endpoints)
+        present = opened.session
+        if isinstance(finished, Finished) and finished.wanted.silent_for is not None:
+            # Who has logged out while the provider was asked stays that.
+            present = (await desk.sessions.load(request)).session
+        silent = judge_silent(finished, present, self._endpoints)
         if silent is not None and not silent.begins:
             return silent.page((*finished.headers, *opened.headers))
         if isinstance(finished, Response):
@@ -280,11 +284,7 @@ class Logins:
             return Response(
                 status=500, reason="session-too-large", headers=finished.headers
             )
-        headers = (
-            *finished.headers,
-            *begun.headers,
-            *count_try(request, self._clock.time()),
-        )
+        headers = (*finished.headers, *begun.headers)
         session_id = begun.session.id if begun.session is not None else ""
         _log.info(
             "Request {id}: {subject!r} of {issuer} logged in by {name}: session"
@@ -297,6 +297,7 @@ class Logins:
         )
         if silent is not None:
             return silent.page(headers)
+        headers += count_try(request, self._clock.time())
         return await self._send_on(request, desk, finished, session_id, headers)
 
     async def _send_on(

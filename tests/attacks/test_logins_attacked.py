@@ -1,12 +1,15 @@
 """People who log in and out while somebody else interferes."""
 
+from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
+import attrs
 import pytest
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
-from sso_proxy.login import Question, Wanted
+from sso_proxy.login import Finished, InFragment, Question, Wanted
 from sso_proxy.model import Request, Response
+from tests.support.caching import now
 from tests.support.endpoints_scene import GOOD, EndpointsScene
 from tests.support.fake_login import FakeLogin
 from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen, form_of
@@ -248,3 +251,68 @@ def test_nobody_is_sent_to_an_endpoint_of_ours(target: str) -> None:
     )["state"][0]
     done = site.page(f"/.sso/logout/done?state={state}", browser)
     assert (done.status, done.location) == (200, "")
+
+
+# Logins that nobody sees
+
+
+@attrs.define
+class QuietLogin(FakeLogin):
+    """
+    A login in a frame, to see whether Alice is still there.
+
+    Attributes:
+        quiet: Whether it is one now.
+        meanwhile: Called while the provider is asked.
+    """
+
+    quiet: bool = False
+    meanwhile: Callable[[], object] = lambda: None
+
+    async def finish(self, request: Request) -> Finished | Response | InFragment:
+        """Believe whoever came back, after a while."""
+        found = await super().finish(request)
+        if not self.quiet:
+            return found
+        assert isinstance(found, Finished)
+        self.meanwhile()
+        alice = (found.identity.issuer, "alice")
+        return attrs.evolve(found, wanted=attrs.evolve(found.wanted, silent_for=alice))
+
+
+class QuietScene(LoginScene):
+    """A site that sees whether Alice is still there."""
+
+    def make_login(self, name: str) -> QuietLogin:
+        """Make the way to log in."""
+        self.login = QuietLogin(name=name)
+        return self.login
+
+    def look(self) -> Seen:
+        """See whether she is, in a frame of a page."""
+        self.login.quiet = True
+        seen = self.come_back(self.page("/.sso/login?with=corp"))
+        self.login.quiet = False
+        return seen
+
+
+def test_who_logs_out_meanwhile_is_not_logged_in_by_a_frame(kind: str) -> None:
+    scene = QuietScene(kind)
+    scene.log_in()
+    scene.login.meanwhile = lambda: now(scene.store.end(scene.browser.request()))
+
+    assert scene.look().status == 200
+    assert scene.reason == "login-silent-same"
+    assert scene.page().status == 302
+
+
+def test_frames_in_many_tabs_are_no_loop(kind: str) -> None:
+    """Each of them asks when something changes at the provider."""
+    scene = QuietScene(kind)
+    scene.log_in()
+    for _ in range(5):
+        scene.look()
+        assert scene.reason == "login-silent-same"
+    del scene.browser.cookies["__Host-sso"]
+
+    assert scene.page().status == 302
