@@ -9,6 +9,7 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.pages import Pages
 from sso_proxy.routing import CALLBACK_OCTETS, Route
 from sso_proxy.specs.apache_fields import PREFIX, ApacheFields
+from sso_proxy.specs.http.names import fold
 
 
 class ApacheRoutes:
@@ -29,9 +30,12 @@ class ApacheRoutes:
             pages: Says what is wrong.
 
         Raises:
-            ConfigError: Nobody logs in there, or two routes say different things.
+            ConfigError: Nobody logs in there, or two routes say different things.  Or a
+                field has two values.
         """
         wanted = config.mod_auth_openidc
+        if wanted is not None:
+            _check_names(path, config)
         if wanted is None or not wanted.redirect_path:
             return
         path = f"{path}.mod_auth_openidc.redirect_path"
@@ -69,6 +73,26 @@ class ApacheRoutes:
     def routes(self) -> list[Route]:
         """Give the entries for the table of routes."""
         return [*self._routes.values()]
+
+
+def _check_names(path: str, config: RouteConfig) -> None:
+    """
+    Check that no other option makes fields whose names begin like these.
+
+    Raises:
+        ConfigError: One does: what a backend would read is up to it.
+    """
+    headers, managed = config.headers, tuple(map(fold, apache_prefixes(config)))
+    names = (
+        headers.user,
+        *(headers.claim_prefix + claim for claim in headers.claims),
+        *headers.claim_names.values(),
+        *headers.tokens.values(),
+    )
+    for name in names:
+        if fold(name).startswith(managed):
+            problem = f"{name!r} may be a field of mod_auth_openidc, too"
+            raise ConfigError(Mistake(f"{path}.headers", problem))
 
 
 def _is_alike(one: RouteConfig, other: RouteConfig) -> bool:

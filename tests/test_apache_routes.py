@@ -9,6 +9,7 @@ from sso_proxy.apache_routes import ApacheRoutes, build_apache_fields
 from sso_proxy.building import managed_names
 from sso_proxy.config.apache_parts import ModAuthOpenidcConfig
 from sso_proxy.config.model import Config, ListenerConfig, RouteConfig
+from sso_proxy.config.route_parts import HeadersConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.errors import ConfigError
 from sso_proxy.pages import default_pages
@@ -97,6 +98,21 @@ def test_routes_that_share_a_path_say_the_same(other: dict[str, Any]) -> None:
     add(routes, config(), route())
     with pytest.raises(ConfigError, match="another route"):
         add(routes, config(path="/b/", **other), route())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"user": "OIDC-User"},
+        {"claims": ("a",), "claim_prefix": "oidc_claim_"},
+        {"claim_names": {"a": "OIDC.CLAIM.a"}},
+        {"tokens": {"id_token": "OIDC_id_token"}},
+    ],
+)
+def test_no_field_has_two_values(headers: dict[str, Any]) -> None:
+    wanted = config(headers=HeadersConfig(**headers))
+    with pytest.raises(ConfigError, match="mod_auth_openidc, too"):
+        add(ApacheRoutes(), wanted, route())
 
 
 def test_fields_are_those_of_the_options() -> None:

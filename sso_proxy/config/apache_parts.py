@@ -4,7 +4,8 @@ from typing import Literal
 
 import attrs
 
-from sso_proxy.config.checks import non_empty, path_prefix
+from sso_proxy.config.checks import path_prefix
+from sso_proxy.specs.http.names import ManagedNames
 
 InfoMember = Literal[
     "iat",
@@ -51,6 +52,13 @@ def one_character(
         raise ValueError(f"{value!r} is not one character such as ','")
 
 
+def managed_prefix(
+    _instance: object, _attribute: "attrs.Attribute[str]", value: str
+) -> None:
+    """Refuse what cannot begin the names of fields that no client may send."""
+    ManagedNames(prefixes=(value,))
+
+
 @attrs.frozen(kw_only=True)
 class ModAuthOpenidcConfig:
     """
@@ -85,7 +93,7 @@ class ModAuthOpenidcConfig:
     info: tuple[InfoMember, ...] = ()
     claims: tuple[str, ...] = ()
     pass_claims: bool = True
-    claim_prefix: str = attrs.field(default="OIDC_CLAIM_", validator=non_empty)
+    claim_prefix: str = attrs.field(default="OIDC_CLAIM_", validator=managed_prefix)
     claim_delimiter: str = attrs.field(default=",", validator=one_character)
     claim_encoding: ClaimEncoding = "latin1"
     pass_on: tuple[PassedOn, ...] = ()

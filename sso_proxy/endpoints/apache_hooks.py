@@ -30,7 +30,6 @@ _HOOKS: Final = (
     "info",
 )
 _FRAMES: Final = ("get", "img")
-_IFRAMES: Final = {"iframe_op": "iframe/op/", "iframe_rp": "iframe/rp/"}
 _PIXEL: Final = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944"
     "415478da6360600000000300012b094d840000000049454e44ae426082"
@@ -139,9 +138,17 @@ class ApacheHooks:
         """Do what has to do with the session at the provider."""
         if what == "logout":
             return await self._ask(request, "logout", self._target(""))
-        if what in _IFRAMES:
-            return await self._ask(request, _IFRAMES[what] + self._name, None)
-        return None
+        if what == "iframe_op":
+            return await self._ask(request, f"iframe/op/{self._name}", None)
+        if what != "iframe_rp":
+            return None
+        place = f"iframe/rp/{self._name}"
+        found = await self._ask(request, place, None)
+        if found is None or found.status != 200:
+            return found
+        # The page's script talks to where the page is from.
+        fields = (("location", self._endpoints + place), ("cache-control", "no-store"))
+        return Response(status=302, reason="session-frame", headers=fields)
 
     async def _log_out(self, request: Request) -> Response | None:
         """Log somebody out, for themselves or for the provider."""

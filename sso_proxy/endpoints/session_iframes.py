@@ -138,6 +138,7 @@ class SessionFrames:
         wanted = Wanted(
             target=f"{self._endpoints}{TARGET}{desk.name}",
             endpoints=self._endpoints,
+            callback=desk.callback,
             issuer=session.data.get("provider", ""),
             own=True,
             silent_for=(identity.issuer, identity.subject),

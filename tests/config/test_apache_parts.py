@@ -26,3 +26,9 @@ def test_anything_else_is_refused(path: str) -> None:
 def test_a_delimiter_is_one_character_that_can_be_told(delimiter: str) -> None:
     with pytest.raises(ValueError, match="character"):
         ModAuthOpenidcConfig(claim_delimiter=delimiter)
+
+
+@pytest.mark.parametrize("prefix", ["", "X Y-", "Ho", "content-", "X\r\n"])
+def test_a_prefix_is_one_that_clients_can_do_without(prefix: str) -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        ModAuthOpenidcConfig(claim_prefix=prefix)

@@ -24,6 +24,7 @@ from tests.support.apache_scene import (
 )
 from tests.support.login_scene import OWN_PAGE, PAGE
 from tests.support.told_login import ToldLogin
+from tests.support.watched_login import FRAME, WatchedLogin
 
 FOREIGN = (*PAGE, b"Sec-Fetch-Site: cross-site")
 FORM = b"Content-Type: application/x-www-form-urlencoded"
@@ -243,6 +244,17 @@ def test_a_session_is_ended_by_the_word_logout() -> None:
     scene = logged_in()
     assert scene.ask(f"{REDIRECT}?session=logout", *OWN_PAGE).status == 200
     assert not is_in(scene)
+
+
+def test_frames_that_watch_a_session_are_ours() -> None:
+    login = WatchedLogin(data={"session_state": "s-1"})
+    scene = logged_in(login=login)
+    seen = scene.ask(f"{REDIRECT}?session=iframe_op", *OWN_PAGE)
+    assert (seen.status, seen.location) == (302, FRAME)
+    seen = scene.ask(f"{REDIRECT}?session=iframe_rp&login_uri=%2F%2Fevil", *OWN_PAGE)
+    assert (seen.status, seen.location) == (302, "/.sso/iframe/rp/corp")
+    scene.ask("/.sso/iframe/again/corp", *OWN_PAGE)
+    assert login.began[-1].callback == REDIRECT
 
 
 @pytest.mark.parametrize("word", ["iframe_op", "iframe_rp", "check", "", "other"])

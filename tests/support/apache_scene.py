@@ -11,6 +11,7 @@ from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
+from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import RouteHeaders, build_own_route
 from tests.support.doubles import FakeUpstream, Scene, make_route
@@ -55,8 +56,11 @@ class ApacheScene(InfoScene):
             "/.sso/", desks, pages=pages, limit=limit, clock=self.tools.clock
         )
         notices = ProviderLogouts(desks, lambda _: [self.store])
+        frames = SessionFrames("/.sso/", desks)
         logouts = Logouts("/.sso/", desks, pages)
-        self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts, notices])
+        self.desk = BrowserEndpoints(
+            "/.sso/", logins, [logins, logouts, notices, frames]
+        )
 
         def routes(backend: FakeUpstream) -> list[Any]:
             main = make_route(
