@@ -84,6 +84,7 @@ class Provider:
             is nobody to ask.
         decrypted: How many request objects were encrypted.
         below: Where all of its endpoints are, below what the server knows it by.
+        pages: What answers further paths, or instead of its own endpoints.
     """
 
     def __init__(self, issuer: str, client: Client | None = None) -> None:
@@ -110,13 +111,14 @@ class Provider:
         self._seen: set[str] = set()
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
+        self.pages: dict[str, Callable[[Asked], Reply]] = {}
         self._moved: dict[str, str] = {}
         self._left: set[str] = set()
         self._endpoints = {
             ".well-known/openid-configuration": self._discovery,
             ".well-known/oauth-authorization-server": self._discovery,
             "keys": self._jwks,
-            "authorize": self._authorize,
+            "authorize": self.authorize,
             "par": self._par,
             "token": self._token,
             "userinfo": self._userinfo,
@@ -126,7 +128,8 @@ class Provider:
         """Answer a request."""
         path = asked.path.removeprefix(self.below).lstrip("/")
         name = self._moved.get(path, path)
-        endpoint = None if path in self._left else self._endpoints.get(name)
+        endpoint = self.pages.get(name) or self._endpoints.get(name)
+        endpoint = None if path in self._left else endpoint
         with self._lock:
             self.asked.append((name, asked))
             if endpoint is None:
@@ -214,7 +217,8 @@ class Provider:
         self._pushed[name] = parameters
         return json_reply({"request_uri": name, "expires_in": 60}, 201)
 
-    def _authorize(self, asked: Asked) -> Reply:
+    def authorize(self, asked: Asked) -> Reply:
+        """Log the user in, whoever that is."""
         fields = asked.query or asked.form
         self._require(len(dict(fields)) == len(fields), "a parameter twice")
         parameters: Mapping[str, str] = dict(fields)
