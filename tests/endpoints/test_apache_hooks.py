@@ -51,6 +51,7 @@ class ReadingLogin(ToldLogin):
         ("GET", "logout=", "logout"),
         ("POST", "logout=backchannel", "logout"),
         ("POST", "code=1", "answer"),
+        ("POST", "code=1&logout=backchannel", "logout"),
         ("POST", None, "answer"),
         ("POST", "iss=1", "answer"),
         ("GET", "iss=1&info=json", "login"),

@@ -1,13 +1,18 @@
 """``?info=`` and ``?refresh=`` at the redirect path of mod_auth_openidc."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
+import attrs
 import pytest
 
 from sso_proxy.config.apache_parts import InfoMember
+from sso_proxy.endpoints.apache_info import ApacheInfo
 from sso_proxy.errors import UnavailableError
+from sso_proxy.pages import default_pages
+from sso_proxy.session import Session
+from sso_proxy.testing.fakes import make_identity, make_request
 from tests.support.apache_scene import REDIRECT, ApacheScene, logged_in
 from tests.support.info_scene import OWN
 from tests.support.login_scene import OWN_PAGE
@@ -54,6 +59,35 @@ def test_the_expiry_is_a_number_as_documented_instead_of_a_string() -> None:
 def test_only_what_is_configured_is_told() -> None:
     scene = logged_in(options={"info": ("remote_user",)})
     assert told(scene) == {"remote_user": "alice"}
+
+
+def test_documents_of_the_provider_are_told_where_somebody_wrote_so() -> None:
+    documents = {"id_token": {"sub": "alice"}, "userinfo": {"email": "a@b.example"}}
+    session = Session(
+        id="s",
+        identity=attrs.evolve(make_identity(), sources=documents),
+        created=0.0,
+        used=0.0,
+        expires=9.0,
+        data={"id_token": "a.b.c", "access_token": "x", "refresh_token": "never"},
+    )
+
+    def tell(*members: InfoMember) -> dict[str, Any]:
+        request = make_request(query="info=json")
+        info = ApacheInfo(request, members, None, default_pages())
+        found: dict[str, Any] = json.loads(info.answer(session, "u", 5.5, ()).body)
+        return found
+
+    assert tell("access_token", "exp") == {
+        "access_token": "x",
+        "access_token_type": "Bearer",
+        "exp": 9,
+    }
+    assert tell("id_token_hint", "id_token", "userinfo", "access_token_expires") == {
+        "id_token_hint": "a.b.c",
+        **documents,
+    }
+    assert "never" not in json.dumps(tell(*get_args(InfoMember)))
 
 
 def test_html_is_the_same_escaped() -> None:
