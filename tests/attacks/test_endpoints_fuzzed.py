@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urljoin
 
 import attrs
 import pytest
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
-from tests.support.endpoints_scene import WAYS, EndpointsScene
+from tests.support.endpoints_scene import REDIRECT, WAYS, EndpointsScene
 from tests.support.login_scene import Seen
 from tests.support.oidc_scene import ISSUER
 from tests.support.sessions import MAKERS, Browser
@@ -35,7 +35,7 @@ HTML: Final = "\"'><x7 y='"
 SECRET: Final = "sekret-7"
 """What must not be in the log."""
 SECRETS: Final = ("code", "id_token", "access_token", "response", "logout_token")
-OWN_LOCATIONS: Final = (f"{ISSUER}/authorize?", f"{ISSUER}/logout?")
+OWN_LOCATIONS: Final = (f"{ISSUER}/authorize?", f"{ISSUER}/logout?", f"{ISSUER}/check")
 
 ENDPOINTS: Final = {
     "login": {"login-choice", "no-navigation"},
@@ -47,11 +47,14 @@ ENDPOINTS: Final = {
     "session": {"session-info", "no-session", "session-info-origin"},
     "request/{}/x": {"no-endpoint"},
     "jwks": {"jwks"},
-    "iframe/op/{}": {"no-endpoint"},
+    "iframe/op/{}": {"session-frame"},
+    "iframe/rp/{}": {"session-frame"},
+    "iframe/again/{}": {"logout-foreign"},
+    REDIRECT: {"login-state", "logout-ask"},
     "{}": {"no-endpoint"},
 }
 """Our endpoints, and reasons that have to come up, or the rest shows nothing."""
-BUSY: Final = ("login", "callback/{}", "logout", "session")
+BUSY: Final = ("login", "callback/{}", "logout", "session", REDIRECT)
 """Those where most happens."""
 
 
@@ -92,6 +95,7 @@ keys = st.sampled_from(
         *("error_description", "error_uri", "session_state", "id_token", "response"),
         *("access_token", "token_type", "expires_in", "sid", "logout_token"),
         *("refresh", "extend", "__sso_fragment", "__sso_restore", "x"),
+        *("logout", "info", "session", "disc_user", "request_uri", "revoke_session"),
     ]
 )
 targets = st.sampled_from(
@@ -117,6 +121,7 @@ words = st.one_of(
     st.sampled_from(
         [
             *("", "corp", "fragment", "asking", "gold", "60", "1e9", "-1", "9" * 400),
+            *("json", "html", "get", "img", "iframe_op", "iframe_rp", "backchannel"),
             *("true", "Bearer", ISSUER, "https://evil.example", "login_required"),
             *(
                 "access_denied",
@@ -144,6 +149,7 @@ bases = weighted(
     *((3, (f"with={way}",)) for way in WAYS),
     (2, (f"iss={quote_plus(ISSUER)}",)),
     (9, (f"iss={quote_plus(ISSUER)}", "sid=s-1")),
+    *((3, (what,)) for what in ("logout=", "logout=get", "info=html", "info=json")),
 )
 
 
@@ -238,7 +244,7 @@ def requests(draw: st.DrawFn, endpoint: str) -> Sent:
         given += (("Content-Type", kind),) if kind else ()
     return Sent(
         method=method,
-        path="/.sso/" + endpoint.format(quote(draw(names), safe="%./")),
+        path=urljoin("/.sso/", endpoint.format(quote(draw(names), safe="%./"))),
         query=draw(parameters()),
         cookies=tuple(draw(st.lists(cookies, min_size=1, max_size=2))),
         fields=given,

@@ -1,13 +1,15 @@
 """A site with every endpoint of ours, and people who log in by OpenID Connect."""
 
 import time
-from typing import Any, get_args
+from typing import Any, Final, get_args
 from urllib.parse import parse_qs, quote, urlsplit
 
 import attrs
 
+from sso_proxy.apache_routes import ApacheRoutes
 from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_config import OidcConfig
+from sso_proxy.config.apache_parts import InfoMember, ModAuthOpenidcConfig
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.config.route_parts import SessionInfoConfig, Shown
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk, Part
@@ -15,6 +17,7 @@ from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
+from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.pages import default_pages
@@ -35,6 +38,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "asking": {"max_age": 60, "acr_values": ("gold",)},
 }
 """The ways to log in."""
+TOLD: Final[tuple[InfoMember, ...]] = ("iat", "id_token", "userinfo", "session")
+REDIRECT: Final = "/redirect_uri"
+"""Where what Apache's mod_auth_openidc does is done."""
 
 
 class StrictProvider(FakeProvider):
@@ -66,6 +72,7 @@ class EndpointsScene:
             self.provider.place,
             end_session=f"{ISSUER}/logout",
             revocation=f"{ISSUER}/revoke",
+            check_session=f"{ISSUER}/check",
         )
         self.store = MAKERS[kind](self.oidc.tools, **options)
         self._desks = {name: self._make_desk(name) for name in WAYS}
@@ -81,6 +88,7 @@ class EndpointsScene:
             logins,
             Logouts("/.sso/", self._desks, pages),
             ProviderLogouts(self._desks, lambda _: [self.store]),
+            SessionFrames("/.sso/", self._desks),
         ]
         self._endpoints = BrowserEndpoints("/.sso/", logins, parts)
         self.scene = Scene(routes=self._make_routes)
@@ -118,7 +126,8 @@ class EndpointsScene:
     def log_in(self, browser: Browser) -> Seen:
         """Log in as Alice."""
         state = self.begin(browser)
-        return self.page(f"/.sso/callback/corp?state={state}&code={GOOD}", browser)
+        query = f"state={state}&code={GOOD}&session_state=s.1"
+        return self.page(f"/.sso/callback/corp?{query}", browser)
 
     def _make_desk(self, name: str) -> Desk:
         config = OidcConfig(issuer=ISSUER, client_id="app", auth="none", **WAYS[name])
@@ -141,8 +150,13 @@ class EndpointsScene:
             authenticate=tuple(WAYS),
             backend="http://127.0.0.1:9000",
             session_info=SessionInfoConfig(show=get_args(Shown)),
+            mod_auth_openidc=ModAuthOpenidcConfig(
+                redirect_path=REDIRECT, logged_out="/bye", info=TOLD
+            ),
         )
         infos = InfoRoutes()
         infos.add("route[0]", config, main, default_pages())
+        apache = ApacheRoutes()
+        apache.add("route[0]", config, main, default_pages())
         own = build_own_route("app.example.com", "/.sso/", self._endpoints)
-        return [main, own, *infos.routes()]
+        return [main, own, *infos.routes(), *apache.routes()]
