@@ -87,6 +87,11 @@ _PLUGIN: Final[Mapping[str, object]] = {
     "client-pubkey-parameter": "pubkey",
     "client-jwks-parameter": "jwks",
     "client-jwks_uri-parameter": "jwks_uri",
+    "session-management-allowed": True,
+    "session-cookie-name": "GLEWLWYD2_OIDC_SID",
+    "session-cookie-expiration": 3600,
+    "front-channel-logout-allowed": True,
+    "back-channel-logout-allowed": True,
 }
 
 
@@ -147,7 +152,7 @@ class Glewlwyd:
         self, browser: Browser, method: str, path: str, value: Mapping[str, object]
     ) -> None:
         page = browser.call(method, self.origin + path, value)
-        assert page.status == 200, (page, self.log()[-2000:])
+        assert page.status == 200, (page.text, page, self.log()[-2000:])
 
     def __enter__(self) -> Self:
         database = self._directory / "glewlwyd.db"
@@ -165,8 +170,12 @@ class Glewlwyd:
         )
         command = (program("glewlwyd"), "--config-file", str(config))
         self._running = Running(self._directory, *command)
-        self._running.wait_for_port(self._port)
-        self._make_ready()
+        try:
+            self._running.wait_for_port(self._port)
+            self._make_ready()
+        except BaseException:
+            self._running.end()
+            raise
         return self
 
     def _copy_pages(self) -> Path:
