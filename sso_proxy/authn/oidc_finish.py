@@ -79,6 +79,9 @@ class Finisher:
         kept, headers = request.sessions.logins.take(request, state or "")
         if kept is None or state is None:
             return self._lost(request, state, headers)
+        if not kept.keys() >= {"by", "iss", "uri", "nonce", "at", "for"}:
+            detail = "the login was begun by an authenticator of another type"
+            return _refuse(request, _RefusedError(400, "login-state", detail), headers)
         return await self._go_on(request, Begun.from_json(kept), came, headers)
 
     async def _go_on(

@@ -172,6 +172,16 @@ def test_an_answer_that_comes_to_the_wrong_door_is_given_to_nobody() -> None:
     assert site.provider.redeemed == []
 
 
+def test_what_a_login_of_another_type_has_kept_is_nobody_s_answer() -> None:
+    """The logins of a host, ours and those of plugins, keep what they like."""
+    site, browser = EndpointsScene(), Browser()
+    state, headers = site.store.logins.begin(browser.request(), {"theirs": 1})
+    browser.take(headers)
+
+    back = site.page(f"/.sso/callback/corp?state={state}&code={GOOD}", browser)
+    assert (back.status, site.scene.reasons()[-1]) == (400, "login-state")
+
+
 def test_an_answer_is_taken_once_even_from_a_copy_of_all_cookies() -> None:
     site, browser = EndpointsScene(), Browser()
     state = site.begin(browser)
