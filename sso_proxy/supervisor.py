@@ -172,6 +172,8 @@ class Supervisor(Service):
     def stopService(self) -> Deferred[None]:
         """Finish requests, for ``drain_timeout`` at most."""
         super().stopService()  # type: ignore[no-untyped-call]
+        self._stopping = True  # whoever asked: just after the start, it may be Twisted
+        self._notifier.tell("STOPPING=1")
         limit = self._config.server.drain_timeout
         if self._config.server.workers > 1:
             limit += _GRACE
@@ -189,7 +191,6 @@ class Supervisor(Service):
             self._stopping = True
             seconds = self._config.server.drain_timeout
             _log.info("ending; requests may take {seconds} s more", seconds=seconds)
-            self._notifier.tell("STOPPING=1")
             self._reactor.stop()
 
     def reload(self) -> None:
