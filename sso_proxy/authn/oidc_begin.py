@@ -201,14 +201,14 @@ class Beginner:
     ) -> FormFields:
         """Give what the browser carries."""
         config, signed = self._config, None
-        if config.request_object != "off":
+        if config.requests != "off":
             signed = await self._sign(asked)
         if endpoints.par_required and config.par != "off":
             uri = await self._parts.provider.push(pushed_fields(asked, signed))
             return front_fields(config.client_id, uri)
         if signed is None:
             return parameters(asked)
-        if config.request_object == "value":
+        if config.requests == "value":
             return object_fields(asked, signed)
         return reference_fields(asked, await self._publish(signed, objects))
 

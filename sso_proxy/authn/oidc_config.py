@@ -72,7 +72,8 @@ class OidcConfig(ClientConfig):
             behind the ``#`` of the URL (``fragment``), in a form (``form_post``), or
             signed by the provider (``jwt``, ``query.jwt``, ``fragment.jwt``,
             ``form_post.jwt``).  Unset, a code alone comes in the URL, and anything else
-            behind the ``#``; tokens never come in the URL.
+            behind the ``#``; tokens never come in the URL; and signed with a
+            ``profile``.
         acr_values: Authentication contexts that are asked for and enforced, the best
             first; a route that wants others asks for these.
         max_age: Seconds that may have passed since the user authenticated; asked for
@@ -101,14 +102,15 @@ class OidcConfig(ClientConfig):
             (``auto``), always, or never.
         request_object: Whether requests are signed (RFC 9101) with the first of the
             ``signing_keys``: ``off``, in the request itself (``value``), or fetched by
-            the provider (``reference``).
+            the provider (``reference``).  Unset, they are with a ``profile`` only.
         request_object_lifetime: Seconds that a signed request is good for.
         request_object_alg: What signed requests are encrypted with besides, to a key of
             the provider (``RSA-OAEP-256``, ``ECDH-ES``, …), or with one made of the
             client secret (``dir``, ``A256KW``, …); empty: they are not encrypted.
         request_object_enc: How their content is then encrypted.
         profile: ``fapi2`` keeps to the FAPI 2.0 Security Profile in everything, and
-            refuses options that contradict it.
+            refuses options that contradict it; and to Message Signing, unless
+            ``request_object`` is ``off`` and ``response_mode`` one without ``jwt``.
         id_token_algorithms: Signature algorithms of ID tokens; none: the signatures
             that the provider lists.  Only here HS256, HS384 and HS512 are allowed,
             with which the client secret is the key.
@@ -179,7 +181,7 @@ class OidcConfig(ClientConfig):
     logout_params: Mapping[str, str] = attrs.field(factory=dict)
     backchannel_logout: Literal["auto", "on", "off"] = "auto"
     par: Literal["auto", "on", "off"] = "auto"
-    request_object: Literal["off", "value", "reference"] = "off"
+    request_object: Literal["", "off", "value", "reference"] = ""
     request_object_lifetime: int = attrs.field(default=300, validator=between(10, 3600))
     request_object_alg: str = attrs.field(
         default="", validator=in_({"", *KEY_ALGORITHMS})
@@ -229,11 +231,20 @@ class OidcConfig(ClientConfig):
         return ResponseType.read(self.response_type)
 
     @property
+    def requests(self) -> str:
+        """Give how requests are signed."""
+        return self.request_object or ("value" if self.fapi else "off")
+
+    @property
     def mode(self) -> str:
         """Give how answers come; ``jwt`` is what it means (JARM section 2.3.4)."""
         default = self.answer_type.default_mode
-        given = self.response_mode or default
+        given = self._asked_mode or default
         return f"{default}.jwt" if given == "jwt" else given
+
+    @property
+    def _asked_mode(self) -> str:
+        return self.response_mode or ("jwt" if self.fapi else "")
 
     @property
     def signed_answers(self) -> bool:
@@ -266,7 +277,7 @@ class OidcConfig(ClientConfig):
         Raises:
             ValueError: Nobody can be asked that.
         """
-        mode, default = self.response_mode, self.answer_type.default_mode
+        mode, default = self._asked_mode, self.answer_type.default_mode
         options: dict[str, Any] = {
             "client_id": self.client_id,
             "scope": self.scope,
@@ -326,9 +337,9 @@ class OidcConfig(ClientConfig):
             )
         except ValueError as e:
             yield str(e)
-        if self.request_object != "off" and not self.signing_keys:
-            yield f"request_object = {self.request_object!r} needs signing_keys"
-        if self.request_object_alg and self.request_object == "off":
+        if self.requests != "off" and not self.signing_keys:
+            yield f"request_object = {self.requests!r} needs signing_keys"
+        if self.request_object_alg and self.requests == "off":
             yield "request_object_alg has no effect without request_object"
         if self.cache == "" and self.request_object == "reference":
             yield "request_object = 'reference' needs a cache"

@@ -349,6 +349,8 @@ class PagesConfig:
             ``error.html``, ``logged-out.html``, ``style.css`` and so on.
         messages: Directory with texts by language: ``en.toml``, ``fr.toml``.  One in a
             language of ours (English and German) may leave out what stays as it is.
+        reasons: Whether answers of ours carry their reason code in ``X-Reason``, for
+            tests: it tells callers more than they need to know.
     """
 
     title: str = ""
@@ -356,6 +358,7 @@ class PagesConfig:
     language: str = "en"
     templates: FilePath | None = None
     messages: FilePath | None = None
+    reasons: bool = False
 
 
 @attrs.frozen(kw_only=True)

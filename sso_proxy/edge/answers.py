@@ -108,6 +108,8 @@ def own_answer(
             raise ValueError(f"{name} has a character that a field must not have")
         lines.append(f"{display_name(name)}: {value}")
     lines.append(f"X-Request-Id: {request_id}")
+    if response.reason and site.rules.pages.reasons:
+        lines.append(f"X-Reason: {response.reason.partition(':')[0]}")
     if response.status not in _BODYLESS:
         lines.append(f"Content-Length: {len(body)}")
     block = "\r\n".join(lines).encode("latin-1") + b"\r\n"

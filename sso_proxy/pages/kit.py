@@ -85,6 +85,7 @@ class Pages:
         language: The language for callers who ask for none that there is.
         title: The site's name, or empty.
         logo: A ``data:`` URI, or empty.
+        reasons: Whether answers carry their reason codes.
         style: The style sheet.
         scripts: What pages with a script run, by the names of files.
     """
@@ -94,6 +95,7 @@ class Pages:
     language: str
     title: str = ""
     logo: str = attrs.field(default="", repr=False)
+    reasons: bool = False
     style: str = attrs.field(repr=False)
     scripts: Mapping[str, str] = attrs.field(repr=False)
     _headers: Mapping[str, Headers] = attrs.field(init=False, repr=False)

@@ -62,6 +62,7 @@ def load_pages(config: PagesConfig) -> Pages:
         catalogues=catalogues,
         language=config.language if config.language in catalogues else _FALLBACK,
         title=config.title,
+        reasons=config.reasons,
         logo=logo,
         style=sources["style.css"],
         scripts={

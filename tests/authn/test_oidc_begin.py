@@ -159,6 +159,8 @@ class ProfileTests(TestCase):
     def test_a_provider_that_binds_no_tokens_is_refused(self) -> None:
         scene = OidcScene(
             profile="fapi2",
+            request_object="off",
+            response_mode="query",
             auth="tls_client_auth",
             certificate="client.crt",
             key="client.key",

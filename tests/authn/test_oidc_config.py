@@ -145,6 +145,22 @@ def test_a_provider_is_told_what_is_not_the_default() -> None:
     assert asked(response_mode="fragment") == "fragment"
 
 
+def test_the_profile_signs_requests_and_wants_signed_answers() -> None:
+    profile = {
+        **DPOP,
+        "profile": "fapi2",
+        "auth": "private_key_jwt",
+        "signing_keys": ["sign.pem"],
+    }
+    config = read(**profile)
+    assert (config.requests, config.mode) == ("value", "query.jwt")
+    assert config.signed_answers
+    assert "needs signing_keys" in problem(**{**profile, "signing_keys": []})
+    config = read(**profile, request_object="off", response_mode="query")
+    assert (config.requests, config.mode) == ("off", "query")
+    assert (read().requests, read().mode) == ("off", "query")
+
+
 def test_userinfo_can_be_left_out() -> None:
     assert read(userinfo=False).overrides.userinfo == ""
     assert read(userinfo_endpoint="").overrides.userinfo == ""

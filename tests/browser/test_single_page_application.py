@@ -87,7 +87,7 @@ def refreshes(provider: Provider) -> int:
     return sum(form.get("grant_type") == "refresh_token" for form in forms)
 
 
-def test_it_shows_the_user_through_expiries_and_that_nobody_is_there(
+def test_it_shows_the_user_through_ten_expiries_and_that_nobody_is_there(
     running: Running,
 ) -> None:
     with running.chromium.tab() as tab:
@@ -97,11 +97,11 @@ def test_it_shows_the_user_through_expiries_and_that_nobody_is_there(
         tab.follow("Log in")
         tab.wait("document.body.innerText.includes('You are Alice.')")
 
-        deadline = time.monotonic() + 15
-        while refreshes(running.provider) < 3 and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while refreshes(running.provider) < 10 and time.monotonic() < deadline:
             time.sleep(0.1)
             assert "You are Alice." in tab.text, running.proxy.log()
-        assert refreshes(running.provider) >= 3
+        assert refreshes(running.provider) >= 10
         assert len(running.provider.grants) == 1
         assert running.provider.complaints == []
 

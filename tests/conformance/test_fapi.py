@@ -22,8 +22,11 @@ auth = "private_key_jwt"
 signing_keys = ["client-sign.pem"]
 signing_alg = "PS256"
 """
-FAPI: Final = f'{SIGNING}{DPOP}\nprofile = "fapi2"'
-SIGNED: Final = 'request_object = "value"\nresponse_mode = "jwt"'
+SIGNED: Final = f'{SIGNING}{DPOP}\nprofile = "fapi2"'
+"""The Security Profile and Message Signing."""
+_UNSIGNED: Final = 'request_object = "off"\nresponse_mode = "query"'
+FAPI: Final = f"{SIGNED}\n{_UNSIGNED}"
+"""The Security Profile alone."""
 _PUSHED_FIELDS: Final = {"client_id", "request_uri"}
 
 
@@ -90,19 +93,19 @@ _CASES: Final[Mapping[str, Case]] = {
         client=with_key,
     ),
     "fapi": _case(),
-    "fapi-signed": _case(f"{FAPI}\n{SIGNED}"),
+    "fapi-signed": _case(SIGNED),
     "fapi-tls": Case(
         prepare=_bound,
         options='auth = "tls_client_auth"\ncertificate = "client.crt"\n'
-        'key = "client.key"\nprofile = "fapi2"',
+        f'key = "client.key"\nprofile = "fapi2"\n{_UNSIGNED}',
         client=with_certificate,
     ),
     "aud": _case(FAPI, ("id_token", "invalid-secondary-aud")),
     "expired": _case(FAPI, ("id_token", "expired")),
-    "jarm-iss": _case(f"{FAPI}\n{SIGNED}", ("jarm", "invalid-iss")),
-    "jarm-none": _case(f"{FAPI}\n{SIGNED}", ("jarm", "sig-none")),
+    "jarm-iss": _case(SIGNED, ("jarm", "invalid-iss")),
+    "jarm-none": _case(SIGNED, ("jarm", "sig-none")),
     "weak-alg": attrs.evolve(_case(), prepare=_weak_alg),
-    "jarm-weak-alg": attrs.evolve(_case(f"{FAPI}\n{SIGNED}"), prepare=_weak_alg),
+    "jarm-weak-alg": attrs.evolve(_case(SIGNED), prepare=_weak_alg),
     "silent-iss": attrs.evolve(_case(), prepare=_silent_iss),
     "bearer": attrs.evolve(_case(), prepare=_bearer),
 }

@@ -1,8 +1,10 @@
 """Answers as octets: our framing, nobody else's session, nothing smuggled in."""
 
+import attrs
 import pytest
 
 from sso_proxy.admission import Admission
+from sso_proxy.config.model import PagesConfig
 from sso_proxy.edge.answers import (
     client_block,
     failure_fields,
@@ -10,6 +12,7 @@ from sso_proxy.edge.answers import (
     without_cors,
 )
 from sso_proxy.model import Caller, Response
+from sso_proxy.pages import load_pages
 from sso_proxy.routing import HostRoutes
 from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.testing.fakes import make_request
@@ -101,6 +104,24 @@ def own(response: Response, method: str = "GET") -> tuple[bytes, int]:
         head=make_request(method).head,
         persistence=b"Connection: close\r\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("pages", "told"), [(PagesConfig(), False), (PagesConfig(reasons=True), True)]
+)
+def test_a_reason_is_told_only_where_wanted(pages: PagesConfig, told: bool) -> None:  # noqa: FBT001
+    scene = Scene()
+    scene.site.rules = attrs.evolve(scene.make_rules(), pages=load_pages(pages))
+    for reason in ("login-refused", "login-refused: because"):
+        data, _ = own_answer(
+            Response(status=403, reason=reason),
+            site=scene.site,
+            request_id="id-1",
+            head=make_request().head,
+            persistence=b"",
+        )
+        assert (b"\r\nX-Reason: login-refused\r\n" in data) is told
+    assert b"X-Reason" not in own(Response(status=403))[0]
 
 
 def test_an_answer_of_ours_has_a_page_an_id_and_its_length() -> None:

@@ -137,7 +137,8 @@ LOGIN_CLIENTS: Final[Mapping[str, LoginClient]] = {
             "require_pushed_authorization_requests": True,
             "id_token_signed_response_alg": "PS256",
         },
-        options=f'{PROVING}\nprofile = "fapi2"',
+        options=f'{PROVING}\nprofile = "fapi2"\n'
+        'request_object = "off"\nresponse_mode = "query"',
     ),
     "fapi-signed": LoginClient(
         auth="tls_client_auth",
@@ -151,7 +152,7 @@ LOGIN_CLIENTS: Final[Mapping[str, LoginClient]] = {
             "require_pushed_authorization_requests": True,
             "require_signed_request_object": True,
         },
-        options='profile = "fapi2"\nrequest_object = "value"\nresponse_mode = "jwt"',
+        options='profile = "fapi2"',
     ),
     "id-ps256": _signed("PS256"),
     "id-es256": _signed("ES256"),
