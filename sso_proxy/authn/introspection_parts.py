@@ -5,12 +5,12 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
-from sso_proxy.authn.client_auth_parts import check_client, read_key, read_tls
 from sso_proxy.authn.introspection_config import IntrospectionConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.config.structure import join
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
 from sso_proxy.interfaces import IClock
+from sso_proxy.net.client_auth_parts import check_client, read_key, read_tls
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.net.introspection import (
     IntrospectionEndpoint,

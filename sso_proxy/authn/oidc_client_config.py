@@ -6,15 +6,15 @@ from typing import Final, Literal
 import attrs
 from attrs.validators import optional
 
-from sso_proxy.authn.client_auth_options import (
+from sso_proxy.config.checks import between, non_empty
+from sso_proxy.config.model import FilePath
+from sso_proxy.config.secrets import Secret
+from sso_proxy.net.client_auth_options import (
     ASSERTIONS,
     auth_problems,
     certificate_problems,
     needed_options,
 )
-from sso_proxy.config.checks import between, non_empty
-from sso_proxy.config.model import FilePath
-from sso_proxy.config.secrets import Secret
 from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS, AuthMethod
 
 ProviderAuth = Literal[

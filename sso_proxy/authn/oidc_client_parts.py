@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import attrs
 
-from sso_proxy.authn.client_auth_parts import check_client, read_file, read_tls
-from sso_proxy.authn.client_keys import ClientKeys, read_client_keys
 from sso_proxy.authn.oidc_client_config import ClientConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.config.structure import join
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IClock
+from sso_proxy.net.client_auth_parts import check_client, read_file, read_tls
+from sso_proxy.net.client_keys import ClientKeys, read_client_keys
 from sso_proxy.net.http_client import ClientTls, HttpClient
 from sso_proxy.net.jwks import FixedKeys, JwksSource
 from sso_proxy.net.metadata import IssuerSource

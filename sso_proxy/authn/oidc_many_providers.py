@@ -8,8 +8,6 @@ from typing import Any, Final
 import attrs
 from zope.interface import implementer
 
-from sso_proxy.authn.client_auth_parts import read_tls
-from sso_proxy.authn.client_keys import read_client_keys
 from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_many_config import (
     DEFAULTS,
@@ -24,6 +22,8 @@ from sso_proxy.config.expressions import compile_expression
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError, UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
 from sso_proxy.net.address_limit import AddressLimit
+from sso_proxy.net.client_auth_parts import read_tls
+from sso_proxy.net.client_keys import read_client_keys
 from sso_proxy.net.guard import Guard
 from sso_proxy.net.http_client import ClientTls, HttpClient
 from sso_proxy.net.metadata import IssuerSource

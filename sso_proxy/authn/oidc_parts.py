@@ -5,7 +5,6 @@ from typing import Protocol
 
 import attrs
 
-from sso_proxy.authn.client_keys import ClientKeys
 from sso_proxy.authn.oidc_client_parts import build_provider
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.authn.oidc_fapi import weak_algorithms
@@ -13,6 +12,7 @@ from sso_proxy.authn.oidc_others import Others
 from sso_proxy.authn.oidc_rules import Secrets, read_secrets
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
+from sso_proxy.net.client_keys import ClientKeys
 from sso_proxy.net.metadata import IssuerSource
 from sso_proxy.specs.jose.keys import KeyRefusedError, KeySet
 from sso_proxy.specs.oauth.client_auth import FormFields

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from twisted.trial.unittest import TestCase
 
-from sso_proxy.authn.client_keys import ClientKeys
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
+from sso_proxy.net.client_keys import ClientKeys
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.decrypt import decrypt_compact, derive_decryption_keys
 from sso_proxy.specs.jose.keys import read_pem

@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import attrs
 
-from sso_proxy.authn.client_keys import ClientKeys
 from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.authn.oidc_logout import WITHIN
@@ -15,6 +14,7 @@ from sso_proxy.authn.oidc_rules import read_secrets
 from sso_proxy.errors import BadMessageError
 from sso_proxy.login import Finished, InFragment, Wanted
 from sso_proxy.model import Request, Response
+from sso_proxy.net.client_keys import ClientKeys
 from sso_proxy.specs.jose.keys import KeySet, read_jwks
 from sso_proxy.specs.oauth.client_auth import FormFields
 from sso_proxy.specs.oidc.metadata import ProviderEndpoints

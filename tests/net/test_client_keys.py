@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 
-from sso_proxy.authn.client_keys import ClientKeys, read_client_keys
 from sso_proxy.errors import ConfigError
+from sso_proxy.net.client_keys import ClientKeys, read_client_keys
 from sso_proxy.specs.jose.compact import split_compact
 from sso_proxy.specs.jose.decrypt import decrypt_compact
 from sso_proxy.specs.jose.keys import read_jwks

@@ -4,7 +4,7 @@ from typing import get_args
 
 import attrs
 
-from sso_proxy.authn.client_auth_options import (
+from sso_proxy.net.client_auth_options import (
     auth_problems,
     certificate_problems,
     needed_options,

@@ -9,9 +9,9 @@ from typing import Final
 
 import attrs
 
-from sso_proxy.authn.client_auth_parts import read_file, read_key
 from sso_proxy.config.structure import join
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.net.client_auth_parts import read_file, read_key
 from sso_proxy.specs.jose.decrypt import DecryptionKeys, read_decryption_keys
 from sso_proxy.specs.jose.decryption_key import DecryptionKey
 from sso_proxy.specs.jose.keys import KeyRefusedError

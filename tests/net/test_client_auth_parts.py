@@ -5,13 +5,13 @@ from pathlib import Path
 import attrs
 import pytest
 
-from sso_proxy.authn.client_auth_parts import (
+from sso_proxy.errors import ConfigError
+from sso_proxy.net.client_auth_parts import (
     check_client,
     read_file,
     read_key,
     read_tls,
 )
-from sso_proxy.errors import ConfigError
 from sso_proxy.specs.oauth.client_auth import ClientAuth
 from sso_proxy.testing.pki import Pki
 
