@@ -13,7 +13,7 @@ from sso_proxy.authn.oidc_callback import (
     read_callback,
 )
 from sso_proxy.authn.oidc_identity import Identifier, Known
-from sso_proxy.authn.oidc_lost import explain_lost
+from sso_proxy.authn.oidc_lost import begin_again, explain_lost
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_rules import response_rules
 from sso_proxy.errors import SsoProxyError, TokenError
@@ -108,6 +108,10 @@ class Finisher:
             known["session_state"] = came.answer.session_state
         if len(again) <= _LONGEST_TARGET and begun.wanted.silent_for is None:
             known["target"] = again
+            cross_site = begun.response_mode.startswith("form_post")
+            headers = request.sessions.logins.finish(
+                request, state, again, cross_site=cross_site
+            )
         return Finished(
             identity=identity, data=known, wanted=begun.wanted, headers=headers
         )
@@ -242,9 +246,13 @@ class Finisher:
         session = request.session
         if session is not None and self._is_logged_in(request):
             # The Back button, mostly; an old address says nothing about who this is.
-            same = state is not None and session.data.get("login") == _digest(state)
-            target = session.data.get("target", "/") if same else "/"
-            return _send_on(target, headers)
+            target, _ = request.sessions.logins.finished(request, state or "")
+            if state is not None and session.data.get("login") == _digest(state):
+                target = session.data.get("target")
+            return _send_on(target or "/", headers)
+        again = begin_again(request, state)
+        if again is not None:
+            return again
         return _refuse(request, _RefusedError(400, lost.reason, lost.detail), headers)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from sso_proxy.model import Request
+from sso_proxy.model import Request, Response
 from sso_proxy.specs.http.cookies import login_name, read_cookies
 
 _STATE: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -23,6 +23,24 @@ class Lost:
 
     reason: str
     detail: str
+
+
+def begin_again(request: Request, state: str | None) -> Response | None:
+    """
+    Send somebody on who comes back to an answer that has served, and has no session.
+
+    That is who goes back in the history of a browser after a logout.  Where the login
+    led, another one begins, and only there: the answer itself is good for nothing.  It
+    happens once, so that nobody is sent round.
+
+    Returns:
+        None if it is not the browser that has finished that login.
+    """
+    target, headers = request.sessions.logins.finished(request, state or "")
+    if target is None:
+        return None
+    fields = (("location", target), *headers)
+    return Response(status=303, reason="login-again", headers=fields)
 
 
 def explain_lost(request: Request, state: str | None) -> Lost:

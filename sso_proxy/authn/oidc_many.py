@@ -20,7 +20,7 @@ from sso_proxy.authn.oidc_callback import (
     lacks_answer,
     read_callback,
 )
-from sso_proxy.authn.oidc_lost import explain_lost
+from sso_proxy.authn.oidc_lost import begin_again, explain_lost
 from sso_proxy.authn.oidc_many_config import OidcDiscoveryConfig
 from sso_proxy.authn.oidc_many_lookup import Lookups
 from sso_proxy.authn.oidc_many_providers import NotHereError, Providers
@@ -196,6 +196,9 @@ class OidcDiscovery:
             issuer = self._issuer_of(session)
         login = None if issuer is None else await self._known(issuer)
         if login is None or issuer is None:
+            again = begin_again(request, state)
+            if again is not None:
+                return again
             lost = explain_lost(request, state)
             _log.info("Request {id}: {why}", id=request.id, why=lost.detail)
             return Response(status=400, reason=lost.reason, headers=_NO_STORE)

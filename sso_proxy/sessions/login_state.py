@@ -4,6 +4,10 @@ What has to be known when somebody comes back from logging in, in the browser it
 A sealed cookie for each login that has begun: anonymous visitors, and whoever makes
 them come, cause nothing to be stored here.  A browser keeps a few of them, so that ten
 tabs that are restored at once all end logged in; the oldest go first.
+
+Of a login that is finished, its browser keeps where it went on: who comes back to the
+answer, mostly by the Back button, is sent there once more.  Who has copied the answer,
+or the cookie from before, has nothing of that.
 """
 
 import json
@@ -38,11 +42,13 @@ class _Begun:
 
     Attributes:
         created: Seconds since the epoch.
-        state: What is kept of it.
+        state: What is kept of it; None if it is finished.
+        target: Where it went on then; empty before.
     """
 
     created: float
-    state: dict[str, Any] = attrs.field(repr=False)
+    state: dict[str, Any] | None = attrs.field(repr=False)
+    target: str = ""
 
 
 class LoginStates:
@@ -98,7 +104,7 @@ class LoginStates:
         """
         Give what was kept of *login*, and take it from the browser.
 
-        None if this browser has not begun it, or too long ago.
+        None if this browser has not begun it, or too long ago, or has finished it.
         """
         if read_name(login) is None:  # whatever came back as ``state``
             return None, ()
@@ -107,8 +113,53 @@ class LoginStates:
         if value is None:
             return None, ()
         begun = self._open(login, value)
+        if begun is not None and begun.state is None:
+            return None, ()
         fields = (("set-cookie", _removal(name)), NO_STORE)
         return (None if begun is None else begun.state), fields
+
+    def finish(
+        self, request: Request, login: str, target: str, *, cross_site: bool = False
+    ) -> Headers:
+        """
+        Have the browser keep nothing of *login* but where it went on.
+
+        Args:
+            request: Whose browser, as it brought the answer.
+            login: The login, which `take` has given.
+            target: Path and query on the same host.
+            cross_site: As for `begin`.
+        """
+        name = login_name(login)
+        value = cookies_of(request, name).get(name)
+        begun = None if value is None else self._open(login, value)
+        if begun is None:
+            return (("set-cookie", _removal(name)), NO_STORE)
+        record = {"at": begun.created, "to": target}
+        sealed = encode(self._sealer.seal(json.dumps(record).encode(), login.encode()))
+        age = max(0.0, self._clock.time() - begun.created)
+        field = build_set_cookie(
+            name,
+            sealed,
+            _scope(cross_site=cross_site),
+            max_age=max(1, int(self._lifetime - age)),
+        )
+        return (("set-cookie", field), NO_STORE)
+
+    def finished(self, request: Request, login: str) -> tuple[str | None, Headers]:
+        """
+        Give where *login* went on that this browser has finished.
+
+        None if it has not, or too long ago.  The fields have the browser forget it.
+        """
+        if read_name(login) is None:
+            return None, ()
+        name = login_name(login)
+        value = cookies_of(request, name).get(name)
+        begun = None if value is None else self._open(login, value)
+        if begun is None or begun.state is not None:
+            return None, ()
+        return begun.target, (("set-cookie", _removal(name)), NO_STORE)
 
     def _open(self, login: str, value: str) -> _Begun | None:
         sealed = decode(value)
@@ -116,20 +167,22 @@ class LoginStates:
         if octets is None:
             return None
         record = json.loads(octets)
-        begun = _Begun(record["at"], record["state"])
+        begun = _Begun(record["at"], record.get("state"), record.get("to", ""))
         age = self._clock.time() - begun.created
         return begun if -SKEW <= age < self._lifetime else None
 
     def _evict(self, request: Request, most: int, room: int) -> list[str]:
-        """Take the oldest logins away until no more than these are left."""
+        """Take the oldest away, finished ones first, until so few are left."""
         begin = login_name("")
         found = []
         for name, value in cookies_of(request, begin).items():
             begun = self._open(name.removeprefix(begin), value) if value else None
             created = begun.created if begun is not None else 0.0
-            found.append((created, name, len(name) + len(value or "") + 3))
+            waits = begun is not None and begun.state is not None
+            found.append((waits, created, name, len(name) + len(value or "") + 3))
         removals = []
-        for number, (created, name, octets) in enumerate(sorted(found, reverse=True)):
+        found.sort(reverse=True)
+        for number, (_, created, name, octets) in enumerate(found):
             room -= octets
             if not created or number >= most or room < 0:
                 removals.append(_removal(name))

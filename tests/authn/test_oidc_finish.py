@@ -36,8 +36,19 @@ class GoodTests(TestCase):
 
     def test_the_login_is_taken_from_the_browser(self) -> None:
         scene = OidcScene()
-        scene.good()
-        assert not [name for name in scene.browser.cookies if "login" in name]
+        state = scene.state()
+        assert isinstance(scene.callback({"state": state, "code": "c"}), Finished)
+        assert scene.store.logins.take(scene.request(), state) == (None, ())
+
+    def test_nothing_is_left_of_a_login_that_nobody_looked_at(self) -> None:
+        scene = OidcScene()
+        before = set(scene.browser.cookies)
+        scene.begin(silent_for=(ISSUER, "alice"))
+        (name,) = set(scene.browser.cookies) - before
+        state = name.removeprefix("__Host-sso-login-")
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Finished)
+        assert name not in scene.browser.cookies
 
     def test_ten_tabs_all_end_logged_in(self) -> None:
         scene = OidcScene()
@@ -181,6 +192,41 @@ class StateTests(TestCase):
         assert found.status == 303
         assert ("location", "/page?x=1") in found.headers
         assert len(scene.provider.redeemed) == 1
+
+    def test_the_back_button_of_each_tab_goes_to_its_page(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        scene.callback({"state": state, "code": "c"})
+        scene.begin(target="/other")
+        scene.good()
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert ("location", "/page?x=1") in found.headers
+
+    def test_the_back_button_begins_again_once_after_a_logout(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        scene.callback({"state": state, "code": "c"})
+        scene.callback({"state": state, "code": "c"})
+        scene.browser.take(now(scene.store.end(scene.request())))
+        assert scene.request().session is None
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert (found.status, found.reason) == (303, "login-again")
+        assert ("location", "/page?x=1") in found.headers
+        assert ("cache-control", "no-store") in found.headers
+        found = scene.callback({"state": state, "code": "c"})
+        assert isinstance(found, Response)
+        assert found.status == 400
+        assert len(scene.provider.redeemed) == 1
+
+    def test_a_login_that_was_refused_does_not_begin_again(self) -> None:
+        scene = OidcScene()
+        state = scene.state()
+        for _ in range(2):
+            found = scene.callback({"state": state, "error": "access_denied"})
+            assert isinstance(found, Response)
+            assert found.status >= 400
 
     def test_an_older_answer_leads_to_the_start(self) -> None:
         scene = OidcScene()

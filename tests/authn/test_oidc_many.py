@@ -148,6 +148,18 @@ def test_an_answer_to_nothing_is_refused(scene: Scene, query: str) -> None:
     assert scene.finish(query).status == 400
 
 
+def test_an_answer_that_has_served_leads_where_its_login_did_once(
+    scene: Scene,
+) -> None:
+    there = location(scene.begin(issuer="https://a.example", target="/page"))
+    state = parse_qs(urlsplit(there).query)["state"][0]
+    scene.browser.take(scene.store.logins.finish(scene.request(), state, "/page"))
+    found = scene.finish(f"code=c&state={state}")
+    assert (found.reason, location(found)) == ("login-again", "/page")
+    scene.browser.take(found.headers)
+    assert scene.finish(f"code=c&state={state}").status == 400
+
+
 def test_an_answer_may_be_where_only_a_page_can_read_it(tmp_path: Path) -> None:
     (tmp_path / "defaults.toml").write_text('response_type = "code id_token"')
     scene = Scene(tmp_path, "a")

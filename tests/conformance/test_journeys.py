@@ -13,6 +13,7 @@ from tests.conformance.parts import Change, Fields, Reply
 from tests.conformance.provider import Provider
 from tests.conformance.proxied import Case, World, world
 from tests.conformance.serving import now
+from tests.support.browser import Browser, Page
 from tests.support.running import eventually
 
 TABS: Final = 10
@@ -108,6 +109,37 @@ def test_back_to_an_old_callback_leads_to_the_page(running: World) -> None:
     assert page.status == 200, running.story(browser, page)
     assert page.url == running.url("plain", "page?a=b")
     assert running.providers["plain"].times("token") == before
+
+
+@pytest.mark.parametrize("name", ["plain", "form"])
+def test_back_to_an_old_callback_begins_again_once_after_a_logout(
+    running: World, name: str
+) -> None:
+    browser = running.browser()
+    stopped = browser.go(running.url(name, "back"), stop=running.callback(name))
+    form = stopped.forms[0].fields if stopped.status == 200 else None
+    old = stopped.location or stopped.forms[0].action
+
+    def come_back(stop: str | None = None) -> Page:
+        origin = None if form is None else running.providers[name].issuer
+        return browser.go(old, stop=stop, post=form, origin=origin)
+
+    assert come_back().url == running.url(name, "back")
+    _leave(browser)
+    before = running.providers[name].times("token")
+    page = come_back()
+    assert page.url == running.url(name, "back"), running.story(browser, page)
+    assert running.providers[name].times("token") == before + 1
+    _leave(browser)
+    page = come_back(stop=running.providers[name].issuer)
+    assert page.status == 400, running.story(browser, page)
+
+
+def _leave(browser: Browser) -> None:
+    """Have the browser lose its session, and nothing of its logins."""
+    kept = [c for c in browser.cookies if c.name.startswith("__Host-sso-login-")]
+    assert kept, browser.cookies
+    browser.cookies[:] = kept
 
 
 def test_what_was_posted_arrives_after_the_login(running: World) -> None:

@@ -114,3 +114,63 @@ def test_a_form_from_elsewhere_brings_the_cookie_only_if_it_was_said() -> None:
     _, posted = states.begin(Browser().request(), STATE, cross_site=True)
     assert plain[0][1].endswith("; Max-Age=600; Secure; HttpOnly; SameSite=Lax")
     assert posted[0][1].endswith("; Max-Age=600; Secure; HttpOnly; SameSite=None")
+
+
+def finish(states: LoginStates, browser: Browser, target: str = "/x?y") -> str:
+    """Begin a login, and finish it."""
+    login = begin(states, browser)
+    browser.take(states.finish(browser.request(), login, target))
+    return login
+
+
+def test_a_finished_login_says_where_it_went_on_and_nothing_else() -> None:
+    states, browser = make(), Browser()
+    login = finish(states, browser)
+    assert states.take(browser.request(), login) == (None, ())
+    target, headers = states.finished(browser.request(), login)
+    assert target == "/x?y"
+    browser.take(headers)
+    assert browser.cookies == {}
+    assert states.finished(browser.request(), login) == (None, ())
+
+
+def test_a_login_that_waits_has_not_gone_on_anywhere() -> None:
+    states, browser = make(), Browser()
+    login = begin(states, browser)
+    assert states.finished(browser.request(), login) == (None, ())
+    assert states.take(browser.request(), login)[0] == STATE
+
+
+def test_only_the_browser_that_finished_a_login_knows_that() -> None:
+    states = make()
+    login = finish(states, Browser())
+    assert states.finished(Browser(a="b").request(), login) == (None, ())
+    assert states.finish(Browser().request(), login, "/")[0][1].count("Max-Age=0") == 1
+
+
+def test_a_finished_login_is_forgotten_when_it_would_have_been_too_old() -> None:
+    clock = SettableClock()
+    states, browser = make(clock), Browser()
+    login = begin(states, browser)
+    clock.advance(100)
+    headers = states.finish(browser.request(), login, "/", cross_site=True)
+    assert headers[0][1].endswith("; Max-Age=500; Secure; HttpOnly; SameSite=None")
+    browser.take(headers)
+    clock.advance(500)
+    assert states.finished(browser.request(), login) == (None, ())
+
+
+def test_finished_logins_go_before_those_that_wait() -> None:
+    clock = SettableClock()
+    states, browser = make(clock), Browser()
+    waiting = begin(states, browser, tab=0)
+    for _ in range(MOST + 3):
+        clock.advance(1)
+        finish(states, browser)
+    assert len(browser.cookies) == MOST
+    assert states.take(browser.request(), waiting)[0] == {"tab": 0}
+
+
+@given(st.text(max_size=60))
+def test_any_state_may_come_back_to_what_is_finished(text: str) -> None:
+    assert make().finished(Browser(a="b").request(), text) == (None, ())
