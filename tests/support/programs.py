@@ -285,6 +285,9 @@ class Backend:
         serve: Takes the connection and its number, counted from 0.
         sock: Where to listen; unset, an ephemeral port.
         tls: A context to speak TLS with.
+
+    Attributes:
+        tls: This context; another one is for connections that come then.
     """
 
     def __init__(
@@ -294,7 +297,7 @@ class Backend:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._serve = serve
-        self._tls = tls
+        self.tls = tls
         self._sock = sock or socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -353,8 +356,11 @@ class Backend:
         sock.settimeout(PATIENCE)
         try:
             with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-                if self._tls is not None:
-                    sock = self._tls.wrap_socket(sock, server_side=True)
+                tls = self.tls
+                if tls is not None:
+                    self._open.discard(sock)
+                    sock = tls.wrap_socket(sock, server_side=True)
+                    self._open.add(sock)
                 stack.enter_context(sock)
                 self._serve(sock, number)
         finally:
