@@ -8,32 +8,10 @@ from attrs.validators import optional
 
 from sso_proxy.config.checks import between, non_empty
 from sso_proxy.config.model import FilePath
-from sso_proxy.config.secrets import Secret
-from sso_proxy.net.client_auth_options import (
-    ASSERTIONS,
-    auth_problems,
-    certificate_problems,
-    needed_options,
-)
-from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS, AuthMethod
+from sso_proxy.net.client_auth_options import certificate_problems
+from sso_proxy.net.client_config import ClientOptions
+from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS
 
-ProviderAuth = Literal[
-    "client_secret_basic",
-    "client_secret_post",
-    "client_secret_jwt",
-    "private_key_jwt",
-    "tls_client_auth",
-    "self_signed_tls_client_auth",
-    "none",
-]
-"""How we authenticate, by the names of the standards."""
-
-_NEEDED: Final = needed_options("signing_keys")
-_WITH_SECRET: Final = tuple(m for m, n in _NEEDED.items() if "client_secret" in n)
-_PURPOSES: Final[Mapping[str, tuple[AuthMethod, ...]]] = {
-    "client_secret_next": tuple(m for m in _WITH_SECRET if m != "basic"),
-    "assertion_audience": ASSERTIONS,
-}
 _OURS: Final = CLIENT_FIELDS | {
     "grant_type",
     "code",
@@ -46,31 +24,17 @@ _OURS: Final = CLIENT_FIELDS | {
 
 
 @attrs.frozen(kw_only=True)
-class ClientConfig:
+class ClientConfig(ClientOptions):
     """
     Who we are to a provider, and how we prove it.
 
     Attributes:
         client_id: Our name at the provider.
-        auth: How we prove it at the provider's endpoints: ``client_secret_basic``,
-            ``client_secret_post``, ``client_secret_jwt``, ``private_key_jwt``,
-            ``tls_client_auth``, ``self_signed_tls_client_auth``, by the names of the
-            standards; ``none`` proves nothing.
-        client_secret: The client secret; 32 octets or more for ``client_secret_jwt``.
-        client_secret_next: A second secret, while it is being changed: when the
-            provider refuses one, the other is tried, and used until that is refused.
         signing_keys: Files with private keys, each PEM or a JWK: the first signs what
             proves who we are with ``private_key_jwt``, and request objects; the public
             halves of all are published.  To change the key, add the new one at the
             end, put it first when the provider has fetched it, and remove the old one
             later.
-        signing_kid: What the provider calls the first of these keys; unset, what its
-            JWK says, or else its thumbprint.
-        signing_alg: What to sign with; unset, what each JWK says, or else RS256 for
-            RSA and the only one there is for other keys.
-        assertion_audience: The ``aud`` of what proves who we are; unset, the issuer.
-            Older providers want the token endpoint's URL.
-        assertion_typ: Its ``typ``; ``JWT`` for providers that insist on it.
         decryption_keys: Files with private keys, each PEM or a JWK, for ID tokens and
             other answers that are encrypted to us; the public halves are published.
         certificate: PEM file: our client certificate and its chain; it may be shown
@@ -84,7 +48,6 @@ class ClientConfig:
         dpop_key: File with the private key for ``dpop``, PEM or a JWK.  Sessions have
             tokens that are good with this key alone: it has to be the same after a
             restart, and on each machine that serves the same sessions.
-        dpop_alg: What it signs with; unset, as for ``signing_alg``.
         token_params: Further fields of requests for tokens.
         userinfo_method: How the access token goes to the UserInfo endpoint: in the
             field ``Authorization`` (``header``), or in a form (``body``).
@@ -93,23 +56,10 @@ class ClientConfig:
     """
 
     client_id: str = attrs.field(validator=non_empty)
-    auth: ProviderAuth = "client_secret_basic"
-    client_secret: Secret | None = None
-    client_secret_next: Secret | None = None
-    signing_keys: tuple[FilePath, ...] = ()
-    signing_kid: str | None = attrs.field(default=None, validator=optional(non_empty))
-    signing_alg: str | None = None
-    assertion_audience: str | None = None
-    assertion_typ: str = attrs.field(
-        default="client-authentication+jwt", validator=non_empty
-    )
     decryption_keys: tuple[FilePath, ...] = ()
     certificate: FilePath | None = None
     key: FilePath | None = None
     ca: FilePath | None = None
-    dpop: Literal["off", "on", "required"] = "off"
-    dpop_key: FilePath | None = None
-    dpop_alg: str | None = None
     token_params: Mapping[str, str] = attrs.field(factory=dict)
     userinfo_method: Literal["header", "body"] = "header"
     timeout: float | None = attrs.field(
@@ -124,23 +74,9 @@ class ClientConfig:
 
     def problems(self) -> Iterator[str]:
         """Say what is wrong with the options together; for classes with more, too."""
-        yield from auth_problems(self, _NEEDED, _PURPOSES)
+        yield from self.client_problems()
         yield from certificate_problems(self.certificate, self.key)
-        yield from self._about_keys()
         yield from self._about_requests()
-
-    def _about_keys(self) -> Iterator[str]:
-        if self.client_secret_next is not None and self.client_secret is None:
-            yield "client_secret_next has no effect without client_secret"
-        for option in ("signing_kid", "signing_alg"):
-            if getattr(self, option) is not None and not self.signing_keys:
-                yield f"{option} has no effect without signing_keys"
-        if self.dpop == "off":
-            for option in ("dpop_key", "dpop_alg"):
-                if getattr(self, option) is not None:
-                    yield f"{option} has no effect without dpop"
-        elif self.dpop_key is None:
-            yield f"dpop = {self.dpop!r} needs dpop_key"
 
     def _about_requests(self) -> Iterator[str]:
         for name in sorted(_OURS & set(self.token_params)):

@@ -1,27 +1,24 @@
 """What asks a provider, made of its options."""
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 
 from sso_proxy.authn.oidc_client_config import ClientConfig
-from sso_proxy.config.secrets import Secret
 from sso_proxy.config.structure import join
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IClock
-from sso_proxy.net.client_auth_parts import check_client, read_file, read_tls
+from sso_proxy.net.client_auth_parts import read_tls
+from sso_proxy.net.client_identity import noting, read_clients, read_dpop_key
 from sso_proxy.net.client_keys import ClientKeys, read_client_keys
 from sso_proxy.net.http_client import ClientTls, HttpClient
 from sso_proxy.net.jwks import FixedKeys, JwksSource
 from sso_proxy.net.metadata import IssuerSource
 from sso_proxy.net.provider import KeySource, ProviderAccess, ProviderClient
 from sso_proxy.net.provider_link import ClientIdentity
-from sso_proxy.specs.jose.keys import KeyRefusedError, KeySet
-from sso_proxy.specs.oauth.client_auth import ClientAuth
-from sso_proxy.specs.oauth.dpop_proof import ProofKey, read_proof_key
+from sso_proxy.specs.jose.keys import KeySet
 from sso_proxy.specs.oauth.urls import UrlRefusedError
 from sso_proxy.specs.oidc.metadata import (
     EndpointOverrides,
@@ -88,7 +85,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
     """
     mistakes: list[Mistake] = []
     keys, tls, proof_key, source = ClientKeys(), None, None, None
-    with _noting(mistakes):
+    with noting(mistakes):
         keys = read_client_keys(
             signing=config.signing_keys,
             alg=config.signing_alg,
@@ -96,13 +93,13 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
             decryption=config.decryption_keys,
             path=path,
         )
-    with _noting(mistakes):
+    with noting(mistakes):
         tls = read_tls(config, path)
-    with _noting(mistakes):
-        proof_key = _read_proof_key(config, path)
-    with _noting(mistakes):
+    with noting(mistakes):
+        proof_key = read_dpop_key(config, path)
+    with noting(mistakes):
         _check_endpoints(overrides, issuer, path, complete=not discover)
-    clients = _read_clients(config, keys, issuer, path, mistakes)
+    clients = read_clients(config, keys, issuer, path, mistakes)
     # Keys are for everybody to see: our certificate is not shown for them.
     trust = None if tls is None or tls.ca is None else ClientTls(ca=tls.ca)
     if discover:
@@ -133,55 +130,6 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         access, http_client, clock, lambda: secrets.token_urlsafe(16)
     )
     return ProviderParts(client=client, keys=keys)
-
-
-@contextmanager
-def _noting(mistakes: list[Mistake]) -> Iterator[None]:
-    """Note what is wrong, so that the rest is heard, too."""
-    try:
-        yield
-    except ConfigError as e:
-        mistakes.extend(e.mistakes)
-
-
-def _read_clients(
-    config: ClientConfig,
-    keys: ClientKeys,
-    issuer: str,
-    path: str,
-    mistakes: list[Mistake],
-) -> tuple[ClientAuth, ...]:
-    """Read who we are; with both secrets, while one is being changed."""
-    if config.auth == "private_key_jwt" and not keys.signing:
-        return ()  # noted already
-    clients: list[ClientAuth] = []
-    by_option: dict[str, Secret | None] = {"client_secret": config.client_secret}
-    if config.client_secret_next is not None:
-        by_option["client_secret_next"] = config.client_secret_next
-    for option, given in by_option.items():
-        client = ClientAuth(
-            method=config.auth,
-            client_id=config.client_id,
-            secret="" if given is None else given.reveal(),
-            key=keys.signing[0] if keys.signing else None,
-            audience=config.assertion_audience or issuer,
-            typ=config.assertion_typ,
-        )
-        with _noting(mistakes):
-            check_client(client, join(path, option))
-            clients.append(client)
-    return tuple(clients)
-
-
-def _read_proof_key(config: ClientConfig, path: str) -> ProofKey | None:
-    """Read what our tokens are bound to."""
-    if config.dpop_key is None:
-        return None
-    place = join(path, "dpop_key")
-    try:
-        return read_proof_key(read_file(config.dpop_key, place), config.dpop_alg)
-    except KeyRefusedError as e:
-        raise ConfigError(Mistake(place, f"cannot be used: {e.detail}")) from None
 
 
 def _check_endpoints(

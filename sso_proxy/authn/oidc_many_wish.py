@@ -5,10 +5,10 @@ from typing import Any, Final, get_args
 
 import attrs
 
-from sso_proxy.authn.oidc_client_config import ProviderAuth
 from sso_proxy.authn.oidc_many_config import ProviderConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
+from sso_proxy.net.client_config import ServerAuth
 from sso_proxy.specs.oauth.metadata import ServerMetadata
 from sso_proxy.specs.oauth.registration import (
     ClientWish,
@@ -17,7 +17,7 @@ from sso_proxy.specs.oauth.registration import (
     needs_secret,
 )
 
-_METHODS: Final = frozenset(get_args(ProviderAuth))
+_METHODS: Final = frozenset(get_args(ServerAuth))
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ from sso_proxy.config.structure import join
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.net.http_client import ClientTls
 from sso_proxy.net.tls.client import MaterialError, client_options
+from sso_proxy.net.tls.material import MaterialReader
 from sso_proxy.specs.jose.keys import KeyRefusedError
 from sso_proxy.specs.jose.sign import SigningKey, read_signing_key
 from sso_proxy.specs.oauth.client_auth import ClientAuth, build_credentials
@@ -30,13 +31,17 @@ class TlsFiles(Protocol):
         """Its private key."""
 
 
-def read_tls(config: TlsFiles, path: str) -> ClientTls | None:
+def read_tls(
+    config: TlsFiles, path: str, *, crl: str | None = None, now: float = 0.0
+) -> ClientTls | None:
     """
     Read our certificate, and whom to trust; None if that is as for all servers.
 
     Args:
         config: The names of the files.
         path: Where the options stand, for mistakes.
+        crl: The file with revocation lists of these CAs, if they are to be checked.
+        now: Seconds since the epoch: the lists have to be current.
 
     Raises:
         ConfigError: A file cannot be used.
@@ -47,18 +52,31 @@ def read_tls(config: TlsFiles, path: str) -> ClientTls | None:
         for option, name in names.items()
         if name is not None
     }
+    if crl is not None and config.ca is not None:
+        contents["crl"] = read_file(crl, join(path, "crl"))
+        _check_lists(config.ca, crl, path, now)
     if not contents:
         return None
     tls = ClientTls(**contents)
     for option, part in (
         ("ca", ClientTls(ca=tls.ca)),
-        ("certificate", attrs.evolve(tls, ca=None)),
+        ("certificate", attrs.evolve(tls, ca=None, crl=None)),
     ):
         try:
             client_options("localhost", tls=part)
         except MaterialError as e:
             raise ConfigError(Mistake(join(path, option), str(e))) from None
     return tls
+
+
+def _check_lists(ca: str, crl: str, path: str, now: float) -> None:
+    """Check that each CA in the file *ca* has a current list in the file *crl*."""
+    reader = MaterialReader(now=now)
+    place = join(path, "crl")
+    authorities = reader.authorities(join(path, "ca"), ca)
+    reader.check_complete(place, authorities, reader.lists(place, crl), "ca")
+    if reader.mistakes:
+        raise ConfigError(*reader.mistakes)
 
 
 def read_key(name: str, place: str, *, alg: str | None, kid: str | None) -> SigningKey:

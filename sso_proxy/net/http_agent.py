@@ -232,9 +232,15 @@ def read_ca(path: str | None) -> bytes | None:
     return ca
 
 
-def read_proxy(proxy: str | None) -> tuple[str, int] | None:
+def read_proxy(
+    proxy: str | None, path: str = "server.outbound.proxy"
+) -> tuple[str, int] | None:
     """
     Give the host and port of the configured proxy, None if there is none.
+
+    Args:
+        proxy: Its URL.
+        path: The option with it, for mistakes.
 
     Raises:
         ConfigError: It is no URL of a proxy.
@@ -248,6 +254,11 @@ def read_proxy(proxy: str | None) -> tuple[str, int] | None:
         host = port = None
     plain = {f"http://{host}:{port}", f"http://[{host}]:{port}"}
     if not host or not port or proxy.lower().rstrip("/") not in plain:
-        problem = "must be http://host:port"
-        raise ConfigError(Mistake("server.outbound.proxy", problem))
+        raise ConfigError(Mistake(path, "must be http://host:port"))
     return host, port
+
+
+def proxy_url(proxy: tuple[str, int]) -> str:
+    """Give the URL that `read_proxy` reads *proxy* from."""
+    host, port = proxy
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

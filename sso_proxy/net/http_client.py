@@ -37,6 +37,7 @@ from sso_proxy.net.http_agent import (
     TlsPolicy,
     UrlError,
     build_agents,
+    proxy_url,
     read_ca,
     read_proxy,
 )
@@ -108,7 +109,7 @@ class HttpClient:
         guard: Guard | None = None,
     ) -> None:
         self._guard = guard
-        self._guarded: dict[Guard, HttpClient] = {}
+        self._others: dict[Guard | tuple[str, int], HttpClient] = {}
         self._reactor = reactor
         self._config = config
         self._policy = policy
@@ -123,16 +124,32 @@ class HttpClient:
         It resolves each host once, and connects to exactly what was found, if *guard*
         allows all of it.  Its connections are its own, and are closed with ours.
         """
-        if guard not in self._guarded:
+        if guard not in self._others:
             config = attrs.evolve(
                 self._config,
                 timeout=min(self._config.timeout, _GUARDED_TIMEOUT),
                 max_bytes=min(self._config.max_bytes, _GUARDED_BYTES),
             )
-            self._guarded[guard] = HttpClient(
+            self._others[guard] = HttpClient(
                 self._reactor, config, policy=self._policy, guard=guard
             )
-        return self._guarded[guard]
+        return self._others[guard]
+
+    def through(self, proxy: tuple[str, int]) -> "HttpClient":
+        """
+        Give a client that reaches https through another proxy.
+
+        Its connections are its own, and are closed with ours.
+
+        Args:
+            proxy: Host and port of what takes CONNECT (RFC 9110 section 9.3.6).
+        """
+        if proxy not in self._others:
+            config = attrs.evolve(self._config, proxy=proxy_url(proxy))
+            self._others[proxy] = HttpClient(
+                self._reactor, config, policy=self._policy, guard=self._guard
+            )
+        return self._others[proxy]
 
     async def get(  # noqa: PLR0913 - one keyword for each thing that can be different
         self,
@@ -240,7 +257,7 @@ class HttpClient:
 
     async def close(self) -> None:
         """Close the connections that are kept."""
-        for client in self._guarded.values():
+        for client in self._others.values():
             await client.close()
         for agents in self._agents.values():
             await agents.pool.closeCachedConnections()

@@ -1,5 +1,6 @@
 """Files by which we say who we are are read once, and mistakes name the option."""
 
+import time
 from pathlib import Path
 
 import attrs
@@ -48,6 +49,33 @@ def test_a_mistake_names_its_option(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             read_tls(files, "here")
         assert str(caught.value).startswith(place)
+
+
+def test_revocation_lists_are_read_with_their_cas(tmp_path: Path) -> None:
+    ca = PKI.write(tmp_path)
+    crl = tmp_path / "crl.pem"
+    crl.write_bytes(PKI.crl())
+    tls = read_tls(Files(ca=str(ca)), "x", crl=str(crl), now=time.time())
+    assert tls is not None
+    assert tls.crl == crl.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("lists", "problem"),
+    [
+        (PKI.crl(expired=True), "here.crl: the list of CN=Test CA has expired"),
+        (Pki.create("Other").crl(), "here.crl: has no list signed by CN=Test CA of ca"),
+        (b"none", "here.crl: .* does not hold revocation lists"),
+    ],
+)
+def test_lists_that_check_nothing_are_mistakes(
+    tmp_path: Path, lists: bytes, problem: str
+) -> None:
+    ca = PKI.write(tmp_path)
+    crl = tmp_path / "crl.pem"
+    crl.write_bytes(lists)
+    with pytest.raises(ConfigError, match=problem):
+        read_tls(Files(ca=str(ca)), "here", crl=str(crl), now=time.time())
 
 
 def test_a_key_signs_as_the_options_say(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.errors import ConfigError, UnavailableError
+from sso_proxy.net.http_agent import read_proxy
 from sso_proxy.net.http_client import (
     ClientTls,
     HttpClient,
@@ -666,6 +667,34 @@ class HttpClientTests(TestCase):
         source = JwksSource(origin + "/endless", self.client(), SettableClock())
         with pytest.raises(UnavailableError, match="too long"):
             await source.key_set()
+
+    async def test_a_revoked_server_gets_nothing(self) -> None:
+        """Its CA, and nobody else, says that it is none any more (RFC 5280 6.3)."""
+        issued = self.pki.issue("op", ips=["127.0.0.1"], server=True)
+        url = self.serve(issued) + "/keys"
+        client, ca = self.client(), self.pki.ca_pem
+        good = ClientTls(ca=ca, crl=self.pki.crl())
+        assert (await client.get(url, tls=good)).status == 200
+        for lists in (self.pki.crl([issued]), self.pki.crl(expired=True)):
+            bad = ClientTls(ca=ca, crl=lists)
+            assert await self.trouble(client, url, tls=bad) is Trouble.UNREACHABLE
+
+    async def test_a_ca_without_a_list_vouches_for_nobody(self) -> None:
+        other = Pki.create("Other CA")
+        url = self.serve() + "/keys"
+        tls = ClientTls(ca=self.pki.ca_pem + other.ca_pem, crl=other.crl())
+        assert await self.trouble(self.client(), url, tls=tls) is Trouble.UNREACHABLE
+
+    async def test_one_server_may_be_behind_another_proxy(self) -> None:
+        url = self.serve() + "/keys"
+        host, port = read_proxy(self.serve_proxy()) or ("", 0)
+        client = self.client()
+        behind = client.through((host, port))
+        assert client.through((host, port)) is behind
+        assert (await behind.get(url)).status == 200
+        assert len(self.asked) == 1
+        assert (await client.get(url)).status == 200
+        assert len(self.asked) == 1
 
     def test_options_can_be_checked_without_a_reactor(self) -> None:
         HttpClient(None, OutboundConfig(ca=self.ca, proxy="http://[::1]:3128"))

@@ -19,6 +19,7 @@ from sso_proxy.net.tls.material import (
     MaterialError,
     read_certificates,
     read_key,
+    read_lists,
 )
 from sso_proxy.net.tls.protocol import Protocol, certificate_store
 
@@ -108,11 +109,13 @@ class ClientTls:
         ca: PEM: CAs to trust instead of the usual ones; None for these.
         certificate: PEM: our client certificate and its chain.
         key: PEM: its private key; given if and only if *certificate* is.
+        crl: PEM: revocation lists, one for each CA of *ca*; None checks none.
     """
 
     ca: bytes | None = attrs.field(default=None, repr=False)
     certificate: bytes | None = attrs.field(default=None, repr=False)
     key: bytes | None = attrs.field(default=None, repr=False)
+    crl: bytes | None = attrs.field(default=None, repr=False)
 
 
 def client_options(
@@ -133,9 +136,12 @@ def client_options(
     alone = tls.ca is not None
     authorities = tls.ca if alone else ca
     extra = () if authorities is None else read_certificates(authorities)
+    if tls.crl is not None and not alone:
+        raise MaterialError("revocation lists need the CAs that they are of")
+    lists = () if tls.crl is None else read_lists(tls.crl)
     options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
         hostname,
-        trustRoot=_Trusted(extra, system=not alone),
+        trustRoot=_Trusted(extra, lists, system=not alone),
         extraCertificateOptions=_certificate_options(tls),
     )
     return options
@@ -144,15 +150,16 @@ def client_options(
 @implementer(IOpenSSLTrustRoot)
 @attrs.frozen
 class _Trusted:
-    """Trusts CAs, and maybe the system's, too."""
+    """Trusts CAs, and maybe the system's, too; not what is on revocation lists."""
 
     _extra: Sequence[x509.Certificate]
+    _lists: Sequence[x509.CertificateRevocationList]
     _system: bool
 
     def _addCACertsToContext(self, context: SSL.Context) -> None:  # noqa: N802
         if self._system:
             context.set_default_verify_paths()
-        _trust(context, self._extra)
+        _trust(context, self._extra, self._lists)
 
 
 def _certificate_options(tls: ClientTls) -> dict[str, Any]:
@@ -168,12 +175,27 @@ def _certificate_options(tls: ClientTls) -> dict[str, Any]:
     return {"certificate": leaf, "privateKey": private, "extraCertChain": above}
 
 
-def _trust(context: SSL.Context, authorities: Sequence[x509.Certificate]) -> None:
-    """Trust *authorities*, intermediate ones too, without their roots."""
+def _trust(
+    context: SSL.Context,
+    authorities: Sequence[x509.Certificate],
+    lists: Sequence[x509.CertificateRevocationList] = (),
+) -> None:
+    """
+    Trust *authorities*, intermediate ones too, without their roots.
+
+    With *lists*, there has to be a current one for each CA up to a root: OpenSSL would
+    stop at an intermediate one, and not see that its root revoked it.
+    """
     store = certificate_store(context)
     for authority in authorities:
         store.add_cert(crypto.X509.from_cryptography(authority))
-    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    flags = crypto.X509StoreFlags
+    for each in lists:
+        store.add_crl(each)
+    if lists:
+        store.set_flags(flags.CRL_CHECK | flags.CRL_CHECK_ALL)
+    else:
+        store.set_flags(flags.PARTIAL_CHAIN)
 
 
 def _present(context: SSL.Context, certificate: bytes, key: bytes) -> None:

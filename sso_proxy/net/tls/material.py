@@ -107,20 +107,27 @@ class MaterialReader:
         path: str,
         authorities: tuple[x509.Certificate, ...],
         lists: tuple[x509.CertificateRevocationList, ...],
+        option: str = "client_ca",
     ) -> None:
         """
         Note each CA without a revocation list, and each whose root is not there.
 
         OpenSSL refuses every certificate of such a CA, which is better said now.
+
+        Args:
+            path: The option with the lists.
+            authorities: The CAs.
+            lists: The lists.
+            option: What names the CAs.
         """
         for authority in authorities:
             name = describe(authority.subject)
             if not any(is_list_of(crl, authority) for crl in lists):
-                self.note(path, f"has no list signed by {name} of client_ca")
+                self.note(path, f"has no list signed by {name} of {option}")
             if not any(authority.issuer == other.subject for other in authorities):
                 self.note(
                     path,
-                    f"cannot be checked for {name}: client_ca lacks the CA above it,"
+                    f"cannot be checked for {name}: {option} lacks the CA above it,"
                     f" {describe(authority.issuer)}",
                 )
 
