@@ -217,8 +217,8 @@ class Identity:
         token: The access token that said so, for bindings to compare proofs with;
             empty if there was none.  A secret: it never leaves this process, neither
             to a backend nor into a log or record.
-        sources: What *claims* were merged from, if it was more than one document:
-            verified claims by name, by source (``id_token``, ``userinfo``).
+        sources: What *claims* were merged from: verified claims by name, by source
+            (``id_token``, ``userinfo``, ``token``: an access token).
     """
 
     issuer: str

@@ -237,18 +237,19 @@ class BearerAuthenticator:
         self, scheme: Scheme, token: str, verified: Verified
     ) -> Authenticated:
         """Make an identity of what was found out."""
-        claims = verified.claims
+        claims = MappingProxyType(dict(verified.claims))
         confirmation = read_confirmation(claims)
         check_scheme(scheme, confirmation)
         identity = Identity(
             issuer=self._config.issuer,
             subject=read_subject(claims, self._config.subject),
             authenticator=self._name,
-            claims=MappingProxyType(dict(claims)),
+            claims=claims,
             scopes=read_scopes(claims),
             confirmation=confirmation,
             expires=verified.expires,
             token=token,
+            sources={"token": claims},
         )
         return Authenticated(identity, until=verified.until)
 

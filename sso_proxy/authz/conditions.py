@@ -7,6 +7,9 @@ does not hold for somebody without a department, nor does ``not`` before anythin
 cannot be told.  Whether there is a claim is what ``exists`` asks.  ``any`` needs one
 that is true, ``all`` needs every one.
 
+``claims`` is all that is known of somebody, ``id_token``, ``userinfo`` and ``token``
+what each of these says: for who has logged in by something else, they are empty.
+
 ``acr`` and ``auth_age`` are about how the user authenticated, and when.  If nothing
 else is missing, another login helps, and the client is told which (RFC 9470).
 """
@@ -28,7 +31,7 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IPolicy
 from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
 from sso_proxy.specs import expression
-from sso_proxy.specs.claims import ClaimPath, claim_at
+from sso_proxy.specs.claims import claim_at
 from sso_proxy.specs.expression import ClaimOperand, Comparison, FactOperand
 from sso_proxy.specs.expression_tokens import ExpressionError
 
@@ -145,10 +148,9 @@ def _compile(node: expression.Node) -> Test:  # noqa: PLR0911 - one for each kin
             return lambda identity, request: authenticated_within(
                 seconds, identity, request
             )
-        case expression.Exists(ClaimOperand(path)):
-            return lambda identity, _request: (
-                claim_at(identity.claims, path) is not None
-            )
+        case expression.Exists(claim):
+            get = _getter(claim)
+            return lambda identity, request: get(identity, request) is not None
         case expression.Not(of):
             return _negate(_compile(of))
         case expression.All(of):
@@ -209,14 +211,13 @@ def _getter(operand: expression.Operand) -> Getter:
     match operand:
         case FactOperand(name):
             return _FACTS[name]
-        case ClaimOperand((name,)):
+        case ClaimOperand((name,), "claims"):
             return lambda identity, _request: identity.claims.get(name)
-        case ClaimOperand(path):
-            return _deep_getter(path)
-
-
-def _deep_getter(path: ClaimPath) -> Getter:
-    return lambda identity, _request: claim_at(identity.claims, path)
+        case ClaimOperand(path, "claims"):
+            return lambda identity, _request: claim_at(identity.claims, path)
+        case ClaimOperand(path, source):
+            whole = (source, *path)
+            return lambda identity, _request: claim_at(identity.sources, whole)
 
 
 def _types(value: expression.Value) -> frozenset[type]:

@@ -16,7 +16,8 @@ is a string, a whole number, true or false, never turned into one another::
                / operand ["not"] "in" "[" value *("," value) "]"
                / claim ["not"] "contains" value
     operand    = claim / "method" / "subject" / "issuer" / "authenticator" / "acr"
-    claim      = "claims." path                     ; see specs/claims
+    claim      = source "." path                    ; see specs/claims
+    source     = "claims" / "id_token" / "userinfo" / "token"
     value      = quoted / number / "true" / "false"
                / METHOD                             ; upper-case, only for method
 """
@@ -27,7 +28,12 @@ from typing import Final, Literal, NoReturn, TypeAlias
 import attrs
 
 from sso_proxy.specs.claims import ClaimPath
-from sso_proxy.specs.expression_tokens import ExpressionError, Token, read_tokens
+from sso_proxy.specs.expression_tokens import (
+    ExpressionError,
+    Source,
+    Token,
+    read_tokens,
+)
 
 MAX_LENGTH: Final = 4096
 MAX_NESTING: Final = 32
@@ -38,9 +44,10 @@ Operator = Literal["==", "in", "contains"]
 
 @attrs.frozen
 class ClaimOperand:
-    """A claim of the identity."""
+    """A claim of the identity: of all that is known of it, or as one source has it."""
 
     path: ClaimPath
+    source: Source = "claims"
 
 
 @attrs.frozen
@@ -238,7 +245,7 @@ class _Parser:
         if token.kind != "claim":
             self._fail("expected a claim, such as claims.department")
         self._at += 1
-        return ClaimOperand(token.path)
+        return ClaimOperand(token.path, token.source)
 
     def _operand(self) -> Operand:
         token = self._token

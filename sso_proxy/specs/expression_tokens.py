@@ -1,12 +1,15 @@
 """The words of the grammar of conditions: see `sso_proxy.specs.expression`."""
 
 import re
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.specs.claims import ClaimPath, scan_claim_path
+
+Source: TypeAlias = Literal["claims", "id_token", "userinfo", "token"]
+"""Where a claim is from; ``claims`` is what all that is known comes to."""
 
 
 @attrs.frozen
@@ -25,13 +28,25 @@ class ExpressionError(SsoProxyError):
 
 @attrs.frozen
 class Token:
-    """A word of a condition, and the column where it begins, counted from 1."""
+    """
+    A word of a condition, and the column where it begins, counted from 1.
+
+    Attributes:
+        kind: What it is.
+        column: Where it begins.
+        text: The word; of scopes and strings, what it means.
+        path: Of a claim, where it is.
+        source: Of a claim, where that begins.
+    """
 
     kind: Literal["scope", "claim", "word", "string", "number", "sign", "end"]
     column: int
     text: str
     path: ClaimPath = ()
+    source: Source = "claims"
 
+
+_SOURCES: Final[tuple[Source, ...]] = ("claims", "id_token", "userinfo", "token")
 
 # The characters of a scope (RFC 6749 section 3.3) without those that the grammar needs
 # itself; a scope with one of them is written in quotes.
@@ -78,12 +93,9 @@ def _token(text: str, position: int) -> tuple[Token, int]:
                 column, "expected scope:NAME, as in scope:orders.read"
             )
         return Token("scope", column, scope[1] or scope[2]), scope.end()
-    if text.startswith("claims.", position):
-        try:
-            path, end = scan_claim_path(text, position + len("claims."))
-        except ValueError as e:
-            raise ExpressionError(column, str(e)) from e
-        return Token("claim", column, text[position:end], path), end
+    for source in _SOURCES:
+        if text.startswith(f"{source}.", position):
+            return _claim(text, position, source)
     found = _LEXEMES.match(text, position)
     if found is None:
         raise ExpressionError(column, f"cannot read {text[position : position + 12]!r}")
@@ -96,3 +108,12 @@ def _token(text: str, position: int) -> tuple[Token, int]:
             return Token(kind, column, lexeme), found.end()
         case _:
             raise AssertionError(found.lastgroup)
+
+
+def _claim(text: str, position: int, source: Source) -> tuple[Token, int]:
+    column = position + 1
+    try:
+        path, end = scan_claim_path(text, position + len(source) + 1)
+    except ValueError as e:
+        raise ExpressionError(column, str(e)) from e
+    return Token("claim", column, text[position:end], path, source), end

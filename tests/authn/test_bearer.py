@@ -200,6 +200,7 @@ class BearerTests(TestCase):
             scopes=frozenset({"orders.read", "a"}),
             confirmation={"x5t#S256": "x"},
             expires=self.tools.clock.time() + 300,
+            sources={"token": claims},
         )
         assert self.identity(token).token == token
 

@@ -14,7 +14,7 @@ EXAMPLES = re.findall(r"^\| `(.+?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILI
 
 NOW = 1_800_000_000.0
 
-WITH_EVERYTHING = make_identity(
+WITH_CLAIMS = make_identity(
     scopes=["orders.read", "a", "a(b),c"],
     authenticator="api",
     claims={
@@ -26,6 +26,14 @@ WITH_EVERYTHING = make_identity(
         "https://example.com/role": "admin",
         "acr": "silver",
         "auth_time": NOW - 200,
+    },
+)
+WITH_EVERYTHING = attrs.evolve(
+    WITH_CLAIMS,
+    sources={
+        "id_token": {"department": "sales"},
+        "userinfo": {"level": 3},
+        "token": {"client_id": "shop"},
     },
 )
 OTHERWISE = {
