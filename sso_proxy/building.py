@@ -1,15 +1,12 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import attrs
-from twisted.python.reflect import namedAny
 
 from sso_proxy.apache_routes import apache_prefixes, build_apache_fields
 from sso_proxy.authz.conditions import Requirements, compile_condition
-from sso_proxy.config.backend import Backend, read_backend
 from sso_proxy.config.model import (
     ComponentConfig,
     Config,
@@ -23,36 +20,31 @@ from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
 from sso_proxy.endpoints.session_iframes import SessionFrames
-from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
     ICache,
     IHealth,
     ISessionStore,
+    ITokenSource,
 )
 from sso_proxy.login_desks import LoginDesks
-from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
-from sso_proxy.net.tls.material import MaterialError
-from sso_proxy.net.tls.stream import ClientContext
 from sso_proxy.outgoing import sort_consumed
 from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
 from sso_proxy.route_sessions import RouteSessions
+from sso_proxy.route_tokens import RouteTokens
+from sso_proxy.route_upstreams import MakeUpstream, RouteUpstreams
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Needs, Storage, state_dir_of
 from sso_proxy.tools import Tools
-from sso_proxy.upstream.http import Patience, Target
-from sso_proxy.upstream.resource import check_hosted
 
 _ALWAYS_CHECKED = "certificate"
 """The binding that needs nothing: no configuration has to ask for it."""
-
-MakeUpstream = Callable[[Target, Patience], Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -89,14 +81,13 @@ class Builder:
     ) -> None:
         self._config = config
         self._tools = tools
-        self._make_upstream = make_upstream
         self._mistakes: list[Mistake] = []
         self._healthy: list[Any] = []
-        self._upstreams: dict[Any, Any] = {}
-        self._endpoints = Endpoints()
+        self._upstreams = RouteUpstreams(config.server.limits, make_upstream)
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
         self._sessions: RouteSessions
+        self._tokens: RouteTokens
         self._pages = default_pages()
         self._logins = LoginDesks(self._make_desks)
         self._infos = InfoRoutes()
@@ -132,6 +123,8 @@ class Builder:
             self._bindings(),
         )
         self._check_kinds(bindings)
+        self._tokens = RouteTokens(config.token, self._make_token)
+        self._tokens.make_all()
         self._sessions = RouteSessions(config.session, self._make_sessions)
         routes = [
             self._try(
@@ -143,7 +136,11 @@ class Builder:
             self._try(self._tls, f"listener[{i}]", listener)
             for i, listener in enumerate(config.listener)
         ]
-        mistakes = (*self._mistakes, *self._storage.mistakes)
+        mistakes = (
+            *self._mistakes,
+            *self._tokens.mistakes,
+            *self._storage.mistakes,
+        )
         if mistakes:
             raise ConfigError(*mistakes)
         ours = (*self._logins.routes(), *self._infos.routes())
@@ -154,7 +151,7 @@ class Builder:
             ),
             tls=tuple(tls),
             healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
-            upstreams=tuple(self._upstreams.values()),
+            upstreams=self._upstreams.made,
             sessions=self._sessions.stores,
             pages=self._pages,
             caches=tuple(self._storage.caches),
@@ -190,6 +187,17 @@ class Builder:
             self._registry, "ISessionStore", "session", {name: component}
         )
         return made.get(name)
+
+    def _make_token(self, name: str, component: ComponentConfig) -> ITokenSource:
+        """Make what gives tokens, perhaps out of those that another one gives."""
+        tools = attrs.evolve(self._tools_for(name), token=self._tokens.source)
+        path = f"token.{name}"
+        made: ITokenSource = self._registry.build(
+            "ITokenSource", component, tools, path
+        )
+        if IHealth.providedBy(made):
+            self._healthy.append(made)
+        return made
 
     def _check_kinds(self, bindings: Mapping[str, Any]) -> None:
         """Check that each binding is of the kind that its table is named after."""
@@ -259,14 +267,16 @@ class Builder:
             self._try(_condition, f"{path}.require[{i}]", text)
             for i, text in enumerate(route.require)
         ]
-        upstream = self._upstream(path, route)
+        upstream = self._try(self._upstreams.find, path, route)
+        supplies = self._try(self._tokens.find, path, route)
         asked = [authenticators.get(name) for name in route.authenticate]
         mapped = [mappers.get(name) for name in route.map_user]
         levels = _levels(route)
         checked = dict.fromkeys((_ALWAYS_CHECKED, *self._config.binding, *levels))
         bound = {kind: bindings[kind] for kind in checked if kind in bindings}
         missing = len(bound) < len(checked)
-        if missing or None in conditions or None in asked or None in mapped:
+        unmade = None in conditions or None in asked or None in mapped
+        if missing or unmade or upstream is None or supplies is None:
             return None  # said already
         limits = self._config.server.limits
         headers = route.headers
@@ -275,7 +285,8 @@ class Builder:
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
         ]
         demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
-        consumed = sort_consumed(a for a in asked if a is not None)
+        consumed = sort_consumed((*asked, *supplies))
+        posts_tokens = any(token.to == "form" for token in route.token)
         offer = build_offer(route, bound.get("dpop"))
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
         sessions = self._sessions.find(path, route, asked)
@@ -296,8 +307,10 @@ class Builder:
             consumed_parameters=tuple(consumed["parameter"]),
             consumed_cookies=tuple(consumed["cookie"]),
             consumed_fields=tuple(consumed["form"]),
-            reads_form=any(getattr(a, "reads_form", False) for a in asked),
-            reads_query=any(getattr(a, "reads_query", False) for a in asked),
+            reads_form=posts_tokens
+            or any(getattr(a, "reads_form", False) for a in asked),
+            reads_query=any(getattr(a, "reads_query", False) for a in asked)
+            or any(name.startswith("?") for s in supplies for name in s.consumes),
             headers=RouteHeaders(
                 user=headers.user,
                 claims=tuple(claims),
@@ -305,9 +318,11 @@ class Builder:
                 client_certificate=headers.client_certificate,
                 apache=build_apache_fields(route),
             ),
+            supplies=supplies,
+            posts_tokens=posts_tokens,
             upstream=upstream,
-            own=self._own(route),
-            own_names=self._endpoints.names(),
+            own=self._upstreams.own(route),
+            own_names=self._upstreams.own_names(),
             upstream_host=None
             if route.upstream.host == "client"
             else route.upstream.host,
@@ -337,63 +352,6 @@ class Builder:
             )
             self._mistakes.append(Mistake(path, problem))
 
-    def _upstream(self, path: str, route: RouteConfig) -> Any:  # noqa: ANN401
-        """Give the route's backend; routes that reach one alike share it."""
-        limits, wanted = self._config.server.limits, route.limits
-        patience = Patience(
-            connect_timeout=wanted.connect_timeout or limits.connect_timeout,
-            response_timeout=wanted.response_timeout or limits.response_timeout,
-            idle_timeout=route.upstream.idle_timeout,
-            idle=route.upstream.idle,
-        )
-        backend = read_backend(route.backend)
-        mount = "" if backend.proxied else route.path
-        key = (route.backend, route.upstream, patience, mount)
-        if key not in self._upstreams:
-            target = self._target(path, route, backend)
-            self._upstreams[key] = self._make_upstream(target, patience)
-        return self._upstreams[key]
-
-    def _own(self, route: RouteConfig) -> Any:  # noqa: ANN401
-        """Give what serves our own paths of *route*."""
-        depth = len([part for part in route.endpoints.split("/") if part])
-        key = ("own", depth)
-        if key not in self._upstreams:
-            target = Target(
-                name="sso-proxy",
-                kind="resource",
-                application=self._endpoints,
-                depth=depth,
-            )
-            self._upstreams[key] = self._make_upstream(target, Patience())
-        return self._upstreams[key]
-
-    def _target(self, path: str, route: RouteConfig, backend: Backend) -> Target:
-        context: ClientContext | None = None
-        if backend.kind == "https":
-            options = route.upstream
-            context = self._try(
-                _client_context,
-                f"{path}.upstream",
-                options.ca,
-                options.certificate,
-                options.key,
-            )
-        application = None
-        if not backend.proxied:
-            application = self._try(_hosted, f"{path}.backend", backend)
-        return Target(
-            name=route.backend,
-            application=application,
-            depth=len([part for part in route.path.split("/") if part]),
-            kind=backend.kind,
-            host=backend.host,
-            port=backend.port,
-            path=backend.target,
-            tls=context,
-            server_name=route.upstream.server_name or backend.host,
-        )
-
 
 def _levels(route: RouteConfig) -> dict[str, str]:
     """Give the kinds of binding that a route says something about."""
@@ -405,43 +363,14 @@ def _condition(path: str, text: str) -> Any:  # noqa: ANN401
     return compile_condition(text, path)
 
 
-def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401
-    """Find what a backend inside this process is: an object, or a directory."""
-    if backend.kind == "static":
-        if not Path(backend.target).is_dir():
-            raise ConfigError(Mistake(path, f"{backend.target!r} is no directory"))
-        return backend.target
-    try:
-        found = namedAny(backend.target.replace(":", "."))
-        check_hosted(backend.kind, found)
-    except Exception as e:
-        problem = f"cannot load {backend.target!r}: {type(e).__name__}: {e}"
-        raise ConfigError(Mistake(path, problem)) from e
-    return found
-
-
-def _client_context(
-    path: str, ca: str | None, certificate: str | None, key: str | None
-) -> ClientContext:
-    try:
-        return build_client_context(
-            ca=_read(ca), certificate=_read(certificate), key=_read(key)
-        )
-    except (OSError, MaterialError) as e:
-        raise ConfigError(Mistake(path, str(e))) from e
-
-
-def _read(path: str | None) -> bytes | None:
-    return None if path is None else Path(path).read_bytes()
-
-
 def managed_names(config: Config) -> ManagedNames:
     """Collect every field name that we set on any route: clients may set none."""
     names = {*config.server.managed_headers}
     prefixes = set()
     for route in config.route:
         headers = route.headers
-        others = (*headers.claim_names.values(), *headers.tokens.values())
+        ours = (token.field for token in route.token if token.to == "header")
+        others = (*headers.claim_names.values(), *headers.tokens.values(), *ours)
         names.update(name for name in (headers.user, *others) if name)
         prefixes |= {headers.claim_prefix, *apache_prefixes(route)}
     return ManagedNames(names, prefixes)

@@ -241,11 +241,13 @@ class Caller:
         request: The request that was admitted.
         identity: Who calls; None for paths of our own.
         user: The name the backend knows the caller by; empty for nobody in particular.
+        environ: What a WSGI application finds in its environ besides: tokens.
     """
 
     request: Request
     identity: Identity | None
     user: str
+    environ: Mapping[str, str] = attrs.field(factory=dict, repr=False, eq=False)
 
 
 WARNING: Final = "warning: "

@@ -1,11 +1,13 @@
 """What a backend gets: serialised from the canonical request, never copied."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import attrs
 
+from sso_proxy.equipment import Equipment
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
@@ -33,8 +35,14 @@ _MAY_BE_OURS = "-sso"
 _BODY_EXPECTED = frozenset({"POST", "PUT", "PATCH"})
 
 
-def build_block(
-    incoming: Incoming, request: Request, route: Route, via: str, *, consumed: bool
+def build_block(  # noqa: PLR0913
+    incoming: Incoming,
+    request: Request,
+    route: Route,
+    via: str,
+    *,
+    consumed: bool,
+    cookies: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """
     Serialise the header fields for the backend that do not depend on who calls.
@@ -48,6 +56,7 @@ def build_block(
         route: Its route.
         via: Our name.
         consumed: Whether the route's authenticators have taken their credentials.
+        cookies: Cookies of ours for the backend.
     """
     head = request.head
     taken = route.consumed if consumed else _NOTHING
@@ -63,6 +72,8 @@ def build_block(
                 lines.append("Cookie: " + kept)
             continue
         lines.append(begin[name] + value)
+    if cookies:
+        lines = _with_cookies(lines, cookies)
     previous = "".join(f"{hop}, " for hop in incoming.via)
     lines.append(f"Via: {previous}1.{incoming.framing.minor} {via}")
     lines.append(_forwarded(request.client.address, head.scheme, head.host, head.port))
@@ -160,6 +171,53 @@ def build_fields(headers: Headers) -> bytes:
             raise ValueError(f"{name} has a character that a field must not have")
         lines.append(f"{display_name(name)}: {value}\r\n")
     return "".join(lines).encode("latin-1")
+
+
+def build_tokens(equipment: Equipment) -> bytes:
+    """
+    Serialise the header fields that hold tokens for the backend.
+
+    Raises:
+        ValueError: A token would not stay one line.
+    """
+    lines = []
+    for name, value in equipment.fields:
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"{name} has a character that a field must not have")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("ascii")
+
+
+def add_query(request: Request, pairs: Sequence[tuple[str, str]]) -> Request:
+    """Give *request* with further parameters in its query."""
+    if not pairs:
+        return request
+    query = _joined(request.head.query, pairs)
+    return attrs.evolve(request, head=attrs.evolve(request.head, query=query))
+
+
+def add_form(body: bytes | None, pairs: Sequence[tuple[str, str]]) -> bytes | None:
+    """Give the form *body* with further fields; None if there is no body."""
+    if body is None or not pairs:
+        return body
+    return _joined(body.decode("latin-1"), pairs).encode("latin-1")
+
+
+def _joined(encoded: str | None, pairs: Sequence[tuple[str, str]]) -> str:
+    more = urlencode(pairs)
+    return f"{encoded}&{more}" if encoded else more
+
+
+def _with_cookies(lines: list[str], cookies: Sequence[tuple[str, str]]) -> list[str]:
+    """Add cookies to the client's, in one field: backends may read only one."""
+    pairs = [f"{name}={value}" for name, value in cookies]
+    sent = [line.removeprefix("Cookie: ") for line in lines if _is_cookie(line)]
+    others = [line for line in lines if not _is_cookie(line)]
+    return [*others, "Cookie: " + "; ".join((*sent, *pairs))]
+
+
+def _is_cookie(line: str) -> bool:
+    return line.startswith("Cookie: ")
 
 
 def build_outgoing(

@@ -15,7 +15,6 @@ from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.callers import (
-    Proof,
     authenticate,
     authorise,
     bind,
@@ -23,10 +22,11 @@ from sso_proxy.callers import (
     session_ended,
 )
 from sso_proxy.endpoints.logins import RESTORE_OCTETS
+from sso_proxy.equipment import NO_EQUIPMENT, Equipment
+from sso_proxy.equipping import equip, given_id, supply
 from sso_proxy.errors import BadMessageError, UnavailableError
-from sso_proxy.interfaces import IClock
+from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.model import (
-    Authenticated,
     Caller,
     Client,
     Decision,
@@ -37,34 +37,23 @@ from sso_proxy.model import (
     Unbound,
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
-from sso_proxy.outgoing import (
-    build_block,
-    build_fields,
-    build_identity,
-    remaining_body,
-    without_credentials,
-)
-from sso_proxy.refusals import deny, final_recipient, refuse_unbound
+from sso_proxy.outgoing import build_block, without_credentials
+from sso_proxy.refusals import deny, refuse_unbound
 from sso_proxy.restoring import restore
 from sso_proxy.routing import HostRoutes, Route, RouteTable, settle_path
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.cors import (
     allowed_origin,
-    asks_for_method,
     build_cors_fields,
     build_preflight_fields,
     is_preflight,
 )
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
-from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
+from sso_proxy.specs.http.max_forwards import read_max_forwards
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.telling import tell
 
 _log = Logger()
-
-_VARYING = frozenset({"authorization", "dpop"})  # and no backend may get them
-_REUSE = 30.0
-"""Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
 
 
 class Pipeline:
@@ -158,6 +147,7 @@ class Pipeline:
                 return restored
             request = restored
         identity = trail.identity = outcome.identity
+        presented = request
         request = trail.request = without_credentials(request, route)
         # 5 bind
         bound = await bind(route, request, identity)
@@ -169,16 +159,58 @@ class Pipeline:
         if isinstance(user, Response):
             return user
         trail.user = user
-        # 7 authorise; nothing waits from here on, so that no revocation comes too late
-        decision = (
+        # 7 authorise, and tokens for the backend, which may take their time
+        equipment = await self._permit(presented, trail, authenticator)
+        if isinstance(equipment, Response):
+            return equipment
+        # 8 equip; nothing waits from here on, so that no revocation comes too late
+        return equip(
+            incoming,
+            connection,
+            trail,
+            outcome=outcome,
+            proof=bound,
+            equipment=equipment,
+            like=like,
+            via=self._via,
+            clock=self._clock,
+        )
+
+    async def _permit(
+        self, presented: Request, trail: Trail, authenticator: IAuthenticator
+    ) -> Equipment | Response:
+        """
+        Let a request pass, with the tokens that its backend needs, or say why not.
+
+        Args:
+            presented: The request with all credentials that it came with.
+            trail: What was found out.
+            authenticator: Who knows the caller.
+        """
+        (request, route), identity = trail.found, trail.identity
+        assert identity is not None  # noqa: S101
+        decision = self._check(route, request, identity)
+        if decision is None and route.supplies:
+            caller = Caller(request=presented, identity=identity, user=trail.user)
+            supplied = await supply(caller, route, authenticator, trail.body)
+            if isinstance(supplied, Response):
+                return supplied
+            decision = self._check(route, request, identity)
+            if decision is None:
+                return supplied
+        if decision is None:
+            return NO_EQUIPMENT
+        return await deny(decision, request, route, authenticator, trail.body)
+
+    def _check(
+        self, route: Route, request: Request, identity: Identity
+    ) -> Decision | None:
+        """Give what keeps *identity* from *request*, or None if nothing does."""
+        return (
             session_ended(request)
             or self._revoked(identity)
             or authorise(route, request, identity)
         )
-        if decision is not None:
-            return await deny(decision, request, route, authenticator, trail.body)
-        # 8 equip
-        return self._equip(incoming, connection, trail, outcome, bound, like)
 
     async def _arrive(
         self, incoming: Incoming, connection: Connection, trail: Trail
@@ -209,7 +241,7 @@ class Pipeline:
             scheme = forwarded_proto(fields)
             if scheme is not None and scheme != head.scheme:
                 head = _under(scheme, head)
-            id_ = _given_id(incoming)
+            id_ = given_id(incoming)
             tls = self._certificates.read(fields, connection.forwarded_certificate, tls)
         return Request(
             id=id_ or self._new_id(),
@@ -338,87 +370,6 @@ class Pipeline:
             host_routes=trail.routes,
         )
 
-    def _equip(  # noqa: PLR0913, PLR0917
-        self,
-        incoming: Incoming,
-        connection: Connection,
-        trail: Trail,
-        outcome: Authenticated,
-        proof: Proof,
-        like: Admission | None,
-    ) -> Verdict:
-        (request, route), identity = trail.found, outcome.identity
-        forwards = read_max_forwards(request.head) if like is None else None
-        if forwards == 0:
-            return final_recipient(route)
-        if forwards is not None:
-            head = forwarded_once(request.head, forwards)
-            request = attrs.evolve(request, head=head)
-        if like is not None:
-            block = like.block[: like.shared]
-        else:
-            block = build_block(incoming, request, route, self._via, consumed=True)
-        shared = len(block)
-        try:
-            block += build_identity(request, route, identity, trail.user)
-        except ValueError as e:
-            _log.warn(
-                "Request {id}: an identity header cannot be sent: {why}",
-                id=request.id,
-                why=str(e),
-            )
-            return Response(status=403, reason="header-value")
-        given = connection.trusted and _given_id(incoming)
-        left = 0.0
-        if not (forwards is not None or given or proof.once or route.reads_query):
-            left = self._holds_for(request, route, outcome)
-        if like is None and (
-            forwards is not None
-            or connection.trusted
-            or request.head is not incoming.head
-            or request.session is not None
-            or not route.consumed >= _VARYING
-        ):
-            shared = 0  # more than the caller is this request's alone
-        trail.place = trail.place or trail.place_of(connection)
-        answer = proof.answer
-        if outcome.headers:
-            answer += build_fields(outcome.headers)
-        cors = False
-        if route.cors is not None and route.cors.preflight == "answer":
-            cors = True
-            answer += build_fields(build_cors_fields(route.cors, request.head))
-        return Admission(
-            route=route,
-            caller=Caller(request=request, identity=identity, user=trail.user),
-            block=block,
-            shared=shared,
-            place=trail.place,
-            stable=trail.stable(connection),
-            reuse_until=self._clock.monotonic() + left,
-            answer=answer,
-            body=remaining_body(request, route),
-            cors=cors,
-            host_routes=trail.routes,
-        )
-
-    def _holds_for(
-        self, request: Request, route: Route, outcome: Authenticated
-    ) -> float:
-        """Say for how many seconds the same bytes may be decided on alike."""
-        identity, left, now = outcome.identity, _REUSE, self._clock.time()
-        if identity.expires is not None:
-            left = min(left, identity.expires - now)
-        if outcome.until is not None:
-            left = min(left, outcome.until - now)
-        if route.requirements.depends_on_time:
-            came = request.time or 0.0  # decided on as of then, however long it took
-            steady = route.requirements.steady_for(identity, came)
-            left = min(left, came + steady - now)
-        if route.cors is not None and asks_for_method(request.head):
-            left = 0.0  # with OPTIONS, the same bytes are a preflight
-        return left
-
 
 def _readable(response: Response, trail: Trail) -> Response:
     """Let pages of listed origins read what we answer, refusals above all."""
@@ -435,14 +386,6 @@ def _under(scheme: str, head: RequestHead) -> RequestHead:
     if port == DEFAULT_PORTS[head.scheme]:
         port = DEFAULT_PORTS[scheme]
     return attrs.evolve(head, scheme=scheme, port=port)
-
-
-def _given_id(incoming: Incoming) -> str:
-    """Give the one plausible ``X-Request-Id`` that a trusted proxy sent."""
-    found = [value for name, value in incoming.forwarded if name == "x-request-id"]
-    given = found[0] if len(found) == 1 and len(found[0]) <= 128 else ""
-    plain = given.replace("-", "").replace("_", "")
-    return given if plain.isascii() and plain.isalnum() else ""
 
 
 def _id(trail: Trail) -> Any:  # noqa: ANN401

@@ -32,6 +32,7 @@ _WORDS = {
     "IPolicy": "policy",
     "ICache": "cache",
     "ISessionStore": "sessions",
+    "ITokenSource": "token",
 }
 
 FAMILIES = {
@@ -40,6 +41,7 @@ FAMILIES = {
     "binding": "IBinding",
     "cache": "ICache",
     "session": "ISessionStore",
+    "token": "ITokenSource",
 }
 """The interface that the components of each family of tables provide."""
 

@@ -13,7 +13,9 @@ from sso_proxy.endpoints.session_info import SessionInfo
 from sso_proxy.interfaces import (
     IAuthenticator,
     IBinding,
+    IDelivery,
     ISessionStore,
+    ITokenSource,
     IUserMapper,
 )
 from sso_proxy.model import Response
@@ -27,6 +29,7 @@ from sso_proxy.specs.http.target import (
 )
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
+from sso_proxy.token import Audience
 
 CALLBACK_OCTETS = 65536
 """Octets of what a provider has a browser post to us."""
@@ -54,6 +57,31 @@ class RouteHeaders:
     apache: ApacheFields | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Supply:
+    """
+    A token that a route's backend gets.
+
+    Attributes:
+        name: What the configuration calls its source, for the log.
+        source: Gives it.
+        audience: Whom it is for.
+        delivery: Puts it where the backend looks for it.
+        required: Without it, the request is refused.
+    """
+
+    name: str
+    source: ITokenSource
+    audience: Audience
+    delivery: IDelivery
+    required: bool = True
+
+    @property
+    def consumes(self) -> tuple[str, ...]:
+        """Name what of the client's request no backend gets."""
+        return (*self.source.consumes, *self.delivery.consumes)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Route:
     """
@@ -78,6 +106,8 @@ class Route:
         reads_query: Whether who calls depends on the query: then what was decided is
             never used again for another request line.
         headers: What the backend is told.
+        supplies: Tokens that it gets.
+        posts_tokens: Whether one of them is put into forms.
         upstream: The backend.
         upstream_host: ``Host`` for the backend, or None for the client's.
         methods: Allowed methods; empty: all.
@@ -118,6 +148,8 @@ class Route:
     reads_form: bool = False
     reads_query: bool = False
     headers: RouteHeaders
+    supplies: tuple[Supply, ...] = ()
+    posts_tokens: bool = False
     upstream: Any
     upstream_host: str | None = None
     methods: frozenset[str] = frozenset()

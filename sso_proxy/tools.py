@@ -7,11 +7,11 @@ from typing import Any
 import attrs
 from zope.interface import implementer
 
-from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
+from sso_proxy.interfaces import ICache, IClock, ISealer, ITokenSource, ITools
 
 
 def _not_here(*_: object) -> Any:  # noqa: ANN401
-    raise RuntimeError("only components have caches and sealers")
+    raise RuntimeError("only components have caches, sealers and others' tokens")
 
 
 @implementer(ITools)
@@ -32,3 +32,4 @@ class Tools:
     state_dir: Path = Path("/nonexistent")
     cache: Callable[[str | None, frozenset[str]], ICache] = _not_here
     sealer: Callable[[str], ISealer] = _not_here
+    token: Callable[[str], ITokenSource] = _not_here

@@ -203,22 +203,6 @@ def test_parts_of_one_resource_say_the_same() -> None:
     assert built.mistakes() == ["route[1].resource"]
 
 
-def test_routes_that_reach_a_backend_alike_share_it() -> None:
-    built = Built(route(), route(path="/b/"), route(path="/c/", backend="unix:/c"))
-    built.parts()
-    kinds = [target.kind for target, _ in built.targets]
-    assert sorted(kinds) == ["http", "resource", "unix"]
-
-
-def test_limits_are_the_servers_unless_the_route_has_its_own() -> None:
-    built = Built(
-        route(), route(path="/b/", limits=RouteLimitsConfig(connect_timeout=1.0))
-    )
-    built.parts()
-    waits = {p.connect_timeout for target, p in built.targets if target.kind == "http"}
-    assert waits == {5.0, 1.0}
-
-
 def test_every_mistake_is_said_at_once(tmp_path: Path) -> None:
     built = Built(
         route(require=("nonsense(", "scope:x")),
@@ -249,13 +233,6 @@ def test_a_listener_that_cannot_be_built_is_said() -> None:
         route=(route(),),
     )
     assert built.mistakes()
-
-
-def test_a_directory_is_hosted(tmp_path: Path) -> None:
-    built = Built(route(path="/files/", backend=f"static:{tmp_path}"))
-    built.parts()
-    hosted = [t for t, _ in built.targets if t.kind == "static"]
-    assert (hosted[0].application, hosted[0].depth) == (str(tmp_path), 1)
 
 
 def test_whatever_any_route_sets_no_client_may_set() -> None:

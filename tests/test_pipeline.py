@@ -5,10 +5,8 @@ from typing import Any
 import attrs
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.endpoints.protected_resource import ProtectedResource
@@ -30,18 +28,13 @@ from sso_proxy.model import (
     Refusal,
     Rejected,
     Request,
-    Response,
     TlsFacts,
     Unbound,
     UserName,
 )
-from sso_proxy.net.coroutine import run
-from sso_proxy.pipeline import Pipeline
-from sso_proxy.routing import RouteHeaders, RouteTable
+from sso_proxy.routing import RouteHeaders
 from sso_proxy.specs.http.cors import CorsRules
-from sso_proxy.specs.http.limits import HeadLimits
-from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.oauth.offer import Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN, read_identifier
 from sso_proxy.specs.revocations import Revocation
@@ -53,108 +46,8 @@ from sso_proxy.testing.fakes import (
     make_certificate,
     make_identity,
 )
-from tests.support.doubles import FakeUpstream, WaitingAuthenticator, make_route
-
-PEER = Connection(
-    listener="l", scheme="https", port=443, peer="192.0.2.1", trusted=False
-)
-PROXY = attrs.evolve(PEER, scheme="http", port=80, trusted=True)
-
-
-class FakeBinding:
-    """A binding that says what it is told."""
-
-    members = frozenset({"x5t#S256"})
-
-    def __init__(
-        self,
-        answer: Unbound | Bound | None = None,
-        kind: str = "certificate",
-        *,
-        once: bool = False,
-    ) -> None:
-        self.kind = kind
-        self.answer = answer
-        self.once = once
-        self.asked: list[Request] = []
-
-    async def check(
-        self,
-        request: Request,
-        identity: Identity,  # noqa: ARG002
-    ) -> Unbound | Bound | None:
-        self.asked.append(request)
-        return self.answer
-
-
-def read(line: str = "GET /", *fields: str) -> Incoming:
-    lines = [f"{line} HTTP/1.1", "Host: app.example.com", *fields, "", ""]
-    return read_request(
-        "\r\n".join(lines).encode(),
-        scheme="https",
-        port=443,
-        limits=HeadLimits(),
-        managed=ManagedNames(),
-    )
-
-
-class Asked:
-    """One request, decided on."""
-
-    def __init__(  # noqa: PLR0913
-        self,
-        incoming: Incoming | None = None,
-        *authenticators: Any,  # noqa: ANN401
-        connection: Connection = PEER,
-        others: tuple[dict[str, Any], ...] = (),
-        clock: SettableClock | None = None,
-        resources: tuple[ProtectedResource, ...] = (),
-        revocations: Revocations | None = None,
-        **route: Any,  # noqa: ANN401
-    ) -> None:
-        self.clock = clock or SettableClock()
-        routes = [
-            make_route(
-                FakeUpstream(),
-                authenticators=authenticators or (FakeAuthenticator(),),
-                **route,
-            ),
-            *(make_route(FakeUpstream(), **other) for other in others),
-        ]
-        self.pipeline = Pipeline(
-            RouteTable(routes, resources),
-            clock=self.clock,
-            trusted=lambda address: address == PROXY.peer,
-            via="proxy",
-            new_id=lambda: "new-id",
-            revoked=(revocations or Revocations(self.clock)).decide,
-        )
-        self.trail = Trail()
-        self.verdicts: list[Verdict] = []
-        self.failures: list[Failure] = []
-        self.connection = connection
-        self.waiting = run(
-            self.pipeline.decide(incoming or read(), connection, self.trail),
-            self.verdicts.append,
-            self.failures.append,
-        )
-
-    @property
-    def admission(self) -> Admission:
-        (verdict,) = self.verdicts
-        assert isinstance(verdict, Admission), verdict
-        return verdict
-
-    @property
-    def refused(self) -> tuple[int, str]:
-        return self.response.status, self.response.reason
-
-    @property
-    def response(self) -> Response:
-        (verdict,) = self.verdicts
-        assert isinstance(verdict, Response), verdict
-        return verdict
-
+from tests.support.deciding import PEER, PROXY, Asked, FakeBinding, read
+from tests.support.doubles import WaitingAuthenticator
 
 # 1 facts
 
@@ -780,75 +673,6 @@ def test_a_revocation_while_a_decision_waits_is_not_too_late() -> None:
     revocations.change([OF_ALICE], [])
     mapper.found.callback(UserName("alice"))
     assert asked.refused == (401, "revoked")
-
-
-# 8 equip
-
-
-def test_a_decision_is_reused_until_the_identity_expires() -> None:
-    for expires, left in ((None, 30.0), (NOW + 5, 5.0), (NOW + 99, 30.0)):
-        someone = Authenticated(make_identity(expires=expires))
-        asked = Asked(None, FakeAuthenticator(someone))
-        assert asked.admission.reuse_until == left
-
-
-def test_a_decision_is_reused_until_who_made_it_has_to_be_asked_again() -> None:
-    someone = Authenticated(make_identity(expires=NOW + 9), until=NOW + 5)
-    assert Asked(None, FakeAuthenticator(someone)).admission.reuse_until == 5.0
-
-
-def test_a_decision_that_depends_on_the_query_is_not_used_again() -> None:
-    assert Asked(None, reads_query=True).admission.reuse_until == 0.0
-
-
-def test_what_an_authenticator_tells_the_client_comes_with_the_answer() -> None:
-    binding = FakeBinding(Bound((("dpop-nonce", "n"),)))
-    private = (("cache-control", "private"),)
-    someone = FakeAuthenticator(Authenticated(make_identity(), headers=private))
-    admission = Asked(None, someone, demanded=(binding,)).admission
-    assert admission.answer == b"Dpop-Nonce: n\r\nCache-Control: private\r\n"
-
-
-def test_credentials_in_query_and_cookies_go_no_further() -> None:
-    incoming = read(
-        "GET /a?x=%zz&access%5Ftoken=t&y", "Cookie: a=1; token=t; b", "Accept: */*"
-    )
-    admission = Asked(
-        incoming, consumed_parameters=("access_token",), consumed_cookies=("token",)
-    ).admission
-    head = admission.caller.request.head
-    assert head.query == "x=%zz&y"
-    assert head.values("cookie") == ["a=1; b"]
-    assert b"\r\nCookie: a=1; b\r\n" in admission.block
-
-
-def test_a_cookie_field_with_nothing_left_is_gone() -> None:
-    admission = Asked(read("GET /", "Cookie: t=1"), consumed_cookies=("t",)).admission
-    assert admission.caller.request.head.values("cookie") == []
-    assert b"Cookie" not in admission.block
-
-
-def test_conditions_do_not_see_credentials() -> None:
-    seen: list[str | None] = []
-
-    class Looking(Requirements):
-        def check(self, identity: Identity, request: Request) -> Decision:
-            seen.append(request.head.query)
-            return super().check(identity, request)
-
-    Asked(
-        read("GET /?access_token=t"),
-        requirements=Looking(()),
-        consumed_parameters=("access_token",),
-    )
-    assert seen == [None]
-
-
-def test_a_claim_that_cannot_be_sent_is_403() -> None:
-    someone = Authenticated(make_identity(claims={"groups": ["a,b"]}))
-    headers = RouteHeaders(claims=(("groups", "X-Groups"),))
-    asked = Asked(None, FakeAuthenticator(someone), headers=headers)
-    assert asked.refused == (403, "header-value")
 
 
 class SurpriseTests(TestCase):

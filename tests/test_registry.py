@@ -272,7 +272,8 @@ def test_announcement_that_says_nothing_is_refused(
 
 def test_config_classes_are_those_of_tables() -> None:
     classes = Registry.load().config_classes()
-    assert set(classes) == {"authenticator", "mapper", "binding", "cache", "session"}
+    tables = {"authenticator", "mapper", "binding", "cache", "session", "token"}
+    assert set(classes) == tables
     assert set(classes["mapper"]) > {"claim", "pattern", "static"}
 
 

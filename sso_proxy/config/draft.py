@@ -18,6 +18,7 @@ from sso_proxy.config.model import (
 from sso_proxy.config.structure import join, structure
 from sso_proxy.config.suggest import unknown
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.registry import FAMILIES
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ class Draft:
         bindings: The ``[binding.N]`` tables by kind.
         caches: The ``[cache.N]`` tables by name.
         sessions: The ``[session.N]`` tables by name.
+        tokens: The ``[token.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
     """
@@ -68,6 +70,7 @@ class Draft:
     bindings: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     caches: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     sessions: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    tokens: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -94,9 +97,10 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         bindings=reader.family("binding", _with_types(raw.get("binding", {}))),
         caches=reader.family("cache", raw.get("cache", {})),
         sessions=reader.family("session", raw.get("session", {})),
+        tokens=reader.family("token", raw.get("token", {})),
         names={
             family: frozenset(raw[family])
-            for family in ("authenticator", "mapper", "binding", "cache", "session")
+            for family in FAMILIES
             if isinstance(raw.get(family), dict)
         },
         mistakes=tuple(reader.mistakes),

@@ -88,6 +88,7 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
         "binding": draft.bindings,
         "cache": draft.caches,
         "session": draft.sessions,
+        "token": draft.tokens,
     }
     for family, interface_name in FAMILIES.items():
         for placed in families[family].values():
@@ -130,6 +131,7 @@ def finish(draft: Draft) -> Config:
         binding={n: c.value for n, c in draft.bindings.items()},
         cache={n: c.value for n, c in draft.caches.items()},
         session={n: c.value for n, c in draft.sessions.items()},
+        token={n: c.value for n, c in draft.tokens.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
         pages=draft.pages.value if draft.pages else PagesConfig(),
         route=tuple(route.value for route in draft.routes),

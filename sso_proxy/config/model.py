@@ -27,6 +27,7 @@ from sso_proxy.config.route_parts import (
     ResourceConfig,
     SessionInfoConfig,
 )
+from sso_proxy.config.token_parts import RouteTokenConfig
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
 ForwardedCertificate = Literal["ignore", "unverified", "verified"]
@@ -280,6 +281,7 @@ class RouteConfig:
             identity's subject.
         require: Conditions; all must hold.
         headers: What the backend is told about the caller.
+        token: Credentials of its own that the backend gets.
         mod_auth_openidc: What an application behind Apache knows from this module;
             unset, nothing.
         cors: Which web pages of other origins may read answers; unset, none.
@@ -308,6 +310,7 @@ class RouteConfig:
     map_user: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
+    token: tuple[RouteTokenConfig, ...] = ()
     mod_auth_openidc: ModAuthOpenidcConfig | None = None
     cors: CorsConfig | None = None
     session_info: SessionInfoConfig | None = None
@@ -377,6 +380,7 @@ class Config:
         session: Browser sessions by name, for routes whose authenticators log people
             in; used is the one that the route names, else the only one, or ``default``,
             or a ``server`` one.
+        token: What gives backends credentials of their own, by name.
         key_ring: Our own symmetric keys.
         pages: What people see of us.
         route: Routes.
@@ -389,6 +393,7 @@ class Config:
     binding: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     cache: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     session: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    token: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     pages: PagesConfig = attrs.field(factory=PagesConfig)
     route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

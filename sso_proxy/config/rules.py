@@ -15,6 +15,7 @@ from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED
 from sso_proxy.config.route_rules import check_routes
 from sso_proxy.config.session_info_rules import check_session_info
 from sso_proxy.config.structure import join
+from sso_proxy.config.token_rules import check_tokens
 from sso_proxy.errors import Mistake
 
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -36,6 +37,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from check_routes(draft)
     yield from check_answers(draft)
     yield from check_session_info(draft)
+    yield from check_tokens(draft)
 
 
 def _check_server(server: Placed[ServerConfig]) -> Iterator[Mistake]:

@@ -43,6 +43,15 @@ from sso_proxy.interfaces.stores import (
 from sso_proxy.interfaces.stores import (
     ISurveyed as ISurveyed,
 )
+from sso_proxy.interfaces.tokens import (
+    IDelivery as IDelivery,
+)
+from sso_proxy.interfaces.tokens import (
+    IPublishesKeys as IPublishesKeys,
+)
+from sso_proxy.interfaces.tokens import (
+    ITokenSource as ITokenSource,
+)
 from sso_proxy.model import (
     Bound,
     Decision,
@@ -180,20 +189,6 @@ class IObligation(Interface):
         """Do it.  Raising denies the request."""
 
 
-class ITokenSource(Interface):
-    """Gets a credential for one audience."""
-
-    async def token_for(identity: Identity, audience: str, request: Request) -> Any:  # noqa: ANN401
-        """Give a token good for *audience* alone.  What it returns is secret."""
-
-
-class IDelivery(Interface):
-    """Puts a token where a backend looks for it."""
-
-    def apply(token: Any, outgoing: Any) -> None:  # noqa: ANN401
-        """Add *token* to the request *outgoing*.  Never waits."""
-
-
 class IUpstream(Interface):
     """
     A backend: takes one request at a time from many connections.
@@ -278,6 +273,14 @@ class ITools(Interface):
         What a reload should not forget, such as keys fetched from a provider that may
         be down just then.  *key* begins with a name of its own and has everything that
         the thing depends on; it is dropped when a configuration no longer asks for it.
+        """
+
+    def token(name: str) -> ITokenSource:
+        """
+        Give another token source, to make tokens from its tokens.
+
+        Raises:
+            ConfigError: There is none of this name, or it needs this one itself.
         """
 
     def cache(name: str | None, needs: frozenset[str]) -> ICache:

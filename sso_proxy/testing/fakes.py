@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
@@ -20,12 +21,14 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import (
     IAuthenticator,
     IPolicy,
+    ITokenSource,
     ITools,
     IUserMapper,
 )
 from sso_proxy.model import (
     PERMIT,
     Authenticated,
+    Caller,
     CertificateFacts,
     Client,
     Decision,
@@ -42,6 +45,7 @@ from sso_proxy.model import (
 )
 from sso_proxy.sealing import RingSealer
 from sso_proxy.testing.clock import SettableClock
+from sso_proxy.token import Audience, NotIssued, Token
 
 NOW = 1_800_000_000.0
 """The time at which `SettableClock` starts: seconds since the epoch, in 2027."""
@@ -160,6 +164,7 @@ class FakeTools:
         spawned: The coroutines that the component started; they do not run.
         state_dir: A directory that is not there, or one of yours.
         memory: The cache that is given for every name.
+        tokens: Token sources by name.
     """
 
     name: str = "test"
@@ -168,6 +173,7 @@ class FakeTools:
     reactor: Any = None
     spawned: list[Coroutine[Any, Any, Any]] = attrs.field(factory=list)
     state_dir: Path = Path("/nonexistent")
+    tokens: dict[str, ITokenSource] = attrs.field(factory=dict)
     memory: MemoryCache = attrs.field()
 
     @memory.default
@@ -183,6 +189,12 @@ class FakeTools:
     def sealer(self, kind: str) -> RingSealer:
         """Give what seals with `KEY_RING`."""
         return RingSealer(kind, KEY_RING)
+
+    def token(self, name: str) -> ITokenSource:
+        """Give one of `tokens`."""
+        if name not in self.tokens:
+            raise ConfigError(Mistake("", f"there is no token {name!r}"))
+        return self.tokens[name]
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note *coroutine*."""
@@ -259,6 +271,38 @@ class FakeAuthenticator:
         if refusal.max_age is not None:
             text += f', max_age="{refusal.max_age}"'
         return HeaderChallenge((text,))
+
+
+@implementer(ITokenSource)
+class FakeTokenSource:
+    """
+    Gives what it is told to.
+
+    Args:
+        answers: Tokens, reasons why there is none, Deferreds of these, or exceptions
+            to raise, in turn; the last one for ever.  None given: ``t0ken``.
+        consumes: Where the credentials are said to be that tokens are made from.
+
+    Attributes:
+        asked: Callers and audiences that it was asked about.
+    """
+
+    def __init__(self, *answers: Any, consumes: tuple[str, ...] = ()) -> None:  # noqa: ANN401
+        self._script = _Script(answers or (Token(value="t0ken"),))
+        self.consumes = consumes
+        self.asked: list[tuple[Caller, Audience]] = []
+
+    def check_audience(self, audience: Audience) -> None:
+        """Take any."""
+
+    async def token_for(self, caller: Caller, audience: Audience) -> Token | NotIssued:
+        """Give the next answer."""
+        self.asked.append((caller, audience))
+        answer = self._script.next()
+        if isinstance(answer, Deferred):
+            answer = await answer
+        given: Token | NotIssued = answer
+        return given
 
 
 @implementer(IUserMapper)

@@ -189,6 +189,7 @@ def tell(environ: Environ, caller: Caller) -> None:
     environ["wsgi.errors"] = ErrorStream(request.id)
     environ["wsgi.input_terminated"] = True  # a chunked body has no CONTENT_LENGTH
     environ["wsgi.multiprocess"] = True  # as it is with several workers
+    environ.update(caller.environ)
     if caller.user:
         environ["REMOTE_USER"] = caller.user
 

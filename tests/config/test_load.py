@@ -170,6 +170,7 @@ def test_no_table_is_lost_on_the_way(parse: Parse, family: str) -> None:
         "binding": "[binding.certificate]",
         "cache": '[cache.x]\ntype = "local"',
         "session": '[session.x]\ntype = "cookie"',
+        "token": '[token.x]\ntype = "jwt"',
     }
     config = parse(tables[family])
     assert len(getattr(config, family)) == 1

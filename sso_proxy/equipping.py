@@ -1,0 +1,242 @@
+"""
+What the backend gets with an admitted request.
+
+Phase 8 of a request's way (`sso_proxy.pipeline`).
+"""
+
+from typing import Final
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.admission import Admission, Connection, Trail
+from sso_proxy.body import Body
+from sso_proxy.callers import Proof
+from sso_proxy.equipment import Equipment
+from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import IAuthenticator, IClock
+from sso_proxy.model import (
+    Authenticated,
+    Caller,
+    Decision,
+    Effect,
+    Request,
+    Response,
+)
+from sso_proxy.outgoing import (
+    add_form,
+    add_query,
+    build_block,
+    build_fields,
+    build_identity,
+    build_tokens,
+    remaining_body,
+)
+from sso_proxy.refusals import NO_STORE, deny, final_recipient
+from sso_proxy.routing import Route, Supply
+from sso_proxy.specs.http.cors import asks_for_method, build_cors_fields
+from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
+from sso_proxy.specs.http.parameters import is_form
+from sso_proxy.specs.http.request import Incoming
+from sso_proxy.token import NotIssued, Token
+
+_log = Logger()
+
+_VARYING: Final = frozenset({"authorization", "dpop"})  # and no backend may get them
+_REUSE: Final = 30.0
+"""Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
+
+
+async def supply(
+    caller: Caller, route: Route, authenticator: IAuthenticator, body: Body | None
+) -> Equipment | Response:
+    """
+    Get the tokens of a route's backend, or the answer for who can have none.
+
+    Args:
+        caller: Who calls, and the request with all credentials that it came with.
+        route: The route.
+        authenticator: Who knows the caller.
+        body: Reads the request's body, if there is one.
+
+    Raises:
+        UnavailableError: A token is needed and its issuer cannot be reached.
+        BadMessageError: The form that a token would be put in cannot be read.
+    """
+    request = caller.request
+    has_form = body is not None and is_form(request.head)
+    if has_form and route.posts_tokens and body is not None:
+        await body.read(route.body_bytes)
+    equipment = Equipment(user=caller.user, has_form=has_form)
+    for each in route.supplies:
+        refused = await _supply_one(each, caller, equipment)
+        if refused is None:
+            continue
+        tell = _log.warn if refused.status >= 500 else _log.info
+        tell(
+            "Request {id}: no token {name}: {reason} {detail}",
+            id=request.id,
+            name=each.name,
+            reason=refused.reason,
+            detail=refused.detail,
+        )
+        if each.required:
+            return await _refuse(refused, request, route, authenticator, body)
+    return equipment
+
+
+async def _supply_one(
+    each: Supply, caller: Caller, equipment: Equipment
+) -> NotIssued | None:
+    """Add one token, or say why there is none."""
+    try:
+        token = await each.source.token_for(caller, each.audience)
+    except UnavailableError as e:
+        if each.required:
+            raise
+        return NotIssued(reason="unavailable", status=e.status, detail=e.what)
+    if not isinstance(token, Token):
+        return token
+    equipment.note_expiry(token.expires)
+    return each.delivery.apply(token, equipment)
+
+
+async def _refuse(
+    refused: NotIssued,
+    request: Request,
+    route: Route,
+    authenticator: IAuthenticator,
+    body: Body | None,
+) -> Response:
+    """Answer who can have no token; perhaps another login gives better credentials."""
+    if refused.status != 401:
+        headers = (NO_STORE,)
+        return Response(status=refused.status, reason=refused.reason, headers=headers)
+    decision = Decision(effect=Effect.REVOKED, reasons=(refused.reason,))
+    return await deny(decision, request, route, authenticator, body)
+
+
+def equip(  # noqa: PLR0913
+    incoming: Incoming,
+    connection: Connection,
+    trail: Trail,
+    *,
+    outcome: Authenticated,
+    proof: Proof,
+    equipment: Equipment,
+    like: Admission | None,
+    via: str,
+    clock: IClock,
+) -> Admission | Response:
+    """
+    Serialise what the backend gets, and say how long that holds.
+
+    Args:
+        incoming: The request as it came.
+        connection: What it came over.
+        trail: What was found out.
+        outcome: Who calls.
+        proof: What they proved to hold.
+        equipment: The backend's tokens.
+        like: What was decided for the same head with another credential, or None.
+        via: Our name.
+        clock: The time.
+    """
+    (request, route), identity = trail.found, outcome.identity
+    forwards = read_max_forwards(request.head) if like is None else None
+    if forwards == 0:
+        return final_recipient(route)
+    if forwards is not None:
+        head = forwarded_once(request.head, forwards)
+        request = attrs.evolve(request, head=head)
+    request = add_query(request, equipment.query)
+    if like is not None:
+        block = like.block[: like.shared]
+    else:
+        block = build_block(
+            incoming, request, route, via, consumed=True, cookies=equipment.cookies
+        )
+    shared = len(block)
+    try:
+        block += build_identity(request, route, identity, trail.user)
+        block += build_tokens(equipment)
+    except ValueError as e:
+        _log.warn(
+            "Request {id}: an identity header cannot be sent: {why}",
+            id=request.id,
+            why=str(e),
+        )
+        return Response(status=403, reason="header-value")
+    given = connection.trusted and given_id(incoming)
+    left = 0.0
+    if not (forwards is not None or given or proof.once or route.reads_query):
+        left = _holds_for(request, route, outcome, equipment, clock)
+    if like is None and (
+        forwards is not None
+        or connection.trusted
+        or request.head is not incoming.head
+        or request.session is not None
+        or equipment.rewrites
+        or not route.consumed >= _VARYING
+    ):
+        shared = 0  # more than the caller is this request's alone
+    trail.place = trail.place or trail.place_of(connection)
+    answer = proof.answer
+    if outcome.headers:
+        answer += build_fields(outcome.headers)
+    cors = False
+    if route.cors is not None and route.cors.preflight == "answer":
+        cors = True
+        answer += build_fields(build_cors_fields(route.cors, request.head))
+    return Admission(
+        route=route,
+        caller=Caller(
+            request=request,
+            identity=identity,
+            user=trail.user,
+            environ=equipment.environ,
+        ),
+        block=block,
+        shared=shared,
+        place=trail.place,
+        stable=trail.stable(connection),
+        reuse_until=clock.monotonic() + left,
+        answer=answer,
+        body=add_form(remaining_body(request, route), equipment.form),
+        cors=cors,
+        host_routes=trail.routes,
+    )
+
+
+def given_id(incoming: Incoming) -> str:
+    """Give the one plausible ``X-Request-Id`` that a trusted proxy sent."""
+    found = [value for name, value in incoming.forwarded if name == "x-request-id"]
+    given = found[0] if len(found) == 1 and len(found[0]) <= 128 else ""
+    plain = given.replace("-", "").replace("_", "")
+    return given if plain.isascii() and plain.isalnum() else ""
+
+
+def _holds_for(
+    request: Request,
+    route: Route,
+    outcome: Authenticated,
+    equipment: Equipment,
+    clock: IClock,
+) -> float:
+    """Say for how many seconds the same bytes may be decided on alike."""
+    identity, left, now = outcome.identity, _REUSE, clock.time()
+    if equipment.rewrites:
+        return 0.0
+    if equipment.until is not None:
+        left = min(left, equipment.until - now)
+    if identity.expires is not None:
+        left = min(left, identity.expires - now)
+    if outcome.until is not None:
+        left = min(left, outcome.until - now)
+    if route.requirements.depends_on_time:
+        came = request.time or 0.0  # decided on as of then, however long it took
+        steady = route.requirements.steady_for(identity, came)
+        left = min(left, came + steady - now)
+    if route.cors is not None and asks_for_method(request.head):
+        left = 0.0  # with OPTIONS, the same bytes are a preflight
+    return left

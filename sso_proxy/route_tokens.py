@@ -1,0 +1,142 @@
+"""Which tokens the backends of one configuration's routes get."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sso_proxy.config.model import ComponentConfig, RouteConfig
+from sso_proxy.config.suggest import unknown
+from sso_proxy.config.token_parts import Place, RouteTokenConfig
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.interfaces import IDelivery, ITokenSource
+from sso_proxy.net.tls.certificates import thumbprint
+from sso_proxy.routing import Supply
+from sso_proxy.token import Audience
+from sso_proxy.tokens.delivery import (
+    BasicDelivery,
+    CookieDelivery,
+    EnvironDelivery,
+    FormDelivery,
+    HeaderDelivery,
+    QueryDelivery,
+)
+
+MakeSource = Callable[[str, ComponentConfig], ITokenSource]
+"""Makes the token source of this name; raises ConfigError."""
+
+
+class RouteTokens:
+    """
+    Gives routes what gives their backends tokens.
+
+    Args:
+        configured: The ``[token.N]`` tables.
+        make: Makes a source; it may ask for others by `source`.
+
+    Attributes:
+        mistakes: Why some sources cannot be made.
+    """
+
+    def __init__(
+        self, configured: Mapping[str, ComponentConfig], make: MakeSource
+    ) -> None:
+        self.mistakes: list[Mistake] = []
+        self._configured = configured
+        self._make = make
+        self._made: dict[str, ITokenSource | None] = {}
+        self._under_way: list[str] = []
+
+    def make_all(self) -> None:
+        """Make all that are configured, whether any route names them or not."""
+        for name in self._configured:
+            self._make_once(name)
+
+    def source(self, name: str) -> ITokenSource:
+        """
+        Give the source *name* for another one to make tokens from its tokens.
+
+        Raises:
+            ConfigError: There is none, it cannot be made, or it needs the other one.
+        """
+        if name not in self._configured:
+            raise ConfigError(Mistake("", unknown("token", name, self._configured)))
+        if name in self._under_way:
+            way = " needs ".join(repr(each) for each in (*self._under_way, name))
+            raise ConfigError(Mistake("", f"goes round in a circle: {way}"))
+        made = self._make_once(name)
+        if made is None:
+            raise ConfigError(Mistake("", f"needs token.{name}, which cannot be used"))
+        return made
+
+    def find(self, path: str, route: RouteConfig) -> tuple[Supply, ...]:
+        """
+        Give the tokens of the backend of *route*, which stands at *path*.
+
+        Raises:
+            ConfigError: One has no source, or our certificate cannot be read.
+        """
+        supplies = []
+        for number, token in enumerate(route.token):
+            source = self._make_once(token.name)
+            if source is None:  # said already
+                raise ConfigError
+            audience = Audience(
+                name=token.audience, thumbprint=_thumbprint(path, route)
+            )
+            try:
+                source.check_audience(audience)
+            except ValueError as e:
+                where = f"{path}.token[{number}].audience"
+                raise ConfigError(Mistake(where, str(e))) from None
+            supplies.append(
+                Supply(
+                    name=token.name,
+                    source=source,
+                    audience=audience,
+                    delivery=build_delivery(token),
+                    required=token.on_error == "deny",
+                )
+            )
+        return tuple(supplies)
+
+    def _make_once(self, name: str) -> ITokenSource | None:
+        if name not in self._made and name in self._configured:
+            self._under_way.append(name)
+            try:
+                self._made[name] = self._make(name, self._configured[name])
+            except ConfigError as e:
+                self._made[name] = None
+                self.mistakes.extend(e.mistakes)
+            finally:
+                self._under_way.pop()
+        return self._made.get(name)
+
+
+def _thumbprint(path: str, route: RouteConfig) -> str:
+    """Give ``x5t#S256`` of our certificate toward a backend, if we have one."""
+    name = route.upstream.certificate
+    if name is None:
+        return ""
+    try:
+        certificate = x509.load_pem_x509_certificates(Path(name).read_bytes())[0]
+    except (OSError, ValueError) as e:
+        problem = f"cannot be read: {e}"
+        raise ConfigError(Mistake(f"{path}.upstream.certificate", problem)) from None
+    return thumbprint(certificate.public_bytes(Encoding.DER))
+
+
+def build_delivery(token: RouteTokenConfig) -> IDelivery:
+    """Make what puts a token where the backend looks for it."""
+    name = token.field
+    made: dict[Place, IDelivery] = {
+        "authorization": HeaderDelivery("Authorization", token.scheme or "Bearer"),
+        "header": HeaderDelivery(name, token.scheme or ""),
+        "cookie": CookieDelivery(name),
+        "query": QueryDelivery(name),
+        "form": FormDelivery(name),
+        "basic": BasicDelivery(token.user),
+        "environ": EnvironDelivery(name),
+    }
+    return made[token.to]

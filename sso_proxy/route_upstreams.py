@@ -1,0 +1,133 @@
+"""What the backends of one configuration's routes are, and how they are reached."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.python.reflect import namedAny
+
+from sso_proxy.config.backend import Backend, read_backend
+from sso_proxy.config.limits import LimitsConfig
+from sso_proxy.config.model import RouteConfig, UpstreamConfig
+from sso_proxy.endpoints.tree import Endpoints
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.net.tls.client import build_client_context
+from sso_proxy.net.tls.material import MaterialError
+from sso_proxy.net.tls.stream import ClientContext
+from sso_proxy.upstream.http import Patience, Target
+from sso_proxy.upstream.resource import check_hosted
+
+MakeUpstream = Callable[[Target, Patience], Any]
+"""Makes what forwards requests to a backend."""
+
+
+class RouteUpstreams:
+    """
+    Gives routes their backends; routes that reach one alike share it.
+
+    Args:
+        limits: Limits of routes that say nothing else.
+        make: Makes what forwards requests.
+    """
+
+    def __init__(self, limits: LimitsConfig, make: MakeUpstream) -> None:
+        self._limits = limits
+        self._make = make
+        self._made: dict[Any, Any] = {}
+        self._endpoints = Endpoints()
+
+    @property
+    def made(self) -> tuple[Any, ...]:
+        """All backends, ourselves included."""
+        return tuple(self._made.values())
+
+    def find(self, path: str, route: RouteConfig) -> Any:  # noqa: ANN401
+        """
+        Give the backend of *route*, which stands at *path*.
+
+        Raises:
+            ConfigError: Its certificates, or what serves inside this process, cannot
+                be used.
+        """
+        limits, wanted = self._limits, route.limits
+        patience = Patience(
+            connect_timeout=wanted.connect_timeout or limits.connect_timeout,
+            response_timeout=wanted.response_timeout or limits.response_timeout,
+            idle_timeout=route.upstream.idle_timeout,
+            idle=route.upstream.idle,
+        )
+        backend = read_backend(route.backend)
+        mount = "" if backend.proxied else route.path
+        key = (route.backend, route.upstream, patience, mount)
+        if key not in self._made:
+            self._made[key] = self._make(_target(path, route, backend), patience)
+        return self._made[key]
+
+    def own(self, route: RouteConfig) -> Any:  # noqa: ANN401
+        """Give what serves our own paths of *route*."""
+        depth = len([part for part in route.endpoints.split("/") if part])
+        key = ("own", depth)
+        if key not in self._made:
+            target = Target(
+                name="sso-proxy",
+                kind="resource",
+                application=self._endpoints,
+                depth=depth,
+            )
+            self._made[key] = self._make(target, Patience())
+        return self._made[key]
+
+    def own_names(self) -> frozenset[str]:
+        """Give the first segments that there are below ``endpoints``."""
+        return self._endpoints.names()
+
+
+def _target(path: str, route: RouteConfig, backend: Backend) -> Target:
+    """Read what is needed to reach a backend, or find the object that it is."""
+    context: ClientContext | None = None
+    if backend.kind == "https":
+        context = _client_context(f"{path}.upstream", route.upstream)
+    application = None
+    if not backend.proxied:
+        application = _hosted(f"{path}.backend", backend)
+    return Target(
+        name=route.backend,
+        application=application,
+        depth=len([part for part in route.path.split("/") if part]),
+        kind=backend.kind,
+        host=backend.host,
+        port=backend.port,
+        path=backend.target,
+        tls=context,
+        server_name=route.upstream.server_name or backend.host,
+    )
+
+
+def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401
+    """Find what a backend inside this process is: an object, or a directory."""
+    if backend.kind == "static":
+        if not Path(backend.target).is_dir():
+            raise ConfigError(Mistake(path, f"{backend.target!r} is no directory"))
+        return backend.target
+    try:
+        found = namedAny(backend.target.replace(":", "."))
+        check_hosted(backend.kind, found)
+    except Exception as e:
+        problem = f"cannot load {backend.target!r}: {type(e).__name__}: {e}"
+        raise ConfigError(Mistake(path, problem)) from e
+    return found
+
+
+def _client_context(path: str, options: UpstreamConfig) -> ClientContext:
+    try:
+        return build_client_context(
+            ca=_read(options.ca),
+            certificate=_read(options.certificate),
+            key=_read(options.key),
+        )
+    except (OSError, MaterialError) as e:
+        raise ConfigError(Mistake(path, str(e))) from e
+
+
+def _read(path: str | None) -> bytes | None:
+    return None if path is None else Path(path).read_bytes()

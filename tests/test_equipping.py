@@ -1,0 +1,325 @@
+"""What the backend gets with an admitted request, and for how long that holds."""
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.authz.conditions import Requirements
+from sso_proxy.authz.revocations import Revocations
+from sso_proxy.config.token_parts import RouteTokenConfig
+from sso_proxy.errors import UnavailableError
+from sso_proxy.model import (
+    Authenticated,
+    Bound,
+    Decision,
+    Identity,
+    Request,
+)
+from sso_proxy.outgoing import sort_consumed
+from sso_proxy.route_tokens import build_delivery
+from sso_proxy.routing import RouteHeaders, Supply
+from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.revocations import Revocation
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import (
+    NOW,
+    FakeAuthenticator,
+    FakeTokenSource,
+    make_identity,
+)
+from sso_proxy.token import MISSING, Audience, NotIssued, Token
+from tests.support.deciding import Asked, FakeBinding, read
+
+
+def test_a_decision_is_reused_until_the_identity_expires() -> None:
+    for expires, left in ((None, 30.0), (NOW + 5, 5.0), (NOW + 99, 30.0)):
+        someone = Authenticated(make_identity(expires=expires))
+        asked = Asked(None, FakeAuthenticator(someone))
+        assert asked.admission.reuse_until == left
+
+
+def test_a_decision_is_reused_until_who_made_it_has_to_be_asked_again() -> None:
+    someone = Authenticated(make_identity(expires=NOW + 9), until=NOW + 5)
+    assert Asked(None, FakeAuthenticator(someone)).admission.reuse_until == 5.0
+
+
+def test_a_decision_that_depends_on_the_query_is_not_used_again() -> None:
+    assert Asked(None, reads_query=True).admission.reuse_until == 0.0
+
+
+def test_what_an_authenticator_tells_the_client_comes_with_the_answer() -> None:
+    binding = FakeBinding(Bound((("dpop-nonce", "n"),)))
+    private = (("cache-control", "private"),)
+    someone = FakeAuthenticator(Authenticated(make_identity(), headers=private))
+    admission = Asked(None, someone, demanded=(binding,)).admission
+    assert admission.answer == b"Dpop-Nonce: n\r\nCache-Control: private\r\n"
+
+
+def test_credentials_in_query_and_cookies_go_no_further() -> None:
+    incoming = read(
+        "GET /a?x=%zz&access%5Ftoken=t&y", "Cookie: a=1; token=t; b", "Accept: */*"
+    )
+    admission = Asked(
+        incoming, consumed_parameters=("access_token",), consumed_cookies=("token",)
+    ).admission
+    head = admission.caller.request.head
+    assert head.query == "x=%zz&y"
+    assert head.values("cookie") == ["a=1; b"]
+    assert b"\r\nCookie: a=1; b\r\n" in admission.block
+
+
+def test_a_cookie_field_with_nothing_left_is_gone() -> None:
+    admission = Asked(read("GET /", "Cookie: t=1"), consumed_cookies=("t",)).admission
+    assert admission.caller.request.head.values("cookie") == []
+    assert b"Cookie" not in admission.block
+
+
+def test_conditions_do_not_see_credentials() -> None:
+    seen: list[str | None] = []
+
+    class Looking(Requirements):
+        def check(self, identity: Identity, request: Request) -> Decision:
+            seen.append(request.head.query)
+            return super().check(identity, request)
+
+    Asked(
+        read("GET /?access_token=t"),
+        requirements=Looking(()),
+        consumed_parameters=("access_token",),
+    )
+    assert seen == [None]
+
+
+def test_a_claim_that_cannot_be_sent_is_403() -> None:
+    someone = Authenticated(make_identity(claims={"groups": ["a,b"]}))
+    headers = RouteHeaders(claims=(("groups", "X-Groups"),))
+    asked = Asked(None, FakeAuthenticator(someone), headers=headers)
+    assert asked.refused == (403, "header-value")
+
+
+# Tokens for the backend
+
+
+def supply(*answers: Any, to: str = "authorization", **options: Any) -> Supply:  # noqa: ANN401
+    """Make the token of a route."""
+    config = RouteTokenConfig(name="t", to=to, **options)
+    return Supply(
+        name="t",
+        source=FakeTokenSource(*answers),
+        audience=Audience(name="https://orders.example"),
+        delivery=build_delivery(config),
+        required=config.on_error == "deny",
+    )
+
+
+def with_tokens(
+    *supplies: Supply,
+    request: Incoming | None = None,
+    **route: Any,  # noqa: ANN401
+) -> Asked:
+    """Ask for something on a route whose backend gets tokens."""
+    consumed = sort_consumed(supplies)
+    return Asked(
+        request,
+        supplies=supplies,
+        consumed=consumed["field"],
+        consumed_cookies=tuple(consumed["cookie"]),
+        consumed_parameters=tuple(consumed["parameter"]),
+        consumed_fields=tuple(consumed["form"]),
+        **route,
+    )
+
+
+def test_a_backend_gets_its_own_token_and_not_the_callers() -> None:
+    request = read("GET /", "Authorization: Bearer callers")
+    admission = with_tokens(supply(), request=request).admission
+    assert admission.block.count(b"Authorization: ") == 1
+    assert b"\r\nAuthorization: Bearer t0ken\r\n" in admission.block
+
+
+def test_a_source_sees_what_was_presented_and_who_it_is() -> None:
+    token = supply(to="cookie", field="t")
+    request = read("GET /?q=1", "Cookie: t=callers", "Authorization: Bearer callers")
+    with_tokens(token, request=request)
+    source: Any = token.source
+    ((caller, audience),) = source.asked
+    assert caller.request.head.values("cookie") == ["t=callers"]
+    assert (caller.user, audience.name) == ("alice", "https://orders.example")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"to": "header", "field": "X-Token"}, b"X-Token: t0ken"),
+        (
+            {"to": "header", "field": "X-Token", "scheme": "Token"},
+            b"X-Token: Token t0ken",
+        ),
+        ({"scheme": "DPoP"}, b"Authorization: DPoP t0ken"),
+        ({"to": "basic"}, b"Authorization: Basic YWxpY2U6dDBrZW4="),
+        ({"to": "basic", "user": "app"}, b"Authorization: Basic YXBwOnQwa2Vu"),
+        ({"to": "cookie", "field": "sts"}, b"Cookie: a=1; sts=t0ken"),
+    ],
+)
+def test_a_token_stands_where_the_backend_looks_for_it(
+    options: dict[str, str], line: bytes
+) -> None:
+    request = read("GET /", "Cookie: a=1; sts=forged")
+    block = with_tokens(supply(**options), request=request).admission.block
+    assert b"\r\n" + line + b"\r\n" in block
+    assert b"forged" not in block or options.get("to") != "cookie"
+
+
+def test_a_cookie_for_the_backend_needs_none_of_the_client() -> None:
+    block = with_tokens(supply(to="cookie", field="sts")).admission.block
+    assert b"\r\nCookie: sts=t0ken\r\n" in block
+
+
+@pytest.mark.parametrize("line", ["GET /a", "GET /a?t=forged", "GET /a?%74=forged"])
+def test_a_token_in_the_query_is_the_only_one(line: str) -> None:
+    token = supply(Token(value="a b&c"), to="query", field="t")
+    admission = with_tokens(token, request=read(line)).admission
+    assert admission.caller.request.head.query == "t=a+b%26c"
+    assert admission.reuse_until == 0.0
+
+
+def test_a_token_in_the_query_leaves_the_rest_as_it_is() -> None:
+    token = supply(to="query", field="t")
+    admission = with_tokens(token, request=read("GET /a?x=%zz&&y")).admission
+    assert admission.caller.request.head.query == "x=%zz&&y&t=t0ken"
+
+
+def test_a_hosted_application_finds_its_token() -> None:
+    token = supply(to="environ", field="TOKEN")
+    assert with_tokens(token).admission.caller.environ == {"TOKEN": "t0ken"}
+
+
+def test_a_request_without_a_form_has_no_place_for_a_field() -> None:
+    assert with_tokens(supply(to="form", field="t")).refused == (415, "token-no-form")
+
+
+def test_a_decision_holds_as_long_as_its_tokens() -> None:
+    tokens = [supply(Token(value="t", expires=NOW + left)) for left in (9, 5)]
+    assert with_tokens(*tokens).admission.reuse_until == 5.0
+
+
+def test_another_credential_gets_another_token() -> None:
+    """What is kept for being alike ends before the caller's own token."""
+    admission = with_tokens(
+        supply(), request=read("GET /", "Authorization: Bearer a")
+    ).admission
+    assert b"t0ken" not in admission.block[: admission.shared]
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [
+        (401, (401, "token-refused")),
+        (403, (403, "token-refused")),
+        (502, (502, "token-refused")),
+    ],
+)
+def test_who_can_have_no_token_does_not_pass(
+    status: int, refused: tuple[int, str]
+) -> None:
+    token = supply(NotIssued(reason="token-refused", status=status, detail="no"))
+    assert with_tokens(token).refused == refused
+
+
+def test_a_401_tells_clients_what_to_do() -> None:
+    asked = Asked(None, supplies=(supply(MISSING),))
+    assert asked.refused == (401, "token-missing")
+    challenge = dict(asked.response.headers)["www-authenticate"]
+    assert challenge.startswith('Fake error="invalid_token"')
+
+
+def test_a_request_may_pass_without_its_token() -> None:
+    request = read("GET /", "Authorization: Bearer callers")
+    for answer in (MISSING, UnavailableError("sts", status=504)):
+        token = supply(answer, on_error="pass")
+        assert (
+            b"Authorization" not in with_tokens(token, request=request).admission.block
+        )
+
+
+@pytest.mark.parametrize("value", ["a b", "a\r\nX-User: root", "ä", "\x00", ""])
+@pytest.mark.parametrize("to", ["authorization", "header", "cookie"])
+def test_a_token_that_would_not_stay_one_word_is_not_sent(value: str, to: str) -> None:
+    named = {"field": "X-T"} if to != "authorization" else {}
+    token = supply(Token(value=value), to=to, **named)
+    assert with_tokens(token).refused == (502, "token-unusable")
+
+
+class Form:
+    """The body of a request that posts a form."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content: bytes | None = None
+        self._sent = content
+
+    async def read(self, limit: int) -> bytes:
+        assert len(self._sent) <= limit
+        self.content = self._sent
+        return self._sent
+
+
+def post(content: bytes, **route: Any) -> Asked:  # noqa: ANN401
+    fields = ("Content-Type: application/x-www-form-urlencoded", "Content-Length: 9")
+    return with_tokens(
+        supply(to="form", field="t"),
+        request=read("POST /", *fields),
+        body=Form(content),
+        posts_tokens=True,
+        reads_form=True,
+        **route,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "gets"),
+    [(b"a=1&t=forged", b"a=1&t=t0ken"), (b"", b"t=t0ken"), (b"%74=x", b"t=t0ken")],
+)
+def test_a_token_in_a_form_is_the_only_one(sent: bytes, gets: bytes) -> None:
+    admission = post(sent).admission
+    assert admission.body == gets
+    assert admission.reuse_until == 0.0
+
+
+def test_a_user_name_with_a_colon_is_no_user_of_basic() -> None:
+    someone = FakeAuthenticator(Authenticated(make_identity(subject="a:b")))
+    asked = Asked(None, someone, supplies=(supply(to="basic"),))
+    assert asked.refused == (403, "token-user")
+
+
+class WaitingTests(TestCase):
+    """A token takes its time, and the world goes on."""
+
+    def ask(
+        self, revocations: Revocations | None = None
+    ) -> tuple[Asked, Deferred[Token]]:
+        waits: Deferred[Token] = Deferred()
+        asked = Asked(None, supplies=(supply(waits),), revocations=revocations)
+        assert asked.verdicts == []
+        return asked, waits
+
+    def test_a_token_may_come_later(self) -> None:
+        asked, waits = self.ask()
+        waits.callback(Token(value="late"))
+        assert b"Authorization: Bearer late" in asked.admission.block
+
+    def test_who_is_revoked_meanwhile_does_not_pass(self) -> None:
+        revocations = Revocations(SettableClock())
+        asked, waits = self.ask(revocations)
+        alice = Revocation(
+            issuer=make_identity().issuer, subject="alice", until=int(NOW) + 99
+        )
+        revocations.change([alice], [])
+        waits.callback(Token(value="late"))
+        assert asked.refused == (401, "revoked")
+
+    def test_an_issuer_that_is_down_is_said(self) -> None:
+        asked, waits = self.ask()
+        waits.errback(UnavailableError("sts", status=504))
+        assert asked.refused == (504, "unavailable")

@@ -1,0 +1,84 @@
+"""Routes get the backends that they name, and mistakes are said."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
+from sso_proxy.config.model import RouteConfig, UpstreamConfig
+from sso_proxy.errors import ConfigError
+from sso_proxy.route_upstreams import RouteUpstreams
+from sso_proxy.upstream.http import Patience, Target
+
+
+class Made:
+    """Backends, and what they were made of."""
+
+    def __init__(self) -> None:
+        self.targets: list[tuple[Target, Patience]] = []
+        self.upstreams = RouteUpstreams(LimitsConfig(), self.make)
+
+    def make(self, target: Target, patience: Patience) -> object:
+        self.targets.append((target, patience))
+        return object()
+
+    def find(self, **options: Any) -> object:  # noqa: ANN401
+        given = {"host": "a.example", "authenticate": ("anonymous",)}
+        given |= {"backend": "http://127.0.0.1:9", **options}
+        found: object = self.upstreams.find("route[0]", RouteConfig(**given))
+        return found
+
+
+def test_routes_that_reach_a_backend_alike_share_it() -> None:
+    made = Made()
+    first = made.find()
+    assert made.find(path="/b/") is first
+    assert made.find(path="/c/", backend="unix:/c") is not first
+    assert len(made.upstreams.made) == 2
+
+
+def test_limits_are_the_servers_unless_the_route_has_its_own() -> None:
+    made = Made()
+    made.find()
+    made.find(path="/b/", limits=RouteLimitsConfig(connect_timeout=1.0))
+    assert [p.connect_timeout for _, p in made.targets] == [5.0, 1.0]
+
+
+def test_a_directory_is_hosted(tmp_path: Path) -> None:
+    made = Made()
+    made.find(path="/files/", backend=f"static:{tmp_path}")
+    ((target, _),) = made.targets
+    assert (target.kind, target.application, target.depth) == (
+        "static",
+        str(tmp_path),
+        1,
+    )
+
+
+def test_our_own_paths_are_served_once_for_each_depth() -> None:
+    made = Made()
+    route = RouteConfig(host="a", authenticate=("anonymous",), backend="unix:/a")
+    assert made.upstreams.own(route) is made.upstreams.own(route)
+    ((target, _),) = made.targets
+    assert (target.kind, target.depth) == ("resource", 1)
+    assert "static" not in made.upstreams.own_names()
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"backend": "static:/no/such/directory"}, "route[0].backend"),
+        ({"backend": "wsgi:no.such.module:app"}, "route[0].backend"),
+        (
+            {"backend": "https://b", "upstream": UpstreamConfig(ca="/no/such")},
+            "route[0].upstream",
+        ),
+    ],
+)
+def test_a_backend_that_cannot_be_had_is_said(
+    options: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Made().find(**options)
+    assert [mistake.path for mistake in caught.value.mistakes] == [path]
