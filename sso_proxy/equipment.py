@@ -20,6 +20,7 @@ class Equipment:
         query: Parameters of the query by name.
         form: Fields of the form in the body by name.
         environ: Members of a hosted application's environ by name.
+        answer: Fields for the client's answer.
         until: Seconds since the epoch when the first of them stops being good, or
             None.
     """
@@ -31,6 +32,7 @@ class Equipment:
     query: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
     form: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
     environ: dict[str, str] = attrs.field(factory=dict, repr=False)
+    answer: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
     until: float | None = None
 
     def note_expiry(self, expires: float | None) -> None:
@@ -39,9 +41,14 @@ class Equipment:
             self.until = expires if self.until is None else min(self.until, expires)
 
     @property
-    def rewrites(self) -> bool:
-        """Whether it changes what the client sent, and not only adds fields to it."""
-        return bool(self.cookies or self.query or self.form)
+    def once(self) -> bool:
+        """
+        Whether it is for this request alone.
+
+        It changes what the client sent, and not only adds fields to it; or the client
+        hears something that must be said once.
+        """
+        return bool(self.cookies or self.query or self.form or self.answer)
 
 
 NO_EQUIPMENT: Final = Equipment()

@@ -98,6 +98,7 @@ async def _supply_one(
     if not isinstance(token, Token):
         return token
     equipment.note_expiry(token.expires)
+    equipment.answer.extend(token.headers)
     return each.delivery.apply(token, equipment)
 
 
@@ -176,14 +177,14 @@ def equip(  # noqa: PLR0913
         or connection.trusted
         or request.head is not incoming.head
         or request.session is not None
-        or equipment.rewrites
+        or equipment.once
         or not route.consumed >= _VARYING
     ):
         shared = 0  # more than the caller is this request's alone
     trail.place = trail.place or trail.place_of(connection)
     answer = proof.answer
-    if outcome.headers:
-        answer += build_fields(outcome.headers)
+    if outcome.headers or equipment.answer:
+        answer += build_fields((*outcome.headers, *equipment.answer))
     cors = False
     if route.cors is not None and route.cors.preflight == "answer":
         cors = True
@@ -225,7 +226,7 @@ def _holds_for(
 ) -> float:
     """Say for how many seconds the same bytes may be decided on alike."""
     identity, left, now = outcome.identity, _REUSE, clock.time()
-    if equipment.rewrites:
+    if equipment.once:
         return 0.0
     if equipment.until is not None:
         left = min(left, equipment.until - now)

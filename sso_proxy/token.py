@@ -4,6 +4,8 @@ from typing import Final
 
 import attrs
 
+from sso_proxy.model import Headers
+
 
 @attrs.frozen(kw_only=True)
 class Audience:
@@ -33,12 +35,15 @@ class Token:
         kind: What it is: an ``issued_token_type`` (RFC 8693 section 3), a WS-Trust
             token type; empty if nobody says.
         expires: Seconds since the epoch when it stops being good, or None.
+        headers: Fields for the client's answer, such as the cookie of a session that
+            has changed; never kept.
     """
 
     value: str = attrs.field(repr=False)
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
     kind: str = ""
     expires: float | None = None
+    headers: Headers = attrs.field(default=(), repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -205,6 +205,13 @@ def test_a_decision_holds_as_long_as_its_tokens() -> None:
     assert with_tokens(*tokens).admission.reuse_until == 5.0
 
 
+def test_a_client_hears_once_what_came_with_a_token() -> None:
+    cookie = (("set-cookie", "__Host-sso=new"),)
+    admission = with_tokens(supply(Token(value="t", headers=cookie))).admission
+    assert admission.answer == b"Set-Cookie: __Host-sso=new\r\n"
+    assert admission.reuse_until == 0.0
+
+
 def test_another_credential_gets_another_token() -> None:
     """What is kept for being alike ends before the caller's own token."""
     admission = with_tokens(
