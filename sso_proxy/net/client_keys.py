@@ -43,13 +43,14 @@ class ClientKeys:
     public: tuple[PublicKey, ...] = ()
 
 
-def read_client_keys(
+def read_client_keys(  # noqa: PLR0913
     *,
     signing: Sequence[str] = (),
     alg: str | None = None,
     kid: str | None = None,
     decryption: Sequence[str] = (),
     path: str = "",
+    option: str = "signing_keys",
 ) -> ClientKeys:
     """
     Read the files with our keys, each of which has one private key in PEM or as JWK.
@@ -57,18 +58,19 @@ def read_client_keys(
     A key that does not say what it is called is called by its thumbprint (RFC 7638).
 
     Args:
-        signing: Files of the option ``signing_keys``.
+        signing: Files of the option *option*.
         alg: What these sign with; None for what each says.
         kid: What the provider calls the first; None for what it says.
         decryption: Files of the option ``decryption_keys``.
         path: Where the options stand, for mistakes.
+        option: What that for *signing* is called.
 
     Raises:
         ConfigError: A file cannot be used, or two keys have the same name.
     """
     names = [kid] + [None] * len(signing)
     signers = [
-        _read_signer(file, join(join(path, "signing_keys"), place), alg, names[place])
+        _read_signer(file, join(join(path, option), place), alg, names[place])
         for place, file in enumerate(signing)
     ]
     openers = [

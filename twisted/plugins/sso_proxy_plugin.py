@@ -101,3 +101,8 @@ certificate_binding = PluginFactory(
     makes="IBinding",
     target="sso_proxy.authn.certificate_binding:CertificateBinding",
 )
+jwt_token = PluginFactory(
+    name="jwt",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.jwt:JwtSource",
+)
