@@ -45,11 +45,14 @@ class Turn(Generic[T]):
 
     Attributes:
         result: What the refresh token was used for.
-        headers: Fields for the answer: the session's new cookie.
+        revision: The `Session.revision` from then on.
+        told: Whether only its browser can keep the session as it is now: `fields_of`
+            has something for it.
     """
 
     result: T
-    headers: Headers = attrs.field(default=(), repr=False)
+    revision: int
+    told: bool
 
 
 async def take_turn(
@@ -85,9 +88,30 @@ async def take_turn(
         if opened.session is None:
             return None
         if mine.used is not None:
-            return Turn(result=mine.used.result, headers=opened.headers)
+            return Turn(
+                result=mine.used.result,
+                revision=opened.session.revision,
+                told=bool(opened.headers),
+            )
         session = opened.session
     raise UnavailableError("a session that others change all the time")
+
+
+async def fields_of(request: Request, session: Session) -> Headers:
+    """
+    Give the fields by which a browser keeps its session as it is now.
+
+    Args:
+        request: The browser's request.
+        session: The session that it came with, which has changed since.
+    """
+
+    async def keep(newest: Session) -> tuple[Identity, Mapping[str, Any]]:
+        return newest.identity, newest.data
+
+    opened = await request.sessions.renew(request, session, keep)
+    fields: Headers = opened.headers
+    return fields
 
 
 class _Mine(Generic[T]):
