@@ -1,0 +1,402 @@
+"""What servers issued is kept, and got by one for all."""
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
+
+from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import ICache
+from sso_proxy.net.no_reply import NoReplyError, Trouble
+from sso_proxy.testing.fakes import NOW, FakeTools
+from sso_proxy.token import NotIssued, Token
+from sso_proxy.tokens.keep_rules import KeepRules
+from sso_proxy.tokens.kept import AT_ONCE, TokenKeeper, build_keeper
+from sso_proxy.tokens.shared import MARK_LASTS, TOKENS, WORK
+from tests.support.keeping import Answer, Keeping
+
+DOWN = UnavailableError("the server", status=502)
+
+
+@implementer(ICache)
+class Breakable(MemoryCache):
+    """A cache that can be down."""
+
+    down = False
+    asked = 0
+
+    def _kind(self, purpose: str) -> Any:  # noqa: ANN401
+        self.asked += 1
+        if self.down:
+            raise UnavailableError("the cache")
+        return super()._kind(purpose)
+
+
+class KeeperCase(TestCase):
+    """Two processes with one cache."""
+
+    def setUp(self) -> None:
+        self.scene = Keeping()
+        self.server, self.clock = self.scene.server, self.scene.clock
+        self.cache = Breakable(MemoryCacheConfig(), self.clock)
+        self.here = self.scene.keeper(self.cache)
+        self.there = self.scene.keeper(self.cache)
+
+    def have_token(self, keeper: TokenKeeper, **how: Any) -> Token:  # noqa: ANN401
+        waiting = self.scene.ask(keeper, **how)
+        token = self.server.issue()
+        assert self.successResultOf(waiting) == token
+        return token
+
+    def given(self, keeper: TokenKeeper, **how: Any) -> Answer:  # noqa: ANN401
+        answer: Answer = self.successResultOf(self.scene.ask(keeper, **how))
+        return answer
+
+    def pass_time(self, seconds: float) -> None:
+        self.scene.pass_time(seconds)
+
+
+class KeptTests(KeeperCase):
+    """One for all."""
+
+    def test_a_hundred_requests_in_two_processes_make_one_exchange(self) -> None:
+        waiting = [self.scene.ask(each) for each in (self.here, self.there) * 50]
+        assert len(self.server.asked) == 1
+        token = self.server.issue()
+        self.pass_time(0.3)
+        assert {self.successResultOf(each) for each in waiting} == {token}
+        assert len(self.server.asked) == 1
+
+    def test_what_is_kept_is_given_without_waiting_for_anything(self) -> None:
+        """Neither a Deferred nor the cache: a release rule says how fast it is."""
+        token = self.have_token(self.here)
+        self.cache.asked = 0
+        asking = self.here.get(b"key", self.server.fetch, until=None)
+        with pytest.raises(StopIteration) as end:
+            asking.send(None)
+        assert end.value.value == token
+        assert self.cache.asked == 0
+        assert self.here.counts["kept"] == 1
+
+    def test_different_keys_have_different_tokens(self) -> None:
+        one, two = self.have_token(self.here), self.have_token(self.here, key=b"other")
+        assert one != two
+        assert self.given(self.there) == one
+        assert self.given(self.there, key=b"other") == two
+
+    def test_sources_of_different_names_share_nothing(self) -> None:
+        self.have_token(self.here)
+        self.have_token(self.scene.keeper(self.cache, name="invoices"))
+        assert len(self.server.asked) == 2
+
+    def test_a_token_is_used_until_shortly_before_its_end(self) -> None:
+        token = self.have_token(self.here)
+        self.clock.advance(89)
+        assert self.given(self.here, ahead=False) == token
+        self.clock.advance(1.1)
+        assert self.have_token(self.here) != token
+
+    def test_a_token_ends_with_what_it_was_made_from(self) -> None:
+        self.have_token(self.here, until=NOW + 10)
+        self.clock.advance(9.1)
+        self.have_token(self.here, until=NOW + 20)
+        assert len(self.server.asked) == 2
+
+    def test_a_caller_that_goes_takes_nothing_from_the_others(self) -> None:
+        first, second = self.scene.ask(self.here), self.scene.ask(self.here)
+        elsewhere = self.scene.ask(self.there)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        token = self.server.issue()
+        self.pass_time(0.3)
+        assert self.successResultOf(second) == self.successResultOf(elsewhere) == token
+
+    def test_when_all_have_gone_the_token_is_kept_and_nothing_is_left(self) -> None:
+        waiting = [self.scene.ask(each) for each in (self.here, self.here, self.there)]
+        for each in waiting:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        token = self.server.issue()
+        self.pass_time(0.3)
+        assert self.given(self.here) == self.given(self.there) == token
+        assert self.scene.reactor.getDelayedCalls() == []
+        assert len(self.server.asked) == 1
+
+    def test_nobody_waits_for_longer_than_a_request_may(self) -> None:
+        """A server that takes its time; whoever asks for the same, too."""
+        waiting = [self.scene.ask(each) for each in (self.here, self.there)]
+        self.pass_time(30.1)
+        for each in waiting:
+            assert self.failureResultOf(each, UnavailableError).value.status == 504
+        self.pass_time(MARK_LASTS)
+        assert self.scene.reactor.getDelayedCalls() == []
+
+    def test_a_dead_process_holds_up_others_for_seconds_only(self) -> None:
+        """Killed while it had the turn: its mark is all that is left."""
+        dead = self.scene.keeper(self.cache, reactor=Clock())  # whose time stands still
+        self.scene.ask(dead)
+        waiting = self.scene.ask(self.there)
+        self.pass_time(MARK_LASTS - 0.5)
+        assert len(self.server.asked) == 1
+        self.pass_time(1)
+        assert len(self.server.asked) == 2
+        token = self.server.issue()
+        assert self.successResultOf(waiting) == token
+
+    def test_too_many_at_once_are_refused(self) -> None:
+        """Each of them keeps something of ours until it is answered."""
+        waiting = [self.scene.ask(self.here, b"%d" % n) for n in range(AT_ONCE)]
+        one_more = self.scene.ask(self.here)
+        assert self.failureResultOf(one_more, UnavailableError).value.status == 503
+        for each in self.server.asked:
+            each.callback(NotIssued(reason="token-refused"))
+        assert all(self.successResultOf(each) for each in waiting)
+        self.have_token(self.here)
+
+    def test_fields_for_one_clients_answer_are_given_to_nobody_later(self) -> None:
+        waiting = self.scene.ask(self.here)
+        headers = (("Set-Cookie", "session"),)
+        self.server.asked[-1].callback(Token(value="a", headers=headers))
+        first = self.successResultOf(waiting)
+        assert isinstance(first, Token)
+        assert first.headers == headers
+        for keeper in (self.here, self.there):
+            later = self.given(keeper)
+            assert isinstance(later, Token)
+            assert (later.value, later.headers) == ("a", ())
+
+    def test_no_token_is_in_a_text_of_ours(self) -> None:
+        self.have_token(self.here)
+        entry = self.here._shelf.find(b"key")  # noqa: SLF001
+        for thing in (self.here, entry, vars(self.here)):
+            assert "the secret" not in repr(thing)
+
+    def test_it_is_built_of_what_components_get(self) -> None:
+        tools = FakeTools(name="orders")
+        built = build_keeper(KeepRules(), tools)
+        assert built.name == "orders"
+        assert build_keeper(KeepRules(cache=""), tools).name == "orders"
+
+
+class RenewalTests(KeeperCase):
+    """A new one is got before the old one ends."""
+
+    def test_the_first_after_three_quarters_has_it_renewed(self) -> None:
+        old = self.have_token(self.here)
+        self.pass_time(70)
+        assert [self.given(self.here) for _ in range(10)] == [old] * 10
+        assert len(self.server.asked) == 2
+        new = self.server.issue()
+        assert self.given(self.here) == new != old
+        assert self.here.counts["renewed"] == 1
+
+    def test_one_process_renews_for_all(self) -> None:
+        old = self.have_token(self.here)
+        assert self.given(self.there) == old
+        self.pass_time(70)
+        assert self.given(self.here) == self.given(self.there) == old
+        assert len(self.server.asked) == 2
+        new = self.server.issue()
+        self.pass_time(0.3)
+        assert self.given(self.here) == self.given(self.there) == new
+        assert len(self.server.asked) == 2
+
+    def test_one_that_fails_keeps_the_old_one_and_waits_before_the_next(self) -> None:
+        old = self.have_token(self.here)
+        self.pass_time(70)
+        assert self.given(self.here) == old
+        self.server.fail(DOWN)
+        assert [self.given(self.here) for _ in range(10)] == [old] * 10
+        assert len(self.server.asked) == 2
+        self.pass_time(5.1)  # a quarter of what is left
+        assert self.given(self.here) == old
+        assert len(self.server.asked) == 3
+        assert self.given(self.here) == old
+
+    def test_what_is_no_answer_keeps_the_old_one_too(self) -> None:
+        old = self.have_token(self.here)
+        self.pass_time(70)
+        self.given(self.here)
+        self.server.refuse(502)
+        assert self.given(self.here) == old
+
+    def test_one_that_is_refused_ends_the_old_one_everywhere(self) -> None:
+        """The server knows that it should not be used any more."""
+        old = self.have_token(self.here)
+        assert self.given(self.there) == old
+        self.pass_time(70)
+        self.given(self.here)
+        refusal = self.server.refuse()
+        assert self.given(self.here) == refusal
+        assert self.given(self.there) == old  # has not asked yet
+        self.pass_time(0.3)
+        assert self.given(self.there) == refusal
+        assert len(self.server.asked) == 2
+
+    def test_who_comes_after_the_end_waits_for_the_renewal(self) -> None:
+        self.have_token(self.here)
+        self.pass_time(85)
+        self.given(self.here)
+        self.pass_time(10)
+        waiting = self.scene.ask(self.here)
+        new = self.server.issue()
+        assert self.successResultOf(waiting) == new
+        assert len(self.server.asked) == 2
+
+    def test_nothing_is_renewed_behind_a_callers_back_who_does_not_want_it(
+        self,
+    ) -> None:
+        old = self.have_token(self.here)
+        self.pass_time(80)
+        assert self.given(self.here, ahead=False) == old
+        assert len(self.server.asked) == 1
+
+    def test_a_renewal_that_breaks_is_logged(self) -> None:
+        old = self.have_token(self.here)
+        self.pass_time(70)
+        self.given(self.here)
+        self.server.fail(ValueError("broken"))
+        assert len(self.flushLoggedErrors(ValueError)) == 1
+        assert self.given(self.here) == old
+
+
+class TroubleTests(KeeperCase):
+    """Refusals, outages, and clocks."""
+
+    def test_a_refusal_is_believed_by_all_for_five_seconds(self) -> None:
+        for status in (401, 403):
+            key = b"%d" % status
+            waiting = [self.scene.ask(k, key) for k in (self.here, self.there)]
+            refusal = self.server.refuse(status)
+            self.pass_time(0.3)
+            assert [self.successResultOf(each) for each in waiting] == [refusal] * 2
+            asked = len(self.server.asked)
+            self.pass_time(4)
+            assert self.given(self.there, key=key) == refusal
+            assert len(self.server.asked) == asked
+            self.pass_time(1)
+            self.have_token(self.there, key=key)
+
+    def test_without_a_negative_cache_each_asks(self) -> None:
+        keeper = self.scene.keeper(self.cache, negative=0.0)
+        for _ in range(2):
+            waiting = self.scene.ask(keeper)
+            refusal = self.server.refuse()
+            assert self.successResultOf(waiting) == refusal
+        assert len(self.server.asked) == 2
+
+    async def test_what_is_unusable_is_kept_nowhere(self) -> None:
+        waiting = self.scene.ask(self.here)
+        answer = self.server.refuse(502)
+        assert self.successResultOf(waiting) == answer
+        for purpose in (TOKENS, WORK):
+            assert not self.cache._kinds[purpose]._entries  # noqa: SLF001
+        self.have_token(self.there)
+        assert self.here.counts["unusable"] == 1
+        assert await self.here.probe() == ("warning: token.orders: token-refused no",)
+
+    def test_many_refusals_push_out_no_token(self) -> None:
+        """Anybody can cause them, with whatever they call a credential."""
+        small = MemoryCache(MemoryCacheConfig(budget=2**16), self.clock)
+        here = self.scene.keeper(small, size=10)
+        token = self.have_token(here)
+        for number in range(300):
+            self.scene.ask(here, b"%d" % number)
+            self.server.refuse()
+        assert self.given(here) == self.given(self.scene.keeper(small)) == token
+
+    def test_a_dead_server_is_not_asked_by_each_request(self) -> None:
+        for number in range(3):
+            waiting = self.scene.ask(self.here, b"%d" % number)
+            self.server.fail(DOWN)
+            assert self.failureResultOf(waiting, UnavailableError).value.status == 502
+        waiting = self.scene.ask(self.here)
+        assert self.failureResultOf(waiting, UnavailableError).value.status == 503
+        assert len(self.server.asked) == 3
+        self.pass_time(1.1)
+        self.have_token(self.here)
+        self.have_token(self.here, key=b"more")
+
+    async def test_who_makes_the_server_say_nonsense_holds_up_nobody(self) -> None:
+        nonsense = NoReplyError(
+            "it", status=502, problem="is no HTTP", trouble=Trouble.GARBLED
+        )
+        for number in range(5):
+            waiting = self.scene.ask(self.here, b"%d" % number)
+            self.server.fail(nonsense)
+            self.failureResultOf(waiting, UnavailableError)
+        self.have_token(self.here)
+        assert await self.here.probe() == ()
+
+    def test_while_the_cache_is_down_each_process_gets_its_own(self) -> None:
+        old = self.have_token(self.here)
+        self.cache.down = True
+        assert self.given(self.here) == old
+        waiting = [self.scene.ask(self.there) for _ in range(10)]
+        assert len(self.server.asked) == 2
+        new = self.server.issue()
+        assert [self.successResultOf(each) for each in waiting] == [new] * 10
+        assert self.there.counts["cache-unavailable"] > 0
+
+    async def test_the_operator_is_told_while_the_cache_is_down(self) -> None:
+        self.cache.down = True
+        self.have_token(self.here)
+        assert await self.here.probe() == (
+            "warning: token.orders: the cache is down; each process gets its own",
+        )
+        self.cache.down = False
+        self.have_token(self.here, key=b"other")
+        assert await self.here.probe() == ()
+
+    def test_or_who_has_none_is_refused_if_the_operator_wants(self) -> None:
+        here = self.scene.keeper(self.cache, cache_down="refuse")
+        old = self.have_token(here)
+        self.cache.down = True
+        assert self.given(here) == old
+        for number in range(10):
+            waiting = self.scene.ask(here, b"%d" % number)
+            assert self.failureResultOf(waiting, UnavailableError).value.status == 503
+        assert len(self.server.asked) == 1
+        self.cache.down = False
+        self.pass_time(1.1)
+        self.have_token(here, key=b"other")
+
+    def test_a_cache_that_goes_down_meanwhile_takes_no_token_away(self) -> None:
+        waiting = self.scene.ask(self.here)
+        self.cache.down = True
+        token = self.server.issue()
+        assert self.successResultOf(waiting) == token
+        self.pass_time(10)
+        assert self.scene.reactor.getDelayedCalls() == []
+
+    def test_a_cache_without_room_is_no_trouble(self) -> None:
+        small = MemoryCache(MemoryCacheConfig(budget=2**16), self.clock)
+        here = self.scene.keeper(small)
+        waiting = self.scene.ask(here)
+        token = Token(value="x" * 100_000, expires=NOW + 100)
+        self.server.asked[-1].callback(token)
+        assert self.successResultOf(waiting) == token
+        assert self.given(here) == token
+
+    def test_a_clock_that_is_set_ends_what_was_worked_out_by_it(self) -> None:
+        """An hour on, the token has ended; an hour back, nobody knows."""
+        for jump in (3600, -3600):
+            with self.subTest(jump=jump):
+                self.have_token(self.here)
+                self.clock.now += jump
+                self.clock.advance(1.1)
+                assert len(self.server.asked) == 1
+                self.have_token(self.here)
+                self.setUp()
+
+    def test_a_clock_that_goes_a_bit_wrong_changes_nothing(self) -> None:
+        self.server.lasts = 1000.0
+        token = self.have_token(self.here)
+        for _ in range(100):
+            self.clock.advance(1.1)
+            self.clock.now += 0.5
+            assert self.given(self.here) == token
