@@ -39,6 +39,7 @@ from sso_proxy.pipeline import Pipeline
 from sso_proxy.session_desk import close_ended, manage_sessions
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
+from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.storage import Needs
 from sso_proxy.tools import Tools
@@ -58,10 +59,13 @@ class Findings:
     Attributes:
         notes: For the operator, such as certificates that expire soon.
         needs: What has to be there before it can be served.
+        public_keys: Of the keys that tokens for backends are signed with, by the name
+            of the tokens.
     """
 
     notes: tuple[str, ...]
     needs: Needs
+    public_keys: Mapping[str, Sequence[PublicKey]]
 
 
 def check(config: Config) -> Findings:
@@ -86,7 +90,7 @@ def check(config: Config) -> Findings:
     now = clock.time()
     tls = [each for each in parts.tls if each is not None]
     notes = tuple(note for each in tls for note in each.health(now))
-    return Findings(notes=notes, needs=parts.needs)
+    return Findings(notes=notes, needs=parts.needs, public_keys=parts.public_keys)
 
 
 class Generation:

@@ -1,6 +1,6 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -25,9 +25,11 @@ from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
     ICache,
     IHealth,
+    IPublishesKeys,
     ISessionStore,
     ITokenSource,
 )
+from sso_proxy.key_places import ENDPOINTS, KeyPlaces, pattern_of
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed
@@ -39,6 +41,7 @@ from sso_proxy.route_tokens import RouteTokens
 from sso_proxy.route_upstreams import MakeUpstream, RouteUpstreams
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.names import ManagedNames
+from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Needs, Storage, state_dir_of
 from sso_proxy.tools import Tools
@@ -61,6 +64,8 @@ class Parts:
         pages: What people see of us.
         caches: The caches that somebody asked for, to be opened before serving.
         needs: What has to be there before it can be served.
+        public_keys: Of the keys that tokens for backends are signed with, by the name
+            of the tokens.
     """
 
     routes: RouteTable
@@ -71,6 +76,7 @@ class Parts:
     pages: Pages
     caches: tuple[ICache, ...]
     needs: Needs
+    public_keys: Mapping[str, Sequence[PublicKey]]
 
 
 class Builder:
@@ -89,7 +95,8 @@ class Builder:
         self._sessions: RouteSessions
         self._tokens: RouteTokens
         self._pages = default_pages()
-        self._logins = LoginDesks(self._make_desks)
+        self._keys = KeyPlaces()
+        self._logins = LoginDesks(self._make_desks, self._keys)
         self._infos = InfoRoutes()
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
@@ -132,6 +139,8 @@ class Builder:
             )
             for i, route in enumerate(config.route)
         ]
+        for name, source in self._tokens.publishers.items():
+            self._try(self._publish_elsewhere, f"token.{name}.publish_at", source)
         tls = [
             self._try(self._tls, f"listener[{i}]", listener)
             for i, listener in enumerate(config.listener)
@@ -143,7 +152,8 @@ class Builder:
         )
         if mistakes:
             raise ConfigError(*mistakes)
-        ours = (*self._logins.routes(), *self._infos.routes())
+        keys = self._keys.routes(besides=self._logins.places)
+        ours = (*self._logins.routes(), *keys, *self._infos.routes())
         return Parts(
             routes=RouteTable(
                 [r for r in (*routes, *ours) if r is not None],
@@ -156,6 +166,10 @@ class Builder:
             pages=self._pages,
             caches=tuple(self._storage.caches),
             needs=self._storage.needs(),
+            public_keys={
+                name: source.public_keys
+                for name, source in self._tokens.publishers.items()
+            },
         )
 
     def _bindings(self) -> dict[str, ComponentConfig]:
@@ -166,7 +180,7 @@ class Builder:
         return {**given, **config.binding}
 
     def _make_desks(
-        self, endpoints: str, desks: Mapping[str, Desk]
+        self, endpoints: str, desks: Mapping[str, Desk], keys: Sequence[PublicKey]
     ) -> BrowserEndpoints:
         """Make what answers at the endpoints of a host."""
         logins = Logins(
@@ -175,6 +189,7 @@ class Builder:
             pages=self._pages,
             limit=self._limit,
             clock=self._tools.clock,
+            keys=keys,
         )
         logouts = Logouts(endpoints, desks, self._pages)
         notices = ProviderLogouts(desks, self._logins.stores_of)
@@ -291,6 +306,7 @@ class Builder:
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
         sessions = self._sessions.find(path, route, asked)
         logins, names = self._logins.find(path, route, authenticators, sessions)
+        self._publish_keys(path, route)
         made = Route(
             name=route.host + route.path,
             host=route.host,
@@ -340,6 +356,20 @@ class Builder:
         )
         self._infos.add(path, route, made, self._pages)
         return made
+
+    def _publish_keys(self, path: str, route: RouteConfig) -> None:
+        """Publish what the tokens of *route* are signed with, on its host."""
+        for number, token in enumerate(route.token):
+            place = route.host, route.endpoints
+            for source in self._tokens.publishing(token.name):
+                self._keys.add(f"{path}.token[{number}]", place, source.public_keys)
+
+    def _publish_elsewhere(self, path: str, source: IPublishesKeys) -> None:
+        """Publish keys where their options say, too."""
+        patterns = {route.host for route in self._config.route}
+        for host in source.publish_at:
+            place = pattern_of(host, patterns), ENDPOINTS
+            self._keys.add(path, place, source.public_keys)
 
     def _publish(self, path: str, resource: ProtectedResource | None) -> None:
         """Keep what clients may read; routes may be parts of one resource."""

@@ -21,10 +21,11 @@ from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.schema import build_schema
 from sso_proxy.config.state import state_directory
-from sso_proxy.errors import ConfigError, SsoProxyError
+from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
 from sso_proxy.session_command import add_session_command
+from sso_proxy.specs.jose.public_jwk import jwks_document
 
 Command = Callable[[argparse.Namespace], Iterator[str]]
 
@@ -77,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     schema = commands.add_parser("schema", help="print the configuration's JSON Schema")
     schema.set_defaults(run=_schema)
+    keys = commands.add_parser(
+        "jwks", help="print the public keys that backends check our tokens with"
+    )
+    keys.add_argument("--config", type=Path, required=True, metavar="FILE")
+    keys.add_argument("name", nargs="*", metavar="NAME", help="those of [token.NAME]")
+    keys.set_defaults(run=_jwks)
     add_revoke_command(commands.add_parser)
     add_session_command(commands.add_parser)
     key = commands.add_parser("key", help="make, renew or list our own keys")
@@ -175,6 +182,21 @@ def _cache_probe(chosen: argparse.Namespace) -> Iterator[str]:
     yield from lines
     if not good:
         raise _FailedError
+
+
+def _jwks(chosen: argparse.Namespace) -> Iterator[str]:
+    """Print public keys as a JWK Set, for backends that cannot fetch it from us."""
+    from sso_proxy import assembly  # noqa: PLC0415 - as for _check
+
+    keys = assembly.check(load_config(chosen.config)).public_keys
+    for name in chosen.name:
+        if name not in keys:
+            raise ConfigError(Mistake(f"token.{name}", "does not sign tokens here"))
+    wanted = (key for name in chosen.name or keys for key in keys[name])
+    try:
+        yield jwks_document(wanted).decode("ascii")
+    except ValueError as e:
+        raise ConfigError(Mistake("token", str(e))) from None
 
 
 def _schema(_: argparse.Namespace) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Where people log in, for the routes of one configuration."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -9,11 +9,15 @@ from sso_proxy.config.model import RouteConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILogin, ILogout, ISessionStore
+from sso_proxy.key_places import KeyPlaces, Place
 from sso_proxy.routing import Route, build_own_route
-from sso_proxy.specs.jose.public_jwk import jwks_document
+from sso_proxy.specs.jose.public_jwk import PublicKey
 
-MakeEndpoints = Callable[[str, Mapping[str, Desk]], BrowserEndpoints]
-"""Makes what answers at some endpoints; desks may be added to what it is given."""
+MakeEndpoints = Callable[
+    [str, Mapping[str, Desk], Sequence[PublicKey]], BrowserEndpoints
+]
+"""Makes what answers at some endpoints; desks and keys may be added to what it is
+given."""
 
 
 class LoginDesks:
@@ -22,12 +26,14 @@ class LoginDesks:
 
     Args:
         make: Makes what answers there.
+        keys: Our public keys there.
     """
 
-    def __init__(self, make: MakeEndpoints) -> None:
+    def __init__(self, make: MakeEndpoints, keys: KeyPlaces) -> None:
         self._make = make
-        self._desks: dict[tuple[str, str], dict[str, Desk]] = {}
-        self._made: dict[tuple[str, str], BrowserEndpoints] = {}
+        self._keys = keys
+        self._desks: dict[Place, dict[str, Desk]] = {}
+        self._made: dict[Place, BrowserEndpoints] = {}
         self._stores: dict[str, list[ISessionStore]] = {}
 
     def find(
@@ -84,17 +90,20 @@ class LoginDesks:
             if sessions not in stores:
                 stores.append(sessions)
         keys = [key for desk in desks.values() for key in desk.login.public_keys]
-        try:
-            jwks_document(keys)
-        except ValueError as e:
-            raise ConfigError(Mistake(f"{path}.authenticate", str(e))) from None
+        self._keys.add(f"{path}.authenticate", place, keys)
         if place not in self._made:
-            self._made[place] = self._make(route.endpoints, desks)
+            there = self._keys.at(place)
+            self._made[place] = self._make(route.endpoints, desks, there)
         return self._made[place], names
 
     def stores_of(self, name: str) -> Sequence[ISessionStore]:
         """Give all sessions that logins by *name* begin, on whichever host."""
         return self._stores.get(name, ())
+
+    @property
+    def places(self) -> Collection[Place]:
+        """Give where people log in."""
+        return self._made.keys()
 
     def routes(self) -> list[Route]:
         """Give the entries for all endpoints, for the table of routes."""

@@ -1,7 +1,8 @@
 """Which tokens the backends of one configuration's routes get."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -10,7 +11,7 @@ from sso_proxy.config.model import ComponentConfig, RouteConfig
 from sso_proxy.config.suggest import unknown
 from sso_proxy.config.token_parts import Place, RouteTokenConfig
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import IDelivery, ITokenSource
+from sso_proxy.interfaces import IDelivery, IPublishesKeys, ITokenSource
 from sso_proxy.net.tls.certificates import thumbprint
 from sso_proxy.routing import Supply
 from sso_proxy.token import Audience
@@ -47,6 +48,7 @@ class RouteTokens:
         self._make = make
         self._made: dict[str, ITokenSource | None] = {}
         self._under_way: list[str] = []
+        self._needs: dict[str, list[str]] = {}
 
     def make_all(self) -> None:
         """Make all that are configured, whether any route names them or not."""
@@ -65,6 +67,8 @@ class RouteTokens:
         if name in self._under_way:
             way = " needs ".join(repr(each) for each in (*self._under_way, name))
             raise ConfigError(Mistake("", f"goes round in a circle: {way}"))
+        if self._under_way:
+            self._needs.setdefault(self._under_way[-1], []).append(name)
         made = self._make_once(name)
         if made is None:
             raise ConfigError(Mistake("", f"needs token.{name}, which cannot be used"))
@@ -100,6 +104,19 @@ class RouteTokens:
                 )
             )
         return tuple(supplies)
+
+    @property
+    def publishers(self) -> dict[str, IPublishesKeys]:
+        """Give the sources that sign with keys of ours, by name."""
+        made: Mapping[str, Any] = self._made
+        return {n: s for n, s in made.items() if IPublishesKeys.providedBy(s)}
+
+    def publishing(self, name: str) -> Iterator[IPublishesKeys]:
+        """Give those of the source *name* and all that it needs."""
+        if name in self.publishers:
+            yield self.publishers[name]
+        for other in self._needs.get(name, ()):
+            yield from self.publishing(other)
 
     def _make_once(self, name: str) -> ITokenSource | None:
         if name not in self._made and name in self._configured:

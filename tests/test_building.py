@@ -1,10 +1,14 @@
 """From a configuration to its parts, or to every reason why not."""
 
+import json
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from sso_proxy.building import Builder, Parts, managed_names
 from sso_proxy.config.limits import RouteLimitsConfig
@@ -22,13 +26,16 @@ from sso_proxy.config.route_parts import (
     HeadersConfig,
     ResourceConfig,
 )
+from sso_proxy.config.token_parts import RouteTokenConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import make_request
 from sso_proxy.testing.tokens import TokenSigner, jwks
 from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import Patience, Target
+from tests.support.caching import now
 
 
 def close(coroutine: Coroutine[Any, Any, Any]) -> None:
@@ -257,3 +264,71 @@ def test_memcached_is_refused_for_what_must_not_be_forgotten() -> None:
         built.parts()
     (mistake,) = caught.value.mistakes
     assert str(mistake) == "binding.dpop.cache: 'mine' is a cache that cannot add"
+
+
+def signing(directory: Path, name: str = "sso", **options: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give a table of tokens that are signed with a new key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    file = directory / f"{name}.pem"
+    file.write_bytes(
+        key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    given = {"issuer": "https://sso.example", "keys": [str(file)], **options}
+    return {name: ComponentConfig(type="jwt", options=given)}
+
+
+def names_at(parts: Parts, host: str, path: str = "/.sso/jwks") -> list[str]:
+    """Give the names of the keys that are published."""
+    routes = parts.routes.of_host(host)
+    found = routes.find(path) if routes is not None else None
+    if found is None or found.logins is None:
+        return []
+    answer = now(found.logins.answer(make_request(path=path)))
+    assert answer is not None
+    return [key["kid"] for key in json.loads(answer.body)["keys"]]
+
+
+TOKEN = RouteTokenConfig(name="sso", audience="https://orders.example")
+
+
+def test_keys_of_tokens_are_published_where_these_are_used(tmp_path: Path) -> None:
+    tables = {**signing(tmp_path), **signing(tmp_path, "other")}
+    with_token = route(host="b.example", path="/b/", token=(TOKEN,))
+    parts = Built(route(), with_token, token=tables).parts()
+    (kid,) = [key["kid"] for key in parts.public_keys["sso"]]
+    assert names_at(parts, "b.example") == [kid]
+    assert names_at(parts, "a.example") == []
+    assert parts.public_keys.keys() == {"sso", "other"}
+
+
+def test_keys_are_published_at_further_hosts(tmp_path: Path) -> None:
+    """A host's routes stay what they are, also if they are of a pattern of hosts."""
+    hosts = ["keys.example", "app.other.example"]
+    tables = signing(tmp_path, publish_at=hosts)
+    parts = Built(route(), route(host="*.other.example"), token=tables).parts()
+    for host in (*hosts, "another.other.example"):
+        assert len(names_at(parts, host)) == 1
+    routes = parts.routes.of_host("app.other.example")
+    assert routes is not None
+    assert routes.find("/") is not None
+    assert names_at(parts, "a.example") == []
+
+
+def test_the_name_of_a_key_means_one_key_at_a_host(tmp_path: Path) -> None:
+    tables = {
+        **signing(tmp_path, kid="k"),
+        **signing(tmp_path, "other", kid="k", publish_at=["a.example"]),
+    }
+    assert Built(route(token=(TOKEN,)), token=tables).mistakes() == [
+        "token.other.publish_at"
+    ]
+
+
+def test_a_token_is_for_somebody(tmp_path: Path) -> None:
+    token = RouteTokenConfig(name="sso")
+    tables = signing(tmp_path)
+    assert Built(route(token=(token,)), token=tables).mistakes() == [
+        "route[0].token[0].audience"
+    ]

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwcrypto.jwk import JWK
 
 import sso_proxy
 from sso_proxy.cli import main
@@ -223,3 +225,39 @@ def test_reader_that_has_seen_enough_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 1
+
+
+SIGNED = """
+[token.orders]
+type = "jwt"
+issuer = "https://sso.example.com"
+audience = "https://orders.example.com"
+keys = ["orders.pem"]
+[token.stock]
+type = "jwt"
+issuer = "https://sso.example.com"
+audience = "https://stock.example.com"
+keys = ["stock.pem", "orders.pem"]
+"""
+
+
+def test_public_keys_are_printed_for_backends(run: Run, tmp_path: Path) -> None:
+    for name in ("orders", "stock"):
+        key = JWK.from_pyca(ec.generate_private_key(ec.SECP256R1()))
+        pem = key.export_to_pem(private_key=True, password=None)
+        (tmp_path / f"{name}.pem").write_bytes(pem)
+    path = config(tmp_path, PLAIN + SIGNED)
+
+    def names(*chosen: str) -> list[str]:
+        status, out, _ = run("jwks", "--config", path, *chosen)
+        assert status == 0
+        assert '"d"' not in out
+        return [key["kid"] for key in json.loads(out)["keys"]]
+
+    (orders,) = names("orders")
+    stock, _ = names("stock")
+    assert names("stock") == [stock, orders]
+    assert names() == [orders, stock]
+    status, out, err = run("jwks", "--config", path, "other")
+    assert (status, out) == (1, "")
+    assert err.startswith("token.other: does not sign tokens here")

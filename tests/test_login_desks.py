@@ -1,6 +1,6 @@
 """Where people log in, for the routes of one configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,8 +12,10 @@ from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.errors import ConfigError
+from sso_proxy.key_places import KeyPlaces
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.pages import default_pages
+from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeAuthenticator
 from tests.support.fake_login import FakeLogin
@@ -30,7 +32,10 @@ AUTHENTICATORS: Mapping[str, Any] = {
 }
 
 
-def make(endpoints: str, desks: Mapping[str, Desk]) -> BrowserEndpoints:
+def make(
+    endpoints: str, desks: Mapping[str, Desk], keys: Sequence[PublicKey]
+) -> BrowserEndpoints:
+    del keys
     clock = SettableClock()
     limit = AddressLimit(clock, 1)
     logins = Logins(endpoints, desks, pages=default_pages(), limit=limit, clock=clock)
@@ -39,7 +44,7 @@ def make(endpoints: str, desks: Mapping[str, Desk]) -> BrowserEndpoints:
 
 @pytest.fixture
 def desks() -> LoginDesks:
-    return LoginDesks(make)
+    return LoginDesks(make, KeyPlaces())
 
 
 def test_a_route_has_the_logins_that_it_names(desks: LoginDesks) -> None:
@@ -146,11 +151,13 @@ def test_all_logins_by_a_name_come_back_to_the_redirect_path() -> None:
     """They share a login, whichever route it is for."""
     store, seen = server_sessions(SessionTools()), []
 
-    def made(endpoints: str, desks: Mapping[str, Desk]) -> BrowserEndpoints:
+    def made(
+        endpoints: str, desks: Mapping[str, Desk], keys: Sequence[PublicKey]
+    ) -> BrowserEndpoints:
         seen.append(desks)
-        return make(endpoints, desks)
+        return make(endpoints, desks, keys)
 
-    desks = LoginDesks(made)
+    desks = LoginDesks(made, KeyPlaces())
     for number, route in enumerate((ROUTE, APACHE, attrs.evolve(ROUTE, path="/b/"))):
         desks.find(f"route[{number}]", route, AUTHENTICATORS, store)
     (known,) = seen

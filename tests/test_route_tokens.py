@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from zope.interface import implementer
 
 from sso_proxy.config.model import ComponentConfig, RouteConfig, UpstreamConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import ITokenSource
+from sso_proxy.interfaces import IPublishesKeys, ITokenSource
 from sso_proxy.route_tokens import RouteTokens
 from sso_proxy.testing.fakes import FakeTokenSource
 from sso_proxy.testing.pki import Pki
@@ -123,3 +124,29 @@ def test_a_certificate_that_cannot_be_read_is_said(tmp_path: Path) -> None:
             Made(a="").find(ORDERS, upstream=upstream)
         (mistake,) = caught.value.mistakes
         assert mistake.path == "route[0].upstream.certificate"
+
+
+@implementer(IPublishesKeys)
+class Signing(FakeTokenSource):
+    """A source that signs with a key of ours."""
+
+    public_keys = ({"kid": "1"},)
+    publish_at = ()
+
+
+def test_keys_are_published_of_all_sources_that_a_token_comes_from() -> None:
+    made: dict[str, Any] = {}
+    tables = {name: ComponentConfig(type="fake") for name in ("a", "b", "c", "d")}
+    needs = {"a": "b", "b": "c"}
+
+    def make(name: str, _: ComponentConfig) -> ITokenSource:
+        if name in needs:
+            tokens.source(needs[name])
+        made[name] = FakeTokenSource() if name == "b" else Signing()
+        return made[name]
+
+    tokens = RouteTokens(tables, make)
+    tokens.make_all()
+    assert tokens.publishers == {name: made[name] for name in ("c", "a", "d")}
+    assert [*tokens.publishing("a")] == [made["a"], made["c"]]
+    assert [*tokens.publishing("d")] == [made["d"]]

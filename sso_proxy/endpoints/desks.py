@@ -71,12 +71,12 @@ class BrowserEndpoints:
 
     Args:
         endpoints: Where they are, such as ``/.sso/``.
-        logins: Begins logins.
+        logins: Begins logins; None where nobody logs in.
         parts: What answers there.
     """
 
     def __init__(
-        self, endpoints: str, logins: Starting, parts: Sequence[Part] = ()
+        self, endpoints: str, logins: Starting | None, parts: Sequence[Part] = ()
     ) -> None:
         self._endpoints = endpoints
         self._logins = logins
@@ -99,6 +99,8 @@ class BrowserEndpoints:
         Raises:
             UnavailableError: It cannot be done now.
         """
+        if self._logins is None:
+            return None
         return await self._logins.start(request, names, refusal)
 
     async def answer(self, request: Request) -> Response | None:

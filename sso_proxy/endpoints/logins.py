@@ -13,6 +13,7 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.endpoints.desks import Desk
+from sso_proxy.endpoints.jwks import answer_jwks
 from sso_proxy.endpoints.login_choice import (
     LONG,
     MAX_FORM,
@@ -42,7 +43,7 @@ from sso_proxy.specs.http.accept import (
 from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.http.return_target import TargetError, read_target
-from sso_proxy.specs.jose.public_jwk import jwks_document
+from sso_proxy.specs.jose.public_jwk import PublicKey
 
 _log = Logger()
 
@@ -64,6 +65,7 @@ class Logins:
         pages: Makes pages.
         limit: How many may begin.
         clock: The time.
+        keys: Public keys of ours besides those that the logins have.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -73,7 +75,7 @@ class Logins:
         "request": ("GET", "HEAD", "POST"),
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         endpoints: str,
         desks: Mapping[str, Desk],
@@ -81,12 +83,14 @@ class Logins:
         pages: Pages,
         limit: AddressLimit,
         clock: IClock,
+        keys: Sequence[PublicKey] = (),
     ) -> None:
         self._endpoints = endpoints
         self._desks = desks
         self._pages = pages
         self._limit = limit
         self._clock = clock
+        self._keys = keys
 
     async def start(
         self, request: Request, names: Sequence[str], refusal: Refusal | None = None
@@ -335,17 +339,10 @@ class Logins:
         )
 
     def _answer_jwks(self) -> Response:
-        """Publish the keys by which providers know us (RFC 7517 section 5)."""
+        """Publish the keys by which providers and backends know us."""
         desks = self._desks.values()
-        keys = [key for desk in desks for key in desk.login.public_keys]
-        headers = (
-            ("content-type", "application/jwk-set+json"),
-            ("cache-control", "public, max-age=300"),
-            ("x-content-type-options", "nosniff"),
-        )
-        return Response(
-            status=200, reason="jwks", headers=headers, body=jwks_document(keys)
-        )
+        ours = [key for desk in desks for key in desk.login.public_keys]
+        return answer_jwks((*ours, *self._keys))
 
     def _of(self, names: Sequence[str]) -> list[Desk]:
         return [self._desks[name] for name in names]
