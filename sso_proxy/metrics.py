@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from sso_proxy.interfaces.tokens import ICountsTokens
+
 if TYPE_CHECKING:
     from sso_proxy.assembly import Gateway
 
@@ -64,3 +66,12 @@ class GatewayCollector:
             for what, not_after in tls.expiries if tls is not None else ():
                 expiry.add_metric([what], not_after)
         yield expiry
+        tokens = CounterMetricFamily(
+            "sso_proxy_tokens",
+            "What became of requests for tokens for backends, by source of tokens.",
+            labels=["token", "outcome"],
+        )
+        for part in filter(ICountsTokens.providedBy, parts.healthy):
+            for outcome, count in part.counts.items():
+                tokens.add_metric([part.name, outcome], count)
+        yield tokens

@@ -1,10 +1,12 @@
 """Numbers for operators, and whose they are not."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from prometheus_client import CollectorRegistry, generate_latest
+from zope.interface import implementer
 
+from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.metrics import GatewayCollector
 from tests.support.doubles import Scene
 
@@ -23,6 +25,10 @@ def gateway(parts: object = None) -> Any:  # noqa: ANN401
     return SimpleNamespace(counts=counts, listeners=[listener], parts=parts)
 
 
+def parts(**some: Any) -> Any:  # noqa: ANN401
+    return SimpleNamespace(**{"upstreams": (), "tls": (), "healthy": ()} | some)
+
+
 def test_requests_and_connections_are_counted() -> None:
     lines = text(gateway())
     assert 'sso_proxy_requests_total{reason="",status="200"} 2.0' in lines
@@ -33,11 +39,23 @@ def test_requests_and_connections_are_counted() -> None:
 def test_backends_and_certificates_are_shown() -> None:
     upstream = SimpleNamespace(name="http://b", counts=lambda: (3, 4))
     tls = SimpleNamespace(expiries=(("certificate", 1.8e9),))
-    lines = text(gateway(SimpleNamespace(upstreams=(upstream,), tls=(None, tls))))
+    lines = text(gateway(parts(upstreams=(upstream,), tls=(None, tls))))
     pool = 'sso_proxy_backend_connections{backend="http://b",state="%s"} %s'
     assert pool % ("busy", "3.0") in lines
     assert pool % ("idle", "4.0") in lines
     assert 'sso_proxy_certificate_expiry_seconds{what="certificate"} 1.8e+09' in lines
+
+
+def test_what_became_of_tokens_is_counted_by_their_source() -> None:
+    @implementer(ICountsTokens)
+    class Source:
+        name = "orders"
+        counts: ClassVar = {"kept": 7, "issued": 1}
+
+    lines = text(gateway(parts(healthy=(object(), Source()))))
+    total = 'sso_proxy_tokens_total{outcome="%s",token="orders"} %s'
+    assert total % ("kept", "7.0") in lines
+    assert total % ("issued", "1.0") in lines
 
 
 def test_no_series_stands_there_twice() -> None:

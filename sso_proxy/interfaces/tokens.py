@@ -64,6 +64,16 @@ class IDelivery(Interface):
         """
 
 
+class ICountsTokens(Interface):
+    """Counts what it does for the operator's metrics."""
+
+    name: str = Attribute("What the configuration calls it.")
+    counts: Mapping[str, int] = Attribute(
+        "How often what happened since the start: a few words, the same for everybody,"
+        " such as ``issued``."
+    )
+
+
 class IPublishesKeys(Interface):
     """Signs with keys of ours; backends look the public halves up."""
 
