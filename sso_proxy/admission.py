@@ -129,6 +129,8 @@ class Admission:
         reuse_until: Monotonic time until which the same bytes may be answered alike.
         body: What the backend gets for a body, if it was read already.
         own: The path is one of ours: served by the route's resource tree.
+        asserted: The fields of the block that say who calls or hold tokens, if they
+            are to be signed.
         answer: Field lines that the answer gets besides the backend's, serialised.
         cors: The CORS fields of the answer are those in *answer*, not the backend's.
         host_routes: Where to look for the route of a repeated request's path.
@@ -142,6 +144,7 @@ class Admission:
     place: str = ""
     reuse_until: float = 0.0
     body: bytes | None = attrs.field(default=None, repr=False)
+    asserted: tuple[str, ...] = ()
     answer: bytes = b""
     cors: bool = False
     own: bool = False

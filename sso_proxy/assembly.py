@@ -122,7 +122,7 @@ class Generation:
             raise
         server = config.server
         self.trusted = trusted_ranges(server.trusted_proxies)
-        self.managed = managed_names(config)
+        self.managed = managed_names(config, self.parts.settable)
         self.recorder = Recorder(
             json=by_format["json"],
             combined=by_format["combined"],

@@ -1,6 +1,6 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -31,12 +31,15 @@ from sso_proxy.interfaces import (
 )
 from sso_proxy.key_places import ENDPOINTS, KeyPlaces, pattern_of
 from sso_proxy.login_desks import LoginDesks
+from sso_proxy.login_wishes import LoginWishes
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed
 from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
+from sso_proxy.route_policies import RoutePolicies
 from sso_proxy.route_sessions import RouteSessions
+from sso_proxy.route_signatures import build_signer
 from sso_proxy.route_tokens import RouteTokens
 from sso_proxy.route_upstreams import MakeUpstream, RouteUpstreams
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
@@ -64,6 +67,7 @@ class Parts:
         pages: What people see of us.
         caches: The caches that somebody asked for, to be opened before serving.
         needs: What has to be there before it can be served.
+        settable: Lower-case names of header fields that policies may set.
         public_keys: Of the keys that tokens for backends are signed with, by the name
             of the tokens.
     """
@@ -76,6 +80,7 @@ class Parts:
     pages: Pages
     caches: tuple[ICache, ...]
     needs: Needs
+    settable: frozenset[str]
     public_keys: Mapping[str, Sequence[PublicKey]]
 
 
@@ -94,9 +99,11 @@ class Builder:
         self._registry: Registry
         self._sessions: RouteSessions
         self._tokens: RouteTokens
+        self._policies: RoutePolicies
         self._pages = default_pages()
         self._keys = KeyPlaces()
         self._logins = LoginDesks(self._make_desks, self._keys)
+        self._wishes = LoginWishes(config.route)
         self._infos = InfoRoutes()
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
@@ -130,6 +137,11 @@ class Builder:
             self._bindings(),
         )
         self._check_kinds(bindings)
+        policies = self._family(registry, "IPolicy", "policy", config.policy)
+        obligations = self._family(
+            registry, "IObligation", "obligation", config.obligation
+        )
+        self._policies = RoutePolicies(policies, obligations)
         self._tokens = RouteTokens(config.token, self._make_token)
         self._tokens.make_all()
         self._sessions = RouteSessions(config.session, self._make_sessions)
@@ -147,6 +159,7 @@ class Builder:
         ]
         mistakes = (
             *self._mistakes,
+            *self._policies.mistakes,
             *self._tokens.mistakes,
             *self._storage.mistakes,
         )
@@ -154,11 +167,13 @@ class Builder:
             raise ConfigError(*mistakes)
         keys = self._keys.routes(besides=self._logins.places)
         ours = (*self._logins.routes(), *keys, *self._infos.routes())
+        table = RouteTable(
+            [r for r in (*routes, *ours) if r is not None],
+            tuple(self._published.values()),
+        )
+        self._wishes.settle(table)
         return Parts(
-            routes=RouteTable(
-                [r for r in (*routes, *ours) if r is not None],
-                tuple(self._published.values()),
-            ),
+            routes=table,
             tls=tuple(tls),
             healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
             upstreams=self._upstreams.made,
@@ -166,6 +181,7 @@ class Builder:
             pages=self._pages,
             caches=tuple(self._storage.caches),
             needs=self._storage.needs(),
+            settable=self._policies.settable,
             public_keys={
                 name: source.public_keys
                 for name, source in self._tokens.publishers.items()
@@ -190,6 +206,7 @@ class Builder:
             limit=self._limit,
             clock=self._tools.clock,
             keys=keys,
+            wishes_at=self._wishes.at,
         )
         logouts = Logouts(endpoints, desks, self._pages)
         notices = ProviderLogouts(desks, self._logins.stores_of)
@@ -284,6 +301,8 @@ class Builder:
         ]
         upstream = self._try(self._upstreams.find, path, route)
         supplies = self._try(self._tokens.find, path, route)
+        signer = self._try(build_signer, path, route, self._tools.clock)
+        policies = self._try(self._policies.find, path, route)
         asked = [authenticators.get(name) for name in route.authenticate]
         mapped = [mappers.get(name) for name in route.map_user]
         levels = _levels(route)
@@ -291,7 +310,7 @@ class Builder:
         bound = {kind: bindings[kind] for kind in checked if kind in bindings}
         missing = len(bound) < len(checked)
         unmade = None in conditions or None in asked or None in mapped
-        if missing or unmade or upstream is None or supplies is None:
+        if missing or unmade or any(x is None for x in (upstream, supplies, policies)):
             return None  # said already
         limits = self._config.server.limits
         headers = route.headers
@@ -300,12 +319,14 @@ class Builder:
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
         ]
         demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
-        consumed = sort_consumed((*asked, *supplies))
+        signers = () if signer is None else (signer,)
+        consumed = sort_consumed((*asked, *supplies, *signers))
         posts_tokens = any(token.to == "form" for token in route.token)
         offer = build_offer(route, bound.get("dpop"))
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
         sessions = self._sessions.find(path, route, asked)
         logins, names = self._logins.find(path, route, authenticators, sessions)
+        wishes, login_checks = self._wishes.find(path, route, authenticators)
         self._publish_keys(path, route)
         made = Route(
             name=route.host + route.path,
@@ -317,13 +338,19 @@ class Builder:
             sessions=sessions,
             logins=logins,
             login_names=names,
+            wishes=wishes,
+            login_checks=login_checks,
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
+            policies=policies.asked,
+            obligations=self._policies.obligations,
+            settable=policies.settable,
             consumed=consumed["field"],
             consumed_parameters=tuple(consumed["parameter"]),
             consumed_cookies=tuple(consumed["cookie"]),
             consumed_fields=tuple(consumed["form"]),
             reads_form=posts_tokens
+            or any(each.digest for each in signers)
             or any(getattr(a, "reads_form", False) for a in asked),
             reads_query=any(getattr(a, "reads_query", False) for a in asked)
             or any(name.startswith("?") for s in supplies for name in s.consumes),
@@ -336,6 +363,7 @@ class Builder:
             ),
             supplies=supplies,
             posts_tokens=posts_tokens,
+            signer=signer,
             upstream=upstream,
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
@@ -393,9 +421,15 @@ def _condition(path: str, text: str) -> Any:  # noqa: ANN401
     return compile_condition(text, path)
 
 
-def managed_names(config: Config) -> ManagedNames:
-    """Collect every field name that we set on any route: clients may set none."""
-    names = {*config.server.managed_headers}
+def managed_names(config: Config, settable: Iterable[str] = ()) -> ManagedNames:
+    """
+    Collect every field name that we set on any route: clients may set none.
+
+    Args:
+        config: The configuration.
+        settable: Names of fields that its policies may set.
+    """
+    names = {*config.server.managed_headers, *settable}
     prefixes = set()
     for route in config.route:
         headers = route.headers

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, assert_never
 import attrs
 
 from sso_proxy.body import Body
+from sso_proxy.equipment import Equipment
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import (
     ANONYMOUS,
@@ -128,11 +129,67 @@ def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:
 
 
 def authorise(route: Route, request: Request, identity: Identity) -> Decision | None:
-    """Give the decision that keeps *identity* from *request*, or None if it may."""
+    """Give the condition that keeps *identity* from *request*, or None if none does."""
     decision = route.requirements.check(identity, request)
-    if decision.effect is Effect.PERMIT and not decision.obligations:
+    if decision.effect is not Effect.PERMIT or decision.obligations:
+        return decision
+    return _check_login(route, request, identity) if route.login_checks else None
+
+
+def _check_login(route: Route, request: Request, identity: Identity) -> Decision | None:
+    """Ask for another login if that of the session is too little for *route*."""
+    session, check = request.session, route.login_checks.get(identity.authenticator)
+    if check is None or session is None:
         return None
-    return decision
+    if session.identity.authenticator != identity.authenticator:
+        return None
+    refusal = check(session)
+    if refusal is None:
+        return None
+    return Decision(
+        effect=Effect.STEP_UP,
+        reasons=("login-lacks",),
+        acr_values=refusal.acr_values,
+        max_age=refusal.max_age,
+    )
+
+
+def still_permits(route: Route, request: Request, identity: Identity) -> bool:
+    """Say whether a request like one that was permitted is, with nothing to be done."""
+    if authorise(route, request, identity) is not None:
+        return False
+    if route.policies is None:
+        return True
+    decision = route.policies.check(identity, request)
+    return decision.effect is Effect.PERMIT and not decision.obligations
+
+
+async def judge(
+    route: Route, request: Request, identity: Identity, equipment: Equipment
+) -> Decision | None:
+    """
+    Ask the route's policies, and do what they oblige us to.
+
+    Args:
+        route: The route.
+        request: The request, with the kinds of keys that were proved.
+        identity: Who calls.
+        equipment: Takes what the backend is to get by that.
+
+    Returns:
+        The decision that keeps *identity* from *request*, or None if it may.
+
+    Raises:
+        UnavailableError: A policy cannot say now.
+    """
+    if route.policies is None:
+        return None
+    decision = await route.policies.decide(identity, request)
+    if decision.obligations:
+        undone = await route.obligations.fulfil(decision, request, equipment)
+        if undone is not None and decision.effect is Effect.PERMIT:
+            return Decision(effect=Effect.DENY, reasons=(f"obligation/{undone}",))
+    return None if decision.effect is Effect.PERMIT else decision
 
 
 def session_ended(request: Request) -> Decision | None:

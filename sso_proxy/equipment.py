@@ -15,6 +15,8 @@ class Equipment:
     Attributes:
         user: The name that the backend knows the caller by.
         has_form: The request posts a form.
+        settable: Lower-case names of header fields that policies may set.
+        removed: Lower-case names of the client's header fields that it does not get.
         fields: Header fields, by their names as they are sent.
         cookies: Cookies by name.
         query: Parameters of the query by name.
@@ -27,6 +29,8 @@ class Equipment:
 
     user: str = ""
     has_form: bool = False
+    settable: frozenset[str] = frozenset()
+    removed: set[str] = attrs.field(factory=set)
     fields: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
     cookies: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
     query: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
@@ -48,7 +52,9 @@ class Equipment:
         It changes what the client sent, and not only adds fields to it; or the client
         hears something that must be said once.
         """
-        return bool(self.cookies or self.query or self.form or self.answer)
+        return bool(
+            self.cookies or self.query or self.form or self.answer or self.removed
+        )
 
 
 NO_EQUIPMENT: Final = Equipment()

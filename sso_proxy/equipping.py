@@ -26,6 +26,7 @@ from sso_proxy.model import (
 from sso_proxy.outgoing import (
     add_form,
     add_query,
+    asserted_fields,
     build_block,
     build_fields,
     build_identity,
@@ -47,27 +48,40 @@ _REUSE: Final = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
 
 
+def make_equipment(trail: Trail) -> Equipment:
+    """Make what takes all that a backend is to get with one request."""
+    request, route = trail.found
+    return Equipment(
+        user=trail.user,
+        has_form=trail.body is not None and is_form(request.head),
+        settable=route.settable,
+    )
+
+
 async def supply(
-    caller: Caller, route: Route, authenticator: IAuthenticator, body: Body | None
-) -> Equipment | Response:
+    caller: Caller,
+    route: Route,
+    authenticator: IAuthenticator,
+    body: Body | None,
+    equipment: Equipment,
+) -> Response | None:
     """
-    Get the tokens of a route's backend, or the answer for who can have none.
+    Get the tokens of a route's backend, or give the answer for who can have none.
 
     Args:
         caller: Who calls, and the request with all credentials that it came with.
         route: The route.
         authenticator: Who knows the caller.
         body: Reads the request's body, if there is one.
+        equipment: Takes the tokens.
 
     Raises:
         UnavailableError: A token is needed and its issuer cannot be reached.
         BadMessageError: The form that a token would be put in cannot be read.
     """
     request = caller.request
-    has_form = body is not None and is_form(request.head)
-    if has_form and route.posts_tokens and body is not None:
+    if equipment.has_form and route.posts_tokens and body is not None:
         await body.read(route.body_bytes)
-    equipment = Equipment(user=caller.user, has_form=has_form)
     for each in route.supplies:
         refused = await _supply_one(each, caller, equipment)
         if refused is None:
@@ -82,7 +96,7 @@ async def supply(
         )
         if each.required:
             return await _refuse(refused, request, route, authenticator, body)
-    return equipment
+    return None
 
 
 async def _supply_one(
@@ -155,9 +169,9 @@ def equip(  # noqa: PLR0913
         block = like.block[: like.shared]
     else:
         block = build_block(
-            incoming, request, route, via, consumed=True, cookies=equipment.cookies
+            incoming, request, route, via, consumed=True, equipment=equipment
         )
-    shared = len(block)
+    shared = start = len(block)
     try:
         block += build_identity(request, route, identity, trail.user)
         block += build_tokens(equipment)
@@ -170,7 +184,8 @@ def equip(  # noqa: PLR0913
         return Response(status=403, reason="header-value")
     given = connection.trusted and given_id(incoming)
     left = 0.0
-    if not (forwards is not None or given or proof.once or route.reads_query):
+    again = not (forwards is not None or given or proof.once or route.reads_query)
+    if again and route.signer is None:  # each request has a signature of its own
         left = _holds_for(request, route, outcome, equipment, clock)
     if like is None and (
         forwards is not None
@@ -199,6 +214,7 @@ def equip(  # noqa: PLR0913
         ),
         block=block,
         shared=shared,
+        asserted=asserted_fields(route, block[start:], equipment),
         place=trail.place,
         stable=trail.stable(connection),
         reuse_until=clock.monotonic() + left,
@@ -228,6 +244,8 @@ def _holds_for(
     identity, left, now = outcome.identity, _REUSE, clock.time()
     if equipment.once:
         return 0.0
+    if route.policies is not None:
+        left = min(left, route.policies.steady_for(identity, request))
     if equipment.until is not None:
         left = min(left, equipment.until - now)
     if identity.expires is not None:

@@ -9,6 +9,32 @@ from sso_proxy.model import Headers, Identity
 
 
 @attrs.frozen(kw_only=True)
+class Wishes:
+    """
+    What a route asks of logins, instead of what their authenticator asks for.
+
+    Attributes:
+        acr_values: Authentication contexts, of which one is needed, the best first.
+        max_age: Seconds that may have passed since the user authenticated.
+        prompt: What the provider shows.
+        login_hint: Who is going to log in.
+        ui_locales: Languages, the best first.
+        claims: Single claims (OpenID Connect Core section 5.5).
+        resource: What access tokens are for (RFC 8707).
+
+    Each is None where the route says nothing.
+    """
+
+    acr_values: tuple[str, ...] | None = None
+    max_age: int | None = None
+    prompt: tuple[str, ...] | None = None
+    login_hint: str | None = attrs.field(default=None, repr=False)
+    ui_locales: tuple[str, ...] | None = None
+    claims: Mapping[str, Any] | None = None
+    resource: tuple[str, ...] | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Wanted:
     """
     What somebody who logs in is to get, and what for.
@@ -29,6 +55,7 @@ class Wanted:
         account: What somebody has typed to say where they log in; not kept.
         own: Whether a page of ours, or somebody with their own browser, began it; else
             it may be any page of the Internet.  Not kept.
+        wishes: What the route of *target* asks for; None if it says nothing.  Not kept.
         silent_for: Issuer and subject of the only user whom it is for, in a frame that
             nobody looks at: the provider must not ask anybody anything.  None:
             whoever logs in, as always.
@@ -44,6 +71,7 @@ class Wanted:
     issuer: str = attrs.field(default="", eq=False)
     account: str = attrs.field(default="", eq=False, repr=False)
     own: bool = attrs.field(default=False, eq=False)
+    wishes: Wishes | None = attrs.field(default=None, eq=False)
     silent_for: tuple[str, str] | None = attrs.field(default=None, repr=False)
 
     def as_json(self) -> dict[str, Any]:

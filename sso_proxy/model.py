@@ -183,6 +183,7 @@ class Request:
             which the client asked for; empty if none were.
         body: Its body, for who decides by what it says; None if there is none, or the
             route has nobody who does.
+        bindings: Kinds of keys that the caller has proved to hold.
         passive: Whether this is no use of the session, which lasts no longer for it:
             a page asks how long it lasts.
     """
@@ -197,6 +198,7 @@ class Request:
     listener_port: int = 0
     path_asked: str = ""
     body: "Body | None" = attrs.field(default=None, repr=False, eq=False)
+    bindings: tuple[str, ...] = ()
     passive: bool = False
 
 
@@ -215,8 +217,9 @@ class Identity:
             (RFC 7800).  Every member must be satisfied.
         expires: Seconds since the epoch when this stops being true, or None.
         token: The access token that said so, for bindings to compare proofs with;
-            empty if there was none.  A secret: it never leaves this process, neither
-            to a backend nor into a log or record.
+            empty if there was none.  A secret: it goes to nobody but who makes other
+            tokens of it, neither to a backend nor into a log or record.
+        token_type: What *token* is: ``access_token`` or ``ticket``.
         sources: What *claims* were merged from: verified claims by name, by source
             (``id_token``, ``userinfo``, ``token``: an access token).
     """
@@ -229,6 +232,7 @@ class Identity:
     confirmation: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     expires: float | None = None
     token: str = attrs.field(default="", repr=False, eq=False)
+    token_type: str = "access_token"  # noqa: S105 - no secret
     sources: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
 
 

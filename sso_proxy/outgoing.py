@@ -1,13 +1,13 @@
 """What a backend gets: serialised from the canonical request, never copied."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import attrs
 
-from sso_proxy.equipment import Equipment
+from sso_proxy.equipment import NO_EQUIPMENT, Equipment
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
@@ -21,6 +21,7 @@ from sso_proxy.specs.http.parameters import (
     without_parameter,
 )
 from sso_proxy.specs.http.request import Framing, Incoming
+from sso_proxy.specs.http.signature import read_field_lines
 from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.upstream import Outgoing
 
@@ -42,7 +43,7 @@ def build_block(  # noqa: PLR0913
     via: str,
     *,
     consumed: bool,
-    cookies: Sequence[tuple[str, str]] = (),
+    equipment: Equipment = NO_EQUIPMENT,
 ) -> bytes:
     """
     Serialise the header fields for the backend that do not depend on who calls.
@@ -56,10 +57,12 @@ def build_block(  # noqa: PLR0913
         route: Its route.
         via: Our name.
         consumed: Whether the route's authenticators have taken their credentials.
-        cookies: Cookies of ours for the backend.
+        equipment: Cookies for the backend, and fields that it is not to get.
     """
     head = request.head
     taken = route.consumed if consumed else _NOTHING
+    if equipment.removed:
+        taken |= equipment.removed
     host = route.upstream_host or authority(head.host, head.port, head.scheme)
     begin = _BEGIN
     lines = ["Host: " + host]
@@ -72,8 +75,8 @@ def build_block(  # noqa: PLR0913
                 lines.append("Cookie: " + kept)
             continue
         lines.append(begin[name] + value)
-    if cookies:
-        lines = _with_cookies(lines, cookies)
+    if equipment.cookies:
+        lines = _with_cookies(lines, equipment.cookies)
     previous = "".join(f"{hop}, " for hop in incoming.via)
     lines.append(f"Via: {previous}1.{incoming.framing.minor} {via}")
     lines.append(_forwarded(request.client.address, head.scheme, head.host, head.port))
@@ -188,6 +191,16 @@ def build_tokens(equipment: Equipment) -> bytes:
     return "".join(lines).encode("ascii")
 
 
+def asserted_fields(
+    route: Route, lines: bytes, equipment: Equipment
+) -> tuple[str, ...]:
+    """Name the fields that say who calls or hold tokens, if they are to be signed."""
+    if route.signer is None:
+        return ()
+    cookies = ("cookie",) if equipment.cookies else ()
+    return (*read_field_lines(lines), *cookies)
+
+
 def add_query(request: Request, pairs: Sequence[tuple[str, str]]) -> Request:
     """Give *request* with further parameters in its query."""
     if not pairs:
@@ -227,8 +240,8 @@ def build_outgoing(
     Serialise an admitted request for its backend.
 
     Raises:
-        BadMessageError: The body is larger than the route takes (413), or the
-            upgrade is not acceptable (400, 403).
+        BadMessageError: The body is larger than the route takes (413), the upgrade is
+            not acceptable (400, 403), or the request cannot be signed (400).
     """
     head, route = admission.caller.request.head, admission.route
     body = admission.body
@@ -248,15 +261,41 @@ def build_outgoing(
         tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade.encode()
     target = head.path if head.query is None else f"{head.path}?{head.query}"
     line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {request_id}\r\n"
+    begin, renew = line.encode("latin-1") + admission.block + tail, None
+    if route.signer is None or admission.own:
+        whole = begin + b"\r\n" + (body or b"")
+    else:
+        if route.signer.digest and framing.length != 0 and body is None:
+            raise BadMessageError(400, "body-unread")  # never signed as another's
+        renew = partial(_signed, begin, body or b"", admission, target)
+        whole = renew()
     return Outgoing(
-        head=line.encode("latin-1") + admission.block + tail + b"\r\n" + (body or b""),
+        head=whole,
         method=head.method,
         caller=admission.caller,
         replayable=framing.length == 0 and head.method in _IDEMPOTENT,
         upgrade=upgrade,
         upgrade_key=key,
         bodyless=framing.length == 0 or body is not None,
+        renew=renew,
     )
+
+
+def _signed(begin: bytes, content: bytes, admission: "Admission", target: str) -> bytes:
+    """Give a whole request with a signature of its own."""
+    signer = admission.route.signer
+    assert signer is not None  # noqa: S101
+    try:
+        lines = signer.sign(
+            begin,
+            method=admission.caller.request.head.method,
+            target=target,
+            identity=admission.asserted,
+            content=content,
+        )
+    except ValueError:
+        raise BadMessageError(400, "not-signable") from None
+    return begin + lines + b"\r\n" + content
 
 
 def _upgrade_key(protocol: str, head: RequestHead, route: Route) -> str:

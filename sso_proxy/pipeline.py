@@ -18,12 +18,13 @@ from sso_proxy.callers import (
     authenticate,
     authorise,
     bind,
+    judge,
     name_user,
     session_ended,
 )
 from sso_proxy.endpoints.logins import RESTORE_OCTETS
 from sso_proxy.equipment import NO_EQUIPMENT, Equipment
-from sso_proxy.equipping import equip, given_id, supply
+from sso_proxy.equipping import equip, given_id, make_equipment, supply
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.model import (
@@ -189,18 +190,31 @@ class Pipeline:
         """
         (request, route), identity = trail.found, trail.identity
         assert identity is not None  # noqa: S101
+        if route.signer is not None and trail.body is not None:
+            await route.signer.read(trail.body, route.body_bytes)
+        if trail.bound:
+            request = attrs.evolve(request, bindings=trail.bound)
+            trail.request = request
         decision = self._check(route, request, identity)
-        if decision is None and route.supplies:
-            caller = Caller(request=presented, identity=identity, user=trail.user)
-            supplied = await supply(caller, route, authenticator, trail.body)
-            if isinstance(supplied, Response):
-                return supplied
-            decision = self._check(route, request, identity)
+        equipment = NO_EQUIPMENT
+        if decision is None and (route.supplies or route.policies is not None):
+            equipment = make_equipment(trail)
+            decision = await judge(route, request, identity, equipment)
             if decision is None:
-                return supplied
+                caller = Caller(request=presented, identity=identity, user=trail.user)
+                refused = await supply(
+                    caller, route, authenticator, trail.body, equipment
+                )
+                if refused is not None:
+                    return refused
+                decision = self._check(route, request, identity)
         if decision is None:
-            return NO_EQUIPMENT
-        return await deny(decision, request, route, authenticator, trail.body)
+            return equipment
+        response = await deny(decision, request, route, authenticator, trail.body)
+        if not equipment.answer:
+            return response
+        headers = (*response.headers, *equipment.answer)
+        return attrs.evolve(response, headers=headers)
 
     def _check(
         self, route: Route, request: Request, identity: Identity

@@ -33,6 +33,7 @@ _WORDS = {
     "ICache": "cache",
     "ISessionStore": "sessions",
     "ITokenSource": "token",
+    "IObligation": "obligation",
 }
 
 FAMILIES = {
@@ -42,6 +43,8 @@ FAMILIES = {
     "cache": "ICache",
     "session": "ISessionStore",
     "token": "ITokenSource",
+    "policy": "IPolicy",
+    "obligation": "IObligation",
 }
 """The interface that the components of each family of tables provide."""
 
@@ -93,12 +96,11 @@ class Registry:
         """
         classes: dict[str, dict[str, type]] = {}
         for family, interface_name in FAMILIES.items():
-            classes[family] = {}
             for name in self.names(interface_name):
                 target = self._found[interface_name, name].factory.target
                 if not own or target.startswith("sso_proxy."):
                     made = self.find(interface_name, name, family)
-                    classes[family][name] = made.config_class
+                    classes.setdefault(family, {})[name] = made.config_class
         return classes
 
     def find(self, interface_name: str, type_name: str, path: str) -> Any:  # noqa: ANN401

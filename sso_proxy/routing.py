@@ -1,12 +1,14 @@
 """Which route a request takes: the host first, then the longest path."""
 
 import re
-from collections.abc import Container, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 
 from sso_proxy.authz.conditions import Requirements
+from sso_proxy.authz.obligations import Obligations
+from sso_proxy.authz.policies import Policies
 from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.endpoints.session_info import SessionInfo
@@ -18,7 +20,10 @@ from sso_proxy.interfaces import (
     ITokenSource,
     IUserMapper,
 )
-from sso_proxy.model import Response
+from sso_proxy.login import Wishes
+from sso_proxy.model import Refusal, Response
+from sso_proxy.session import Session
+from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.apache_fields import ApacheFields
 from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.specs.http.target import (
@@ -30,6 +35,9 @@ from sso_proxy.specs.http.target import (
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.token import Audience
+
+LoginCheck: TypeAlias = Callable[[Session], Refusal | None]
+"""Says which other login a session needs for a route, or None."""
 
 CALLBACK_OCTETS = 65536
 """Octets of what a provider has a browser post to us."""
@@ -98,6 +106,9 @@ class Route:
             them.
         mappers: Asked in this order; none: the user is the subject.
         requirements: What the route demands of identity and request.
+        policies: What has to permit a request besides; None if nothing has to.
+        obligations: Carries out what these oblige us to.
+        settable: Lower-case names of header fields that these may set.
         consumed: Header fields that held a credential and go no further.
         consumed_parameters: Query parameters likewise.
         consumed_cookies: Cookies likewise.
@@ -110,6 +121,7 @@ class Route:
         posts_tokens: Whether one of them is put into forms.
         upstream: The backend.
         upstream_host: ``Host`` for the backend, or None for the client's.
+        signer: Signs the requests to it, or None.
         methods: Allowed methods; empty: all.
         encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
         path_parameters: ``reject``, ``strip`` or ``keep``.
@@ -119,6 +131,9 @@ class Route:
         logins: Has people log in, and answers at the endpoints for that; None if
             nobody can.
         login_names: The ways to log in that this route has, in its order.
+        wishes: What logins that begin here are asked for, or None.
+        login_checks: Say whether a session is enough for that, by the name of the
+            authenticator that began it; nothing where all its sessions are.
         own: Serves them, as a backend would.
         own_names: The first segments that there are below *endpoints*.
         cors: What pages of other origins may do, or None for nothing.
@@ -141,6 +156,9 @@ class Route:
     sessions: ISessionStore | None = None
     mappers: tuple[IUserMapper, ...] = ()
     requirements: Requirements
+    policies: Policies | None = None
+    obligations: Obligations = attrs.field(factory=Obligations)
+    settable: frozenset[str] = frozenset()
     consumed: frozenset[str] = frozenset()
     consumed_parameters: tuple[str, ...] = ()
     consumed_cookies: tuple[str, ...] = ()
@@ -152,6 +170,7 @@ class Route:
     posts_tokens: bool = False
     upstream: Any
     upstream_host: str | None = None
+    signer: RequestSigner | None = None
     methods: frozenset[str] = frozenset()
     encoded_slashes: bool = False
     path_parameters: str = "reject"
@@ -160,6 +179,8 @@ class Route:
     endpoints: str = "/.sso/"
     logins: BrowserEndpoints | None = None
     login_names: tuple[str, ...] = ()
+    wishes: Wishes | None = None
+    login_checks: Mapping[str, LoginCheck] = attrs.field(factory=dict)
     own: Any = None
     own_names: frozenset[str] = frozenset()
     cors: CorsRules | None = None
@@ -169,6 +190,13 @@ class Route:
     published: PublishedResources | None = None
     body_bytes: int
     upgrade_idle_timeout: float
+
+    @property
+    def depends_on_request(self) -> bool:
+        """Whether method, path or query decide on who may."""
+        if self.requirements.depends_on_request:
+            return True
+        return self.policies is not None and self.policies.depends_on_request
 
     def is_own(self, path: str) -> bool:
         """Say whether a canonical path is ours, as any backend might read it."""

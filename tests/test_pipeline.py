@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.authz.policies import Named, Policies
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.errors import UnavailableError
@@ -32,7 +33,7 @@ from sso_proxy.model import (
     Unbound,
     UserName,
 )
-from sso_proxy.routing import RouteHeaders
+from sso_proxy.routing import RouteHeaders, Supply
 from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.oauth.offer import Offer
@@ -42,10 +43,15 @@ from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import (
     NOW,
     FakeAuthenticator,
+    FakeLocalPolicy,
     FakeMapper,
+    FakePolicy,
+    FakeTokenSource,
     make_certificate,
     make_identity,
 )
+from sso_proxy.token import Audience
+from sso_proxy.tokens.delivery import HeaderDelivery
 from tests.support.deciding import PEER, PROXY, Asked, FakeBinding, read
 from tests.support.doubles import WaitingAuthenticator
 
@@ -673,6 +679,68 @@ def test_a_revocation_while_a_decision_waits_is_not_too_late() -> None:
     revocations.change([OF_ALICE], [])
     mapper.found.callback(UserName("alice"))
     assert asked.refused == (401, "revoked")
+
+
+def policies(*each: Any) -> Policies:  # noqa: ANN401
+    return Policies([Named(f"p{number}", p) for number, p in enumerate(each)])
+
+
+NO = Decision(effect=Effect.DENY, reasons=("no",))
+
+
+def test_a_policy_decides_after_the_conditions() -> None:
+    policy = FakePolicy(NO)
+    assert Asked(policies=policies(policy)).refused == (403, "p0/no")
+    nothing = Requirements((compile_condition("scope:x", "r"),))
+    denied = Asked(policies=policies(FakePolicy()), requirements=nothing)
+    assert denied.refused == (403, "require[0]")
+    assert len(policy.asked) == 1
+
+
+def test_a_policy_sees_which_keys_were_proved() -> None:
+    policy = FakePolicy()
+    Asked(policies=policies(policy), demanded=(FakeBinding(kind="dpop"),))
+    ((_, request),) = policy.asked
+    assert request.bindings == ("dpop",)
+
+
+def test_who_cannot_say_is_503_and_no_denial() -> None:
+    down = FakePolicy(UnavailableError("pdp"))
+    assert Asked(policies=policies(down)).refused == (503, "unavailable")
+
+
+def test_a_decision_holds_as_long_as_the_policys() -> None:
+    assert Asked(policies=policies(FakeLocalPolicy())).admission.reuse_until == 9.0
+    assert Asked(policies=policies(FakePolicy())).admission.reuse_until == 0.0
+
+
+def test_an_obligation_that_is_not_understood_denies() -> None:
+    odd = Decision(effect=Effect.PERMIT, obligations=(("sing", {}),))
+    asked = Asked(policies=policies(FakePolicy(odd)))
+    assert asked.refused == (403, "obligation/sing")
+
+
+def test_obligations_change_what_the_backend_gets() -> None:
+    purpose = ("set-header", {"name": "X-Purpose", "value": "audit"})
+    removed = ("remove-header", {"name": "accept"})
+    decision = Decision(effect=Effect.PERMIT, obligations=(purpose, removed))
+    asked = Asked(
+        read("GET /", "Accept: */*"),
+        policies=policies(FakePolicy(decision)),
+        settable=frozenset({"x-purpose"}),
+    )
+    assert b"\r\nX-Purpose: audit\r\n" in asked.admission.block
+    assert b"Accept" not in asked.admission.block
+
+
+def test_nobody_who_may_not_pass_causes_a_token() -> None:
+    source = FakeTokenSource()
+    supply = Supply(
+        name="t", source=source, audience=Audience(), delivery=HeaderDelivery("X-T")
+    )
+    asked = Asked(policies=policies(FakePolicy(NO)), supplies=(supply,))
+    assert asked.refused == (403, "p0/no")
+    assert source.asked == []
 
 
 class SurpriseTests(TestCase):

@@ -22,16 +22,26 @@ from sso_proxy.authn.oidc_logout import Leaver
 from sso_proxy.authn.oidc_parts import Parts, build_parts
 from sso_proxy.authn.oidc_refresh import Refresher
 from sso_proxy.authn.oidc_watch import Watcher
+from sso_proxy.authn.oidc_wishes import Asked, check_wishes, lacks, refusal_of
 from sso_proxy.interfaces import (
     IAuthenticator,
     IHealth,
     ILogin,
+    ILoginWishes,
     ILogout,
     IRefreshes,
     ITools,
     IWatched,
 )
-from sso_proxy.login import Ended, Finished, InFragment, LogoutNotice, Wanted, Watch
+from sso_proxy.login import (
+    Ended,
+    Finished,
+    InFragment,
+    LogoutNotice,
+    Wanted,
+    Watch,
+    Wishes,
+)
 from sso_proxy.model import (
     WARNING,
     Authenticated,
@@ -48,7 +58,9 @@ from sso_proxy.specs.oidc.issuers import is_issuer
 _NOT_PRESENTED: Final = NotPresented()
 
 
-@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes, IWatched)
+@implementer(
+    IAuthenticator, ILogin, ILoginWishes, ILogout, IHealth, IRefreshes, IWatched
+)
 class OidcAuthenticator:
     """
     Has people log in at one provider, and goes by their sessions.
@@ -66,8 +78,8 @@ class OidcAuthenticator:
         identifier = Identifier(parts)
         self._name = parts.name
         self._provider = parts.provider
-        self._issuer = config.issuer
-        self._tenants = config.tenants
+        self._config = config
+        self._defaults = Asked.by(config)
         self._beginner = Beginner(parts)
         self._finisher = Finisher(parts, identifier)
         self._leaver = Leaver(parts)
@@ -131,7 +143,24 @@ class OidcAuthenticator:
 
     def takes_issuer(self, issuer: str) -> bool:
         """Say whether *issuer* is our provider, or a tenant of it that is let in."""
-        return is_issuer(issuer, self._issuer, self._tenants)
+        return is_issuer(issuer, self._config.issuer, self._config.tenants)
+
+    def check_wishes(self, wishes: Wishes) -> None:
+        """
+        Check what a route asks for.
+
+        Raises:
+            ValueError: No provider can be asked that.
+        """
+        check_wishes(wishes)
+
+    def lacks(self, session: Session, wishes: Wishes | None) -> Refusal | None:
+        """Say which other login is needed if that of *session* is not enough."""
+        asked = Asked.by(self._config, wishes)
+        leeway = self._config.leeway
+        return (
+            refusal_of(asked) if lacks(session, asked, self._defaults, leeway) else None
+        )
 
     async def begin(self, request: Request, wanted: Wanted) -> Response:
         """

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from sso_proxy.authn.oidc_begun import Begun
 from sso_proxy.authn.oidc_logout import hint_of
 from sso_proxy.authn.oidc_parts import Parts
+from sso_proxy.authn.oidc_wishes import Asked
 from sso_proxy.errors import UnavailableError
 from sso_proxy.login import Wanted
 from sso_proxy.model import Headers, Request, Response
@@ -66,7 +67,8 @@ class Beginner:
             UnavailableError: The provider is down, or nobody knows where it is.
         """
         endpoints = await self._parts.provider.endpoints()
-        begun = self._begun(request, wanted)
+        asked = self._asked(request, wanted)
+        begun = self._begun(request, wanted, asked)
         # In a frame, browsers may take the way back for one of the provider's.
         cross_site = begun.response_mode.startswith("form_post") or bool(
             wanted.silent_for
@@ -78,7 +80,8 @@ class Beginner:
                 request, begun.as_json(), cross_site=cross_site
             )
             objects = self._address(request, wanted, "request")
-            location = await self._location(begun, state, endpoints, objects, hint)
+            wants = self._request(begun, asked, state, hint)
+            location = await self._location(wants, endpoints, objects)
         except ValueError as e:  # contexts of a URL that somebody made up, mostly
             return self._refuse(request, 400, "login-request", str(e), wanted)
         except ProviderError as e:
@@ -97,13 +100,20 @@ class Beginner:
         headers = (*_NO_STORE, ("content-type", f"application/{TYPE}"))
         return Response(status=200, reason="request-object", headers=headers, body=text)
 
-    def _begun(self, request: Request, wanted: Wanted) -> Begun:
+    def _asked(self, request: Request, wanted: Wanted) -> Asked:
+        """Give what the provider is asked for, beside what the session has already."""
+        asked, session = Asked.by(self._config, wanted.wishes), request.session
+        if session is None or session.identity.authenticator != self._parts.name:
+            return asked
+        return asked.beside(session, Asked.by(self._config))
+
+    def _begun(self, request: Request, wanted: Wanted, asked: Asked) -> Begun:
         """Give what has to be known afterwards."""
         config, verifier = self._config, ""
         if config.answer_type.has_code:
             verifier = secrets.token_urlsafe(_OCTETS)
-        ages = [age for age in (wanted.max_age, config.max_age) if age is not None]
-        mode, prompt = config.mode, config.prompt
+        ages = [age for age in (wanted.max_age, asked.max_age) if age is not None]
+        mode, prompt = config.mode, asked.prompt
         if wanted.silent_for is not None:
             # No page of ours is seen that could read what is behind a "#".
             mode, prompt = mode.replace("fragment", "form_post"), ("none",)
@@ -117,55 +127,69 @@ class Beginner:
             response_mode=mode,
             nonce=secrets.token_urlsafe(_OCTETS),
             verifier=verifier,
-            acr_values=wanted.acr_values or config.acr_values,
+            acr_values=wanted.acr_values or asked.acr_values,
             max_age=min(ages) if ages else None,
             prompt=" ".join(prompt),
+            claims=None if asked.claims == config.claims else asked.claims,
+            resource=None if asked.resource == config.resource else asked.resource,
             at=self._parts.clock.time(),
             wanted=wanted,
         )
 
-    async def _location(
-        self,
-        begun: Begun,
-        state: str,
-        endpoints: ProviderEndpoints,
-        objects: str,
-        hint: str = "",
-    ) -> str:
+    def _request(
+        self, begun: Begun, asked: Asked, state: str, hint: str
+    ) -> AuthorizationRequest:
         """
-        Give where the browser goes; all that it could change is signed or pushed.
+        Give what the provider is told.
 
         Args:
             begun: What is known of the login.
+            asked: What it is asked for.
             state: Its state.
-            endpoints: Where the provider is.
-            objects: The URL below which signed requests can be fetched.
             hint: An ID token of who is to be logged in, or empty.
 
         Raises:
             ValueError: Nobody can be asked for what is wanted.
-            ProviderError: The provider does not take what is pushed.
-            UnavailableError: It is down.
         """
-        if not self._config.by_hand:
-            self._check_binding(endpoints)
-            self._check_type(endpoints)
         challenge, proof_key = None, None
         if begun.response_type.has_code:
             challenge = challenge_of(begun.verifier)
             proof_key = self._parts.provider.proof_thumbprint
-        asked = self._config.ask(
+        return self._config.ask(
             redirect_uri=begun.redirect_uri,
             state=state,
             nonce=begun.nonce,
             code_challenge=challenge,
             acr_values=begun.acr_values,
             max_age=begun.max_age,
-            login_hint=begun.wanted.login_hint or self._config.login_hint,
+            prompt=tuple(begun.prompt.split()),
+            login_hint=begun.wanted.login_hint or asked.login_hint,
+            ui_locales=asked.ui_locales,
+            claims=asked.claims or None,
+            resource=asked.resource,
             dpop_jkt=proof_key,
             **_silent(begun, hint),
         )
-        fields = await self._fields(asked, endpoints, objects)
+
+    async def _location(
+        self, wants: AuthorizationRequest, endpoints: ProviderEndpoints, objects: str
+    ) -> str:
+        """
+        Give where the browser goes; all that it could change is signed or pushed.
+
+        Args:
+            wants: What the provider is told.
+            endpoints: Where the provider is.
+            objects: The URL below which signed requests can be fetched.
+
+        Raises:
+            ProviderError: The provider does not take what is pushed.
+            UnavailableError: It is down.
+        """
+        if not self._config.by_hand:
+            self._check_binding(endpoints)
+            self._check_type(endpoints)
+        fields = await self._fields(wants, endpoints, objects)
         try:
             return front_url(endpoints.authorization, fields)
         except ValueError as e:
@@ -295,7 +319,6 @@ def _silent(begun: Begun, hint: str) -> dict[str, Any]:
     changed = begun.response_mode != begun.response_type.default_mode
     return {
         "id_token_hint": hint,
-        "prompt": ("none",),
         "response_mode": begun.response_mode if changed else None,
     }
 

@@ -27,6 +27,9 @@ class Begun:
         acr_values: The authentication contexts that were asked for.
         max_age: The seconds that were asked for, or None.
         prompt: What the provider was told to show.
+        claims: The single claims that were asked for, if they are not those of the
+            authenticator's table; else None.
+        resource: What access tokens were asked for for, likewise.
         at: Seconds since the epoch when it began.
         wanted: What for.
     """
@@ -41,6 +44,8 @@ class Begun:
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
     prompt: str = ""
+    claims: Mapping[str, Any] | None = None
+    resource: tuple[str, ...] | None = None
     at: float
     wanted: Wanted
 
@@ -54,13 +59,15 @@ class Begun:
             "mode": self.response_mode,
             "nonce": self.nonce,
             "pkce": self.verifier,
-            "acr": list(self.acr_values),
+            "acr": list(self.acr_values) or None,
             "age": self.max_age,
             "prompt": self.prompt,
+            "claims": self.claims,
+            "res": None if self.resource is None else list(self.resource),
             "at": self.at,
             "for": self.wanted.as_json(),
         }
-        return {n: value for n, value in every.items() if value not in ("", [], None)}
+        return {n: value for n, value in every.items() if value not in ("", None)}
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Self:
@@ -76,6 +83,8 @@ class Begun:
             acr_values=tuple(members.get("acr", ())),
             max_age=members.get("age"),
             prompt=members.get("prompt", ""),
+            claims=members.get("claims"),
+            resource=tuple(members["res"]) if "res" in members else None,
             at=members["at"],
             wanted=Wanted.from_json(members["for"]),
         )

@@ -16,6 +16,7 @@ from sso_proxy.authn.oidc_identity import Identifier, Known
 from sso_proxy.authn.oidc_lost import begin_again, explain_lost
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_rules import response_rules
+from sso_proxy.authn.oidc_wishes import KEPT
 from sso_proxy.errors import SsoProxyError, TokenError
 from sso_proxy.login import Finished, InFragment
 from sso_proxy.model import Headers, Request, Response
@@ -103,7 +104,7 @@ class Finisher:
             return _refuse(request, _RefusedError.of(e), headers, again)
         except _RefusedError as e:
             return _refuse(request, e, headers, again)
-        known: dict[str, Any] = {**data, "login": _digest(state)}
+        known: dict[str, Any] = {**data, **_asked(begun), "login": _digest(state)}
         if came.answer.session_state:
             known["session_state"] = came.answer.session_state
         if len(again) <= _LONGEST_TARGET and begun.wanted.silent_for is None:
@@ -319,6 +320,17 @@ def _refuse(
 def _final(headers: Headers) -> Headers:
     """Add that nobody may keep the answer, if that is not said yet."""
     return headers if _NO_STORE in headers else (_NO_STORE, *headers)
+
+
+def _asked(begun: Begun) -> dict[str, Any]:
+    """Give what a session keeps of what its login was asked for."""
+    every = {
+        "max_age": begun.max_age,
+        "claims": begun.claims,
+        "resource": None if begun.resource is None else list(begun.resource),
+    }
+    said = {name: value for name, value in every.items() if value is not None}
+    return {KEPT: said} if said else {}
 
 
 def _digest(state: str) -> str:

@@ -171,7 +171,8 @@ class Identifier:
         userinfo = await self._userinfo(given, endpoints, claims)
         if userinfo is not None:
             sources["userinfo"] = userinfo
-        check_essential(self._config.claims, sources)
+        asked = self._config.claims if begun.claims is None else begun.claims
+        check_essential(asked, sources)
         for found in sources.values():
             if why := group_overage(found):
                 _log.warn("{name}: {why}", name=self._parts.name, why=why)

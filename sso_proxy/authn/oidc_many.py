@@ -24,11 +24,13 @@ from sso_proxy.authn.oidc_lost import begin_again, explain_lost
 from sso_proxy.authn.oidc_many_config import OidcDiscoveryConfig
 from sso_proxy.authn.oidc_many_lookup import Lookups
 from sso_proxy.authn.oidc_many_providers import NotHereError, Providers
+from sso_proxy.authn.oidc_wishes import check_wishes
 from sso_proxy.errors import TokenError, UnavailableError
 from sso_proxy.interfaces import (
     IAuthenticator,
     IHealth,
     ILogin,
+    ILoginWishes,
     ILogout,
     IRefreshes,
     ITools,
@@ -42,6 +44,7 @@ from sso_proxy.login import (
     Question,
     Wanted,
     Watch,
+    Wishes,
 )
 from sso_proxy.model import (
     HeaderChallenge,
@@ -67,7 +70,9 @@ _NOT_PRESENTED: Final = NotPresented()
 _MAX_TOKEN: Final = 65536
 
 
-@implementer(IAuthenticator, ILogin, ILogout, IHealth, IRefreshes, IWatched)
+@implementer(
+    IAuthenticator, ILogin, ILoginWishes, ILogout, IHealth, IRefreshes, IWatched
+)
 class OidcDiscovery:
     """
     Has people log in at one of many providers, and goes by their sessions.
@@ -150,6 +155,22 @@ class OidcDiscovery:
     def takes_issuer(self, issuer: str) -> bool:
         """Say whether people may log in at *issuer*; asks nobody."""
         return self._providers.allows(issuer)
+
+    def check_wishes(self, wishes: Wishes) -> None:
+        """
+        Check what a route asks for.
+
+        Raises:
+            ValueError: No provider can be asked that.
+        """
+        check_wishes(wishes)
+
+    def lacks(self, session: Session, wishes: Wishes | None) -> Refusal | None:
+        """Say which other login is needed if that of *session* is not enough."""
+        login = self._providers.ready(self._issuer_of(session) or "")
+        if login is None:  # gone since the session was found good
+            return Refusal(error="invalid_token")
+        return login.lacks(session, wishes)
 
     async def begin(self, request: Request, wanted: Wanted) -> Response | Question:
         """

@@ -265,6 +265,7 @@ class Requirements:
     """
 
     reads_headers: ClassVar = False
+    sets: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
         self.conditions = tuple(conditions)

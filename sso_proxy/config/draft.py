@@ -56,6 +56,8 @@ class Draft:
         caches: The ``[cache.N]`` tables by name.
         sessions: The ``[session.N]`` tables by name.
         tokens: The ``[token.N]`` tables by name.
+        policies: The ``[policy.N]`` tables by name.
+        obligations: The ``[obligation.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
     """
@@ -71,6 +73,8 @@ class Draft:
     caches: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     sessions: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     tokens: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    policies: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    obligations: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -98,6 +102,8 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         caches=reader.family("cache", raw.get("cache", {})),
         sessions=reader.family("session", raw.get("session", {})),
         tokens=reader.family("token", raw.get("token", {})),
+        policies=reader.family("policy", raw.get("policy", {})),
+        obligations=reader.family("obligation", raw.get("obligation", {})),
         names={
             family: frozenset(raw[family])
             for family in FAMILIES

@@ -89,6 +89,8 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
         "cache": draft.caches,
         "session": draft.sessions,
         "token": draft.tokens,
+        "policy": draft.policies,
+        "obligation": draft.obligations,
     }
     for family, interface_name in FAMILIES.items():
         for placed in families[family].values():
@@ -132,6 +134,8 @@ def finish(draft: Draft) -> Config:
         cache={n: c.value for n, c in draft.caches.items()},
         session={n: c.value for n, c in draft.sessions.items()},
         token={n: c.value for n, c in draft.tokens.items()},
+        policy={n: c.value for n, c in draft.policies.items()},
+        obligation={n: c.value for n, c in draft.obligations.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
         pages=draft.pages.value if draft.pages else PagesConfig(),
         route=tuple(route.value for route in draft.routes),

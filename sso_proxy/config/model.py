@@ -27,6 +27,8 @@ from sso_proxy.config.route_parts import (
     ResourceConfig,
     SessionInfoConfig,
 )
+from sso_proxy.config.login_parts import RouteLoginConfig
+from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
@@ -277,11 +279,17 @@ class RouteConfig:
         binding: Keys that callers must prove to hold.
         session: Name of the browser sessions that people who log in here get; routes
             that name the same share them, if the same cookie gets to all.
+        login: What logins that begin here are asked for, instead of what the
+            authenticators' tables say.
         map_user: Names of mappers, asked in this order; none: the user is the
             identity's subject.
         require: Conditions; all must hold.
+        policy: Names of policies; all of them have to permit.
+        shadow: Names of policies that do not count yet: where they would decide
+            otherwise, the log says so.
         headers: What the backend is told about the caller.
         token: Credentials of its own that the backend gets.
+        signature: How requests to the backend are signed; unset, they are not.
         mod_auth_openidc: What an application behind Apache knows from this module;
             unset, nothing.
         cors: Which web pages of other origins may read answers; unset, none.
@@ -307,10 +315,14 @@ class RouteConfig:
     authenticate: tuple[str, ...] = attrs.field(validator=non_empty)
     binding: BindingConfig = attrs.field(factory=BindingConfig)
     session: str | None = None
+    login: RouteLoginConfig | None = None
     map_user: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
+    policy: tuple[str, ...] = ()
+    shadow: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
     token: tuple[RouteTokenConfig, ...] = ()
+    signature: SignatureConfig | None = None
     mod_auth_openidc: ModAuthOpenidcConfig | None = None
     cors: CorsConfig | None = None
     session_info: SessionInfoConfig | None = None
@@ -380,6 +392,9 @@ class Config:
         session: Browser sessions by name, for routes whose authenticators log people
             in; used is the one that the route names, else the only one, or ``default``,
             or a ``server`` one.
+        policy: What decides who may do what, by name.
+        obligation: What can be done that policies oblige us to, by name; ours need no
+            table.
         token: What gives backends credentials of their own, by name.
         key_ring: Our own symmetric keys.
         pages: What people see of us.
@@ -393,6 +408,8 @@ class Config:
     binding: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     cache: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     session: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    policy: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    obligation: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     token: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     pages: PagesConfig = attrs.field(factory=PagesConfig)

@@ -40,6 +40,7 @@ def check_routes(draft: Draft) -> Iterator[Mistake]:
             route.value.map_user,
             draft.names.get("mapper", ()),
         )
+        yield from _check_policies(route, draft.names.get("policy", frozenset()))
         known = draft.names.get("session", frozenset())
         if (name := route.value.session) is not None and name not in known:
             problem = unknown("sessions", name, known)
@@ -61,6 +62,19 @@ def _check_names(
             yield Mistake(join(path, number), unknown(what, name, known))
         elif name in names[:number]:
             yield Mistake(join(path, number), f"{name!r} stands here twice")
+
+
+def _check_policies(
+    route: Placed[RouteConfig], known: frozenset[str]
+) -> Iterator[Mistake]:
+    """Check what decides on a route, and what is only compared with it."""
+    for option in ("policy", "shadow"):
+        names: tuple[str, ...] = getattr(route.value, option)
+        yield from _check_names(join(route.path, option), "policy", names, known)
+    for number, name in enumerate(route.value.shadow):
+        if name in route.value.policy:
+            problem = f"{name!r} decides already; a shadow is another policy"
+            yield Mistake(join(join(route.path, "shadow"), number), problem)
 
 
 def _check_authenticate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:

@@ -12,6 +12,7 @@ _ALIKE: Final = (
     "session_info",
     "authenticate",
     "session",
+    "login",
     "binding",
     "map_user",
     "require",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import attrs
 
 from sso_proxy.admission import Admission
-from sso_proxy.callers import authorise
+from sso_proxy.callers import still_permits
 from sso_proxy.edge.site import Rules
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
@@ -173,7 +173,7 @@ class Memo:
         if self._is_refused(method, route):
             return None
         repeated = Repeated(method, path, line[:-_VERSION], admission)
-        if route.requirements.depends_on_request and not _permitted(repeated, match[3]):
+        if route.depends_on_request and not _permitted(repeated, match[3]):
             return None
         return repeated
 
@@ -196,4 +196,4 @@ def _permitted(repeated: Repeated, query: bytes | None) -> bool:
         query=None if query is None else query[1:].decode("ascii"),
     )
     request = attrs.evolve(caller.request, head=head)
-    return authorise(admission.route, request, caller.identity) is None
+    return still_permits(admission.route, request, caller.identity)

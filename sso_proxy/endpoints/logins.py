@@ -6,7 +6,7 @@ here holds for all of them.  A login begins where somebody looks at a page, or s
 form, and has no session; it ends with a session and where it began.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 import attrs
@@ -32,7 +32,7 @@ from sso_proxy.endpoints.posted import give_posted, keep_posted
 from sso_proxy.endpoints.silent_logins import judge_silent
 from sso_proxy.errors import SessionTooLargeError
 from sso_proxy.interfaces import IClock
-from sso_proxy.login import Finished, InFragment, Question, Wanted
+from sso_proxy.login import Finished, InFragment, Question, Wanted, Wishes
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.accept import (
@@ -66,6 +66,7 @@ class Logins:
         limit: How many may begin.
         clock: The time.
         keys: Public keys of ours besides those that the logins have.
+        wishes_at: Gives what the route of a host and a path asks of logins.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -84,6 +85,7 @@ class Logins:
         limit: AddressLimit,
         clock: IClock,
         keys: Sequence[PublicKey] = (),
+        wishes_at: Callable[[str, str], Wishes | None] = lambda _host, _path: None,
     ) -> None:
         self._endpoints = endpoints
         self._desks = desks
@@ -91,6 +93,7 @@ class Logins:
         self._limit = limit
         self._clock = clock
         self._keys = keys
+        self._wishes_at = wishes_at
 
     async def start(
         self, request: Request, names: Sequence[str], refusal: Refusal | None = None
@@ -128,6 +131,7 @@ class Logins:
             acr_values=asked.acr_values,
             max_age=asked.max_age,
             own=True,
+            wishes=self._wishes_at(head.host, head.path),
         )
         marked: Headers = ()
         if posted or len(target) > LONG:
@@ -246,7 +250,10 @@ class Logins:
         stopped = self._stop(request, choice.wanted.target)
         if stopped is not None:
             return stopped
-        response = await self._begin(request, choice.names, choice.wanted)
+        path = choice.wanted.target.partition("?")[0]
+        wishes = self._wishes_at(head.host, path)
+        wanted = attrs.evolve(choice.wanted, wishes=wishes)
+        response = await self._begin(request, choice.names, wanted)
         if not own or not 300 <= response.status < 400:
             return response
         ended: Headers = ()

@@ -7,7 +7,7 @@ Unless a docstring says otherwise, raising means *a technical failure*: the requ
 answered 503, the log has the traceback, and nobody else is asked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sso_proxy.interfaces.logins import (
     ILogin as ILogin,
 )
 from sso_proxy.interfaces.logins import (
+    ILoginWishes as ILoginWishes,
     ILogout as ILogout,
 )
 from sso_proxy.interfaces.logins import (
@@ -24,6 +25,15 @@ from sso_proxy.interfaces.logins import (
 )
 from sso_proxy.interfaces.logins import (
     IWatched as IWatched,
+)
+from sso_proxy.interfaces.policies import (
+    ILocalPolicy as ILocalPolicy,
+)
+from sso_proxy.interfaces.policies import (
+    IObligation as IObligation,
+)
+from sso_proxy.interfaces.policies import (
+    IPolicy as IPolicy,
 )
 from sso_proxy.interfaces.stores import (
     ICache as ICache,
@@ -54,7 +64,6 @@ from sso_proxy.interfaces.tokens import (
 )
 from sso_proxy.model import (
     Bound,
-    Decision,
     HeaderChallenge,
     Identity,
     LoginRedirect,
@@ -166,27 +175,6 @@ class IUserMapper(Interface):
 
         Must not depend on anything outside *identity* and this mapper's own data.
         """
-
-
-class IPolicy(Interface):
-    """Decides whether a proven identity may make a request."""
-
-    async def decide(identity: Identity, request: Request) -> Decision:
-        """
-        Decide on *request*.
-
-        Asked for every request, repeated ones too.  Must not depend on header
-        fields unless ``reads_headers`` is true.
-        """
-
-
-class IObligation(Interface):
-    """Does what a policy permits only under the condition that it is done."""
-
-    name: str = Attribute("The obligation's name in a decision.")
-
-    async def fulfil(parameters: Mapping[str, Any], request: Request) -> None:
-        """Do it.  Raising denies the request."""
 
 
 class IUpstream(Interface):

@@ -13,8 +13,9 @@ from sso_proxy.login import (
     Question,
     Wanted,
     Watch,
+    Wishes,
 )
-from sso_proxy.model import Request, Response
+from sso_proxy.model import Refusal, Request, Response
 from sso_proxy.session import Opened, Session
 
 
@@ -59,6 +60,29 @@ class ILogin(Interface):
 
     async def request_object(name: str) -> Response | None:
         """Give what a provider fetches at ``request/``, our name and *name*, if any."""
+
+
+class ILoginWishes(Interface):
+    """
+    An authenticator whose logins can be asked for what a route wants.
+
+    It provides `ILogin`, too, and goes by `Wanted.wishes`.
+    """
+
+    def check_wishes(wishes: Wishes) -> None:
+        """
+        Check what a route asks for.
+
+        Raises:
+            ValueError: Nobody can be asked that.
+        """
+
+    def lacks(session: Session, wishes: Wishes | None) -> Refusal | None:
+        """
+        Say what other login is needed if that of *session* was asked for less.
+
+        None if it is enough for a route with these *wishes*, or with none.
+        """
 
 
 class ILogout(Interface):

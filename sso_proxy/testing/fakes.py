@@ -20,6 +20,7 @@ from sso_proxy.config.key_ring import KeyRing, RingKey
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import (
     IAuthenticator,
+    ILocalPolicy,
     IPolicy,
     ITokenSource,
     ITools,
@@ -339,12 +340,16 @@ class FakePolicy:
     Args:
         answers: Decisions, or exceptions to raise, in turn; the last one for ever.
             None given: permit.
+        sets: Names of header fields that its obligations may set.
 
     Attributes:
         asked: The identities and requests it was asked about.
     """
 
-    def __init__(self, *answers: Decision | Exception) -> None:
+    def __init__(
+        self, *answers: Decision | Exception, sets: frozenset[str] = frozenset()
+    ) -> None:
+        self.sets = sets
         self._script = _Script(answers or (PERMIT,))
         self.asked: list[tuple[Identity, Request]] = []
 
@@ -353,3 +358,47 @@ class FakePolicy:
         self.asked.append((identity, request))
         decision: Decision = self._script.next()
         return decision
+
+
+@implementer(ILocalPolicy)
+class FakeLocalPolicy:
+    """
+    Says the same at once, for some seconds.
+
+    Args:
+        answer: A decision, or an exception to raise.
+        by_request: Whether it may say something else for another request.
+        sets: Names of header fields that its obligations may set.
+
+    Attributes:
+        steady: The seconds.
+        asked: The identities and requests it was asked about.
+    """
+
+    def __init__(
+        self,
+        answer: Decision | Exception = PERMIT,
+        *,
+        by_request: bool = False,
+        sets: frozenset[str] = frozenset(),
+    ) -> None:
+        self._answer = answer
+        self.depends_on_request = by_request
+        self.sets = sets
+        self.steady = 9.0
+        self.asked: list[tuple[Identity, Request]] = []
+
+    async def decide(self, identity: Identity, request: Request) -> Decision:
+        """Decide as `check` does."""
+        return self.check(identity, request)
+
+    def check(self, identity: Identity, request: Request) -> Decision:
+        """Give the answer."""
+        self.asked.append((identity, request))
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    def steady_for(self, identity: Identity, request: Request) -> float:  # noqa: ARG002
+        """Give the seconds."""
+        return self.steady

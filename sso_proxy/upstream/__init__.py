@@ -8,6 +8,7 @@ exchange: `begin` and any number of `relay`, then `finish`; or `fail` instead of
 tunnel.  `fail` may come from within ``forward``; nothing comes after `Sink.abandon`.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -33,6 +34,7 @@ class Outgoing:
         upgrade: The protocol that the request asks to switch to, or None.
         upgrade_key: Its ``Sec-WebSocket-Key``, for WebSocket.
         bodyless: The request is complete with its head.
+        renew: Makes the head anew, if it must not be sent twice as it is.
     """
 
     head: bytes = attrs.field(repr=False)
@@ -42,6 +44,11 @@ class Outgoing:
     upgrade: str | None = None
     upgrade_key: str = attrs.field(default="", repr=False)
     bodyless: bool = True
+    renew: Callable[[], bytes] | None = attrs.field(default=None, repr=False)
+
+    def again(self) -> "Outgoing":
+        """Give the request for another connection; what is good once is made anew."""
+        return self if self.renew is None else attrs.evolve(self, head=self.renew())
 
 
 class Reply:

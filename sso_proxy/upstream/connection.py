@@ -252,7 +252,7 @@ class BackendConnection:
             self._break("backend-cut")
         elif self.reused and not self._answered and outgoing.replayable:
             self._exchange = None
-            self._successor = self._pool.replay(exchange, outgoing)
+            self._successor = self._pool.replay(exchange, outgoing.again())
         elif self._stream is None:
             self._fail(502, "backend-tls: " + reason)
         else:

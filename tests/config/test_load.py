@@ -171,6 +171,8 @@ def test_no_table_is_lost_on_the_way(parse: Parse, family: str) -> None:
         "cache": '[cache.x]\ntype = "local"',
         "session": '[session.x]\ntype = "cookie"',
         "token": '[token.x]\ntype = "jwt"',
+        "policy": '[policy.x]\ntype = "rules"',
+        "obligation": '[obligation.x]\ntype = "module:Class"',
     }
     config = parse(tables[family])
     assert len(getattr(config, family)) == 1

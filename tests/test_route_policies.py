@@ -1,0 +1,66 @@
+"""Routes get the policies that they name."""
+
+from typing import Any
+
+import pytest
+
+from sso_proxy.authz.conditions import compile_requirements
+from sso_proxy.config.model import RouteConfig
+from sso_proxy.errors import ConfigError
+from sso_proxy.route_policies import Found, RoutePolicies
+from sso_proxy.testing.fakes import FakeLocalPolicy, FakePolicy
+
+
+def find(**options: Any) -> Found:  # noqa: ANN401
+    policies: dict[str, Any] = {
+        "rules": FakeLocalPolicy(),
+        "pdp": FakePolicy(sets=frozenset({"x-purpose"})),
+    }
+    given = {"host": "a", "authenticate": ("anonymous",), "backend": "b"}
+    route = RouteConfig(**given, **options)
+    return RoutePolicies(policies, {}).find("route[0]", route)
+
+
+def test_a_route_without_policies_has_none() -> None:
+    assert find() == Found(None)
+
+
+def test_a_route_has_what_it_names() -> None:
+    found = find(policy=("rules", "pdp"))
+    assert found.asked is not None
+    assert found.asked.waits
+    assert found.settable == {"x-purpose"}
+
+
+def test_a_shadow_asks_nobody() -> None:
+    assert find(policy=("pdp",), shadow=("rules",)).asked is not None
+    with pytest.raises(ConfigError) as caught:
+        find(policy=("rules",), shadow=("pdp",))
+    (mistake,) = caught.value.mistakes
+    assert mistake.path == "route[0].shadow[0]"
+
+
+def test_a_shadow_sets_nothing() -> None:
+    found = find(shadow=("rules",))
+    assert found.settable == frozenset()
+
+
+def test_what_could_not_be_made_was_said_already() -> None:
+    with pytest.raises(ConfigError) as caught:
+        find(policy=("broken",))
+    assert caught.value.mistakes == ()
+
+
+def test_no_client_sends_what_any_policy_sets() -> None:
+    policies = {"a": FakePolicy(sets=frozenset({"x-a"})), "b": FakePolicy()}
+    assert RoutePolicies(policies, {}).settable == {"x-a"}
+
+
+def test_the_names_of_our_obligations_are_taken() -> None:
+    other: Any = object()
+    (mistake,) = RoutePolicies({}, {"log": other, "page": other}).mistakes
+    assert mistake.path == "obligation.log"
+
+
+def test_conditions_are_a_policy_that_sets_nothing() -> None:
+    assert compile_requirements([], "r").sets == frozenset()
