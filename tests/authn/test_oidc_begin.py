@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import pytest
@@ -16,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
+from sso_proxy.login import Wishes
 from sso_proxy.net.client_keys import ClientKeys
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.decrypt import decrypt_compact, derive_decryption_keys
@@ -95,6 +97,55 @@ class BeginTests(TestCase):
         assert fields["acr_values"] == "gold"
         assert fields["max_age"] == "60"
         assert fields["login_hint"] == "alice"
+
+    def test_a_route_can_ask_for_something_else_in_all_of_it(self) -> None:
+        scene = OidcScene(
+            acr_values=("silver",),
+            max_age=60,
+            login_hint="bob",
+            prompt=("login",),
+            resource=("https://other.example.com",),
+            claims={"userinfo": {"email": None}},
+        )
+        wishes = Wishes(
+            acr_values=("gold",),
+            max_age=600,
+            login_hint="alice",
+            prompt=(),
+            ui_locales=("de",),
+            claims={"id_token": {"groups": None}},
+            resource=("https://api.example.com",),
+        )
+        fields = asked(scene.begin(wishes=wishes))
+        assert fields["acr_values"] == "gold"
+        assert fields["max_age"] == "600"
+        assert fields["login_hint"] == "alice"
+        assert fields["ui_locales"] == "de"
+        assert fields["claims"] == '{"id_token":{"groups":null}}'
+        assert fields["resource"] == "https://api.example.com"
+        assert "prompt" not in fields
+
+    def test_conditions_and_hints_of_one_login_count_more(self) -> None:
+        wishes = Wishes(acr_values=("silver",), max_age=600, login_hint="bob")
+        scene = OidcScene()
+        fields = asked(
+            scene.begin(
+                wishes=wishes, acr_values=("gold",), max_age=60, login_hint="alice"
+            )
+        )
+        assert fields["acr_values"] == "gold"
+        assert fields["max_age"] == "60"
+        assert fields["login_hint"] == "alice"
+
+    def test_what_the_session_has_is_asked_for_again(self) -> None:
+        scene = OidcScene(resource=("https://one.example.com",))
+        scene.good()
+        fields = scene.begin(wishes=Wishes(resource=("https://two.example.com",)))
+        location = dict(fields.headers)["location"]
+        assert parse_qs(urlsplit(location).query)["resource"] == [
+            "https://two.example.com",
+            "https://one.example.com",
+        ]
 
     def test_a_route_cannot_want_less_than_the_options(self) -> None:
         fields = asked(OidcScene(max_age=60).begin(max_age=600))

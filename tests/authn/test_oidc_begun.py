@@ -25,14 +25,17 @@ LONG = attrs.evolve(
     acr_values=("gold", "silver"),
     max_age=0,
     prompt="login",
+    claims={"id_token": {"email": None}},
+    resource=("https://api.example.com",),
     wanted=Wanted(target="/a?b=c", acr_values=("gold",), max_age=0, restore="r"),
 )
 
 
+NOTHING = attrs.evolve(SHORT, claims={}, resource=())
 IMPLICIT = attrs.evolve(SHORT, response_type=ResponseType("id_token"), verifier="")
 
 
-@pytest.mark.parametrize("begun", [SHORT, LONG, IMPLICIT])
+@pytest.mark.parametrize("begun", [SHORT, LONG, NOTHING, IMPLICIT])
 def test_what_is_written_is_read(begun: Begun) -> None:
     """A limit of 0 seconds is one, too."""
     text = json.dumps(begun.as_json())
@@ -41,7 +44,8 @@ def test_what_is_written_is_read(begun: Begun) -> None:
 
 def test_what_says_nothing_is_not_written() -> None:
     """Cookies are short."""
-    assert not {"type", "mode", "acr", "age", "prompt"} & SHORT.as_json().keys()
+    left_out = {"type", "mode", "acr", "age", "prompt", "claims", "res"}
+    assert not left_out & SHORT.as_json().keys()
 
 
 def test_no_secret_is_shown() -> None:

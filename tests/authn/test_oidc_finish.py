@@ -5,7 +5,7 @@ import pytest
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.errors import UnavailableError
-from sso_proxy.login import Finished
+from sso_proxy.login import Finished, Wishes
 from sso_proxy.model import Response
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.testing.tokens import TokenSigner
@@ -75,6 +75,44 @@ class GoodTests(TestCase):
 
     def test_an_issuer_is_taken_that_names_itself(self) -> None:
         OidcScene().good(iss=ISSUER)
+
+
+class WishesTests(TestCase):
+    """A route has asked for something else than the table."""
+
+    def test_what_was_asked_for_is_kept_and_enough_for_that(self) -> None:
+        scene = OidcScene(claims={"id_token": {"groups": {"essential": True}}})
+        wishes = Wishes(
+            acr_values=("gold",),
+            max_age=60,
+            claims={"id_token": {"email": {"essential": True}}},
+            resource=("https://api.example.com",),
+        )
+        scene.provider.claims = {"acr": "gold", "email": "alice@example.com"}
+        scene.provider.claims["auth_time"] = int(scene.clock.time())
+        found = self.log_in(scene, wishes)
+        assert isinstance(found, Finished), found
+        session = scene.request().session
+        assert session is not None
+        assert scene.login.lacks(session, wishes) is None
+        refusal = scene.login.lacks(session, None)
+        assert refusal is not None
+        assert refusal.error == "insufficient_user_authentication"
+
+    def test_what_was_asked_for_is_enforced(self) -> None:
+        essential = Wishes(claims={"id_token": {"email": {"essential": True}}})
+        for wishes in (Wishes(acr_values=("gold",)), Wishes(max_age=60), essential):
+            scene = OidcScene()
+            found = self.log_in(scene, wishes)
+            assert isinstance(found, Response)
+            assert (found.status, found.reason) == (403, "login-refused")
+
+    def log_in(self, scene: OidcScene, wishes: Wishes) -> Finished | Response:
+        before = set(scene.browser.cookies)
+        scene.begin(wishes=wishes)
+        (name,) = set(scene.browser.cookies) - before
+        state = name.removeprefix("__Host-sso-login-")
+        return scene.callback({"state": state, "code": "code-1"})
 
 
 class AnswerTests(TestCase):

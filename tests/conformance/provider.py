@@ -220,7 +220,9 @@ class Provider:
     def authorize(self, asked: Asked) -> Reply:
         """Log the user in, whoever that is."""
         fields = asked.query or asked.form
-        self._require(len(dict(fields)) == len(fields), "a parameter twice")
+        # There may be several resources (RFC 8707 section 2).
+        single = [name for name, _ in fields if name != "resource"]
+        self._require(len({*single}) == len(single), "a parameter twice")
         parameters: Mapping[str, str] = dict(fields)
         name = parameters.get("request_uri")
         if name is not None:

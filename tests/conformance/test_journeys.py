@@ -65,6 +65,20 @@ _CASES: Final[Mapping[str, Case]] = {
     "two": Case(options='title = "Customers"'),
     "both": Case(authenticate=("programs", "both"), route=_PROGRAMS),
     "strong": Case(route="require = [\"acr == 'gold'\"]"),
+    "wishes": Case(
+        options=f'{RSA_ONLY}\nresource = ["https://plain.example.com"]',
+        route="""
+        [[route]]
+        host = "app.example.com"
+        path = "/wishes/strict/"
+        authenticate = ["wishes"]
+        backend = "{backend}"
+        [route.login]
+        acr_values = ["gold"]
+        ui_locales = ["de"]
+        resource = ["https://strict.example.com"]
+        """,
+    ),
     "weak": _saying('acr_values = ["gold"]', acr="silver"),
     "no-acr": _saying('acr_values = ["gold"]', acr=None),
     "stale": _saying("max_age = 60", auth_time=now() - 3600),
@@ -183,6 +197,23 @@ def test_a_route_that_asks_for_more_gets_it(running: World) -> None:
     running.check_login("strong")
     grants = running.providers["strong"].grants
     assert grants[-1].asked.get("acr_values") == "gold"
+
+
+def test_routes_of_one_host_ask_for_what_each_wants(running: World) -> None:
+    """One login more makes the session good for both."""
+    browser = running.check_login("wishes")
+    grants = running.providers["wishes"].grants
+    page = browser.go(running.url("wishes", "strict/page"))
+    assert page.url == running.url("wishes", "strict/page"), running.story(
+        browser, page
+    )
+    first, second = (grant.asked for grant in grants)
+    assert "acr_values" not in first
+    assert second["acr_values"] == "gold"
+    assert second["ui_locales"] == "de"
+    for path in ("page", "strict/page", "page"):
+        assert browser.fetch(running.url("wishes", path)).status == 200
+    assert len(grants) == 2
 
 
 def test_people_choose_where_there_are_two_providers(running: World) -> None:

@@ -53,7 +53,8 @@ class Site:
         client_id: What the proxy is called there.
         options: Further options of the authenticator, as TOML.
         authenticate: What the route has instead of this authenticator alone.
-        route: Further options of the route, and tables after it, as TOML.
+        route: Further options of the route, and tables after it, as TOML; ``{backend}``
+            stands for the backend.
     """
 
     issuer: str
@@ -140,7 +141,9 @@ def login_proxy(
                 client_id=site.client_id,
                 options=site.options,
                 authenticate=json.dumps([*site.authenticate] or [name]),
-                route=site.route,
+                route=site.route.replace(
+                    "{backend}", f"http://127.0.0.1:{backend.port}"
+                ),
                 host=HOST,
                 backend=backend.port,
             )
