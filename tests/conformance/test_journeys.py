@@ -149,6 +149,19 @@ def test_back_to_an_old_callback_begins_again_once_after_a_logout(
     assert page.status == 400, running.story(browser, page)
 
 
+def test_a_browser_that_keeps_no_session_is_stopped(running: World) -> None:
+    """It would be sent round for ever by a provider that knows its user."""
+    browser = running.browser()
+    for _ in range(3):
+        running.check_login("plain", browser)
+        browser.cookies[:] = [c for c in browser.cookies if c.name != "__Host-sso"]
+    page = browser.go(running.url("plain"))
+    assert page.status == 429, running.story(browser, page)
+    assert page.url == running.url("plain"), "it has not been sent away"
+    assert "The login does not last" in page.text
+    running.check_login("plain", browser)
+
+
 def _leave(browser: Browser) -> None:
     """Have the browser lose its session, and nothing of its logins."""
     kept = [c for c in browser.cookies if c.name.startswith("__Host-sso-login-")]

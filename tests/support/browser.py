@@ -142,12 +142,13 @@ class Browser:
     Attributes:
         cookies: What it keeps.
         trail: Method, URL and status of everything that it asked for.
+        address: Where it comes from.
     """
 
     def __init__(self, ca: Path, address: str = "127.0.0.1") -> None:
         self.cookies: list[Cookie] = []
         self.trail: list[tuple[str, str, int]] = []
-        self._address = address
+        self.address = address
         self._context = ssl.create_default_context(cafile=str(ca))
 
     def go(
@@ -248,7 +249,7 @@ class Browser:
             fields["Content-Type"] = "application/x-www-form-urlencoded"
         if form is not None and origin is not None:
             fields["Origin"] = "/".join(origin.split("/")[:3])
-        connection = _Connection(host, parts.port or 443, self._context, self._address)
+        connection = _Connection(host, parts.port or 443, self._context, self.address)
         try:
             connection.request(method, target, body, fields)
             answer = connection.getresponse()
@@ -267,7 +268,7 @@ class Browser:
         other = object.__new__(Browser)
         other.cookies = [attrs.evolve(cookie) for cookie in self.cookies]
         other.trail = []
-        other._address, other._context = self._address, self._context
+        other.address, other._context = self.address, self._context
         return other
 
     def cookies_for(self, host: str, path: str) -> str:
