@@ -36,8 +36,9 @@ _JUMP: Final = 5.0
 """Seconds by which a clock that was set is told from one that goes a bit wrong."""
 _LOOK_EVERY: Final = 1.0
 """Seconds between looks at whether the clock was set."""
+_SOON: Final = 1.0
 _TRY_AGAIN: Final = 30.0
-"""Seconds, at most, until a renewal that failed is tried again."""
+"""Seconds, at least and at most, until a renewal that failed is tried again."""
 
 T = TypeVar("T")
 
@@ -223,11 +224,13 @@ class TokenKeeper:
         self, key: bytes, fetch: Fetch, until: float | None, entry: _Entry
     ) -> None:
         """Have a new token got, unless somebody does; nobody waits for it."""
-        entry.renew = entry.ends
-        if key not in self._running and len(self._running) < AT_ONCE:
-            once = Once(lambda: self._run(key, fetch, until, entry))
-            self._running[key] = once
-            once.begin()
+        if key in self._running or len(self._running) >= AT_ONCE:
+            entry.renew = self._monotonic() + _SOON
+            return
+        entry.renew = entry.ends  # or when to try again, if this one fails
+        once = Once(lambda: self._run(key, fetch, until, entry))
+        self._running[key] = once
+        once.begin()
 
     async def _run(
         self, key: bytes, fetch: Fetch, until: float | None, old: _Entry | None
@@ -242,7 +245,7 @@ class TokenKeeper:
             del self._running[key]
             if old is not None and not renewed:
                 left = old.ends - self._monotonic()
-                old.renew = self._monotonic() + min(max(1.0, left / 4), _TRY_AGAIN)
+                old.renew = self._monotonic() + min(max(_SOON, left / 4), _TRY_AGAIN)
         return answer
 
     async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
@@ -364,7 +367,6 @@ class TokenKeeper:
         renew, ends = kept.span.renew - now, kept.span.ends - now
         entry = _Entry(kept.token, here + renew, here + ends)
         self._shelf.put(key, entry)
-        self._refusals.drop(key)
 
     def _believe(self, key: bytes, refusal: NotIssued, left: float) -> None:
         """Go by a refusal for *left* seconds, and no more by a token from before."""

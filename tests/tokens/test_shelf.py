@@ -32,6 +32,21 @@ def test_what_is_too_large_is_not_kept_and_takes_no_others_place() -> None:
     assert shelf.find(b"small") == Thing(1)
 
 
+def test_what_is_replaced_counts_no_more() -> None:
+    shelf: Shelf[Thing] = Shelf(10)
+    shelf.put(b"other", Thing(1))
+    for _ in range(100):
+        shelf.put(b"changing", Thing(OCTETS // 3))
+    assert shelf.find(b"other") == Thing(1)
+
+
+def test_large_entries_have_no_more_room_than_many() -> None:
+    shelf: Shelf[Thing] = Shelf(1000)
+    for number in range(100):
+        shelf.put(b"%d" % number, Thing(OCTETS // 2))
+    assert len(shelf) <= 4
+
+
 @given(
     st.lists(
         st.tuples(
