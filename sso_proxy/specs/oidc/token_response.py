@@ -95,19 +95,32 @@ def read_token_response(
             lacks ``access_token`` or ``token_type``, has another type than Bearer and
             DPoP, or a member of the wrong kind.
     """
+    members = read_success(status, content_type, body)
+    return TokenResponse(
+        access_token=read_credential(members, "access_token", required=True),
+        token_type=_read_type(members),
+        expires_in=read_lifetime(members),
+        refresh_token=read_credential(members, "refresh_token") or None,
+        id_token=read_credential(members, "id_token") or None,
+        scope=read_scope(members),
+    )
+
+
+def read_success(
+    status: int, content_type: str | None, body: bytes
+) -> Mapping[str, Any]:
+    """
+    Give the members of an answer that is no refusal.
+
+    Raises:
+        TokenResponseError: It is one, or nothing that can be read.
+    """
     if status != 200:
         refuse(status, content_type, body)
     members = read_members(status, content_type, body)
     if members.get("error") is not None:
         raise _error_of(status, members)
-    return TokenResponse(
-        access_token=_credential(members, "access_token", required=True),
-        token_type=_read_type(members),
-        expires_in=_read_lifetime(members),
-        refresh_token=_credential(members, "refresh_token") or None,
-        id_token=_credential(members, "id_token") or None,
-        scope=_read_scope(members),
-    )
+    return members
 
 
 def refuse(status: int, content_type: str | None, body: bytes) -> NoReturn:
@@ -172,10 +185,15 @@ def trim(text: str) -> str:
     return " ".join(shown.split())[:_LONGEST_DETAIL]
 
 
-def _credential(
+def read_credential(
     members: Mapping[str, Any], name: str, *, required: bool = False
 ) -> str:
-    """Give a token; empty if there is none, which some write as null."""
+    """
+    Give a token; empty if there is none, which some write as null.
+
+    Raises:
+        TokenResponseError: It is missing, no printable ASCII or too long.
+    """
     value = members.get(name)
     if value is None or value == "":
         if required:
@@ -198,8 +216,13 @@ def _read_type(members: Mapping[str, Any]) -> str:
     return canonical
 
 
-def _read_lifetime(members: Mapping[str, Any]) -> int | None:
-    """Give ``expires_in``, which some providers write as a string."""
+def read_lifetime(members: Mapping[str, Any]) -> int | None:
+    """
+    Give ``expires_in``, which some providers write as a string.
+
+    Raises:
+        TokenResponseError: It is no number of seconds.
+    """
     value = members.get("expires_in")
     if value is None:
         return None
@@ -212,8 +235,13 @@ def _read_lifetime(members: Mapping[str, Any]) -> int | None:
     return value
 
 
-def _read_scope(members: Mapping[str, Any]) -> str | None:
-    """Give ``scope``, which may be missing (RFC 6749 section 5.1)."""
+def read_scope(members: Mapping[str, Any]) -> str | None:
+    """
+    Give ``scope``, which may be missing (RFC 6749 section 5.1).
+
+    Raises:
+        TokenResponseError: It is no list of scopes.
+    """
     value = members.get("scope")
     if value is None:
         return None

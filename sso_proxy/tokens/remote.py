@@ -1,0 +1,216 @@
+"""What all token sources have in common that ask a server."""
+
+from abc import ABC, abstractmethod
+from hashlib import sha256
+from typing import Any, ClassVar, Self
+
+import attrs
+from zope.interface import implementer
+
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.interfaces import IHealth, ITokenSource, ITools
+from sso_proxy.model import Caller
+from sso_proxy.net.client_auth_parts import read_tls
+from sso_proxy.net.client_identity import noting
+from sso_proxy.net.http_agent import read_proxy
+from sso_proxy.net.http_client import ClientTls, HttpClient
+from sso_proxy.specs.jose.expiry import read_expiry
+from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.tokens.kept import build_keeper
+from sso_proxy.tokens.refused import unusable
+from sso_proxy.tokens.remote_config import RemoteConfig
+from sso_proxy.tokens.subject import Presented, Subject, read_subject_option
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """
+    A token that a server is asked for.
+
+    Attributes:
+        subject: What it is made from, or None.
+        actor: Who acts for that, or None.
+        caller: Who calls.
+        audience: Whom it is for, as the route says.
+    """
+
+    subject: Presented | None
+    actor: Presented | None
+    caller: Caller
+    audience: Audience
+
+
+@implementer(ITokenSource, IHealth)
+class RemoteSource(ABC):
+    """
+    Asks a server for tokens, and keeps what it got.
+
+    Types of sources are made of it by `ask`.
+
+    Args:
+        config: The options.
+        tools: What may be used.
+
+    Attributes:
+        config: The options.
+        clock: The time.
+        http_client: Sends requests, through the proxy of the options.
+        tls: Our certificate, and whom to trust; None for what is usual.
+
+    Raises:
+        ConfigError: A file cannot be used, or there is no such other token.
+    """
+
+    config_class: ClassVar[Any]
+    ahead: ClassVar[bool] = True
+    """Whether a token is renewed before it ends, when nobody waits for it."""
+
+    def __init__(self, config: Any, tools: ITools) -> None:  # noqa: ANN401
+        self.config = config
+        self.clock = tools.clock
+        mistakes: list[Mistake] = []
+        self.http_client: HttpClient = tools.http_client
+        proxy = read_proxy(config.proxy, "proxy")
+        if proxy is not None:
+            self.http_client = self.http_client.through(proxy)
+        self.tls: ClientTls | None = None
+        with noting(mistakes):
+            self.tls = read_tls(config, "", crl=config.crl, now=self.clock.time())
+        self._subject = self._actor = Subject(kind="none")
+        with noting(mistakes):
+            self._subject = _place(config, "subject", tools)
+        with noting(mistakes):
+            self._actor = _place(config, "actor", tools)
+        self._options = config.digest()
+        self._name = tools.name
+        if mistakes:
+            raise ConfigError(*mistakes)
+        self._keeper = build_keeper(config.keep, tools)
+        places = (*self._subject.consumes, *self._actor.consumes)
+        self.consumes: tuple[str, ...] = tuple(dict.fromkeys(places))
+
+    @classmethod
+    def from_config(cls, config: Any, tools: ITools) -> Self:  # noqa: ANN401
+        """
+        Make one.
+
+        Raises:
+            ConfigError: As for the class.
+        """
+        return cls(config, tools)
+
+    @abstractmethod
+    async def ask(self, wanted: Wanted) -> Token | NotIssued:
+        """
+        Ask the server.
+
+        Raises:
+            UnavailableError: It cannot be reached, or fails.
+        """
+
+    def check_audience(self, audience: Audience) -> None:  # noqa: B027
+        """Take any audience; for types that do not."""
+
+    async def subject_of(self, caller: Caller) -> Presented | NotIssued | None:
+        """Give what a token is made from; None if that is nothing."""
+        return await self._subject.present(caller)
+
+    async def actor_of(self, caller: Caller) -> Presented | NotIssued | None:
+        """Give who acts for the subject; None if nobody does."""
+        return await self._actor.present(caller)
+
+    def key_of(self, wanted: Wanted) -> tuple[str | bytes, ...]:
+        """
+        Say what a token depends on, besides the options and the audience.
+
+        Who has the same gets the same token.
+        """
+        identity = wanted.caller.identity
+        who = ("", "") if identity is None else (identity.issuer, identity.subject)
+        return (*who, _key(wanted.subject), _key(wanted.actor))
+
+    async def token_for(self, caller: Caller, audience: Audience) -> Token | NotIssued:
+        """
+        Give a token good for *audience* alone, a kept one if there is one.
+
+        Raises:
+            UnavailableError: The server cannot be reached.
+        """
+        subject = await self.subject_of(caller)
+        if isinstance(subject, NotIssued):
+            return subject
+        actor = await self.actor_of(caller)
+        if isinstance(actor, NotIssued):
+            return actor
+        wanted = Wanted(subject=subject, actor=actor, caller=caller, audience=audience)
+        ends = [p.expires for p in (subject, actor) if p and p.expires is not None]
+        token = await self._keeper.get(
+            self._key(wanted),
+            lambda: self._fetch(wanted),
+            until=min(ends) if ends else None,
+            ahead=self.ahead,
+        )
+        return _with_headers(token, subject, actor)
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say what is wrong, as far as is known."""
+        return await self._keeper.probe()
+
+    async def _fetch(self, wanted: Wanted) -> Token | NotIssued:
+        """Ask the server; what it gives is over no later than it says itself."""
+        token = await self.ask(wanted)
+        if isinstance(token, NotIssued):
+            return token
+        ends = [e for e in (token.expires, read_expiry(token.value)) if e is not None]
+        if not ends:
+            return token
+        if min(ends) <= self.clock.time():
+            return unusable("the token was over when it came")
+        return attrs.evolve(token, expires=min(ends))
+
+    def _key(self, wanted: Wanted) -> bytes:
+        """Give a digest of all that a token depends on."""
+        audience, digest = wanted.audience, sha256()
+        for part in (
+            self._name,
+            self._options,
+            audience.name,
+            audience.thumbprint,
+            *self.key_of(wanted),
+        ):
+            octets = part if isinstance(part, bytes) else part.encode()
+            digest.update(len(octets).to_bytes(8, "big") + octets)
+        return digest.digest()
+
+
+def _place(config: RemoteConfig, option: str, tools: ITools) -> Subject:
+    """Give what is at the place that *option* names."""
+    place = attrs.evolve(
+        read_subject_option(getattr(config, option)),
+        longest=config.max_length,
+        authenticator=config.authenticator,
+    )
+    audience = getattr(config, f"{option}_audience")
+    try:
+        return place.bound(tools, audience)
+    except ConfigError as e:
+        raise ConfigError(
+            *(Mistake(option, mistake.problem) for mistake in e.mistakes)
+        ) from None
+    except ValueError as e:
+        raise ConfigError(Mistake(f"{option}_audience", str(e))) from None
+
+
+def _with_headers(
+    token: Token | NotIssued, *sources: Presented | None
+) -> Token | NotIssued:
+    """Add what the client has to hear about the tokens that this one is made from."""
+    headers = tuple(h for each in sources if each is not None for h in each.headers)
+    if not headers or isinstance(token, NotIssued):
+        return token
+    return attrs.evolve(token, headers=(*token.headers, *headers))
+
+
+def _key(presented: Presented | None) -> bytes:
+    """Give the digest of what was presented."""
+    return b"" if presented is None else presented.key
