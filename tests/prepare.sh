@@ -9,6 +9,7 @@ need() { # package, and a command or file that it brings
     command -v "$2" >/dev/null || [ -e "$2" ] || missing="$missing $1"
 }
 need nginx-light nginx
+need libnginx-mod-http-js /usr/lib/nginx/modules/ngx_http_js_module.so
 need haproxy haproxy
 need slowhttptest slowhttptest
 need curl curl

@@ -43,9 +43,11 @@ RUN_ELSEWHERE = {
     "introspection.toml",
     "api-clients.toml",
     "stores.toml",
+    "audience-per-application.toml",
     "redis.toml",
 }
-"""By tests/test_etc_dpop.py and its like: tokens, clients, stores, logins."""
+"""By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
+logins."""
 
 
 @pytest.mark.parametrize("path", sorted(ETC.glob("*.toml")), ids=lambda p: p.name)

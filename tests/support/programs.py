@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -161,6 +161,7 @@ def _children(pid: int) -> list[int]:
 
 
 _NGINX = """
+{modules}
 daemon off;
 master_process off;
 error_log {directory}/nginx.error.log;
@@ -180,10 +181,15 @@ http {{
 """
 
 
-def nginx(directory: Path, servers: str, port: int) -> Running:
+def nginx(
+    directory: Path, servers: str, port: int, modules: Sequence[str] = ()
+) -> Running:
     """Run nginx with the given ``server`` blocks until it listens on *port*."""
     config = directory / "nginx.conf"
-    config.write_text(_NGINX.format(directory=directory, servers=servers))
+    loaded = "\n".join(f"load_module {module};" for module in modules)
+    config.write_text(
+        _NGINX.format(directory=directory, servers=servers, modules=loaded)
+    )
     command = (program("nginx"), "-p", str(directory), "-c", str(config))
     return Running(directory, *command).wait_for_port(port)
 
