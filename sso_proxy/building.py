@@ -43,6 +43,7 @@ from sso_proxy.route_signatures import build_signer
 from sso_proxy.route_tokens import RouteTokens
 from sso_proxy.route_upstreams import MakeUpstream, RouteUpstreams
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
+from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.oauth.protected_resource import Identifier
@@ -327,7 +328,7 @@ class Builder:
         sessions = self._sessions.find(path, route, asked)
         logins, names = self._logins.find(path, route, authenticators, sessions)
         wishes, login_checks = self._wishes.find(path, route, authenticators)
-        self._publish_keys(path, route)
+        self._publish_keys(path, route, signer)
         made = Route(
             name=route.host + route.path,
             host=route.host,
@@ -385,10 +386,14 @@ class Builder:
         self._infos.add(path, route, made, self._pages)
         return made
 
-    def _publish_keys(self, path: str, route: RouteConfig) -> None:
-        """Publish what the tokens of *route* are signed with, on its host."""
+    def _publish_keys(
+        self, path: str, route: RouteConfig, signer: RequestSigner | None
+    ) -> None:
+        """Publish what tokens and requests of *route* are signed with, on its host."""
+        place = route.host, route.endpoints
+        if signer is not None:
+            self._keys.add(f"{path}.signature.key", place, signer.public_keys)
         for number, token in enumerate(route.token):
-            place = route.host, route.endpoints
             for source in self._tokens.publishing(token.name):
                 self._keys.add(f"{path}.token[{number}]", place, source.public_keys)
 

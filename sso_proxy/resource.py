@@ -74,6 +74,26 @@ class _Client:
         self.facts = facts
 
 
+class _Content:
+    """The content of a request, which twisted.web has; implements `Body`."""
+
+    __slots__ = ("_file", "content")
+
+    def __init__(self, file: Any) -> None:  # noqa: ANN401
+        self._file = file
+        self.content: bytes | None = None
+
+    async def read(self, limit: int) -> bytes:
+        """Give it, and leave it to be read again."""
+        if self.content is None:
+            content: bytes = self._file.read(limit + 1)
+            self._file.seek(0)
+            if len(content) > limit:
+                raise BadMessageError(413, "body-too-large")
+            self.content = content
+        return self.content
+
+
 class _Passage(Exchange):
     """One request on its way from a site of twisted.web and back."""
 
@@ -109,6 +129,8 @@ class _Passage(Exchange):
             self.fail(e.status, e.reason)
             return
         trail = self.trail or Trail()
+        if self._incoming.framing.length != 0:
+            trail.body = _Content(self._content)
         self._waiting = run(
             rules.pipeline.decide(self._incoming, facts, trail),
             self._decided,
@@ -136,6 +158,8 @@ class _Passage(Exchange):
             self.fail(e.status, e.reason)
             return
         self.admission = verdict
+        if verdict.body is not None:  # it goes with the head
+            self._content, self.received = None, len(verdict.body)
         route = verdict.route
         upstream = route.own if verdict.own else route.upstream
         sink = upstream.forward(self, outgoing)

@@ -17,6 +17,7 @@ from sso_proxy.specs.http.signature import (
 )
 from sso_proxy.specs.http.signature_keys import RequestSigningKey
 from sso_proxy.specs.http.structured import InnerList
+from sso_proxy.specs.jose.public_jwk import PublicKey
 
 _SIGNATURE_FIELDS: Final = ("signature", "signature-input")
 
@@ -69,6 +70,11 @@ class RequestSigner:
         return frozenset(
             name.replace("-", char) for name in names for char in ("-", "_", ".")
         )
+
+    @property
+    def public_keys(self) -> tuple[PublicKey, ...]:
+        """Give the public half of the key as JWK, unless it is a secret."""
+        return () if self.key.public is None else (self.key.public,)
 
     async def read(self, body: Body, most: int) -> None:
         """

@@ -26,6 +26,7 @@ from sso_proxy.config.route_parts import (
     HeadersConfig,
     ResourceConfig,
 )
+from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
@@ -332,3 +333,17 @@ def test_a_token_is_for_somebody(tmp_path: Path) -> None:
     assert Built(route(token=(token,)), token=tables).mistakes() == [
         "route[0].token[0].audience"
     ]
+
+
+def test_requests_of_a_route_are_signed(tmp_path: Path) -> None:
+    """The key is published where tokens' keys are; clients' signatures end here."""
+    signing(tmp_path)
+    signature = SignatureConfig(
+        key=str(tmp_path / "sso.pem"), keyid="proxy", digest=True
+    )
+    parts = Built(route(signature=signature)).parts()
+    signed = only(parts, "/orders")
+    assert signed.signer is not None
+    assert {"signature", "signature_input", "content-digest"} <= signed.consumed
+    assert signed.reads_form
+    assert names_at(parts, "a.example") == ["proxy"]

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import socket
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from sso_proxy.assembly import Gateway
 from sso_proxy.config.load import load_config
 from sso_proxy.resource import ProxyResource
+from sso_proxy.specs.http.digest import build_content_digest
 from sso_proxy.testing.demo.authorization_server import tls_options
 from sso_proxy.testing.demo.echo import Echo
 from sso_proxy.testing.pki import Pki
@@ -47,6 +49,12 @@ host = "*"
 path = "/www/"
 authenticate = ["anonymous"]
 backend = "static:{directory}"
+[[route]]
+host = "*"
+path = "/signed/"
+authenticate = ["anonymous"]
+signature = {{ secret = "env:SIGNING_SECRET", keyid = "k", digest = true }}
+backend = "http://127.0.0.1:{port}"
 [[route]]
 host = "*"
 path = "/gone/"
@@ -93,6 +101,7 @@ class ProxyResourceTests(TestCase):
         self.directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
         echo: Any = listen.listenTCP(0, Site(Echo()), interface="127.0.0.1")
         self.addCleanup(echo.stopListening)
+        self.patch(os, "environ", {**os.environ, "SIGNING_SECRET": "s" * 32})
         config = self.directory / "proxy.toml"
         config.write_text(
             CONFIG.format(directory=self.directory, port=echo.getHost().port)
@@ -164,6 +173,18 @@ class ProxyResourceTests(TestCase):
     async def test_content_beyond_the_limit_is_refused(self) -> None:
         await self.start()
         answer = await self.ask("/echo/", "--data-binary", "@-", body=bytes(4_000_000))
+        assert answer.status == 413
+
+    async def test_content_that_is_signed_goes_with_its_head(self) -> None:
+        await self.start()
+        answer = await self.ask("/signed/", "--data-binary", "@-", body=b"content")
+        assert answer.status == 200, answer
+        assert json.loads(answer.text)["body_octets"] == 7
+        assert build_content_digest(b"content") in answer.text
+        assert self.records()[-1]["received"] == 7
+        answer = await self.ask("/signed/", "--data-binary", "@-", body=bytes(2**20))
+        assert answer.status == 200
+        answer = await self.ask("/signed/", "--data-binary", "@-", body=bytes(1048577))
         assert answer.status == 413
 
     async def test_every_request_is_recorded(self) -> None:

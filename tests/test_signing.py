@@ -14,13 +14,18 @@ from sso_proxy.specs.http.signature_check import (
     SignatureRules,
     Verified,
 )
-from sso_proxy.specs.http.signature_keys import read_check_secret, read_request_secret
+from sso_proxy.specs.http.signature_keys import (
+    read_check_secret,
+    read_request_key,
+    read_request_secret,
+)
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeAuthenticator, FakeTokenSource, make_identity
 from sso_proxy.testing.signatures import verify_received
 from sso_proxy.token import Audience, Token
 from sso_proxy.tokens.delivery import CookieDelivery, HeaderDelivery
 from tests.support.doubles import Scene, answer_ok, status_of
+from tests.support.signatures import example_private
 
 NOW: Final = SettableClock().time()
 KEYS: Final = {"k": read_check_secret(b"s" * 32)}
@@ -262,6 +267,14 @@ def test_upgrades_are_signed() -> None:
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     )
     assert verify(arrived(made), WITH_DIGEST).values["@path"] == "/ws"
+
+
+def test_the_public_key_is_published_and_a_secret_is_not() -> None:
+    """What backends check with is for everybody, or for nobody else."""
+    assert make_signer().public_keys == ()
+    key = read_request_key(example_private("test-key-ed25519"), keyid="a")
+    (public,) = make_signer(key=key).public_keys
+    assert (public["kid"], public["crv"], "d" in public) == ("a", "Ed25519", False)
 
 
 def test_our_own_paths_are_not_signed() -> None:

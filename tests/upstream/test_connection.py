@@ -486,6 +486,19 @@ def test_a_stale_connection_is_replaced_and_the_sink_goes_on_there() -> None:
     assert len(talk.pool.replayed) == 1
 
 
+def test_what_is_good_once_is_made_anew() -> None:
+    """A signature's nonce, which the backend may have seen already."""
+    asked = outgoing()
+    asked.renew = lambda: b"GET /anew HTTP/1.1\r\n\r\n"
+    talk = Talk(asked, reused=True)
+    assert talk.stream.sent == b"GET / HTTP/1.1\r\n\r\n"
+    talk.stream.lose()
+    (again,) = talk.pool.replayed
+    stream = FakeStream(again)
+    again.connected(stream)
+    assert stream.sent == b"GET /anew HTTP/1.1\r\n\r\n"
+
+
 def test_what_must_not_be_made_twice_is_not_sent_again() -> None:
     talk = Talk(outgoing("POST"), reused=True)
     talk.stream.lose()
