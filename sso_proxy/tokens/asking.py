@@ -18,6 +18,9 @@ _log = Logger()
 _TELL_AFTER: Final = 5.0
 """Seconds between lines in the log, when things change all the time."""
 
+REFUSALS: Final = frozenset({401, 403})
+"""What servers mean by a refusal."""
+
 Answer: TypeAlias = Token | NotIssued
 Fetch: TypeAlias = Callable[[], Coroutine[Any, Any, Answer]]
 """
@@ -63,23 +66,25 @@ class Asker:
             answer = await fetch()
         except UnavailableError as e:
             self._counts["unavailable"] += 1
-            # Who asks for it can have it say what nobody understands.
-            garbled = isinstance(e, NoReplyError) and e.trouble is Trouble.GARBLED
-            self._note(e.what, counts=not garbled)
+            # A caller whose credential makes the server stumble must not have it left
+            # alone: only who says nothing at all is down.
+            silent = isinstance(e, NoReplyError) and e.trouble is not Trouble.GARBLED
+            self._note(e.what, counts=silent)
             raise
         except CancelledError:
             self._counts["unavailable"] += 1
             self._note("there was no token in time", counts=True)
             raise
-        problem = ""
         if isinstance(answer, Token):
             self._counts["issued"] += 1
-        elif answer.status < 500:
-            self._counts["refused"] += 1
-        else:
+            self._note("", counts=False)
+        elif answer.status >= 500:
             self._counts["unusable"] += 1
-            problem = f"{answer.reason} {answer.detail}"
-        self._note(problem, counts=False)
+            self._note(f"{answer.reason} {answer.detail}", counts=False)
+        else:
+            self._counts["refused"] += 1
+            if answer.status in REFUSALS:  # else nobody was asked
+                self._note("", counts=False)
         return answer
 
     def _note(self, problem: str, *, counts: bool) -> None:

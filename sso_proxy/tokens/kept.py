@@ -22,7 +22,7 @@ from sso_proxy.model import WARNING
 from sso_proxy.net.circuit import Circuit
 from sso_proxy.net.once import Once
 from sso_proxy.token import NotIssued, Token
-from sso_proxy.tokens.asking import Answer, Asker, Fetch
+from sso_proxy.tokens.asking import REFUSALS, Answer, Asker, Fetch
 from sso_proxy.tokens.keep_rules import KeepRules, span_of
 from sso_proxy.tokens.kept_record import Kept
 from sso_proxy.tokens.shared import KIND, NEEDS, Refused, SharedTokens, Turn
@@ -323,7 +323,7 @@ class TokenKeeper:
             if isinstance(answer, Token):
                 self._counts["renewed"] += old is not None
                 await self._keep(key, answer, until, name)
-            elif answer.status in (401, 403):
+            elif answer.status in REFUSALS:
                 self._believe(key, answer, self._rules.negative)
                 turn = await self._refuse(turn, name, answer, old)
         finally:

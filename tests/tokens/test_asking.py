@@ -15,6 +15,12 @@ from sso_proxy.tokens.asking import Answer, Asker
 
 TOKEN = Token(value="the secret")
 REFUSED = NotIssued(reason="token-refused", detail="access_denied")
+DOWN = NoReplyError(
+    "the server", status=502, problem="refused", trouble=Trouble.UNREACHABLE
+)
+GARBLED = NoReplyError(
+    "the server", status=502, problem="is no HTTP", trouble=Trouble.GARBLED
+)
 
 
 class AskerTests(TestCase):
@@ -47,19 +53,32 @@ class AskerTests(TestCase):
         assert self.counts == {"issued": 1, "refused": 1, "unusable": 1}
 
     async def test_who_is_down_is_asked_once_a_second(self) -> None:
-        await self.fails(UnavailableError("it", status=502))
+        await self.fails(DOWN)
         with pytest.raises(UnavailableError) as refused:
             await self.ask(TOKEN)
-        assert (refused.value.what, refused.value.status) == ("token.orders: it", 503)
+        assert (refused.value.what, refused.value.status) == (
+            "token.orders: the server",
+            503,
+        )
         assert self.asked == FAILURES
         self.clock.advance(PAUSE)
         assert await self.ask(TOKEN) == await self.ask(TOKEN) == TOKEN
 
-    async def test_nonsense_that_can_be_asked_for_does_not_count(self) -> None:
-        problem, trouble = "is no HTTP", Trouble.GARBLED
-        error = NoReplyError("it", status=502, problem=problem, trouble=trouble)
-        await self.fails(error, 2 * FAILURES)
-        assert await self.ask(TOKEN) == TOKEN
+    async def test_what_can_be_asked_for_does_not_count(self) -> None:
+        """Nonsense, or an error of the server, by a credential that it stumbles over."""
+        for error in (GARBLED, UnavailableError("it", status=502)):
+            await self.fails(error, 2 * FAILURES)
+            assert await self.ask(TOKEN) == TOKEN
+
+    async def test_what_the_server_was_not_asked_says_nothing_about_it(self) -> None:
+        """Else who presents nonsense in between would keep us asking who is down."""
+        malformed = NotIssued(reason="token-malformed", status=400)
+        await self.fails(DOWN, FAILURES - 1)
+        await self.ask(malformed)
+        await self.fails(DOWN, 1)
+        with pytest.raises(UnavailableError):
+            await self.ask(TOKEN)
+        assert self.asked == FAILURES + 1
 
     async def test_refusals_do_not_count_either(self) -> None:
         for _ in range(2 * FAILURES):

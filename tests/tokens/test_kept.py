@@ -19,7 +19,7 @@ from sso_proxy.tokens.kept import AT_ONCE, TokenKeeper, build_keeper
 from sso_proxy.tokens.shared import MARK_LASTS, TOKENS, WORK
 from tests.support.keeping import Answer, Keeping
 
-DOWN = UnavailableError("the server", status=502)
+DOWN = NoReplyError("it", status=502, problem="no", trouble=Trouble.UNREACHABLE)
 
 
 @implementer(ICache)
