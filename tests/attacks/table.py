@@ -26,6 +26,8 @@ CLIENT: Final = "net/test_http_client.py::"
 PUBLISHED_KEYS: Final = "net/test_jwks.py::"
 PUBLISHED_URLS: Final = "specs/oauth/test_urls.py::"
 ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
+MINTED: Final = "tokens/test_jwt.py::"
+BACKENDS: Final = "docs/test_token_for_a_backend.py::"
 
 COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
@@ -371,6 +373,7 @@ TABLE: Final = {
         CLAIMS + "test_another_audience_is_refused",
         CLAIMS + "test_the_issuer_is_compared_exactly",
         PATHS + "test_a_token_is_judged_anew_on_each_route",
+        BACKENDS + "test_one_applications_token_is_refused_at_another",
     ),
     "D4": row(
         "a token of any client",
@@ -384,6 +387,10 @@ TABLE: Final = {
         "authn/test_aws_alb.py::"
         "test_another_load_balancer_is_refused_before_its_key_is_fetched",
         "authn/test_aws_alb.py::test_the_header_of_anybody_else_is_refused",
+        BACKENDS + "test_a_token_of_another_key_is_refused",
+        BACKENDS + "test_another_issuers_token_is_refused",
+        MINTED + "test_what_a_callers_token_says_about_itself_is_not_told",
+        MINTED + "test_no_claim_leaves_its_place",
     ),
     "D6": row(
         "a bound token without its proof",
