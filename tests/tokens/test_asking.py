@@ -65,7 +65,7 @@ class AskerTests(TestCase):
         assert await self.ask(TOKEN) == await self.ask(TOKEN) == TOKEN
 
     async def test_what_can_be_asked_for_does_not_count(self) -> None:
-        """Nonsense, or an error of the server, by a credential that it stumbles over."""
+        """Nonsense, or an error, by a credential that the server stumbles over."""
         for error in (GARBLED, UnavailableError("it", status=502)):
             await self.fails(error, 2 * FAILURES)
             assert await self.ask(TOKEN) == TOKEN
