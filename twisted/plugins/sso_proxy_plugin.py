@@ -106,3 +106,28 @@ jwt_token = PluginFactory(
     makes="ITokenSource",
     target="sso_proxy.tokens.jwt:JwtSource",
 )
+client_credentials_token = PluginFactory(
+    name="client_credentials",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.client_credentials:ClientCredentialsSource",
+)
+jwt_bearer_token = PluginFactory(
+    name="jwt_bearer",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.jwt_bearer:JwtBearerSource",
+)
+refresh_token = PluginFactory(
+    name="refresh",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.refresh:RefreshSource",
+)
+ropc_token = PluginFactory(
+    name="ropc",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.ropc:RopcSource",
+)
+saml2_bearer_token = PluginFactory(
+    name="saml2_bearer",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.saml2_bearer:Saml2BearerSource",
+)

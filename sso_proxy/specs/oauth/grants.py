@@ -16,6 +16,12 @@ import attrs
 from sso_proxy.errors import SsoProxyError, TokenError
 from sso_proxy.specs.jose.strict import decode_base64url
 from sso_proxy.specs.oauth.client_auth import FormFields
+from sso_proxy.specs.oidc.token_response import (
+    TokenResponseError,
+    read_credential,
+    read_success,
+)
+from sso_proxy.specs.xml import XmlError, name_of, parse_xml
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 """RFC 7523 section 2.1."""
@@ -35,16 +41,9 @@ _JWT = re.compile(
     r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}"
 )
 _PARTS: Final = (3, 5)
-_NAME = r"(?:[A-Za-z_][A-Za-z0-9._-]*:)?"
-_SAML = re.compile(
-    r"\s*(?:<\?xml\s[^<>?]*\?>\s*)?"
-    rf"<({_NAME}(?:Encrypted)?Assertion)(?:\s[^<>]*)?>.*</\1\s*>\s*",
-    re.DOTALL,
-)
-_ENCODING = re.compile(
-    r"<\?xml[^>]*\bencoding\s*=\s*[\"'](?!utf-8[\"'])", re.IGNORECASE
-)
-_DECLARES = re.compile(r"<!\s*(?:doctype|entity)", re.IGNORECASE)
+_TOO_LARGE: Final = f"the assertion has more than {MAX_ASSERTION} octets"
+_SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
+_ASSERTIONS: Final = ((_SAML, "Assertion"), (_SAML, "EncryptedAssertion"))
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]+")
 
 
@@ -154,32 +153,43 @@ def encode_saml(assertion: str) -> str:
     """
     Give a SAML assertion in base64url, without padding and line breaks.
 
-    It is read only as far as to know that it is one: whoever it is for checks it.
+    It goes on as it came: its signature is over that.  Whoever it is for checks it.
 
     Args:
         assertion: XML, or that in base64 or base64url, with or without padding and line
             breaks.
 
     Raises:
-        UnfitError: It is no XML in UTF-8 that begins and ends with an ``Assertion`` or
-            an ``EncryptedAssertion``, it has a document type or is too large.
+        UnfitError: It is too large, no XML that `parse_xml` reads, or no ``Assertion``
+            or ``EncryptedAssertion`` of SAML 2.0.
     """
     if len(assertion) > 2 * MAX_ASSERTION:
-        raise UnfitError(f"the assertion has more than {MAX_ASSERTION} octets")
+        raise UnfitError(_TOO_LARGE)
     octets = _octets(assertion)
     if len(octets) > MAX_ASSERTION:
-        raise UnfitError(f"the assertion has more than {MAX_ASSERTION} octets")
+        raise UnfitError(_TOO_LARGE)
     try:
-        text = octets.decode()
-    except UnicodeDecodeError:
-        raise UnfitError("the assertion is not in UTF-8") from None
-    text = text.removeprefix("\ufeff")
-    if _DECLARES.search(text) is not None:
-        # Entities, which could grow, or fetch what their maker cannot reach.
-        raise UnfitError("the assertion has a document type")
-    if _SAML.fullmatch(text) is None or _ENCODING.match(text.lstrip()) is not None:
-        raise UnfitError("the assertion is no XML of a SAML assertion")
+        root = parse_xml(octets)
+    except XmlError as e:
+        raise UnfitError(f"the assertion {e.detail}") from None
+    if name_of(root) not in _ASSERTIONS:
+        raise UnfitError("the assertion is none of SAML 2.0")
     return b64encode(octets, altchars=b"-_").decode().rstrip("=")
+
+
+def read_rotated(status: int, content_type: str | None, body: bytes) -> str:
+    """
+    Give the refresh token in the answer to one; empty if there is none.
+
+    It is looked for by itself: where the rest of an answer is of no use, the refresh
+    token that was sent is none any more, either (RFC 6749 section 10.4).
+    """
+    try:
+        return read_credential(
+            read_success(status, content_type, body), "refresh_token"
+        )
+    except TokenResponseError:
+        return ""
 
 
 def check_resource(resource: str) -> None:
@@ -207,7 +217,7 @@ def _octets(assertion: str) -> bytes:
     """Give the octets of an assertion that may be encoded."""
     text = assertion.strip()
     if text.startswith(("<", "\ufeff<")):
-        return text.encode()
+        return text.encode(errors="surrogatepass")
     plain = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
     try:
         return decode_base64url(plain.encode("ascii"))

@@ -21,6 +21,7 @@ from sso_proxy.specs.oauth.grants import (
     build_saml2_bearer,
     check_resource,
     encode_saml,
+    read_rotated,
 )
 
 SAML: Final = (
@@ -168,11 +169,14 @@ def test_an_assertion_of_saml_is_sent_as_the_standard_has_it() -> None:
         "<Assertion>",
         f"{SAML}<more/>",
         f'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>{SAML}',
-        SAML.replace("<saml2:Subject>", "<!ENTITY x>"),
+        SAML.replace("<saml2:Subject>", "<!ENTITY x><saml2:Subject>"),
         b64encode(f"<!doctype a>{SAML}".encode()).decode(),
         b64encode(SAML.encode("utf-16")).decode(),
         f"<?xml version='1.0' encoding='utf-7'?>{SAML}",
-        b64encode(b"<Assertion>\xff</Assertion>").decode(),
+        b64encode(SAML.encode("latin-1")).decode(),
+        SAML.replace("SAML:2.0", "SAML:1.0"),
+        SAML.replace("Assertion", "Response"),
+        SAML.replace("J\u00fcrgen", "alice<!-- -->@evil.example"),
     ],
 )
 def test_what_is_no_assertion_is_not_sent(text: str) -> None:
@@ -181,10 +185,10 @@ def test_what_is_no_assertion_is_not_sent(text: str) -> None:
 
 
 def test_an_assertion_has_bounds() -> None:
-    room = MAX_ASSERTION - len("<Assertion></Assertion>")
-    encode_saml(f"<Assertion>{'x' * room}</Assertion>")
+    padding = "x" * (MAX_ASSERTION - len(SAML.encode()))
+    encode_saml(SAML.replace("</saml2:Subject>", f"{padding}</saml2:Subject>"))
     with pytest.raises(UnfitError, match="more than"):
-        encode_saml(f"<Assertion>{'x' * (room + 1)}</Assertion>")
+        encode_saml(SAML.replace("</saml2:Subject>", f"{padding}x</saml2:Subject>"))
     with pytest.raises(UnfitError, match="more than"):
         encode_saml("<" * 3 * MAX_ASSERTION)
 
@@ -209,3 +213,30 @@ def test_what_is_no_resource_is_refused(uri: str) -> None:
     """ "an absolute URI … MUST NOT include a fragment component" (RFC 8707 2)."""
     with pytest.raises(ValueError, match="no absolute URI"):
         check_resource(uri)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"refresh_token": "r1"}',
+        b'{"access_token": "a\\n", "refresh_token": "r1", "token_type": "unknown"}',
+        b'{"access_token": "a", "expires_in": -1, "refresh_token": "r1"}',
+    ],
+)
+def test_a_new_refresh_token_is_found_in_an_answer_of_no_use(body: bytes) -> None:
+    assert read_rotated(200, "application/json", body) == "r1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"{}"),
+        (200, b"[]"),
+        (200, b'{"refresh_token": "r\\n1"}'),
+        (200, b'{"error": "invalid_grant", "refresh_token": "r1"}'),
+        (400, b'{"refresh_token": "r1"}'),
+        (302, b'{"refresh_token": "r1"}'),
+    ],
+)
+def test_nothing_else_is_a_new_refresh_token(status: int, body: bytes) -> None:
+    assert read_rotated(status, "application/json", body) == ""
