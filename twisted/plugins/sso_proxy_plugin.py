@@ -106,6 +106,11 @@ jwt_token = PluginFactory(
     makes="ITokenSource",
     target="sso_proxy.tokens.jwt:JwtSource",
 )
+exchange_token = PluginFactory(
+    name="exchange",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.exchange:ExchangeSource",
+)
 client_credentials_token = PluginFactory(
     name="client_credentials",
     makes="ITokenSource",
