@@ -33,6 +33,7 @@ _NOBODY: Final = NotIssued(
 _EXPIRED: Final = NotIssued(
     reason="token-expired", status=401, detail="the caller's identity is about to end"
 )
+_write: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _KEPT: Final = 4096
 """Tokens that are kept to be given again."""
 
@@ -115,7 +116,7 @@ class JwtSource:
         if isinstance(claims, NotIssued):
             return claims
         try:
-            key = json.dumps(claims, separators=(",", ":"), allow_nan=False)
+            key = _write(claims)
         except (ValueError, TypeError, RecursionError) as e:
             detail = f"a claim cannot be written in JSON: {type(e).__name__}"
             return NotIssued(reason="token-claims", detail=detail)

@@ -131,7 +131,11 @@ def run_nginx(directory: Path, mint: Mint, port: int) -> Running:
     keys.write_bytes(mint.document)
     code.write_text(replaced("javascript", **{"/etc/nginx/jwks.json": str(keys)}))
     (directory / "index.html").write_text("Hello alice")
-    names = {"/etc/nginx/token.js": str(code), "/var/www/orders": str(directory)}
+    names = {
+        "/etc/nginx/token.js": str(code),
+        "/var/www/orders": str(directory),
+        "# For what nginx passes on: proxy_set_header": "add_header",
+    }
     servers = replaced("nginx", port=str(port), **names)
     module = "/usr/lib/nginx/modules/ngx_http_js_module.so"
     return nginx(directory, servers, port, modules=(module,))
@@ -151,6 +155,7 @@ def mint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mint]:
 class Verifier:
     """An application with the page's code."""
 
+    name: str
     url: str
 
     def ask(self, token: str = "", scheme: str = "Bearer") -> tuple[int, str]:
@@ -168,11 +173,16 @@ def verifier(
     port = free_port()
     directory = tmp_path_factory.mktemp(request.param)
     with BACKENDS[request.param](directory, mint, port):
-        yield Verifier(f"http://127.0.0.1:{port}/")
+        yield Verifier(request.param, f"http://127.0.0.1:{port}/")
 
 
 def test_the_right_token_is_good(verifier: Verifier, mint: Mint) -> None:
     assert verifier.ask(mint.token()) == (200, "Hello alice")
+
+
+def test_nginx_knows_the_user(verifier: Verifier, mint: Mint) -> None:
+    answer = curl("-H", f"Authorization: Bearer {mint.token()}", verifier.url)
+    assert answer.values("x-user") == (["alice"] if verifier.name == "nginx" else [])
 
 
 def test_without_a_token_there_is_nothing(verifier: Verifier, mint: Mint) -> None:
