@@ -44,6 +44,7 @@ RUN_ELSEWHERE = {
     "api-clients.toml",
     "stores.toml",
     "audience-per-application.toml",
+    "signed-requests.toml",
     "redis.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
