@@ -8,6 +8,7 @@ from tests.bench.procs import BenchError
 
 WITHOUT_TOKENS = (NGINX, APACHE)
 WITH_PROOFS = (OAUTH2, OURS, OURS_2)
+EXCHANGING = (OURS, OURS_2)
 
 
 def check(target: Target, things: Material) -> None:
@@ -27,6 +28,10 @@ def check(target: Target, things: Material) -> None:
         expect(target, "no token", 401, _get(target, things, "/api/1k"))
         for what, token in things.bad_tokens.items():
             expect(target, what, 401, _get(target, things, "/api/1k", token))
+    if target.name in EXCHANGING:
+        path = "/exchanged/1k"
+        expect(target, path, 200, _get(target, things, path, things.token()))
+        expect(target, f"{path}, no token", 401, _get(target, things, path))
     check_sessions(target, things)
     _check_client_certificate(target, things)
 
@@ -91,8 +96,10 @@ def _check_client_certificate(target: Target, things: Material) -> None:
     client.close()
     try:
         client = Client.connect(target.mtls_port, context_for(things))
-        status = client.get("/1k").status
-        client.close()
+        try:
+            status = client.get("/1k").status
+        finally:
+            client.close()
     except (OSError, BrokenAnswerError):
         return  # in TLS 1.3 the refusal comes after the client's last message
     if status == 200:

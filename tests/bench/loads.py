@@ -115,6 +115,11 @@ def _same(count: Callable[[Setting], int]) -> Callable[[Target, Setting], Tokens
     return lambda _, setting: Tokens(count=count(setting))
 
 
+def _some(setting: Setting) -> int:
+    """Use so many tokens that hardly any connection has one twice in a row."""
+    return min(100, setting.tokens)
+
+
 def _opaque(count: int) -> Callable[[Target, Setting], Tokens]:
     """Use new tokens that say nothing; 0: as many as are needed, each once."""
 
@@ -231,6 +236,9 @@ CACHED = "introspection-cached"
 UNCACHED = "introspection-uncached"
 DPOP = "dpop"
 CHECKS = "dpop-checks"
+EXCHANGED = "exchanged"
+HUNDRED = "hundred"
+HUNDRED_EXCHANGED = "hundred-exchanged"
 SESSION_SERVER = "session-server"
 SESSION_COOKIE = "session-cookie"
 SESSIONS_SERVER = "sessions-server"
@@ -296,6 +304,21 @@ LOADS = {
         _small("/dpop/1k", _proven("/dpop/1k")),
     ),
     CHECKS: Load("two ES256 checks alone", (OURS,), _checks_alone),
+    EXCHANGED: Load(
+        "1 KiB, one token, exchanged for another",
+        (OURS,),
+        _small("/exchanged/1k", _same(lambda _: 1)),
+    ),
+    HUNDRED: Load(
+        "1 KiB, a hundred tokens",
+        (OURS,),
+        _small("/api/1k", _same(_some)),
+    ),
+    HUNDRED_EXCHANGED: Load(
+        "1 KiB, a hundred tokens, exchanged for others",
+        (OURS,),
+        _small("/exchanged/1k", _same(_some)),
+    ),
     SESSION_SERVER: Load(
         "1 KiB, one session in a store",
         (OPENIDC, OURS),

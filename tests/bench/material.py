@@ -23,8 +23,13 @@ ISSUER = "https://login.example.com"
 AUDIENCE = "https://api.example.com"
 SCOPE = "orders.read"
 KEY_ID = "bench"
-PROTECTED = ("api", "opaque", "dpop", "server", "cookie")
-"""Where tokens are asked for (signed, opaque, with DPoP proofs), and sessions."""
+EXCHANGED = "a-token-for-this-backend-alone"
+"""What the backend gets instead of any token, where tokens are exchanged."""
+PROTECTED = ("api", "opaque", "dpop", "exchanged", "server", "cookie")
+"""
+Where tokens are asked for (signed, opaque, with DPoP proofs, exchanged for others), and
+sessions.
+"""
 KIB = 1024
 MIB = 1024 * 1024
 

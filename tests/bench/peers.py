@@ -254,6 +254,7 @@ def _values(things: Material) -> dict[str, str]:
         "CLIENT_SECRET": provider.CLIENT_SECRET,
         "AUDIENCE": material.AUDIENCE,
         "SCOPE": material.SCOPE,
+        "EXCHANGED": material.EXCHANGED,
         "NGINX_USER": "user root;" if root else "",
         "APACHE_USER": "User www-data\nGroup www-data" if root else "",
     }

@@ -12,6 +12,9 @@ from tests.bench.loads import (
     CONNECT,
     CONNECT_CERT,
     DPOP,
+    EXCHANGED,
+    HUNDRED,
+    HUNDRED_EXCHANGED,
     LOADS,
     MANY,
     NONE,
@@ -85,6 +88,13 @@ RULES = (
     Rule("no check: two workers to one", (NONE, OURS_2), (NONE, OURS), 1.1),
     Rule("one token: two workers to one", (ONE, OURS_2), (ONE, OURS), 1.1),
     Rule("DPoP: two ES256 checks alone", (DPOP, OURS), (CHECKS, OURS), 2.5),
+    Rule("one exchanged token: not exchanged", (EXCHANGED, OURS), (ONE, OURS), 1.15),
+    Rule(
+        "a hundred exchanged tokens: not exchanged",
+        (HUNDRED_EXCHANGED, OURS),
+        (HUNDRED, OURS),
+        1.15,
+    ),
     Rule(
         "a session in a store: mod_auth_openidc",
         (SESSION_SERVER, OURS),
