@@ -6,6 +6,7 @@ from typing import ClassVar, Final, Literal
 
 import attrs
 
+from sso_proxy.interfaces import ITools
 from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS, FormFields
 from sso_proxy.specs.oauth.grants import UnfitError
 from sso_proxy.specs.oidc.token_response import (
@@ -21,6 +22,7 @@ from sso_proxy.tokens.remote_config import GrantConfig
 from sso_proxy.tokens.subject import ACCESS_TOKEN, read_subject_option
 
 _PRESENTED: Final = frozenset({"cookie", "header", "query"})
+_CALLERS: Final = _PRESENTED | {"access_token", "ticket", "session", "certificate"}
 _BOUND: Final = "DPoP"
 _FIELDS: Final = frozenset(
     {
@@ -57,6 +59,10 @@ class PlainSource(GrantSource):
 
     config: PlainConfig
 
+    def __init__(self, config: PlainConfig, tools: ITools) -> None:
+        super().__init__(config, tools)
+        self._kind = read_subject_option(config.subject).kind
+
     @abstractmethod
     def form(self, wanted: Wanted) -> FormFields:
         """
@@ -84,13 +90,20 @@ class PlainSource(GrantSource):
 
     def unfit(self, error: UnfitError) -> NotIssued:
         """Say whose fault it is that nothing can be asked."""
-        if read_subject_option(self.config.subject).kind in _PRESENTED:
+        if self._kind in _PRESENTED:
             return NotIssued(reason="token-malformed", status=400, detail=error.detail)
         return unusable(error.detail)
 
     def refused(self, error: TokenResponseError) -> NotIssued:
-        """Say what becomes of a request for which the server gave no token."""
-        return not_issued(error)
+        """
+        Say what becomes of a request for which the server gave no token.
+
+        Who presented nothing of what was refused is not asked for anything better.
+        """
+        refused, kind = not_issued(error), self._kind
+        if refused.status == 401 and kind not in _CALLERS:
+            return attrs.evolve(refused, status=403 if kind == "token" else 502)
+        return refused
 
     def token_of(self, answer: TokenResponse) -> Token | NotIssued:
         """Take the access token, if a backend can use it."""

@@ -17,7 +17,6 @@ from sso_proxy.specs.oauth.grants import build_password
 from sso_proxy.specs.oidc.token_response import TokenResponseError
 from sso_proxy.token import NotIssued
 from sso_proxy.tokens.granting import PlainConfig, PlainSource
-from sso_proxy.tokens.refused import not_issued
 from sso_proxy.tokens.remote import Wanted
 from sso_proxy.tokens.subject import Presented, read_subject_option
 
@@ -112,8 +111,8 @@ class RopcSource(PlainSource):
     def refused(self, error: TokenResponseError) -> NotIssued:
         """Take a bare 403 for what it means: some servers have no code for it."""
         if error.status == _FORBIDDEN and not error.error:
-            return NotIssued(reason="token-refused", status=401, detail=error.detail)
-        return not_issued(error)
+            error = attrs.evolve(error, error="invalid_grant")
+        return super().refused(error)
 
     def _name_of(self, caller: Caller) -> str:
         """Give the name that is sent; empty if the caller has none."""

@@ -97,7 +97,7 @@ def test_what_the_operator_adds_is_sent() -> None:
 
 
 def test_refusals_are_told_apart() -> None:
-    scene = make(keep=KeepRules(negative=0))
+    scene = make(subject="access_token", keep=KeepRules(negative=0))
     for code, status, seen in (
         ("invalid_grant", 400, ("token-refused", 401)),
         ("access_denied", 400, ("token-refused", 403)),
@@ -110,6 +110,16 @@ def test_refusals_are_told_apart() -> None:
         body = f'{{"error": "{code}"}}' if code else "<html>"
         scene.sts.fail(Said(status=status, headers=JSON, body=body.encode()))
         assert refused(scene.ask()) == seen, code
+
+
+def test_who_presented_nothing_is_not_asked_for_anything_better() -> None:
+    """Browsers would be sent to log in again and again."""
+    refusal = Said(status=400, headers=JSON, body=b'{"error": "invalid_grant"}')
+    for subject, status in (("access_token", 401), ("token:own", 403), ("none", 502)):
+        scene = make(subject=subject)
+        scene.tools.tokens["own"] = FakeTokenSource()
+        scene.sts.fail(refusal)
+        assert refused(scene.ask()) == ("token-refused", status)
 
 
 def test_what_is_our_own_fault_is_502() -> None:

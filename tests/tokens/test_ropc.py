@@ -103,6 +103,12 @@ def test_a_bare_403_is_a_refusal() -> None:
     assert refused(scene.ask(with_cookie("wrong"))) == ("token-refused", 401)
 
 
+def test_a_password_of_ours_that_is_refused_is_no_callers_fault() -> None:
+    scene = make(username="legacy", password=Secret("wrong"))
+    scene.sts.fail(Said(status=403))
+    assert refused(scene.ask()) == ("token-refused", 502)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

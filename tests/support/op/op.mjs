@@ -12,7 +12,8 @@ import * as crypto from 'node:crypto';
 import * as https from 'node:https';
 import * as readline from 'node:readline';
 
-import Provider from 'oidc-provider';
+import * as jose from 'jose';
+import Provider, { errors } from 'oidc-provider';
 
 // What a resource indicator asks for is in its query, so that any test can have any
 // kind of token: https://api.example.com/?format=jwt&alg=ES256&ttl=60&aud=urn:x&enc=...
@@ -56,8 +57,9 @@ const privateJwk = ({ pem, alg, kid }) => ({
 });
 
 // A token for "nobody" has no subject of its own in what introspection says.
-const extraTokenClaims = (_ctx, token) =>
-  token.clientId === 'nobody' ? { tenant: 'acme' } : { tenant: 'acme', sub: token.clientId };
+const extraTokenClaims = (_ctx, token) => (token.clientId === 'nobody'
+  ? { tenant: 'acme' }
+  : { tenant: 'acme', sub: token.accountId ?? token.clientId });
 
 const findAccount = (_ctx, accountId) => ({
   accountId,
@@ -72,7 +74,7 @@ const findAccount = (_ctx, accountId) => ({
 const grantAll = async (ctx) => {
   const { client, provider, session, params, resourceServers } = ctx.oidc;
   const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
-  grant.addOIDCScope('openid profile email offline_access');
+  grant.addOIDCScope('openid profile email offline_access orders.read orders.write');
   for (const resource of Object.keys(resourceServers ?? {})) {
     grant.addResourceScope(resource, params.scope);
   }
@@ -177,6 +179,32 @@ const LOGIN_FEATURES = {
   requestObjects: { enabled: true },
 };
 
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+// Assertions of whoever `assertions` names, { issuer, jwks }, are good for tokens (RFC 7523).
+const takeAssertions = (provider, { assertions, encryption_key: key }) => {
+  const keys = jose.createLocalJWKSet(assertions.jwks);
+  provider.registerGrantType(JWT_BEARER, async (ctx) => {
+    const { client, params } = ctx.oidc;
+    const { payload } = await jose.jwtVerify(params.assertion, keys, {
+      audience: provider.issuer,
+      issuer: assertions.issuer,
+      requiredClaims: ['exp', 'iat', 'sub'],
+    }).catch((error) => {
+      throw new errors.InvalidGrant(error.message);
+    });
+    const token = new provider.AccessToken({ accountId: payload.sub, client, gty: 'jwt_bearer' });
+    const info = resourceServer(key)(ctx, params.resource);
+    token.resourceServer = new provider.ResourceServer(params.resource, info);
+    token.scope = info.scope;
+    ctx.body = {
+      access_token: await token.save(),
+      expires_in: token.expiration,
+      token_type: token.tokenType,
+    };
+  }, ['assertion', 'resource']);
+};
+
 const registration = (token) => (token === undefined ? {} : {
   registration: { enabled: true, initialAccessToken: token },
   registrationManagement: { enabled: true },
@@ -218,6 +246,7 @@ const makeProvider = (config, port) => {
       revocation: { enabled: true },
     },
   });
+  if (config.assertions !== undefined) takeAssertions(provider, config);
   provider.on('server_error', (_ctx, error) => console.error(error));
   provider.on('backchannel.success', (_ctx, client) => console.log(`TOLD ${client.clientId}`));
   provider.on('backchannel.error', (_ctx, error, client) =>
