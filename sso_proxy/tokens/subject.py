@@ -16,6 +16,7 @@ import attrs
 from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Caller, Headers, Identity
+from sso_proxy.session import Session
 from sso_proxy.specs.http.parameters import read_cookie, read_parameter
 from sso_proxy.specs.jose.expiry import read_expiry
 from sso_proxy.token import MISSING, Audience, NotIssued
@@ -180,7 +181,7 @@ class Subject:
         value = None if session is None else session.data.get(self.name)
         if session is None or not isinstance(value, str) or not value:
             return MISSING
-        if not self._is_of(session.identity):
+        if not self._is_of(session.identity) or not _same(session, caller.identity):
             return MISSING
         expires, claims = None, {}
         if self.name == "access_token":
@@ -303,6 +304,16 @@ _GOOD_NAMES: Final[Mapping[str, Callable[[str], object]]] = {
     "token": bool,
 }
 """What may stand after the colon."""
+
+
+def _same(session: Session, identity: Identity | None) -> bool:
+    """Say whether the caller is known by the session, and not besides it."""
+    of = session.identity
+    return identity is not None and (of.authenticator, of.issuer, of.subject) == (
+        identity.authenticator,
+        identity.issuer,
+        identity.subject,
+    )
 
 
 def _presented(

@@ -31,7 +31,9 @@ def caller(
     session: Session | None = None,
     user: str = "alice",
 ) -> Caller:
-    """Make who calls: Alice, with an access token, unless told otherwise."""
+    """Make who calls: Alice, with an access token or a session."""
+    if identity is None and session is not None:
+        identity = session.identity
     identity = identity or make_identity(token=THEIRS, expires=NOW + 3600)
     request = attrs.evolve(request or make_request(), session=session)
     return Caller(request=request, identity=identity, user=user)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sso_proxy.errors import ConfigError
-from sso_proxy.model import Caller
+from sso_proxy.model import Caller, Identity
 from sso_proxy.testing import outcome_of
 from sso_proxy.testing.fakes import (
     NOW,
@@ -146,10 +146,27 @@ def test_without_a_session_there_is_no_token_of_one() -> None:
 
 def test_tokens_of_another_authenticator_are_not_taken() -> None:
     """What one provider gave is not for another's server."""
-    who = caller(session=session_of(access_token="a"))
-    for text, name in (("session:access_token", "oidc"), ("access_token", "fake")):
+    logged_in = caller(session=session_of(access_token="a"))
+    for text, name, who in (
+        ("session:access_token", "oidc", logged_in),
+        ("access_token", "fake", caller()),
+    ):
         assert isinstance(present(text, who, authenticator=name), Presented)
         assert present(text, who, authenticator="other") == MISSING
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        make_identity("alice", token=THEIRS),
+        make_identity("bob", authenticator="oidc"),
+        make_identity("alice", authenticator="oidc", issuer="https://other"),
+    ],
+)
+def test_a_session_that_lies_beside_is_not_the_callers(who: Identity) -> None:
+    """Alice's access token with Bob's cookie must not give Alice Bob's tokens."""
+    beside = caller(who, session=session_of(access_token="a"))
+    assert present("session:access_token", beside) == MISSING
 
 
 @pytest.mark.parametrize(
