@@ -233,9 +233,8 @@ def test_the_application_believes_the_proxy_alone(scene: RealScene) -> None:
     for options in ((), ("-H", "Transfer-Encoding: chunked")):
         posted = scene.ask("/", "--data-binary", "@-", *options, body=b"x" * 100_000)
         assert (posted.status, posted.text) == (200, "Hello alice"), scene.proxy.log()
-    forged = ("Signature: sso=:AAAA:", "Content-Digest: sha-256=:AAAA:")
-    options = [part for field in forged for part in ("-H", field)]
-    assert scene.ask("/", *options).status == 200
+    forged = ("-H", "Signature: sso=:AAAA:", "-H", "Content-Digest: sha-256=:AAAA:")
+    assert scene.ask("/", *forged).status == 200
     assert scene.ask("/", "--data-binary", "@-", body=bytes(1048577)).status == 413
 
     direct = f"http://127.0.0.1:{scene.application}/"
