@@ -347,3 +347,20 @@ def test_requests_of_a_route_are_signed(tmp_path: Path) -> None:
     assert {"signature", "signature_input", "content-digest"} <= signed.consumed
     assert signed.reads_form
     assert names_at(parts, "a.example") == ["proxy"]
+
+
+def test_keys_are_published_of_tokens_that_others_are_made_from(tmp_path: Path) -> None:
+    """The server that is asked looks them up at the host of the route."""
+    options = {
+        "endpoint": "https://sts.example/token",
+        "auth": "none",
+        "subject": "token:sso",
+        "subject_audience": "https://sts.example",
+    }
+    tables = {
+        "orders": ComponentConfig(type="jwt_bearer", options=options),
+        **signing(tmp_path),
+    }
+    token = RouteTokenConfig(name="orders")
+    parts = Built(route(token=(token,)), token=tables).parts()
+    assert len(names_at(parts, "a.example")) == 1
