@@ -1,6 +1,7 @@
 """What all token sources have in common that ask a server."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, ClassVar, Self
 
@@ -9,6 +10,7 @@ from zope.interface import implementer
 
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IHealth, ITokenSource, ITools
+from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.model import Caller
 from sso_proxy.net.client_auth_parts import read_tls
 from sso_proxy.net.client_identity import noting
@@ -40,7 +42,7 @@ class Wanted:
     audience: Audience
 
 
-@implementer(ITokenSource, IHealth)
+@implementer(ITokenSource, IHealth, ICountsTokens)
 class RemoteSource(ABC):
     """
     Asks a server for tokens, and keeps what it got.
@@ -52,6 +54,7 @@ class RemoteSource(ABC):
         tools: What may be used.
 
     Attributes:
+        name: What the configuration calls it.
         config: The options.
         clock: The time.
         http_client: Sends requests, through the proxy of the options.
@@ -82,7 +85,7 @@ class RemoteSource(ABC):
         with noting(mistakes):
             self._actor = _place(config, "actor", tools)
         self._options = config.digest()
-        self._name = tools.name
+        self.name = tools.name
         if mistakes:
             raise ConfigError(*mistakes)
         self._keeper = build_keeper(config.keep, tools)
@@ -156,6 +159,11 @@ class RemoteSource(ABC):
         """Say what is wrong, as far as is known."""
         return await self._keeper.probe()
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Count what became of requests for tokens."""
+        return self._keeper.counts
+
     async def _fetch(self, wanted: Wanted) -> Token | NotIssued:
         """Ask the server; what it gives is over no later than it says itself."""
         token = await self.ask(wanted)
@@ -172,7 +180,7 @@ class RemoteSource(ABC):
         """Give a digest of all that a token depends on."""
         audience, digest = wanted.audience, sha256()
         for part in (
-            self._name,
+            self.name,
             self._options,
             audience.name,
             audience.thumbprint,

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from sso_proxy.errors import ConfigError, UnavailableError
 from sso_proxy.interfaces import IHealth, ITokenSource
+from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.registry import provided_problems
 from sso_proxy.testing import outcome_of
 from sso_proxy.testing.fakes import (
@@ -65,6 +66,15 @@ def test_the_same_is_asked_for_once() -> None:
     here = scene()
     assert here.ask() == here.ask() == Token(value="t1", expires=NOW + 300)
     assert len(here.source.wanted) == 1
+
+
+def test_what_became_of_requests_is_counted() -> None:
+    here = scene()
+    here.ask()
+    here.ask()
+    assert ICountsTokens.providedBy(here.source)
+    assert here.source.name == "orders"
+    assert here.source.counts == {"issued": 1, "kept": 1}
 
 
 @pytest.mark.parametrize(
