@@ -20,19 +20,6 @@ from sso_proxy.specs.http.structured import (
     write_member,
 )
 
-DERIVED: Final = frozenset(
-    {
-        "@method",
-        "@target-uri",
-        "@authority",
-        "@scheme",
-        "@request-target",
-        "@path",
-        "@query",
-    }
-)
-"""The components that every request has and that take no parameters (section 2.2)."""
-
 _BINARY: Final = ("bs", True)
 
 
@@ -69,6 +56,22 @@ class SignedRequest:
         return host.removesuffix(f":{DEFAULT_PORTS[self.scheme]}")
 
 
+_READ: Final[Mapping[str, Callable[[SignedRequest], str]]] = {
+    "@method": lambda request: request.method,
+    "@target-uri": lambda request: (
+        f"{request.scheme}://{request.authority}{request.target}"
+    ),
+    "@authority": lambda request: request.authority,
+    "@scheme": lambda request: request.scheme,
+    "@request-target": lambda request: request.target,
+    "@path": lambda request: request.target.partition("?")[0] or "/",
+    "@query": lambda request: "?" + request.target.partition("?")[2],
+}
+
+DERIVED: Final = frozenset(_READ)
+"""The components that every request has and that take no parameters (section 2.2)."""
+
+
 @attrs.frozen(kw_only=True)
 class SignatureParameters:
     """
@@ -92,7 +95,14 @@ class SignatureParameters:
 
     def listed(self) -> tuple[tuple[str, Bare], ...]:
         """Give those that there are."""
-        every = attrs.asdict(self).items()
+        every: tuple[tuple[str, Bare | None], ...] = (
+            ("created", self.created),
+            ("expires", self.expires),
+            ("nonce", self.nonce),
+            ("alg", self.alg),
+            ("keyid", self.keyid),
+            ("tag", self.tag),
+        )
         return tuple((name, value) for name, value in every if value is not None)
 
 
@@ -219,25 +229,14 @@ def sign_request(
 
 def _derived(name: str, item: Item, request: SignedRequest) -> str:
     """Give the value of a derived component (section 2.2)."""
-    path, _, query = request.target.partition("?")
     if name == "@query-param":
-        return _query_parameter(item, query)
+        return _query_parameter(item, request.target.partition("?")[2])
     if item.parameters:
         raise ValueError(f"the parameters of {name} are not supported")
-    if name not in DERIVED:
+    read = _READ.get(name)
+    if read is None:
         raise ValueError(f"the component {name} is not known")
-    values: dict[str, Callable[[], str]] = {
-        "@method": lambda: request.method,
-        "@target-uri": lambda: (
-            f"{request.scheme}://{request.authority}{request.target}"
-        ),
-        "@authority": lambda: request.authority,
-        "@scheme": lambda: request.scheme,
-        "@request-target": lambda: request.target,
-        "@path": lambda: path or "/",
-        "@query": lambda: f"?{query}",
-    }
-    return values[name]()
+    return read(request)
 
 
 def _query_parameter(item: Item, query: str) -> str:
