@@ -39,6 +39,7 @@ log_mode = "console"
 log_level = "INFO"
 cookie_domain = "localhost"
 cookie_secure = 1
+add_x_frame_option_header_deny = {unframed}
 session_expiration = 3600
 session_key = "GLEWLWYD2_SESSION_ID"
 admin_scope = "g_admin"
@@ -102,17 +103,31 @@ class Glewlwyd:
     Args:
         pki: Issues its certificate.
         clients: What it knows of each, by its own names for that.
+        port: Where it listens; any that is free.
+        framed: Whether pages of others may frame its own; its frame for sessions needs
+            that.
+        plugin: Further parameters of its plugin for OpenID Connect.
     """
 
-    def __init__(self, pki: Pki, clients: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        pki: Pki,
+        clients: Sequence[Mapping[str, Any]],
+        *,
+        port: int = 0,
+        framed: bool = False,
+        **plugin: object,
+    ) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="glewlwyd-"))
         self.ca = pki.write(self._directory)
         self.certificate = pki.issue(
             "localhost", dns=["localhost"], server=True, key="rsa"
         )
         self.certificate.write(self._directory, "glewlwyd")
-        self._port = free_port()
+        self._port = port or free_port()
+        self._framed = framed
         self._clients = clients
+        self._plugin = {**_PLUGIN, **plugin}
         self._key = KnownKey.create("RS256", "glewlwyd-1")
         self._running: Running | None = None
 
@@ -166,6 +181,7 @@ class Glewlwyd:
                 origin=self.origin,
                 database=database,
                 webapp=self._copy_pages(),
+                unframed="false" if self._framed else "true",
             )
         )
         command = (program("glewlwyd"), "--config-file", str(config))
@@ -204,7 +220,7 @@ class Glewlwyd:
         email = {"name": "email", "display_name": "Mail", "password_required": False}
         self._call_as(browser, "POST", "/api/scope/", {**email, "scheme": {}})
         parameters = {
-            **_PLUGIN,
+            **self._plugin,
             "iss": self.issuer,
             "key": self._key.pem,
             "cert": self._key.signer.public_pem().decode(),
