@@ -7,6 +7,7 @@ import attrs
 
 from sso_proxy.apache_routes import apache_prefixes, build_apache_fields
 from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.authz.facts import Context
 from sso_proxy.config.model import (
     ComponentConfig,
     Config,
@@ -297,7 +298,7 @@ class Builder:
         bindings: Mapping[str, Any],
     ) -> Route | None:
         conditions = [
-            self._try(_condition, f"{path}.require[{i}]", text)
+            self._try(_condition, f"{path}.require[{i}]", text, route.path)
             for i, text in enumerate(route.require)
         ]
         upstream = self._try(self._upstreams.find, path, route)
@@ -422,8 +423,8 @@ def _levels(route: RouteConfig) -> dict[str, str]:
     return {kind: level for kind, level in levels.items() if level is not None}
 
 
-def _condition(path: str, text: str) -> Any:  # noqa: ANN401
-    return compile_condition(text, path)
+def _condition(path: str, text: str, template: str) -> Any:  # noqa: ANN401
+    return compile_condition(text, path, Context(template=template))
 
 
 def managed_names(config: Config, settable: Iterable[str] = ()) -> ManagedNames:

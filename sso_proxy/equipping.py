@@ -20,6 +20,7 @@ from sso_proxy.model import (
     Caller,
     Decision,
     Effect,
+    Identity,
     Request,
     Response,
 )
@@ -244,18 +245,23 @@ def _holds_for(
     identity, left, now = outcome.identity, _REUSE, clock.time()
     if equipment.once:
         return 0.0
-    if route.policies is not None:
-        left = min(left, route.policies.steady_for(identity, request))
     if equipment.until is not None:
         left = min(left, equipment.until - now)
     if identity.expires is not None:
         left = min(left, identity.expires - now)
     if outcome.until is not None:
         left = min(left, outcome.until - now)
-    if route.requirements.depends_on_time:
+    if route.requirements.depends_on_time or route.policies is not None:
         came = request.time or 0.0  # decided on as of then, however long it took
-        steady = route.requirements.steady_for(identity, came)
-        left = min(left, came + steady - now)
+        left = min(left, came + _steady_for(identity, request, route) - now)
     if route.cors is not None and asks_for_method(request.head):
         left = 0.0  # with OPTIONS, the same bytes are a preflight
     return left
+
+
+def _steady_for(identity: Identity, request: Request, route: Route) -> float:
+    """Say for how many seconds conditions and policies say the same."""
+    steady = route.requirements.steady_for(identity, request)
+    if route.policies is None:
+        return steady
+    return min(steady, route.policies.steady_for(identity, request))

@@ -26,6 +26,7 @@ TESTED_ELSEWHERE = {
     "token.py": "values without behaviour, used by the tests of tokens",
     "equipment.py": "test_equipping.py looks at every way to fill and read it",
     "config/token_parts.py": "options without behaviour; config/test_token_rules.py",
+    "specs/expression_tree.py": "values without behaviour; specs/test_expression.py",
     "session.py": "values without behaviour, used by the tests of sessions",
     "errors.py": "values without behaviour, used by every test",
     "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",

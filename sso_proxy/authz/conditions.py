@@ -15,32 +15,30 @@ else is missing, another login helps, and the client is told which (RFC 9470).
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Final, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, TypeVar
 
 import attrs
 from zope.interface import implementer
 
-from sso_proxy.authz.logins import (
-    Login,
-    authenticated_at,
-    authenticated_within,
-    sufficient_logins,
+from sso_proxy.authz.compiling import (
+    Clock,
+    Test,
+    clocks,
+    compile_tree,
+    depends_on_request,
 )
+from sso_proxy.authz.facts import NOTHING, Context, UndefinedError
+from sso_proxy.authz.logins import Login, sufficient_logins
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import IPolicy
+from sso_proxy.interfaces import ILocalPolicy
 from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
 from sso_proxy.specs import expression
-from sso_proxy.specs.claims import claim_at
-from sso_proxy.specs.expression import ClaimOperand, Comparison, FactOperand
+from sso_proxy.specs import expression_tree as tree
 from sso_proxy.specs.expression_tokens import ExpressionError
-
-Test: TypeAlias = Callable[[Identity, Request], bool | None]
-"""True, False, or None where it cannot be told."""
+from sso_proxy.specs.expression_tree import Comparison, FactOperand, children
 
 T = TypeVar("T", str, int)
-
-Getter: TypeAlias = Callable[[Identity, Request], Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +51,7 @@ class Condition:
         scopes: The scopes that it asks for, in their order.
         acr_values: The authentication contexts that it asks for, in their order.
         ages: The seconds since authentication that it asks for.
-        limits: All that it compares with them; the answer may change when they pass.
+        clocks: Say when the answer may change as time goes by.
         depends_on_request: Whether the answer can differ for two requests of the
             same identity at the same time.
         test: True if it holds; False or None if not.
@@ -63,7 +61,7 @@ class Condition:
     scopes: tuple[str, ...] = ()
     acr_values: tuple[str, ...] = ()
     ages: tuple[int, ...] = ()
-    limits: tuple[int, ...] = ()
+    clocks: tuple[Clock, ...] = attrs.field(default=(), repr=False, eq=False)
     depends_on_request: bool = False
     test: Test = attrs.field(repr=False, eq=False)
 
@@ -72,188 +70,61 @@ class Condition:
         return self.test(identity, request) is True
 
 
-def compile_condition(text: str, path: str) -> Condition:
+def compile_condition(text: str, path: str, context: Context = NOTHING) -> Condition:
     """
     Compile *text*, which stands at *path* in the configuration.
 
+    Args:
+        text: The condition.
+        path: For mistakes.
+        context: What it may name.
+
     Raises:
-        ConfigError: It is no condition; the mistake names the column.
+        ConfigError: It is no condition, the mistake names the column; or it names what
+            is not there.
     """
     try:
         node = expression.parse(text)
+        test = compile_tree(node, context)
     except ExpressionError as e:
         problem = f"column {e.column} of {text[:80]!r}: {e.problem}"
         raise ConfigError(Mistake(path, problem)) from e
+    except UndefinedError as e:
+        raise ConfigError(Mistake(path, str(e))) from e
     wanted = tuple(_wanted(node, wanted=True))
     return Condition(
         text=text,
-        scopes=_once(n.name for n in wanted if isinstance(n, expression.Scope)),
+        scopes=_once(n.name for n in wanted if isinstance(n, tree.Scope)),
         acr_values=_once(
             str(v) for n in wanted if isinstance(n, Comparison) for v in n.values
         ),
-        ages=_once(n.seconds for n in wanted if isinstance(n, expression.AuthAge)),
-        limits=_once(_limits(node)),
-        depends_on_request=_depends_on_request(node),
-        test=_compile(node),
+        ages=_once(n.seconds for n in wanted if isinstance(n, tree.AuthAge)),
+        clocks=tuple(clocks(node, context)),
+        depends_on_request=depends_on_request(node),
+        test=test,
     )
-
-
-def _children(node: expression.Node) -> tuple[expression.Node, ...]:
-    match node:
-        case expression.All(of) | expression.Any(of):
-            return of
-        case expression.Not(of):
-            return (of,)
-        case _:
-            return ()
 
 
 def _once(items: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _wanted(node: expression.Node, *, wanted: bool) -> Iterator[expression.Node]:
+def _wanted(node: tree.Node, *, wanted: bool) -> Iterator[tree.Node]:
     """Give what a client could get from its authorization server to pass."""
     match node:
-        case expression.Scope() | expression.AuthAge():
+        case tree.Scope() | tree.AuthAge():
             if wanted:
                 yield node
-        case Comparison(FactOperand("acr"), _, _, negated):
+        case Comparison(FactOperand("acr"), "==" | "in", _, negated):
             if wanted != negated:
                 yield node
         case _:
-            negates = isinstance(node, expression.Not)
-            for child in _children(node):
+            negates = isinstance(node, tree.Not)
+            for child in children(node):
                 yield from _wanted(child, wanted=wanted != negates)
 
 
-def _limits(node: expression.Node) -> Iterator[int]:
-    if isinstance(node, expression.AuthAge):
-        yield node.seconds
-    for child in _children(node):
-        yield from _limits(child)
-
-
-def _depends_on_request(node: expression.Node) -> bool:
-    if isinstance(node, Comparison):
-        return node.operand == FactOperand("method")
-    return any(_depends_on_request(child) for child in _children(node))
-
-
-def _compile(node: expression.Node) -> Test:  # noqa: PLR0911 - one for each kind
-    match node:
-        case expression.Scope(name):
-            return lambda identity, _request: name in identity.scopes
-        case expression.AuthAge(seconds):
-            return lambda identity, request: authenticated_within(
-                seconds, identity, request
-            )
-        case expression.Exists(claim):
-            get = _getter(claim)
-            return lambda identity, request: get(identity, request) is not None
-        case expression.Not(of):
-            return _negate(_compile(of))
-        case expression.All(of):
-            return _all(tuple(_compile(child) for child in of))
-        case expression.Any(of):
-            return _any(tuple(_compile(child) for child in of))
-        case Comparison(operand, operator, values, negated):
-            test = _COMPARISONS[operator](_getter(operand), values)
-            return _negate(test) if negated else test
-
-
-def _negate(test: Test) -> Test:
-    def negated(identity: Identity, request: Request) -> bool | None:
-        found = test(identity, request)
-        return None if found is None else not found
-
-    return negated
-
-
-def _all(tests: tuple[Test, ...]) -> Test:
-    def every(identity: Identity, request: Request) -> bool | None:
-        unknown = False
-        for test in tests:
-            found = test(identity, request)
-            if found is None:
-                unknown = True
-            elif not found:
-                return False
-        return None if unknown else True
-
-    return every
-
-
-def _any(tests: tuple[Test, ...]) -> Test:
-    def some(identity: Identity, request: Request) -> bool | None:
-        unknown = False
-        for test in tests:
-            found = test(identity, request)
-            if found is None:
-                unknown = True
-            elif found:
-                return True
-        return None if unknown else False
-
-    return some
-
-
-_FACTS: Final[dict[str, Getter]] = {
-    "method": lambda _identity, request: request.head.method,
-    "subject": lambda identity, _request: identity.subject,
-    "issuer": lambda identity, _request: identity.issuer,
-    "authenticator": lambda identity, _request: identity.authenticator,
-    "acr": lambda identity, _request: identity.claims.get("acr"),
-}
-
-
-def _getter(operand: expression.Operand) -> Getter:
-    match operand:
-        case FactOperand(name):
-            return _FACTS[name]
-        case ClaimOperand((name,), "claims"):
-            return lambda identity, _request: identity.claims.get(name)
-        case ClaimOperand(path, "claims"):
-            return lambda identity, _request: claim_at(identity.claims, path)
-        case ClaimOperand(path, source):
-            whole = (source, *path)
-            return lambda identity, _request: claim_at(identity.sources, whole)
-
-
-def _types(value: expression.Value) -> frozenset[type]:
-    """Give the types that a claim may have to be compared with *value*."""
-    # 1.0 is the number 1; true is none, although Python has True == 1.
-    return frozenset({int, float}) if type(value) is int else frozenset({type(value)})
-
-
-def _is_one_of(get: Getter, values: tuple[expression.Value, ...]) -> Test:
-    types = _types(values[0])
-    wanted = frozenset(values)
-
-    def is_one_of(identity: Identity, request: Request) -> bool | None:
-        found = get(identity, request)
-        return found in wanted if type(found) in types else None
-
-    return is_one_of
-
-
-def _contains(get: Getter, values: tuple[expression.Value, ...]) -> Test:
-    value = values[0]
-    types = _types(value)
-
-    def contains(identity: Identity, request: Request) -> bool | None:
-        found = get(identity, request)
-        if type(found) not in {list, tuple}:
-            return None
-        return any(type(item) in types and item == value for item in found)
-
-    return contains
-
-
-_COMPARISONS: Final = {"==": _is_one_of, "in": _is_one_of, "contains": _contains}
-
-
-@implementer(IPolicy)
+@implementer(ILocalPolicy)
 class Requirements:
     """
     A route's ``require``: all conditions must hold.
@@ -273,8 +144,8 @@ class Requirements:
         self._tests = tuple(c.test for c in self.conditions)
         self._acr_values = _once(a for c in self.conditions for a in c.acr_values)
         self._ages = _once(age for c in self.conditions for age in c.ages)
-        self._limits = _once(limit for c in self.conditions for limit in c.limits)
-        self.depends_on_time = bool(self._limits)
+        self._clocks = tuple(clock for c in self.conditions for clock in c.clocks)
+        self.depends_on_time = bool(self._clocks)
 
     async def decide(self, identity: Identity, request: Request) -> Decision:
         """Decide as `check` does; never waits."""
@@ -287,19 +158,12 @@ class Requirements:
                 return self._deny(identity, request)
         return PERMIT
 
-    def steady_for(self, identity: Identity, now: float) -> float:
-        """
-        Say for how many seconds the answer for *identity* stays the same.
-
-        Args:
-            identity: Whose requests.
-            now: Seconds since the epoch.
-        """
-        since = authenticated_at(identity)
-        if since is None:
+    def steady_for(self, identity: Identity, request: Request) -> float:
+        """Say for how many seconds the answer to *request* stays the same."""
+        if not self._clocks or request.time is None:
             return math.inf
-        left = (since + limit - now for limit in self._limits)
-        return min((seconds for seconds in left if seconds >= 0), default=math.inf)
+        now = request.time
+        return min(clock(identity, request, now) for clock in self._clocks) - now
 
     def _deny(self, identity: Identity, request: Request) -> Decision:
         failed = [c.holds(identity, request) for c in self.conditions].index(False)

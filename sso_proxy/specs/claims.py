@@ -14,8 +14,12 @@ from typing import Any
 ClaimPath = tuple[str, ...]
 """The names on the way to a claim, outermost first; never empty."""
 
+ValuePath = tuple[str | int | None, ...]
+"""The same through lists: a number is one element, None is each of them."""
+
 MAX_DEPTH = 16
 
+_ELEMENT = re.compile(r"\[([0-9]{0,4})\]")
 _NAME = re.compile(r"""([A-Za-z0-9_:#-]+)|'([^']+)'|"([^"]+)\"""")
 
 
@@ -42,6 +46,32 @@ def scan_claim_path(text: str, start: int) -> tuple[ClaimPath, int]:
         if not text.startswith(".", position):
             return tuple(names), position
         position += 1
+
+
+def scan_value_path(text: str, start: int) -> tuple[ValuePath, int]:
+    """
+    Read the path that begins at *start*, which may go through lists.
+
+    ``orgs[0].name`` is the name of the first, ``orgs[].name`` are all their names.
+
+    Returns:
+        The path, and where it ends.
+
+    Raises:
+        ValueError: No path begins there, or it is deeper than `MAX_DEPTH`.
+    """
+    path: list[str | int | None] = []
+    while True:
+        names, start = scan_claim_path(text, start)
+        path += names
+        while (element := _ELEMENT.match(text, start)) is not None:
+            path.append(int(element[1]) if element[1] else None)
+            start = element.end()
+        if len(path) > MAX_DEPTH:
+            raise ValueError(f"a claim's path has at most {MAX_DEPTH} names")
+        if not text.startswith(".", start):
+            return tuple(path), start
+        start += 1
 
 
 def read_claim_path(text: str) -> ClaimPath:
@@ -72,3 +102,34 @@ def claim_at(claims: Mapping[str, Any], path: ClaimPath) -> Any:  # noqa: ANN401
             return None
         found = found.get(name)
     return found
+
+
+def value_at(claims: Mapping[str, Any], path: ValuePath) -> Any:  # noqa: ANN401
+    """
+    Give the value at *path*, or None.
+
+    With each element of a list on the way, it is the list of all that there are.
+    """
+    found: Any = claims
+    for number, step in enumerate(path):
+        if step is None:
+            if not isinstance(found, list | tuple):
+                return None
+            rest = path[number + 1 :]
+            below = (value_at({"": item}, ("", *rest)) for item in found)
+            return [item for each in below for item in _spread(each, rest)]
+        if isinstance(step, int):
+            is_there = isinstance(found, list | tuple) and step < len(found)
+            found = found[step] if is_there else None
+        elif isinstance(found, Mapping):
+            found = found.get(step)
+        else:
+            return None
+    return found
+
+
+def _spread(value: Any, rest: ValuePath) -> list[Any]:  # noqa: ANN401
+    """Give what one element of a list adds to all that are at the end of *rest*."""
+    if value is None:
+        return []
+    return value if None in rest else [value]

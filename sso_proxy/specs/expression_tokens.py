@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from sso_proxy.errors import SsoProxyError
-from sso_proxy.specs.claims import ClaimPath, scan_claim_path
+from sso_proxy.specs.claims import ValuePath, scan_value_path
 
 Source: TypeAlias = Literal["claims", "id_token", "userinfo", "token"]
 """Where a claim is from; ``claims`` is what all that is known comes to."""
@@ -39,10 +39,10 @@ class Token:
         source: Of a claim, where that begins.
     """
 
-    kind: Literal["scope", "claim", "word", "string", "number", "sign", "end"]
+    kind: Literal["scope", "claim", "word", "string", "number", "moment", "sign", "end"]
     column: int
     text: str
-    path: ClaimPath = ()
+    path: ValuePath = ()
     source: Source = "claims"
 
 
@@ -52,10 +52,11 @@ _SOURCES: Final[tuple[Source, ...]] = ("claims", "id_token", "userinfo", "token"
 # itself; a scope with one of them is written in quotes.
 _SCOPE = re.compile(r"scope:(?:([!#-&*+\--Z^-~]+)|'([!#-&(-\[\]-~]+)')")
 _LEXEMES = re.compile(
-    r"""(?P<word>[A-Za-z_][A-Za-z0-9_-]*)
-      | (?P<number>-?[0-9]{1,15}(?![A-Za-z0-9_.]))
+    r"""(?P<word>[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)
+      | (?P<moment>[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9TZ:+-]*)
+      | (?P<number>-?[0-9]{1,15}(?![A-Za-z0-9_.-]))
       | (?P<string>'(?:[^'\\]|\\['\\])*'|"(?:[^"\\]|\\["\\])*")
-      | (?P<sign>==|!=|<=|[()\[\],])""",
+      | (?P<sign>==|!=|<=|>=|[<>()\[\],.])""",
     re.VERBOSE,
 )
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -104,7 +105,7 @@ def _token(text: str, position: int) -> tuple[Token, int]:
         case "string":
             lexeme = _ESCAPE.sub(r"\1", lexeme[1:-1])
             return Token("string", column, lexeme), found.end()
-        case "word" | "number" | "sign" as kind:
+        case "word" | "number" | "moment" | "sign" as kind:
             return Token(kind, column, lexeme), found.end()
         case _:
             raise AssertionError(found.lastgroup)
@@ -113,7 +114,7 @@ def _token(text: str, position: int) -> tuple[Token, int]:
 def _claim(text: str, position: int, source: Source) -> tuple[Token, int]:
     column = position + 1
     try:
-        path, end = scan_claim_path(text, position + len(source) + 1)
+        path, end = scan_value_path(text, position + len(source) + 1)
     except ValueError as e:
         raise ExpressionError(column, str(e)) from e
     return Token("claim", column, text[position:end], path, source), end

@@ -7,7 +7,8 @@ import attrs
 import pytest
 
 from sso_proxy.authz.conditions import compile_condition
-from sso_proxy.testing.fakes import make_identity, make_request
+from sso_proxy.authz.facts import Context
+from sso_proxy.testing.fakes import make_certificate, make_identity, make_request
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formats" / "conditions.md"
 EXAMPLES = re.findall(r"^\| `(.+?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
@@ -22,6 +23,11 @@ WITH_CLAIMS = make_identity(
         "level": 3,
         "staff": True,
         "groups": ["staff"],
+        "email": "alice@example.com",
+        "amr": ["pwd", "mfa"],
+        "paid_until": NOW + 60,
+        "joined": "2020-01-01",
+        "orgs": [{"name": "acme"}, {"name": "other"}],
         "realm_access": {"level": 3},
         "https://example.com/role": "admin",
         "acr": "silver",
@@ -41,12 +47,24 @@ OTHERWISE = {
     "claims.department == 'sales'": "support is not sales",
     "method == 'PATCH'": "GET is not PATCH",
 }
+CONTEXT = Context(
+    template="/orders/{id}/items",
+    groups={"staff": frozenset({"alice"}), "known": frozenset({"staff"})},
+    tables={"departments": {"support": {"country": "DE"}}},
+)
+CERTIFICATE = attrs.evolve(
+    make_certificate(subject="CN=client"), names=(("dns", "a.example.com"),)
+)
+REQUEST = attrs.evolve(
+    make_request(path="/orders/17/items", certificate=CERTIFICATE, time=NOW),
+    bindings=("dpop",),
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_holds_for_whom_it_describes(example: str) -> None:
-    condition = compile_condition(example, "require[0]")
-    holds = condition.holds(WITH_EVERYTHING, attrs.evolve(make_request(), time=NOW))
+    condition = compile_condition(example, "require[0]", CONTEXT)
+    holds = condition.holds(WITH_EVERYTHING, REQUEST)
     assert holds is (example not in OTHERWISE)
 
 

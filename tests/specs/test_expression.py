@@ -4,21 +4,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.specs.expression import (
+from sso_proxy.specs.expression import parse
+from sso_proxy.specs.expression_times import Moment, read_window
+from sso_proxy.specs.expression_tokens import ExpressionError
+from sso_proxy.specs.expression_tree import (
+    NOW,
     All,
     Any,
     AuthAge,
+    CellOperand,
     ClaimOperand,
     Comparison,
     Exists,
     FactOperand,
+    Member,
     Node,
     Not,
+    PartOperand,
     Scope,
     Value,
-    parse,
+    Within,
+    children,
 )
-from sso_proxy.specs.expression_tokens import ExpressionError
 
 METHOD = FactOperand("method")
 A, B, C = Scope("a"), Scope("b"), Scope("c")
@@ -57,6 +64,52 @@ def claim(*path: str) -> ClaimOperand:
         ("id_token.a == 1", Comparison(ClaimOperand(("a",), "id_token"), "==", (1,))),
         ("exists userinfo.a.b", Exists(ClaimOperand(("a", "b"), "userinfo"))),
         ("exists token.'a b'", Exists(ClaimOperand(("a b",), "token"))),
+        ("exists certificate.subject", Exists(FactOperand("certificate.subject"))),
+        ("host == 'a'", Comparison(FactOperand("host"), "==", ("a",))),
+        ("path.id == 'x'", Comparison(PartOperand("id"), "==", ("x",))),
+        ("path like '/a/*'", Comparison(FactOperand("path"), "like", ("/a/*",))),
+        (
+            "path not starts with '/a'",
+            Comparison(FactOperand("path"), "starts with", ("/a",), negated=True),
+        ),
+        ("claims.a matches 'x+'", Comparison(claim("a"), "matches", ("x+",))),
+        (
+            "scopes contains like 'a.*'",
+            Comparison(FactOperand("scopes"), "like", ("a.*",), inside=True),
+        ),
+        (
+            "client in ['10.0.0.0/8', '::1']",
+            Comparison(FactOperand("client"), "in", ("10.0.0.0/8", "::1")),
+        ),
+        ("claims.a >= 3", Comparison(claim("a"), ">=", (3,))),
+        ("claims.a < now", Comparison(claim("a"), "<", (NOW,))),
+        ("claims.a > 1970-01-02", Comparison(claim("a"), ">", (Moment(86400.0),))),
+        (
+            "claims.a == 1970-01-01T01:00:01+01:00",
+            Comparison(claim("a"), "==", (Moment(1.0),)),
+        ),
+        (
+            "now not in 'mon 08:00-09:00 UTC'",
+            Within(read_window("mon 08:00-09:00 UTC"), negated=True),
+        ),
+        ("subject in groups.admins", Member(FactOperand("subject"), "admins")),
+        ("claims.a not in groups.b", Member(claim("a"), "b", negated=True)),
+        (
+            "tables.t[claims.a].b == 'x'",
+            Comparison(CellOperand("t", claim("a"), "b"), "==", ("x",)),
+        ),
+        (
+            "certificate.verified == true",
+            Comparison(FactOperand("certificate.verified"), "==", (True,)),
+        ),
+        (
+            "claims.a[0].b == 1",
+            Comparison(ClaimOperand(("a", 0, "b")), "==", (1,)),
+        ),
+        (
+            "claims.a[].b contains 1",
+            Comparison(ClaimOperand(("a", None, "b")), "contains", (1,)),
+        ),
         ("not scope:a", Not(A)),
         ("not (scope:a)", Not(A)),
         ("scope:a or scope:b and scope:c", Any((A, All((B, C))))),
@@ -87,7 +140,7 @@ def test_a_condition_has_one_tree(text: str, node: Node) -> None:
         ("claims.", 1, "name of a claim"),
         ("claims..a == 1", 1, "name of a claim"),
         ("token.", 1, "name of a claim"),
-        ("access_token.a == 1", 13, "cannot read"),
+        ("access_token.a == 1", 1, "expected a condition"),
         ("id_token == 1", 1, "expected a condition"),
         ("claims.a", 9, "expected =="),
         ("claims.a = 'x'", 10, "cannot read"),
@@ -107,8 +160,33 @@ def test_a_condition_has_one_tree(text: str, node: Node) -> None:
         ("subject == alice", 12, "in quotes"),
         ("subject == true", 12, "in quotes"),
         ("issuer == 5", 11, "compared with a string"),
-        ("method contains 'G'", 8, "claims only"),
-        ("exists subject", 8, "expected a claim"),
+        ("method contains 'G'", 8, "method is no list"),
+        ("exists scope:a", 8, "expected a condition"),
+        ("path.a.b == 'x'", 1, "expected a condition"),
+        ("claims.a[x] == 1", 9, "expected =="),
+        ("host starts 'a'", 13, "expected 'with'"),
+        ("host starts with ''", 18, "begins with nothing"),
+        ("host like a", 11, "expected text in quotes"),
+        ("path matches '('", 14, "no regular expression"),
+        (r"path matches '(a)\\1'", 14, "no regular expression"),
+        ("scopes like 'a'", 8, "scopes is no text"),
+        ("scopes contains 1", 17, "compared with a string"),
+        ("certificate.verified == 'true'", 25, "expected true or false"),
+        ("certificate.verified like 'a'", 22, "is no text"),
+        ("client in ['10.0.0.1/8']", 12, "host bits"),
+        ("client == 'localhost'", 11, "does not appear to be"),
+        ("host < 3", 6, "only claims have an order"),
+        ("claims.a < 'x'", 12, "expected a number, a moment"),
+        ("claims.a > 2026-13-01", 12, "no such moment"),
+        ("claims.a > 2026-1-1", 12, "cannot read"),
+        ("claims.a > 2026-01-01T", 12, "expected a moment"),
+        ("now == 2026-01-01", 5, "expected in"),
+        ("now in 'always'", 8, "expected hours"),
+        ("now in 'mon 08:00-09:00 Mars/Base'", 8, "no time zone"),
+        ("tables.t[claims.a] == 'x'", 20, "expected '.'"),
+        ("tables.t == 'x'", 10, "expected '['"),
+        ("tables.t[claims.a].b.c == 'x'", 20, "name of a column"),
+        ("claims.a in groups", 13, "expected '['"),
         ("acr", 4, "expected =="),
         ("acr == 3", 8, "compared with a string"),
         ("acr == ''", 8, "no client could ask"),
@@ -116,12 +194,11 @@ def test_a_condition_has_one_tree(text: str, node: Node) -> None:
         ("acr in ['a', 'b\"c']", 14, "no client could ask"),
         ("acr == 'g\xf6ld'", 8, "no client could ask"),
         (r"acr == 'a\\b'", 8, "no client could ask"),
-        ("acr <= 3", 5, "expected =="),
+        ("acr <= 3", 5, "only claims have an order"),
         ("auth_age", 9, "expected <="),
         ("auth_age == 300", 10, "expected <="),
         ("auth_age <= -1", 13, "number of seconds"),
         ("auth_age <= '300'", 13, "number of seconds"),
-        ("claims.a <= 3", 10, "expected =="),
         ("user == 'alice'", 1, "expected a condition"),
         ("__import__('os')", 1, "expected a condition"),
         ("'a' == 'a'", 1, "expected a condition"),
@@ -170,8 +247,9 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
 WORDS = st.sampled_from(
     [
         *("scope:a", "claims.a", "method", "subject", "==", "!=", "in", "not"),
-        *("contains", "exists", "any", "all", "and", "or", *"()[],1"),
-        *("'x'", "true", "GET"),
+        *("contains", "exists", "any", "all", "and", "or", *"()[],1.<"),
+        *("'x'", "true", "GET", "now", "path", "path.id", "client", "scopes", "like"),
+        *("starts", "with", "matches", "groups.g", "tables.t", "2026-01-01", ">="),
     ]
 )
 
@@ -197,3 +275,19 @@ def test_every_value_can_be_written(value: Value) -> None:
             text = str(value).lower()
     if len(text) < 4000:
         assert parse(f"claims.a == {text}") == Comparison(claim("a"), "==", (value,))
+
+
+def test_what_a_condition_is_made_of_can_be_walked() -> None:
+    assert children(parse("scope:a and scope:b")) == (A, B)
+    assert children(parse("not scope:a")) == (A,)
+    assert children(A) == ()
+
+
+@pytest.mark.parametrize("opening", ["tables.t["])
+def test_tables_inside_tables_have_an_end(opening: str) -> None:
+    def text(times: int) -> str:
+        return opening * times + "claims.a" + "].b" * times + " == 'x'"
+
+    parse(text(32))
+    with pytest.raises(ExpressionError, match="nested deeper than 32"):
+        parse(text(33))
