@@ -52,9 +52,7 @@ class Scene:
     def is_in(self, tab: Tab, name: str = NEAR) -> bool:
         """Say whether the browser still has its session."""
         status = f"fetch('/{name}/x', {{redirect: 'manual'}}).then(r => r.status)"
-        params = {"awaitPromise": True, "returnByValue": True}
-        found = tab.call("Runtime.evaluate", expression=status, **params)
-        return bool(found["result"]["value"] == 200)
+        return bool(tab.value(status) == 200)
 
 
 @pytest.fixture(scope="module")

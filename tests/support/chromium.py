@@ -264,7 +264,14 @@ class Tab:
 
     def run(self, source: str) -> Any:  # noqa: ANN401 - JSON
         """Give the value of a JavaScript expression in the page."""
-        result = self.call("Runtime.evaluate", expression=source, returnByValue=True)
+        return self._evaluate(source, returnByValue=True)
+
+    def value(self, source: str) -> Any:  # noqa: ANN401 - JSON
+        """Give the value of a promise in the page, when it has one."""
+        return self._evaluate(source, returnByValue=True, awaitPromise=True)
+
+    def _evaluate(self, source: str, **how: bool) -> Any:  # noqa: ANN401 - JSON
+        result = self.call("Runtime.evaluate", expression=source, **how)
         if "exceptionDetails" in result:
             raise BrowserError(f"{source[:200]}: {result['exceptionDetails']}")
         return result["result"].get("value")

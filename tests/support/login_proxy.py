@@ -73,17 +73,19 @@ class LoginProxy:
         proxy: It.
         backend: What is behind it.
         ca: Whom browsers trust.
+        host: What it is called.
     """
 
     proxy: RealProxy
     backend: Recorder
     ca: Path
+    host: str = HOST
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
 
     @property
     def origin(self) -> str:
         """Give the proxy's origin."""
-        return f"https://{HOST}:{self.proxy.port}"
+        return f"https://{self.host}:{self.proxy.port}"
 
     def url(self, name: str, path: str = "") -> str:
         """Give the URL of something on a route."""
@@ -116,6 +118,7 @@ def login_proxy(
     pki: Pki,
     sites: Mapping[str, Site],
     port: int = 0,
+    host: str = HOST,
     **options: object,
 ) -> Iterator[LoginProxy]:
     """
@@ -126,10 +129,11 @@ def login_proxy(
         pki: The authority of all certificates.
         sites: By the names of authenticators and routes.
         port: Where it listens, if a provider has to know before.
+        host: What it is called.
         options: Further options of ``[server]``.
     """
     ca = pki.write(directory)
-    pki.issue(HOST, dns=[HOST], server=True).write(directory, "server")
+    pki.issue(host, dns=[host], server=True).write(directory, "server")
     server: dict[str, Any] = {"outbound": {"ca": str(ca)}, **options}
     server["state_dir"] = str(directory / "state")
     with Recorder() as backend:
@@ -144,13 +148,13 @@ def login_proxy(
                 route=site.route.replace(
                     "{backend}", f"http://127.0.0.1:{backend.port}"
                 ),
-                host=HOST,
+                host=host,
                 backend=backend.port,
             )
             for name, site in sites.items()
         ]
         with RealProxy(directory, "".join(parts), **server).serve() as proxy:
-            yield LoginProxy(proxy=proxy, backend=backend, ca=ca)
+            yield LoginProxy(proxy=proxy, backend=backend, ca=ca, host=host)
 
 
 def write_secret(directory: Path, name: str, text: str) -> None:
