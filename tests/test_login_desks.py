@@ -1,5 +1,6 @@
 """Where people log in, for the routes of one configuration."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ from sso_proxy.login_desks import LoginDesks
 from sso_proxy.pages import default_pages
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import FakeAuthenticator
+from sso_proxy.testing.fakes import FakeAuthenticator, make_request
+from tests.support.caching import now
 from tests.support.fake_login import FakeLogin
 from tests.support.sessions import SessionTools, cookie_sessions, server_sessions
 from tests.support.told_login import ToldLogin
@@ -35,10 +37,11 @@ AUTHENTICATORS: Mapping[str, Any] = {
 def make(
     endpoints: str, desks: Mapping[str, Desk], keys: Sequence[PublicKey]
 ) -> BrowserEndpoints:
-    del keys
     clock = SettableClock()
     limit = AddressLimit(clock, 1)
-    logins = Logins(endpoints, desks, pages=default_pages(), limit=limit, clock=clock)
+    logins = Logins(
+        endpoints, desks, pages=default_pages(), limit=limit, clock=clock, keys=keys
+    )
     return BrowserEndpoints(endpoints, logins, [logins])
 
 
@@ -115,6 +118,24 @@ def test_keys_of_a_host_have_different_names(desks: LoginDesks) -> None:
     bad = attrs.evolve(ROUTE, authenticate=("other",))
     with pytest.raises(ConfigError, match=r"^route\[1\]\.authenticate: several keys"):
         desks.find("route[1]", bad, known, store)
+
+
+def test_keys_of_tokens_for_backends_are_in_the_same_set() -> None:
+    """Also those of routes that come later."""
+    places = KeyPlaces()
+    desks = LoginDesks(make, places)
+    ours, theirs = {"kty": "EC", "kid": "1"}, {"kty": "EC", "kid": "2"}
+    known: Mapping[str, Any] = {"corp": FakeLogin(public_keys=(ours,))}
+    route = attrs.evolve(ROUTE, authenticate=("corp",))
+    logins, _ = desks.find("route[0]", route, known, server_sessions(SessionTools()))
+    assert logins is not None
+    assert [*desks.places] == [("a.example", "/.sso/")]
+    places.add("route[1].token[0]", ("a.example", "/.sso/"), [theirs])
+
+    answer = now(logins.answer(make_request(path="/.sso/jwks")))
+    assert answer is not None
+    assert json.loads(answer.body) == {"keys": [ours, theirs]}
+    assert places.routes(besides=desks.places) == []
 
 
 def test_all_sessions_are_known_that_a_login_begins(desks: LoginDesks) -> None:
