@@ -45,6 +45,8 @@ RUN_ELSEWHERE = {
     "stores.toml",
     "audience-per-application.toml",
     "signed-requests.toml",
+    "legacy-backend.toml",
+    "third-party-api.toml",
     "redis.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,

@@ -17,7 +17,7 @@ from tests.support.tokens_from_op import read_claims
 
 SECRET: Final = "0123456789abcdef0123456789abcdef"
 ORDERS: Final = "https://orders.example.com/"
-_PLUGIN: Final[Mapping[str, object]] = {
+_PLUGIN: Final[Mapping[str, Any]] = {
     "allow-non-oidc": True,
     "auth-type-client-enabled": True,
     "auth-type-password-enabled": True,
@@ -97,7 +97,7 @@ class Scene:
 
     def seen(self, route: str, **fields: str) -> Seen:
         """Ask for something; gives what the backend saw."""
-        self.ask(route, **fields)
+        self.ask(route, 200, **fields)
         return self.gate.arrived(route)[-1]
 
 
