@@ -391,6 +391,7 @@ TABLE: Final = {
         BACKENDS + "test_another_issuers_token_is_refused",
         MINTED + "test_what_a_callers_token_says_about_itself_is_not_told",
         MINTED + "test_no_claim_leaves_its_place",
+        "attacks/test_minted.py::test_no_claim_of_a_caller_takes_the_place_of_ours",
     ),
     "D6": row(
         "a bound token without its proof",
