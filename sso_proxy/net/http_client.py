@@ -245,15 +245,36 @@ class HttpClient:
         Raises:
             NoReplyError: As for `get`.
         """
+        kept = {"Content-Type": "application/json", **headers}
+        body = json.dumps(members).encode("ascii")
+        return await self.send(method, url, body, kept, tls=tls)
+
+    async def send(  # noqa: PLR0913 - as for `get`
+        self,
+        method: Literal["POST", "PUT"],
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        max_bytes: int | None = None,
+        within: float | None = None,
+        tls: ClientTls | None = None,
+    ) -> HttpReply:
+        """
+        Send *body* as *headers* describe it; both stay out of every message.
+
+        Raises:
+            NoReplyError: As for `get`.
+        """
         request = _Request(
             method=method.encode("ascii"),
             url=url,
-            headers={"Content-Type": "application/json", **headers},
-            body=json.dumps(members).encode("ascii"),
-            limit=self._config.max_bytes,
+            headers=headers,
+            body=body,
+            limit=min(max_bytes or self._config.max_bytes, self._config.max_bytes),
             tls=tls,
         )
-        return await self._bounded(request, self._config.timeout)
+        return await self._bounded(request, within or self._config.timeout)
 
     async def close(self) -> None:
         """Close the connections that are kept."""

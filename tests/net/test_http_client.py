@@ -329,6 +329,14 @@ class HttpClientTests(TestCase):
             "client": None,
         }
 
+    async def test_any_body_is_sent_as_its_fields_say(self) -> None:
+        origin = self.serve()
+        fields = {"Content-Type": "text/xml", "Authorization": "Basic abc"}
+        reply = await self.client().send("POST", origin + "/form", b"<a/>", fields)
+        seen = json.loads(reply.body)
+        assert (seen["type"], seen["body"]) == ("text/xml", "<a/>")
+        assert seen["authorization"] == "Basic abc"
+
     async def test_fields_of_a_get_stand_in_the_query(self) -> None:
         origin = self.serve()
         client = self.client()

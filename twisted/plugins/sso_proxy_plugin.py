@@ -136,3 +136,8 @@ saml2_bearer_token = PluginFactory(
     makes="ITokenSource",
     target="sso_proxy.tokens.saml2_bearer:Saml2BearerSource",
 )
+wstrust_token = PluginFactory(
+    name="wstrust",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.wstrust:WsTrustSource",
+)
