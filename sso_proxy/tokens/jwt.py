@@ -25,7 +25,7 @@ from sso_proxy.specs.user_name import is_safe_user_name
 from sso_proxy.token import Audience, NotIssued, Token
 from sso_proxy.tokens.jwt_config import ACCESS_TOKEN, JwtTokenConfig
 
-KIND: Final = "urn:ietf:params:oauth:token-type:jwt"
+_KINDS: Final = "urn:ietf:params:oauth:token-type:"
 
 _NOBODY: Final = NotIssued(
     reason="token-nobody", status=401, detail="the caller is nobody in particular"
@@ -77,6 +77,7 @@ class JwtSource:
         self.publish_at = config.publish_at
         self._config = config
         self._key = keys.signing[0]
+        self._kind = _KINDS + ("access_token" if config.typ in ACCESS_TOKEN else "jwt")
         self._clock = clock
         self._new_id = new_id
         self._claims = tuple(config.chosen())
@@ -143,7 +144,7 @@ class JwtSource:
         # What a backend gets is good for a while yet.  Only one that ends with its
         # identity is given until it does: another would be no better.
         until = exp if exp + 1 > end else exp - config.lifetime / 4
-        token = Token(value=value, kind=KIND, expires=until)
+        token = Token(value=value, kind=self._kind, expires=until)
         self._keep(key, _Minted(token, exp))
         return token
 

@@ -291,8 +291,9 @@ def test_a_token_is_bound_to_the_certificate_that_the_backend_sees(
 def test_an_access_token_has_all_that_is_required(tmp_path: Path) -> None:
     """RFC 9068 section 2.2: iss, exp, aud, sub, client_id, iat and jti."""
     scene = Scene(tmp_path, typ="at+jwt")
-    header, claims = scene.read(scene.token(make_identity(claims={"azp": "app"})))
-    assert header["typ"] == "at+jwt"
+    token = scene.token(make_identity(claims={"azp": "app"}))
+    header, claims = scene.read(token)
+    assert (header["typ"], token.kind[-12:]) == ("at+jwt", "access_token")
     assert claims["client_id"] == "app"
     assert claims.keys() >= {"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
     assert scene.claims()["client_id"] == ISSUER
@@ -421,8 +422,8 @@ def test_mistakes_in_options_are_all_told(tmp_path: Path) -> None:
     }
 
 
-def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    config = JwtTokenConfig(issuer=ISSUER, keys=(str(tmp_path / "missing"),))
+def test_a_key_that_cannot_be_read_is_named() -> None:
+    config = JwtTokenConfig(issuer=ISSUER, keys=("/missing",))
     with pytest.raises(ConfigError, match=r"^keys\[0\]: cannot be read"):
         JwtSource.from_config(config, FakeTools())
 
@@ -441,8 +442,7 @@ def test_no_backend_refuses_a_token_while_the_key_is_changed(tmp_path: Path) -> 
             check_signature(jws, read_jwks(document))
         fetched = jwks_document(scene.source.public_keys)
         signed_by.append(jws.header.kid)
-    old, new = KEY.thumbprint(), OTHER_KEY.thumbprint()
-    assert signed_by == [old, old, new, new]
+    assert signed_by == [KEY.thumbprint()] * 2 + [OTHER_KEY.thumbprint()] * 2
 
 
 def test_a_token_of_the_old_key_is_good_until_that_is_removed(tmp_path: Path) -> None:
