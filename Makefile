@@ -15,7 +15,7 @@ ifndef TOGETHER
 .NOTPARALLEL:
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools benchtools lint types layers unit docs format bench soak memory clean
+.PHONY: help demo test tools benchtools lint types layers unit docs texts format bench soak memory clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,7 +25,7 @@ demo: $(VENV)/.runs ## see it work: an API with tokens, an application with logi
 
 test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run everything
 	@status=0; \
-	$(MAKE) $(CHECKING) --jobs=2 --output-sync=target TOGETHER=1 lint types layers docs || status=2; \
+	$(MAKE) $(CHECKING) --jobs=2 --output-sync=target TOGETHER=1 lint types layers texts || status=2; \
 	$(MAKE) $(CHECKING) unit || status=2; \
 	exit $$status
 
@@ -51,6 +51,11 @@ unit: $(VENV)/.tests $(SERVER) ## the tests, under coverage
 docs: $(VENV)/.tests ## build docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs docs/_build/html
 	$(BIN)/pydoctor --config docs/pydoctor.ini --html-output docs/_build/html/api
+
+texts: $(VENV)/.tests ## what `make docs` warns of, without the pages of the code
+	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs docs/_build/checked
+	PYTHONPATH=docs $(BIN)/pydoctor --config docs/pydoctor.ini \
+		--html-writer checked_api.Checked --html-output docs/_build/checked
 
 format: $(VENV)/.tests ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(SOURCES)
