@@ -208,6 +208,17 @@ class Cases(Setting):
         assert await self.ask() == MISSING
         assert self.server.used == []
 
+    async def test_who_calls_by_a_token_gets_nothing_of_a_session(self: Any) -> None:
+        """Alice's access token and Bob's cookie, in one request."""
+        await self.log_in()
+        for identity in (
+            make_identity("bob", authenticator="corp"),
+            make_identity("alice", authenticator="api"),
+        ):
+            caller = attrs.evolve(await self.call(), identity=identity)
+            assert await self.wait(caller) == MISSING
+        assert self.server.used == []
+
     async def test_without_a_login_there_is_no_token(self: Any) -> None:
         assert await self.ask() == MISSING
 
