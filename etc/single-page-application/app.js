@@ -40,6 +40,7 @@ async function load() {
   at("orders").textContent = await answer.text();
 }
 
+at("login").href = `/.sso/login?to=${encodeURIComponent(location.pathname)}`;
 at("load").addEventListener("click", load);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) look();

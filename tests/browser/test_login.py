@@ -146,6 +146,27 @@ def test_somebody_else_can_log_in(demo: Demo) -> None:
         tab.wait("document.title == 'Hello, Bob Baker'")
 
 
+def test_the_single_page_application_of_the_docs_knows_its_user(demo: Demo) -> None:
+    """It is the page as it is printed there."""
+    with demo.chromium.tab() as tab:
+        tab.go(f"{demo.url}/single-page/")
+        tab.wait("document.body.innerText.includes('You are logged out.')")
+        tab.follow("Log in")
+        tab.wait("document.title == 'Who are you?'")
+        tab.follow("Alice")
+        tab.wait("document.body.innerText.includes('You are Alice Archer.')")
+        assert tab.url == f"{demo.url}/single-page/"
+        tab.follow("Load orders")
+        tab.wait("document.getElementById('orders').textContent !== ''")
+        keep(tab, "single-page")
+        assert "X-Remote-User: 24400320" in tab.text
+        assert "Cookie" not in tab.text
+        tab.value("fetch('/.sso/logout', {method: 'POST'}).then(r => r.status)")
+        tab.run("document.dispatchEvent(new Event('visibilitychange'))")
+        tab.wait("document.body.innerText.includes('You are logged out.')")
+        assert tab.problems() == []
+
+
 def test_the_button_of_the_application_logs_out(demo: Demo) -> None:
     """Its page has no referrer, so that the browser says ``Origin: null``."""
     with demo.chromium.tab(**PHONE) as tab:

@@ -83,6 +83,31 @@ backend = "http://{host}:{ports.api}"
 """
 
 
+SINGLE_PAGE: Final = Path(__file__).parents[3] / "etc" / "single-page-application"
+"""The page of the documentation; only the source has it."""
+
+SINGLE_PAGE_CONFIG: Final = """
+# A page for anybody, and an API that its script calls: docs/howto says how it works.
+[[route]]
+host = "{host}"
+path = "/single-page/"
+methods = ["GET", "HEAD"]
+authenticate = ["anonymous"]
+backend = "static:{page}"
+
+[[route]]
+host = "{host}"
+path = "/api/"
+authenticate = ["people"]
+require = ["claims.groups contains 'staff' or claims.groups contains 'partner'"]
+backend = "http://{host}:{ports.api}"
+
+[route.session_info]
+show = ["remote_user", "times", "access_token_expires"]
+claims = ["name", "email"]
+"""
+
+
 class PortTakenError(SsoProxyError):
     """Somebody listens there already."""
 
@@ -153,6 +178,11 @@ class Scene:
     def web_url(self) -> str:
         """The web application, as browsers reach it: through the proxy."""
         return web_url(self.ports)
+
+    @property
+    def single_page_url(self) -> str:
+        """The single-page application, likewise; empty if its files are not here."""
+        return f"{self.web_url}/single-page/" if SINGLE_PAGE.is_dir() else ""
 
     @property
     def config(self) -> Path:
@@ -231,13 +261,15 @@ def prepare(directory: Path, ports: Ports) -> Scene:
     for stem in ("proxy", "issuer", "client", "other"):
         getattr(scene, stem).write(directory, stem)
     write_secret(directory / "client-secret", scene.login.secret)
+    text = CONFIG + (SINGLE_PAGE_CONFIG if scene.single_page_url else "")
     scene.config.write_text(
-        CONFIG.format(
+        text.format(
             host=HOST,
             ports=ports,
             audience=AUDIENCE,
             scope=SCOPE,
             client=scene.login,
+            page=SINGLE_PAGE,
         )
     )
     return scene

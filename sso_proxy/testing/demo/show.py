@@ -96,6 +96,9 @@ def people_lines(scene: Scene, paint: Paint) -> str:
     """Show where to look with a browser, and who one can be there."""
     lines = [paint(_BOLD, "In your browser"), "", f"  {scene.web_url}/", ""]
     lines += [f"    {person.name:<15} {person.may}" for person in PEOPLE.values()]
+    if scene.single_page_url:
+        lines += ["", "  A single-page application, whose script asks who you are:"]
+        lines += [f"  {scene.single_page_url}"]
     lines += [
         "",
         f"  To be somebody else: {scene.web_url}/.sso/login",

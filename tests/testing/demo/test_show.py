@@ -40,6 +40,7 @@ def test_opening_names_every_address(scene: Scene) -> None:
 def test_people_are_told_where_to_look_and_who_to_be(scene: Scene) -> None:
     text = show.people_lines(scene, PLAIN)
     assert "\n  https://127.0.0.1:8446/\n" in text
+    assert "\n  https://127.0.0.1:8446/single-page/\n" in text
     assert str(scene.directory / "ca.crt") in text
     assert all(f"{person.name} " in text for person in PEOPLE.values())
 
