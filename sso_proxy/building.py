@@ -34,7 +34,7 @@ from sso_proxy.key_places import ENDPOINTS, KeyPlaces, pattern_of
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.login_wishes import LoginWishes
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
-from sso_proxy.outgoing import sort_consumed
+from sso_proxy.outgoing import sort_consumed, sort_removed
 from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
@@ -321,8 +321,8 @@ class Builder:
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
         ]
         demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
-        signers = () if signer is None else (signer,)
-        consumed = sort_consumed((*asked, *supplies, *signers))
+        consumed = sort_consumed((*asked, *supplies))
+        removed, cookies = sort_removed(headers.remove, signer)
         posts_tokens = any(token.to == "form" for token in route.token)
         offer = build_offer(route, bound.get("dpop"))
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
@@ -348,11 +348,12 @@ class Builder:
             obligations=self._policies.obligations,
             settable=policies.settable,
             consumed=consumed["field"],
+            removed=removed,
             consumed_parameters=tuple(consumed["parameter"]),
-            consumed_cookies=tuple(consumed["cookie"]),
+            consumed_cookies=(*consumed["cookie"], *cookies),
             consumed_fields=tuple(consumed["form"]),
             reads_form=posts_tokens
-            or any(each.digest for each in signers)
+            or (signer is not None and signer.digest)
             or any(getattr(a, "reads_form", False) for a in asked),
             reads_query=any(getattr(a, "reads_query", False) for a in asked)
             or any(name.startswith("?") for s in supplies for name in s.consumes),

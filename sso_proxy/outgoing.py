@@ -11,10 +11,12 @@ from sso_proxy.equipment import NO_EQUIPMENT, Equipment
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, Identity, Request, RequestHead
 from sso_proxy.routing import Route
+from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.cookies import OURS
 from sso_proxy.specs.http.fields import encode_value
 from sso_proxy.specs.http.forwarded import build_forwarded
+from sso_proxy.specs.http.names import fold
 from sso_proxy.specs.http.parameters import (
     is_form,
     without_cookie,
@@ -60,14 +62,16 @@ def build_block(  # noqa: PLR0913
         equipment: Cookies for the backend, and fields that it is not to get.
     """
     head = request.head
-    taken = route.consumed if consumed else _NOTHING
+    taken, removed = _NOTHING, _NOTHING
+    if consumed:
+        taken, removed = route.consumed, route.removed
     if equipment.removed:
         taken |= equipment.removed
     host = route.upstream_host or authority(head.host, head.port, head.scheme)
     begin = _BEGIN
     lines = ["Host: " + host]
     for name, value in head.headers:
-        if name in taken:
+        if name in taken or (removed and fold(name) in removed):
             continue
         if name == "cookie" and _MAY_BE_OURS in value:
             kept = without_our_cookies(value)
@@ -93,6 +97,23 @@ def sort_consumed(authenticators: Iterable[Any]) -> dict[str, frozenset[str]]:
     }
     elsewhere = tuple(begins.values())
     return found | {"field": frozenset(n for n in names if not n.startswith(elsewhere))}
+
+
+def sort_removed(
+    names: Iterable[str], signer: RequestSigner | None
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """
+    Sort what a backend must not get: folded names of fields, and cookies.
+
+    Args:
+        names: Fields, and cookies after ``cookie:``.
+        signer: Writes fields that clients must not send besides, or None.
+    """
+    fields = {fold(name) for name in names if ":" not in name}
+    if signer is not None:
+        fields |= signer.consumes
+    cookies = (name.partition(":")[2] for name in names if ":" in name)
+    return frozenset(fields), tuple(cookies)
 
 
 def without_credentials(request: Request, route: Route) -> Request:

@@ -110,6 +110,7 @@ class Route:
         obligations: Carries out what these oblige us to.
         settable: Lower-case names of header fields that these may set.
         consumed: Header fields that held a credential and go no further.
+        removed: Folded names of fields that go no further, whatever they hold.
         consumed_parameters: Query parameters likewise.
         consumed_cookies: Cookies likewise.
         consumed_fields: Fields of forms likewise.
@@ -160,6 +161,7 @@ class Route:
     obligations: Obligations = attrs.field(factory=Obligations)
     settable: frozenset[str] = frozenset()
     consumed: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
     consumed_parameters: tuple[str, ...] = ()
     consumed_cookies: tuple[str, ...] = ()
     consumed_fields: tuple[str, ...] = ()

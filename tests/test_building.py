@@ -29,6 +29,7 @@ from sso_proxy.config.route_parts import (
 from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 from sso_proxy.errors import ConfigError
+from sso_proxy.outgoing import without_credentials
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock
@@ -344,7 +345,7 @@ def test_requests_of_a_route_are_signed(tmp_path: Path) -> None:
     parts = Built(route(signature=signature)).parts()
     signed = only(parts, "/orders")
     assert signed.signer is not None
-    assert {"signature", "signature_input", "content-digest"} <= signed.consumed
+    assert signed.removed == {"signature", "signature-input", "content-digest"}
     assert signed.reads_form
     assert names_at(parts, "a.example") == ["proxy"]
 
@@ -364,3 +365,12 @@ def test_keys_are_published_of_tokens_that_others_are_made_from(tmp_path: Path) 
     token = RouteTokenConfig(name="orders")
     parts = Built(route(token=(token,)), token=tables).parts()
     assert len(names_at(parts, "a.example")) == 1
+
+
+def test_what_a_backend_must_not_get_is_removed() -> None:
+    headers = HeadersConfig(remove=("Authorization", "cookie:legacy"))
+    made = only(Built(route(headers=headers)).parts(), "/")
+    assert made.removed == {"authorization"}
+    assert made.consumed_cookies == ("legacy",)
+    request = make_request(headers={"cookie": "legacy=1; a=2"})
+    assert without_credentials(request, made).head.headers == (("cookie", "a=2"),)

@@ -14,15 +14,23 @@ from sso_proxy.outgoing import (
     build_identity,
     build_outgoing,
     display_name,
+    sort_removed,
 )
-from sso_proxy.routing import HostRoutes, RouteHeaders
+from sso_proxy.routing import HostRoutes, RouteHeaders, Supply
 from sso_proxy.session import Session
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Framing, Incoming, read_request
-from sso_proxy.testing.fakes import make_certificate, make_identity, make_request
+from sso_proxy.testing.fakes import (
+    FakeTokenSource,
+    make_certificate,
+    make_identity,
+    make_request,
+)
+from sso_proxy.token import Audience
+from sso_proxy.tokens.delivery import CookieDelivery
 from sso_proxy.upstream import Outgoing
-from tests.support.doubles import FakeUpstream, make_route
+from tests.support.doubles import FakeUpstream, Scene, make_route
 
 UPGRADE = Framing(upgrade="websocket")
 SOCKET = {
@@ -79,6 +87,37 @@ def test_consumed_credentials_stay_here() -> None:
 def test_our_cookies_stay_here(sent: str, kept: bytes | None) -> None:
     made = block(f"Cookie: {sent}")
     assert (kept in made) if kept else (b"Cookie" not in made)
+
+
+def test_what_a_backend_must_not_get_stays_here() -> None:
+    """However its name is spelt: some backends take all spellings for one."""
+    removed = frozenset({"authorization", "x-legacy-user", "cookie"})
+    sent = ("Authorization: Basic x", "X-Legacy-User: root", "X_Legacy.User: root")
+    made = block(*sent, "Cookie: a=b", "Accept: c/d", removed=removed)
+    assert b"Accept: c/d\r\n" in made
+    for gone in (b"Basic", b"root", b"Cookie"):
+        assert gone not in made
+        assert gone in block(*sent, "Cookie: a=b")
+
+
+def test_a_token_in_a_cookie_is_no_cookie_of_the_clients() -> None:
+    supply = Supply(
+        name="t",
+        source=FakeTokenSource(),
+        audience=Audience(),
+        delivery=CookieDelivery("legacy"),
+    )
+    scene = Scene(supplies=(supply,), removed=frozenset({"cookie"}))
+    scene.ask(b"GET / HTTP/1.1", b"Cookie: a=b; legacy=forged")
+    assert scene.backend.head.count(b"Cookie: legacy=t0ken\r\n") == 1
+    assert b"a=b" not in scene.backend.head
+
+
+def test_what_is_removed_is_sorted() -> None:
+    """Fields as they are compared, cookies as they are called."""
+    names = ("Authorization", "X_Legacy", "cookie:a", "cookie:B")
+    fields = frozenset({"authorization", "x-legacy"})
+    assert sort_removed(names, None) == (fields, ("a", "B"))
 
 
 def test_via_is_continued() -> None:
@@ -214,7 +253,7 @@ def test_the_query_goes_as_it_came() -> None:
 
 
 def test_a_body_that_is_too_large_is_413() -> None:
-    assert build(Framing(length=10), body_bytes=10)
+    assert build(Framing(length=10), body_bytes=10).head
     with pytest.raises(BadMessageError) as caught:
         build(Framing(length=11), body_bytes=10)
     assert caught.value.status == 413
@@ -238,7 +277,7 @@ def test_a_web_socket_of_a_foreign_page_is_403() -> None:
     with pytest.raises(BadMessageError) as caught:
         build(UPGRADE, headers=headers, upgrades=allowed)
     assert caught.value.status == 403
-    assert build(UPGRADE, headers=headers, upgrades=allowed, origins=(foreign,))
+    assert build(UPGRADE, headers=headers, upgrades=allowed, origins=(foreign,)).head
 
 
 def test_names_are_written_as_most_do() -> None:

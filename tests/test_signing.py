@@ -58,7 +58,7 @@ def scene(signer: RequestSigner | None = None, **route: Any) -> Scene:  # noqa: 
     signer = signer or make_signer()
     given = {
         "signer": signer,
-        "consumed": signer.consumes,
+        "removed": signer.consumes,
         "reads_form": signer.digest,
         **route,
     }
@@ -192,12 +192,14 @@ def test_clients_cannot_sign_for_us() -> None:
         b'Signature-Input: sso=("@method");created=1;tag="sso-proxy"',
         b"Signature: sso=:AAAA:",
         b"Signature_Input: x",
+        b"Signature~Input: x",
         b"Content-Digest: sha-256=:AAAA:",
     )
     octets = arrived(made)
     assert octets.count(b"Signature-Input") == octets.count(b"Content-Digest: ") == 1
     assert b"AAAA" not in octets
     assert b"ignature_" not in octets
+    assert b"ignature~" not in octets
     verify(octets, WITH_DIGEST)
 
 

@@ -50,6 +50,10 @@ class HeadersConfig:
             ``access_token`` and ``id_token``.  Whoever has the first can do what the
             user may do; give it to no backend that does not need it.
         client_certificate: Send ``Client-Cert`` and ``Client-Cert-Chain`` (RFC 9440).
+        remove: What clients send and this backend must not get: ``authorization``,
+            ``cookie`` for all cookies, ``cookie:NAME`` for one, or any other header
+            field.  What finds out who calls, and tokens that are made from it, have it
+            still.
     """
 
     user: str = "X-Remote-User"
@@ -58,6 +62,7 @@ class HeadersConfig:
     claim_names: Mapping[str, str] = attrs.field(factory=dict)
     tokens: Mapping[SessionToken, str] = attrs.field(factory=dict)
     client_certificate: bool = False
+    remove: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

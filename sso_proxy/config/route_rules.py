@@ -18,6 +18,7 @@ from sso_proxy.config.route_parts import HeadersConfig
 from sso_proxy.config.structure import join
 from sso_proxy.config.suggest import unknown
 from sso_proxy.errors import Mistake
+from sso_proxy.specs.http.cookies import OURS
 
 _HOST_VALUE = re.compile(
     r"client|[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d+)?"
@@ -49,6 +50,8 @@ def check_routes(draft: Draft) -> Iterator[Mistake]:
         yield from _check_dpop(route, draft)
         yield from _check_backend(route)
         yield from _check_headers(join(route.path, "headers"), route.value.headers)
+        removed = join(join(route.path, "headers"), "remove")
+        yield from _check_removed(removed, route.value.headers.remove)
         yield from _check_words(route)
 
 
@@ -207,6 +210,34 @@ def _check_headers(path: str, headers: HeadersConfig) -> Iterator[Mistake]:
         else:
             continue
         yield Mistake(path, problem)
+
+
+def _check_removed(path: str, names: Sequence[str]) -> Iterator[Mistake]:
+    """Check what a backend must not get."""
+    for number, name in enumerate(names):
+        problem = _removal_problem(name)
+        same = str if ":" in name else alias  # cookies' names have large letters, too
+        if same(name) in map(same, names[:number]):
+            problem = f"{name!r} stands here twice"
+        elif name.startswith("cookie:") and "cookie" in map(alias, names):
+            problem = "has no effect: 'cookie' removes all of them"
+        if problem:
+            yield Mistake(join(path, number), problem)
+
+
+def _removal_problem(name: str) -> str:
+    """Say why *name* cannot be removed on the way to a backend."""
+    kind, colon, cookie = name.partition(":")
+    if colon:
+        if kind != "cookie" or not FIELD_NAME.fullmatch(cookie):
+            return f"{name!r} is neither a header field nor 'cookie:NAME'"
+        ours = cookie.startswith(OURS)
+        return "has no effect: no backend gets cookies of ours" if ours else ""
+    if not FIELD_NAME.fullmatch(name):
+        return f"{name!r} is neither a header field nor 'cookie:NAME'"
+    if alias(name) in NEVER_MANAGED or alias(name).startswith("sec-websocket-"):
+        return f"{name} belongs to HTTP itself"
+    return ""
 
 
 def _check_words(route: Placed[RouteConfig]) -> Iterator[Mistake]:

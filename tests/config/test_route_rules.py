@@ -272,3 +272,40 @@ def test_sessions_that_are_not_there_are_refused(mistakes: Mistakes) -> None:
     path, problem = one(mistakes(route=route(session='"gone"')))
     assert path == "route[0].session"
     assert "none at all" in problem
+
+
+@pytest.mark.parametrize(
+    "removed",
+    [
+        "'authorization', 'cookie'",
+        "'Authorization', 'cookie:legacy', 'cookie:Legacy'",
+        "'x-legacy-user', 'accept-language'",
+    ],
+)
+def test_what_clients_send_can_be_removed(mistakes: Mistakes, removed: str) -> None:
+    headers = f"{{ remove = [{removed}] }}"
+    assert mistakes(route=route(headers=headers)) == {}
+
+
+@pytest.mark.parametrize(
+    "removed",
+    [
+        "'x', ''",
+        "'x', 'a b'",
+        "'x', 'X'",
+        "'x-a', 'x_a'",
+        "'x', '?token'",
+        "'x', 'cookie:'",
+        "'x', 'cookie:a=b'",
+        "'x', 'cookie:__Host-sso'",
+        "'cookie', 'cookie:a'",
+        "'cookie:a', 'cookie:a'",
+        "'x', 'host'",
+        "'x', 'Content-Length'",
+        "'x', 'sec-websocket-key'",
+    ],
+)
+def test_what_cannot_be_removed_is_said(mistakes: Mistakes, removed: str) -> None:
+    headers = f"{{ remove = [{removed}] }}"
+    place, _ = one(mistakes(route=route(headers=headers)))
+    assert place == "route[0].headers.remove[1]"
