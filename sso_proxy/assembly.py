@@ -59,8 +59,7 @@ class Findings:
     Attributes:
         notes: For the operator, such as certificates that expire soon.
         needs: What has to be there before it can be served.
-        public_keys: Of the keys that tokens for backends are signed with, by the name
-            of the tokens.
+        public_keys: Of what signs tokens for backends, by the name of the tokens.
     """
 
     notes: tuple[str, ...]
