@@ -50,7 +50,8 @@ class _Entry:
 
     Attributes:
         token: The token.
-        renew: When a new one is to be got, by the monotonic clock.
+        renew: When a new one is to be got, by the monotonic clock; never after *ends*,
+            as until then nobody looks at anything else.
         ends: When this one is used no more, by the monotonic clock.
     """
 
@@ -62,6 +63,11 @@ class _Entry:
     def octets(self) -> int:
         """How large it is."""
         return len(self.token.value)
+
+    def put_off(self, now: float) -> None:
+        """Have a renewal that came to nothing tried again after a while."""
+        pause = min(max(_SOON, (self.ends - now) / 4), _TRY_AGAIN)
+        self.renew = min(now + pause, self.ends)
 
 
 @attrs.frozen
@@ -225,7 +231,7 @@ class TokenKeeper:
     ) -> None:
         """Have a new token got, unless somebody does; nobody waits for it."""
         if key in self._running or len(self._running) >= AT_ONCE:
-            entry.renew = self._monotonic() + _SOON
+            entry.put_off(self._monotonic())
             return
         entry.renew = entry.ends  # or when to try again, if this one fails
         once = Once(lambda: self._run(key, fetch, until, entry))
@@ -244,8 +250,7 @@ class TokenKeeper:
         finally:
             del self._running[key]
             if old is not None and not renewed:
-                left = old.ends - self._monotonic()
-                old.renew = self._monotonic() + min(max(_SOON, left / 4), _TRY_AGAIN)
+                old.put_off(self._monotonic())
         return answer
 
     async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
