@@ -96,7 +96,12 @@ class ProviderLink:
         self._nonces: dict[tuple[str, str], str] = {}
 
     async def post(
-        self, url: str, fields: FormFields, within: float | None = None
+        self,
+        url: str,
+        fields: FormFields,
+        within: float | None = None,
+        *,
+        repeatable: bool = False,
     ) -> HttpReply:
         """
         Send a form as the client that we are.
@@ -105,17 +110,20 @@ class ProviderLink:
             url: An endpoint of the authorization server.
             fields: The form, without what proves who we are.
             within: Seconds for each answer, if these are fewer than usual.
+            repeatable: To ask twice is as good as once: it is asked again if a
+                connection ends without an answer, as one that was kept may.
 
         Raises:
             NoReplyError: There is no whole answer.  Nobody knows then what the request
-                did, and it is not sent again.
+                did, and it is not sent again unless it is *repeatable*.
         """
         clients = list(self._clients)
         may_repeat = self._identity.proof_key is not None
         while True:
             client = clients[0]
             nonce = self._nonces.get(_server("as", url))
-            reply = await self._post_once(url, fields, client, nonce, within)
+            limits = {**self._limits(within), "repeatable": repeatable}
+            reply = await self._post_once(url, fields, client, nonce, limits)
             renewed = self._note_nonce("as", url, reply) not in {None, nonce}
             error = _error_of(reply)
             if error == USE_DPOP_NONCE and renewed and may_repeat:
@@ -161,7 +169,7 @@ class ProviderLink:
         fields: FormFields,
         client: ClientAuth,
         nonce: str | None,
-        within: float | None,
+        limits: Mapping[str, Any],
     ) -> HttpReply:
         """Send a form; what proves who we are is new each time."""
         own = build_credentials(client, now=self._clock.time(), unique=self._unique())
@@ -172,7 +180,7 @@ class ProviderLink:
         if self._identity.proof_key is not None:
             headers["DPoP"] = self._prove("POST", url, nonce)
         return await self._http_client.post_form(
-            url, (*rest, *own.fields), headers, **self._limits(within)
+            url, (*rest, *own.fields), headers, **limits
         )
 
     async def _fetch_bearer(self, url: str, token: str, *, in_body: bool) -> HttpReply:

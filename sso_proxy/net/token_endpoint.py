@@ -72,7 +72,9 @@ class TokenEndpoint:
         self._link = ProviderLink(identity, http_client, clock, unique)
         self._problem = ""
 
-    async def ask(self, fields: FormFields, read: Read[T]) -> T | TokenResponseError:
+    async def ask(
+        self, fields: FormFields, read: Read[T], *, repeatable: bool = True
+    ) -> T | TokenResponseError:
         """
         Ask for a token.
 
@@ -81,6 +83,8 @@ class TokenEndpoint:
         Args:
             fields: The form, without what proves who we are.
             read: Reads the answer.
+            repeatable: To ask twice is as good as once; not so for what can be used
+                once, such as refresh tokens.
 
         Returns:
             What *read* gives, or what it raises: a refusal, or an answer that is none.
@@ -92,7 +96,7 @@ class TokenEndpoint:
         """
         url = await self._find()
         try:
-            reply = await self._link.post(url, fields)
+            reply = await self._link.post(url, fields, repeatable=repeatable)
         except NoReplyError as e:
             raise attrs.evolve(e, status=_STATUS[e.trouble]) from None
         try:

@@ -148,7 +148,7 @@ class RefreshSource(PlainSource):
             rotated.append(read_rotated(status, content_type, body))
             return read_token_response(status, content_type, body)
 
-        answer = await self.endpoint.ask(self.more(fields), read)
+        answer = await self.endpoint.ask(self.more(fields), read, repeatable=False)
         if isinstance(answer, TokenResponseError):
             result: Token | NotIssued = self.refused(answer)
         else:

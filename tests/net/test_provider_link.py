@@ -136,6 +136,12 @@ def test_a_form_is_sent_with_what_proves_who_we_are() -> None:
     assert not sent.get("repeatable")
 
 
+def test_what_may_be_asked_twice_is_said_to_be() -> None:
+    sending, wire = link(GOOD)
+    assert run(sending.post(TOKEN_URL, (), repeatable=True)) is GOOD
+    assert wire.sent[0]["repeatable"]
+
+
 def test_no_field_stands_twice() -> None:
     client = ClientAuth(method="client_secret_post", client_id="rp", secret="s")
     sending, wire = link(GOOD, clients=[client])

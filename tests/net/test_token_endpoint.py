@@ -84,6 +84,24 @@ def test_a_token_is_read() -> None:
     assert dict(here.sts.asked[0].form)["username"] == "u"
 
 
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_connection_that_ends_is_no_reason_not_to_ask_again(repeatable: bool) -> None:  # noqa: FBT001
+    """One that was kept may end just then; a refresh token is good once."""
+    sent: list[Any] = []
+
+    class Noting:
+        async def post_form(self, *_: Any, **options: Any) -> Any:  # noqa: ANN401
+            sent.append(options["repeatable"])
+            raise NoReplyError("x", problem="x", trouble=Trouble.GARBLED)
+
+    asking = Scene(http_client=Noting()).endpoint.ask(
+        FIELDS, read_token_response, repeatable=repeatable
+    )
+    with pytest.raises(NoReplyError):
+        outcome_of(asking)
+    assert sent == [repeatable]
+
+
 def test_the_other_secret_is_tried() -> None:
     here = Scene("old" * 12, SECRET)
     assert isinstance(here.ask(), TokenResponse)
