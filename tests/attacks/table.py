@@ -443,7 +443,8 @@ TABLE: Final = {
         "an exchanged token keeps what the first one had",
         PATHS + "test_a_token_is_judged_anew_on_each_route",
         BEARER + "test_a_token_verified_elsewhere_is_unknown_here",
-        why="tokens are not exchanged here; each is judged by what it says itself",
+        "tokens/test_granting.py::test_nothing_unusable_is_a_token",
+        "tokens/test_granting.py::test_a_token_is_never_over_when_it_is_used",
     ),
     "D17": row(
         "a body that is read for a token",
