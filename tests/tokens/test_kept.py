@@ -223,6 +223,7 @@ class RenewalTests(KeeperCase):
         self.given(self.here)
         self.pass_time(25)
         self.server.fail(DOWN)
+        self.have_token(self.here, key=b"other")
         self.have_token(self.here)
 
     def test_what_is_no_answer_keeps_the_old_one_too(self) -> None:
