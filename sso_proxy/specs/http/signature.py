@@ -49,18 +49,35 @@ class SignedRequest:
         Raises:
             ValueError: There is not exactly one.
         """
+        return self.host.lower().removesuffix(f":{DEFAULT_PORTS[self.scheme]}")
+
+    @property
+    def host(self) -> str:
+        """
+        Give the one ``Host`` as it stands there.
+
+        Raises:
+            ValueError: There is not exactly one.
+        """
         hosts = self.fields.get("host", ())
         if len(hosts) != 1:
             raise ValueError("the request has not exactly one Host")
-        host = hosts[0].lower()
-        return host.removesuffix(f":{DEFAULT_PORTS[self.scheme]}")
+        return hosts[0]
+
+    @property
+    def target_uri(self) -> str:
+        """
+        Give the URI of the target, of which nothing is normalised (section 2.2.2).
+
+        Raises:
+            ValueError: There is not exactly one ``Host``.
+        """
+        return f"{self.scheme}://{self.host}{self.target}"
 
 
 _READ: Final[Mapping[str, Callable[[SignedRequest], str]]] = {
     "@method": lambda request: request.method,
-    "@target-uri": lambda request: (
-        f"{request.scheme}://{request.authority}{request.target}"
-    ),
+    "@target-uri": lambda request: request.target_uri,
     "@authority": lambda request: request.authority,
     "@scheme": lambda request: request.scheme,
     "@request-target": lambda request: request.target,

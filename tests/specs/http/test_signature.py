@@ -77,7 +77,7 @@ def test_components_are_what_the_recipient_sees() -> None:
         "@query": "?q=1&q=2&x=a+b~*%7E&%C3%A9=%26",
         "@request-target": "/a%20b?q=1&q=2&x=a+b~*%7E&%C3%A9=%26",
         "@scheme": "https",
-        "@target-uri": "https://app.example.com/a%20b?q=1&q=2&x=a+b~*%7E&%C3%A9=%26",
+        "@target-uri": f"https://App.Example.COM:443{REQUEST.target}",
     }
 
 
