@@ -62,6 +62,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
     discover: bool = True,
     metadata_url: str | None = None,
     path: str = "",
+    codes: bool = True,
     shared: Shared = _anew,
 ) -> ProviderParts:
     """
@@ -76,6 +77,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         discover: The provider publishes metadata; else *overrides* are all there is.
         metadata_url: Where it publishes them; None for the well-known places.
         path: Where the options stand, for mistakes.
+        codes: Codes have to become tokens: the provider needs an endpoint for that.
         shared: Gives what a configuration before this one has made already
             (``ITools.shared``): the provider may be down just then.
 
@@ -98,7 +100,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
     with noting(mistakes):
         proof_key = read_dpop_key(config, path)
     with noting(mistakes):
-        _check_endpoints(overrides, issuer, path, complete=not discover)
+        _check_endpoints(overrides, issuer, path, complete=not discover, codes=codes)
     clients = read_clients(config, keys, issuer, path, mistakes)
     # Keys are for everybody to see: our certificate is not shown for them.
     trust = None if tls is None or tls.ca is None else ClientTls(ca=tls.ca)
@@ -125,6 +127,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         bound=config.dpop == "required",
         token_params=config.token_params,
         userinfo_in_body=config.userinfo_method == "body",
+        codes=codes,
     )
     client = ProviderClient(
         access, http_client, clock, lambda: secrets.token_urlsafe(16)
@@ -133,7 +136,12 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
 
 
 def _check_endpoints(
-    overrides: EndpointOverrides, issuer: str, path: str, *, complete: bool
+    overrides: EndpointOverrides,
+    issuer: str,
+    path: str,
+    *,
+    complete: bool,
+    codes: bool,
 ) -> None:
     """Check the endpoints that the operator names."""
     wrong = check_overrides(overrides)
@@ -141,7 +149,7 @@ def _check_endpoints(
         raise ConfigError(*(Mistake(join(path, n), text) for n, text in wrong.items()))
     if complete:
         try:
-            login_endpoints(None, overrides, issuer=issuer)
+            login_endpoints(None, overrides, issuer=issuer, codes=codes)
         except ProviderRefusedError as e:
             raise ConfigError(Mistake(path, e.detail)) from None
 

@@ -29,7 +29,6 @@ Plain = Literal["", "query", "fragment", "form_post"]
 Signed = Literal["jwt", "query.jwt", "fragment.jwt", "form_post.jwt"]
 Tokens = Literal["id_token", "access_token", "refresh_token"]
 
-_BY_HAND: Final = ("authorization_endpoint", "token_endpoint")
 _CHALLENGE: Final = 43 * "A"
 _PROMPTS: Final = ("none", "login", "consent", "select_account", "create")
 
@@ -41,8 +40,8 @@ class OidcConfig(ClientConfig):
 
     Browsers log in at an OpenID Provider.  Where it is, and what it can do, is in the
     metadata of its issuer, unless ``authorization_endpoint`` and ``token_endpoint`` are
-    given.  An endpoint that is given counts more than the metadata, and an empty one
-    is not used.
+    given; or ``jwks_uri`` instead, where no code is in ``response_type``.  An endpoint
+    that is given counts more than the metadata, and an empty one is not used.
 
     Attributes:
         issuer: The provider: the ``iss`` of its ID tokens, octet by octet.  With
@@ -223,7 +222,10 @@ class OidcConfig(ClientConfig):
     @property
     def by_hand(self) -> bool:
         """Say whether there is no need for metadata."""
-        return self.metadata is None and all(getattr(self, o) for o in _BY_HAND)
+        # Without codes, what is needed beside the first are keys.
+        has_code = self.answer_type.has_code
+        second = self.token_endpoint if has_code else self.jwks_uri
+        return self.metadata is None and bool(self.authorization_endpoint and second)
 
     @property
     def answer_type(self) -> ResponseType:

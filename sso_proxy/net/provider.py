@@ -96,6 +96,7 @@ class ProviderAccess:
         bound: Refuse tokens that are not bound to our key (DPoP).
         token_params: Further fields of requests for tokens.
         userinfo_in_body: Send access tokens to UserInfo in a form.
+        codes: It gives codes, which have to become tokens.
     """
 
     issuer: str
@@ -106,6 +107,7 @@ class ProviderAccess:
     bound: bool = False
     token_params: Mapping[str, str] = attrs.field(factory=dict)
     userinfo_in_body: bool = False
+    codes: bool = True
 
 
 @implementer(IHealth)
@@ -163,6 +165,7 @@ class ProviderClient:
                 access.overrides,
                 issuer=access.issuer,
                 certificate=access.identity.has_certificate,
+                codes=access.codes,
             )
         except ProviderRefusedError as e:
             raise UnavailableError(f"provider {access.issuer}: {e.detail}") from e
@@ -320,6 +323,8 @@ class ProviderClient:
     async def _ask_for_tokens(self, grant: str, fields: FormFields) -> TokenResponse:
         """Send a request for tokens, and read the answer."""
         url = (await self.endpoints()).token
+        if url is None:
+            raise ProviderError("", "there is no token_endpoint")
         form = (("grant_type", grant), *fields)
         given = {name for name, _ in form}
         params = self._access.token_params.items()

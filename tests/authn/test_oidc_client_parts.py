@@ -65,7 +65,7 @@ class FakeClient:
 
 
 def build(client: FakeClient | None = None, **options: Any) -> ProviderParts:  # noqa: ANN401
-    names = ("issuer", "overrides", "discover", "metadata_url")
+    names = ("issuer", "overrides", "discover", "metadata_url", "codes")
     given = {n: options.pop(n) for n in names if n in options}
     if not {"discover", "metadata_url", "issuer"} & set(given):
         given = {"overrides": BY_HAND, "discover": False, **given}
@@ -258,6 +258,11 @@ def test_what_cannot_be_used_is_a_mistake(tmp_path: Path) -> None:
 def test_by_hand_means_all_that_is_needed() -> None:
     (found,) = mistakes(overrides=attrs.evolve(BY_HAND, token=None), discover=False)
     assert found == "authenticator.op: the provider has no token_endpoint"
+
+
+def test_without_codes_less_is_needed() -> None:
+    overrides = attrs.evolve(BY_HAND, token=None)
+    build(overrides=overrides, discover=False, codes=False)
 
 
 def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:

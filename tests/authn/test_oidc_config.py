@@ -106,6 +106,13 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert "decryption_keys" in text
 
 
+def test_without_a_code_the_keys_are_what_is_needed_by_hand() -> None:
+    hand = {"authorization_endpoint": ISSUER + "/a", "jwks_uri": ISSUER + "/jwks"}
+    assert read(**hand, response_type="id_token").by_hand
+    assert not read(**hand, response_type="code id_token").by_hand
+    assert not read(**hand).by_hand
+
+
 def test_endpoints_by_hand_need_no_metadata() -> None:
     config = read(**HAND)
     assert config.by_hand

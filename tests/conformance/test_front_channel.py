@@ -119,6 +119,13 @@ _FURTHER: Final[Mapping[str, tuple[Case, str]]] = {
 }
 
 
+def _without_a_token_endpoint(provider: Provider) -> None:
+    def change(said: Mapping[str, Any], _grant: object) -> Mapping[str, Any]:
+        return {n: value for n, value in said.items() if n != "token_endpoint"}
+
+    provider.changes.add("metadata", change)
+
+
 def _slug(text: str, name: str) -> str:
     return f"row{_ROWS.index((text, name))}"
 
@@ -141,6 +148,9 @@ def running(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
         options = f'{_asking(text)}\nresponse_mode = "{mode}"'
         cases[_way(text, mode)] = Case(options=options)
     cases |= {name: case for name, (case, _) in _FURTHER.items()}
+    cases["tokenless"] = Case(
+        prepare=_without_a_token_endpoint, options=_asking(IMPLICIT)
+    )
     cases["unordered"] = _lists("code", "id_token code")
     with world(tmp_path_factory.mktemp("world"), pki, cases) as found:
         yield found
@@ -189,6 +199,12 @@ def check_trail(browser: Browser, provider: Provider) -> None:
 
 def test_types_are_listed_in_any_order(running: World) -> None:
     running.check_login("unordered")
+
+
+def test_a_provider_that_gives_no_codes_needs_no_token_endpoint(
+    running: World,
+) -> None:
+    running.check_login("tokenless")
 
 
 def test_nothing_that_a_browser_brought_is_logged(running: World) -> None:

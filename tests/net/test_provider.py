@@ -505,6 +505,13 @@ class MetadataTests(ProviderTestCase):
         )
         assert what == f"provider {ISSUER}: the provider has no token_endpoint"
 
+    async def test_without_codes_it_may_have_no_token_endpoint(self) -> None:
+        provider = self.publishing(self.document(token_endpoint=None), codes=False)
+        assert (await provider.endpoints()).token is None
+        with pytest.raises(ProviderError) as caught:
+            await provider.redeem(CODE)
+        assert caught.value.description == "there is no token_endpoint"
+
     async def test_with_a_certificate_its_aliases_are_asked(self) -> None:
         """RFC 8705 section 5: elsewhere, tokens would not be bound to it."""
         aliases = {

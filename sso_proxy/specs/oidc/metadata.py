@@ -25,7 +25,6 @@ _URLS: Final[Mapping[str, str]] = {
 }
 """Our names for URLs, and those of the metadata."""
 
-_NEEDED: Final = ("authorization", "token")
 _IN_BROWSER: Final = frozenset({"authorization", "end_session", "check_session"})
 
 
@@ -86,7 +85,7 @@ class ProviderEndpoints:
     Attributes:
         issuer: The issuer identifier, or template (see `sso_proxy.specs.oidc.issuers`).
         authorization: Where browsers log in.
-        token: Where a code becomes tokens.
+        token: Where a code becomes tokens, or None.
         userinfo: Claims for an access token, or None.
         pushed_authorization: Where requests are pushed (RFC 9126), or None.
         end_session: Where browsers log out, or None.
@@ -107,7 +106,7 @@ class ProviderEndpoints:
 
     issuer: str
     authorization: str
-    token: str
+    token: str | None = None
     userinfo: str | None = None
     pushed_authorization: str | None = None
     end_session: str | None = None
@@ -149,6 +148,7 @@ def login_endpoints(
     *,
     issuer: str,
     certificate: bool = False,
+    codes: bool = True,
 ) -> ProviderEndpoints:
     """
     Put together what we know of a provider.
@@ -161,16 +161,18 @@ def login_endpoints(
         overrides: What the operator says.
         issuer: The issuer, or template, that is configured.
         certificate: We show a client certificate to the provider.
+        codes: Codes have to become tokens.
 
     Raises:
-        ProviderRefusedError: There is no authorization or token endpoint, a URL of the
-            operator is not https, or no PKCE method is ``S256`` though it lists some.
+        ProviderRefusedError: There is no authorization endpoint, or no token endpoint
+            although *codes*; a URL of the operator is not https, or no PKCE method is
+            ``S256`` though it lists some.
     """
     urls = {
         name: _choose_url(name, metadata, overrides, certificate=certificate)
         for name in _URLS
     }
-    for name in _NEEDED:
+    for name in ("authorization", "token") if codes else ("authorization",):
         if urls[name] is None:
             raise ProviderRefusedError(f"the provider has no {_URLS[name]}")
     flags = {

@@ -72,6 +72,14 @@ def test_provider_without_a_needed_endpoint_is_refused(name: str) -> None:
     assert name in refusal(metadata(**{name: None}))
 
 
+def test_without_codes_nobody_needs_a_token_endpoint() -> None:
+    """OpenID Connect Discovery section 3: unless only the implicit flow is used."""
+    document = metadata(token_endpoint=None)
+    assert login_endpoints(document, issuer=OP, codes=False).token is None
+    with pytest.raises(ProviderRefusedError, match="authorization_endpoint"):
+        login_endpoints(metadata(authorization_endpoint=None), issuer=OP, codes=False)
+
+
 def test_provider_without_anything_is_refused() -> None:
     assert "authorization_endpoint" in refusal(None)
     assert "token_endpoint" in refusal(None, authorization=f"{OP}/a", token="")
