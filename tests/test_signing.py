@@ -6,7 +6,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from sso_proxy.model import Authenticated
+from sso_proxy.model import Authenticated, Request
 from sso_proxy.routing import RouteHeaders, Supply
 from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.http.signature_check import (
@@ -164,6 +164,46 @@ def test_each_request_has_a_signature_of_its_own() -> None:
     found = [verify(outgoing.head) for _, outgoing, _ in made.backend.asked]
     assert [each.values["@path"] for each in found] == ["/a", "/b", "/b"]
     assert len({each.nonce for each in found}) == 3
+
+
+class ByToken:
+    """Knows callers by what they send."""
+
+    consumes = ("authorization", "dpop")
+
+    async def authenticate(self, request: Request) -> Authenticated:
+        (name,) = request.head.values("authorization")
+        return Authenticated(make_identity(subject=name.partition(" ")[2]))
+
+
+def test_heads_that_differ_in_the_caller_are_signed_for_their_caller() -> None:
+    """What is kept of the last one is what all callers have in common."""
+    consumed = frozenset(ByToken.consumes)
+    made = scene(authenticators=(ByToken(),), consumed=consumed)
+    for name in (b"alice", b"bob", b"carol", b"carol"):
+        made.ask(b"GET / HTTP/1.1", b"Authorization: Bearer " + name)
+    found = [verify(outgoing.head) for _, outgoing, _ in made.backend.asked]
+    names = [each.values["x-remote-user"] for each in found]
+    assert names == ["alice", "bob", "carol", "carol"]
+
+
+def test_a_client_that_waits_is_told_to_go_on() -> None:
+    """Before its body can be signed, it has to come."""
+    made = scene(make_signer(digest=True))
+    made.client.receive(POST + b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    assert made.client.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert not made.backend.asked
+    made.client.receive(b"body")
+    verify(arrived(made), WITH_DIGEST)
+
+
+def test_a_client_that_goes_meanwhile_leaves_nothing() -> None:
+    """Half a body is no body."""
+    made = scene(make_signer(digest=True))
+    made.client.receive(POST + b"Content-Length: 5\r\n\r\n", b"12")
+    made.client.lose()
+    assert not made.backend.asked
+    assert made.reasons() == ["client-gone"]
 
 
 def test_a_request_that_is_sent_again_is_signed_again() -> None:
