@@ -1,5 +1,6 @@
 """What tests of several directories share."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,20 @@ LONGEST = (
 """They begin first: else, at the end, one process would wait long for another."""
 
 
+TESTS_OF_PROCESSES = (
+    "tests/process/",
+    "tests/test_cli.py",
+    "tests/test_plugins.py",
+    "tests/test_supervisor.py",
+    "tests/test_tap.py",
+)
+_measuring = {
+    name: value
+    for name, value in os.environ.items()
+    if name.startswith("COVERAGE_PROCESS_")
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the longest files first."""
     places = {name: place for place, name in enumerate(LONGEST)}
@@ -32,6 +47,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return places.get(item.nodeid.partition("::")[0], len(LONGEST))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """
+    Have coverage look into the processes of a test only if these are what it tests.
+
+    Others ask a proxy from outside, and most of the time that its start takes is lost
+    to measuring what each start runs.
+    """
+    measured = nodeid.startswith(TESTS_OF_PROCESSES)
+    for name, value in _measuring.items():
+        if measured:
+            os.environ[name] = value
+        else:
+            os.environ.pop(name, None)
 
 
 @pytest.fixture
