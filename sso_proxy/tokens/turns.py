@@ -131,9 +131,7 @@ class _Mine(Generic[T]):
     async def work(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
         """Use the token, and say what the session is to hold then."""
         self.begun = True
-        token = session.data.get(_MEMBER)
-        if not token:  # gone since
-            return session.identity, session.data
+        token = session.data[_MEMBER]  # of this very revision there was one
         self.used = await self._use(token)
         rotated = self.used.refresh_token or token
         return session.identity, {**session.data, _MEMBER: rotated}

@@ -158,6 +158,20 @@ class Cases(Setting):
             self.tools.clock.advance(301)
         assert [token for token, _ in self.server.used] == ["r0", "r1", "r2"]
 
+    async def test_none_is_got_while_nobody_waits_for_it(self: Any) -> None:
+        """No answer would tell the browser of what has changed."""
+        await self.log_in()
+        for seconds in (0, 200, 65):
+            self.tools.clock.advance(seconds)
+            assert isinstance(await self.ask(), Token)
+            assert len(self.server.used) == 1
+
+    async def test_no_token_is_kept_for_longer_than_the_session(self: Any) -> None:
+        await self.log_in()
+        caller = await self.call()
+        made_from = await self.sources[0].subject_of(caller)
+        assert made_from.expires == caller.request.session.expires
+
     async def test_many_at_once_are_one(self: Any) -> None:
         await self.log_in()
         caller = await self.call()
