@@ -32,6 +32,8 @@ _log = Logger()
 
 AT_ONCE: Final = 256
 """Different tokens that are got at the same time."""
+RENEWED_AT_ONCE: Final = 512
+"""The same with those that are renewed, which must not suffer from who has none yet."""
 _JUMP: Final = 5.0
 """Seconds by which a clock that was set is told from one that goes a bit wrong."""
 _LOOK_EVERY: Final = 1.0
@@ -96,7 +98,7 @@ class TokenKeeper:
     Args:
         name: What the configuration calls the source.
         cache: What processes share tokens by; None if each is to get its own.
-        sealer: Seals what goes there.
+        sealer: Seals what goes there; None if nothing does.
         clock: The time.
         sleep: Waits for so many seconds; can be cancelled.
         rules: How tokens are kept.
@@ -107,7 +109,7 @@ class TokenKeeper:
         name: str,
         *,
         cache: ICache | None,
-        sealer: ISealer,
+        sealer: ISealer | None,
         clock: IClock,
         sleep: Callable[[float], Deferred[Any]],
         rules: KeepRules,
@@ -120,7 +122,7 @@ class TokenKeeper:
         self._counts: Counter[str] = Counter()
         self._hits = 0
         self._shared: SharedTokens | None = None
-        if cache is not None:
+        if cache is not None and sealer is not None:
             self._shared = SharedTokens(
                 cache, sealer, clock, sleep=sleep, rules=rules, counts=self._counts
             )
@@ -230,7 +232,7 @@ class TokenKeeper:
         self, key: bytes, fetch: Fetch, until: float | None, entry: _Entry
     ) -> None:
         """Have a new token got, unless somebody does; nobody waits for it."""
-        if key in self._running or len(self._running) >= AT_ONCE:
+        if key in self._running or len(self._running) >= RENEWED_AT_ONCE:
             entry.put_off(self._monotonic())
             return
         entry.renew = entry.ends  # or when to try again, if this one fails
@@ -419,11 +421,11 @@ def build_keeper(rules: KeepRules, tools: ITools) -> TokenKeeper:
     Raises:
         ConfigError: The cache or the key ring cannot be used.
     """
-    cache = None if rules.cache == "" else tools.cache(rules.cache, NEEDS)
+    shares = rules.cache != ""
     return TokenKeeper(
         tools.name,
-        cache=cache,
-        sealer=tools.sealer(KIND),
+        cache=tools.cache(rules.cache, NEEDS) if shares else None,
+        sealer=tools.sealer(KIND) if shares else None,
         clock=tools.clock,
         sleep=lambda seconds: deferLater(tools.reactor, seconds),
         rules=rules,

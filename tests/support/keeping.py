@@ -5,7 +5,11 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
+from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import NOW, FakeTools
@@ -54,6 +58,12 @@ class Server:
     def fail(self, error: Exception) -> None:
         """Let the last question fail."""
         self.asked[-1].errback(error)
+
+    def refuse_all(self) -> None:
+        """Answer all who wait with a refusal."""
+        for asked in self.asked:
+            if not asked.called:
+                asked.callback(NotIssued(reason="token-refused"))
 
 
 class Keeping:
@@ -109,3 +119,41 @@ class Keeping:
             self.clock.advance(step)
             self.reactor.advance(step)
             seconds -= step
+
+
+@implementer(ICache)
+class Breakable(MemoryCache):
+    """A cache that can be down."""
+
+    down = False
+    asked = 0
+
+    def _kind(self, purpose: str) -> Any:  # noqa: ANN401
+        self.asked += 1
+        if self.down:
+            raise UnavailableError("the cache")
+        return super()._kind(purpose)
+
+
+class KeeperCase(TestCase):
+    """Two processes with one cache."""
+
+    def setUp(self) -> None:
+        self.scene = Keeping()
+        self.server, self.clock = self.scene.server, self.scene.clock
+        self.cache = Breakable(MemoryCacheConfig(), self.clock)
+        self.here = self.scene.keeper(self.cache)
+        self.there = self.scene.keeper(self.cache)
+
+    def have_token(self, keeper: TokenKeeper, **how: Any) -> Token:  # noqa: ANN401
+        waiting = self.scene.ask(keeper, **how)
+        token = self.server.issue()
+        assert self.successResultOf(waiting) == token
+        return token
+
+    def given(self, keeper: TokenKeeper, **how: Any) -> Answer:  # noqa: ANN401
+        answer: Answer = self.successResultOf(self.scene.ask(keeper, **how))
+        return answer
+
+    def pass_time(self, seconds: float) -> None:
+        self.scene.pass_time(seconds)

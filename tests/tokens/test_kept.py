@@ -1,63 +1,31 @@
 """What servers issued is kept, and got by one for all."""
 
-from typing import Any
-
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
-from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.caches.memory import MemoryCache
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import ICache
 from sso_proxy.net.no_reply import NoReplyError, Trouble
+from sso_proxy.sealing import RingSealer
 from sso_proxy.testing.fakes import NOW, FakeTools
 from sso_proxy.token import NotIssued, Token
 from sso_proxy.tokens.keep_rules import KeepRules
-from sso_proxy.tokens.kept import AT_ONCE, TokenKeeper, build_keeper
-from sso_proxy.tokens.shared import MARK_LASTS, TOKENS, WORK
-from tests.support.keeping import Answer, Keeping
+from sso_proxy.tokens.kept import AT_ONCE, RENEWED_AT_ONCE, build_keeper
+from sso_proxy.tokens.shared import MARK_LASTS
+from tests.support.keeping import KeeperCase
 
 DOWN = NoReplyError("it", status=502, problem="no", trouble=Trouble.UNREACHABLE)
 
 
-@implementer(ICache)
-class Breakable(MemoryCache):
-    """A cache that can be down."""
+class Bare(FakeTools):
+    """Has nothing that is kept."""
 
-    down = False
-    asked = 0
+    def cache(self, name: str | None, needs: frozenset[str]) -> MemoryCache:
+        raise AssertionError((name, needs))
 
-    def _kind(self, purpose: str) -> Any:  # noqa: ANN401
-        self.asked += 1
-        if self.down:
-            raise UnavailableError("the cache")
-        return super()._kind(purpose)
-
-
-class KeeperCase(TestCase):
-    """Two processes with one cache."""
-
-    def setUp(self) -> None:
-        self.scene = Keeping()
-        self.server, self.clock = self.scene.server, self.scene.clock
-        self.cache = Breakable(MemoryCacheConfig(), self.clock)
-        self.here = self.scene.keeper(self.cache)
-        self.there = self.scene.keeper(self.cache)
-
-    def have_token(self, keeper: TokenKeeper, **how: Any) -> Token:  # noqa: ANN401
-        waiting = self.scene.ask(keeper, **how)
-        token = self.server.issue()
-        assert self.successResultOf(waiting) == token
-        return token
-
-    def given(self, keeper: TokenKeeper, **how: Any) -> Answer:  # noqa: ANN401
-        answer: Answer = self.successResultOf(self.scene.ask(keeper, **how))
-        return answer
-
-    def pass_time(self, seconds: float) -> None:
-        self.scene.pass_time(seconds)
+    def sealer(self, kind: str) -> RingSealer:
+        raise AssertionError(kind)
 
 
 class KeptTests(KeeperCase):
@@ -179,7 +147,11 @@ class KeptTests(KeeperCase):
         tools = FakeTools(name="orders")
         built = build_keeper(KeepRules(), tools)
         assert built.name == "orders"
-        assert build_keeper(KeepRules(cache=""), tools).name == "orders"
+
+    def test_what_shares_nothing_needs_no_keys_and_no_cache(self) -> None:
+        built = build_keeper(KeepRules(cache=""), Bare(reactor=self.scene.reactor))
+        self.have_token(built)
+        assert len(self.server.asked) == 1
 
 
 class RenewalTests(KeeperCase):
@@ -251,18 +223,28 @@ class RenewalTests(KeeperCase):
         self.have_token(third)  # nobody finds the old one any more
         assert len(self.server.asked) == 3
 
-    def test_one_that_finds_too_many_at_once_is_tried_again(self) -> None:
-        old = self.have_token(self.here)
+    def test_who_has_none_cannot_keep_others_from_having_theirs_renewed(self) -> None:
+        """Anybody can ask for as many as may be got at once."""
+        self.have_token(self.here)
         self.pass_time(70)
-        others = [self.scene.ask(self.here, b"%d" % n) for n in range(AT_ONCE)]
-        assert self.given(self.here) == old
-        for each in self.server.asked[1:]:
-            each.callback(NotIssued(reason="token-refused"))
-        assert all(self.successResultOf(each) for each in others)
-        assert len(self.server.asked) == AT_ONCE + 1
+        for number in range(AT_ONCE):
+            self.scene.ask(self.here, b"%d" % number)
+        self.given(self.here)
+        new = self.server.issue()
+        assert self.given(self.here) == new
+        self.server.refuse_all()
+
+    def test_one_that_finds_too_many_at_once_is_tried_again(self) -> None:
+        keys = [b"%d" % number for number in range(RENEWED_AT_ONCE + 1)]
+        old = [self.have_token(self.here, key=key) for key in keys]
+        self.pass_time(70)
+        assert [self.given(self.here, key=key) for key in keys] == old
+        assert len(self.server.asked) == 2 * len(keys) - 1
+        self.server.issue()
         self.pass_time(5.1)
-        assert self.given(self.here) == old
-        assert len(self.server.asked) == AT_ONCE + 2
+        assert self.given(self.here, key=keys[-1]) == old[-1]
+        assert len(self.server.asked) == 2 * len(keys)
+        self.server.refuse_all()
 
     def test_who_comes_after_the_end_waits_for_the_renewal(self) -> None:
         self.have_token(self.here)
@@ -289,144 +271,3 @@ class RenewalTests(KeeperCase):
         self.server.fail(ValueError("broken"))
         assert len(self.flushLoggedErrors(ValueError)) == 1
         assert self.given(self.here) == old
-
-
-class TroubleTests(KeeperCase):
-    """Refusals, outages, and clocks."""
-
-    def test_a_refusal_is_believed_by_all_for_five_seconds(self) -> None:
-        for status in (401, 403):
-            key = b"%d" % status
-            waiting = [self.scene.ask(k, key) for k in (self.here, self.there)]
-            refusal = self.server.refuse(status)
-            self.pass_time(0.3)
-            assert [self.successResultOf(each) for each in waiting] == [refusal] * 2
-            asked = len(self.server.asked)
-            self.pass_time(4)
-            assert self.given(self.there, key=key) == refusal
-            assert len(self.server.asked) == asked
-            self.pass_time(1)
-            self.have_token(self.there, key=key)
-
-    def test_without_a_negative_cache_each_asks(self) -> None:
-        keeper = self.scene.keeper(self.cache, negative=0.0)
-        for _ in range(2):
-            waiting = self.scene.ask(keeper)
-            refusal = self.server.refuse()
-            assert self.successResultOf(waiting) == refusal
-        assert len(self.server.asked) == 2
-
-    async def test_what_is_unusable_is_kept_nowhere(self) -> None:
-        waiting = self.scene.ask(self.here)
-        answer = self.server.refuse(502)
-        assert self.successResultOf(waiting) == answer
-        for purpose in (TOKENS, WORK):
-            assert not self.cache._kinds[purpose]._entries  # noqa: SLF001
-        self.have_token(self.there)
-        assert self.here.counts["unusable"] == 1
-        assert await self.here.probe() == ("warning: token.orders: token-refused no",)
-
-    def test_many_refusals_push_out_no_token(self) -> None:
-        """Anybody can cause them, with whatever they call a credential."""
-        small = MemoryCache(MemoryCacheConfig(budget=2**16), self.clock)
-        here = self.scene.keeper(small, size=10)
-        token = self.have_token(here)
-        for number in range(300):
-            self.scene.ask(here, b"%d" % number)
-            self.server.refuse()
-        assert self.given(here) == self.given(self.scene.keeper(small)) == token
-
-    def test_a_dead_server_is_not_asked_by_each_request(self) -> None:
-        for number in range(3):
-            waiting = self.scene.ask(self.here, b"%d" % number)
-            self.server.fail(DOWN)
-            assert self.failureResultOf(waiting, UnavailableError).value.status == 502
-        waiting = self.scene.ask(self.here)
-        assert self.failureResultOf(waiting, UnavailableError).value.status == 503
-        assert len(self.server.asked) == 3
-        self.pass_time(1.1)
-        self.have_token(self.here)
-        self.have_token(self.here, key=b"more")
-
-    async def test_who_makes_the_server_say_nonsense_holds_up_nobody(self) -> None:
-        nonsense = NoReplyError(
-            "it", status=502, problem="is no HTTP", trouble=Trouble.GARBLED
-        )
-        for number in range(5):
-            waiting = self.scene.ask(self.here, b"%d" % number)
-            self.server.fail(nonsense)
-            self.failureResultOf(waiting, UnavailableError)
-        self.have_token(self.here)
-        assert await self.here.probe() == ()
-
-    def test_while_the_cache_is_down_each_process_gets_its_own(self) -> None:
-        old = self.have_token(self.here)
-        self.cache.down = True
-        assert self.given(self.here) == old
-        waiting = [self.scene.ask(self.there) for _ in range(10)]
-        assert len(self.server.asked) == 2
-        new = self.server.issue()
-        assert [self.successResultOf(each) for each in waiting] == [new] * 10
-        self.cache.asked = 0
-        for number in range(100):
-            self.have_token(self.there, key=b"%d" % number)
-        assert 0 < self.cache.asked < 300  # who is down is not asked by everybody
-
-    async def test_the_operator_is_told_while_the_cache_is_down(self) -> None:
-        self.cache.down = True
-        self.have_token(self.here)
-        assert await self.here.probe() == (
-            "warning: token.orders: the cache is down; each process gets its own",
-        )
-        self.cache.down = False
-        self.have_token(self.here, key=b"other")
-        assert await self.here.probe() == ()
-
-    def test_or_who_has_none_is_refused_if_the_operator_wants(self) -> None:
-        here = self.scene.keeper(self.cache, cache_down="refuse")
-        old = self.have_token(here)
-        self.cache.down = True
-        assert self.given(here) == old
-        for number in range(10):
-            waiting = self.scene.ask(here, b"%d" % number)
-            assert self.failureResultOf(waiting, UnavailableError).value.status == 503
-        assert len(self.server.asked) == 1
-        self.cache.down = False
-        self.pass_time(1.1)
-        self.have_token(here, key=b"other")
-
-    def test_a_cache_that_goes_down_meanwhile_takes_no_token_away(self) -> None:
-        waiting = self.scene.ask(self.here)
-        self.cache.down = True
-        token = self.server.issue()
-        assert self.successResultOf(waiting) == token
-        self.pass_time(10)
-        assert self.scene.reactor.getDelayedCalls() == []
-
-    def test_a_cache_without_room_is_no_trouble(self) -> None:
-        small = MemoryCache(MemoryCacheConfig(budget=2**16), self.clock)
-        here = self.scene.keeper(small)
-        waiting = self.scene.ask(here)
-        token = Token(value="x" * 100_000, expires=NOW + 100)
-        self.server.asked[-1].callback(token)
-        assert self.successResultOf(waiting) == token
-        assert self.given(here) == token
-
-    def test_a_clock_that_is_set_ends_what_was_worked_out_by_it(self) -> None:
-        """An hour on, the token has ended; an hour back, nobody knows."""
-        for jump in (3600, -3600):
-            with self.subTest(jump=jump):
-                self.have_token(self.here)
-                self.clock.now += jump
-                self.clock.advance(1.1)
-                assert len(self.server.asked) == 1
-                self.have_token(self.here)
-                self.setUp()
-
-    def test_a_clock_that_goes_a_bit_wrong_changes_nothing(self) -> None:
-        self.server.lasts = 1000.0
-        token = self.have_token(self.here)
-        for _ in range(100):
-            self.clock.advance(1.1)
-            self.clock.now += 0.5
-            assert self.given(self.here) == token
