@@ -73,19 +73,19 @@ class LoginProxy:
         proxy: It.
         backend: What is behind it.
         ca: Whom browsers trust.
-        host: What it is called.
+        called: Its host.
     """
 
     proxy: RealProxy
     backend: Recorder
     ca: Path
-    host: str = HOST
+    called: str = HOST
     _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
 
     @property
     def origin(self) -> str:
         """Give the proxy's origin."""
-        return f"https://{self.host}:{self.proxy.port}"
+        return f"https://{self.called}:{self.proxy.port}"
 
     def url(self, name: str, path: str = "") -> str:
         """Give the URL of something on a route."""
@@ -154,7 +154,7 @@ def login_proxy(
             for name, site in sites.items()
         ]
         with RealProxy(directory, "".join(parts), **server).serve() as proxy:
-            yield LoginProxy(proxy=proxy, backend=backend, ca=ca, host=host)
+            yield LoginProxy(proxy=proxy, backend=backend, ca=ca, called=host)
 
 
 def write_secret(directory: Path, name: str, text: str) -> None:
