@@ -47,6 +47,7 @@ RUN_ELSEWHERE = {
     "signed-requests.toml",
     "legacy-backend.toml",
     "third-party-api.toml",
+    "token-exchange.toml",
     "redis.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,

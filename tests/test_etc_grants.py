@@ -36,7 +36,8 @@ class Login(TokenServer):
             return super().answer(asked)
         if asked.path == "/jwks":
             return say(json.loads(jwks(self.key)))
-        return say({"issuer": self.origin, "jwks_uri": f"{self.origin}/jwks"})
+        urls = {"jwks_uri": f"{self.origin}/jwks", "token_endpoint": self.url}
+        return say({"issuer": self.origin, **urls})
 
     def token(self, **claims: object) -> str:
         known = {"iss": self.origin, "sub": "alice", "exp": 2_000_000_000}
@@ -74,15 +75,19 @@ class Scene:
         }
         return RealProxy(self.directory, text, **server)
 
-    def ask(self, proxy: RealProxy, *options: str | Path) -> CurlAnswer:
+    def ask(
+        self, proxy: RealProxy, *options: str | Path, path: str = "/page"
+    ) -> CurlAnswer:
         """Ask as a client with the options of curl."""
         resolve = f"{HOST}:{proxy.port}:127.0.0.1"
-        ca, url = self.directory / "ca.crt", f"https://{HOST}:{proxy.port}/page"
+        ca, url = self.directory / "ca.crt", f"https://{HOST}:{proxy.port}{path}"
         return curl("--cacert", ca, "--resolve", resolve, *options, url)
 
-    def passed(self, proxy: RealProxy, *options: str | Path) -> Seen:
+    def passed(
+        self, proxy: RealProxy, *options: str | Path, path: str = "/page"
+    ) -> Seen:
         """Ask, and give what the backend saw."""
-        answer = self.ask(proxy, *options)
+        answer = self.ask(proxy, *options, path=path)
         assert answer.status == 200, (answer, proxy.log()[-3000:])
         return self.backend.seen[-1]
 
@@ -152,3 +157,41 @@ def test_a_third_partys_api(scene: Scene) -> None:
             token = scene.server.token(aud=f"https://{HOST}", sub=name)
             seen = scene.passed(proxy, "-H", f"Authorization: Bearer {token}")
             assert seen.values("X-Calendar-Token") == []
+
+
+def test_tokens_are_exchanged(scene: Scene) -> None:
+    """etc/token-exchange.toml"""
+    origin, port = scene.server.origin, scene.backend.port
+    changes = {
+        "https://login.example.com": origin,
+        "https://login.partner.example.net": origin,
+        "127.0.0.1:9001": f"127.0.0.1:{port}",
+    }
+    with scene.proxy("token-exchange.toml", changes).serve() as proxy:
+        theirs = scene.server.token(aud=f"https://{HOST}")
+        as_alice = ("-H", f"Authorization: Bearer {theirs}")
+        for _ in range(2):
+            orders = scene.passed(proxy, *as_alice, path="/orders/")
+        stock = scene.passed(proxy, *as_alice, path="/stock/")
+        assert scene.server.complaints == []
+        assert scene.server.count == 4
+
+        [first], [second] = (
+            orders.values("Authorization"),
+            stock.values("Authorization"),
+        )
+        [partners] = orders.values("X-Tax-Token")
+        tokens = [first.removeprefix("Bearer "), second.removeprefix("Bearer ")]
+        assert [(read_claims(t)["sub"], read_claims(t)["aud"]) for t in tokens] == [
+            ("alice", "https://orders.example.com"),
+            ("alice", "https://stock.example.com"),
+        ]
+        assert read_claims(partners)["aud"] == "https://tax.partner.example.net"
+        assert theirs not in str(orders) + str(stock)
+
+        scene.server.always("access_denied")
+        bobs = ("-H", f"Authorization: Bearer {scene.server.token(sub='bob')}")
+        assert scene.ask(proxy, *bobs, path="/stock/").status == 401  # another audience
+        carol = scene.server.token(sub="carol", aud=f"https://{HOST}")
+        as_carol = ("-H", f"Authorization: Bearer {carol}")
+        assert scene.ask(proxy, *as_carol, path="/stock/").status == 403
