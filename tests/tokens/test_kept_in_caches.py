@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from sso_proxy.interfaces import ICache
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.testing.fakes import FakeTools
 from sso_proxy.token import NotIssued, Token
@@ -17,6 +19,8 @@ from sso_proxy.tokens.keep_rules import KeepRules
 from sso_proxy.tokens.kept import TokenKeeper
 from sso_proxy.tokens.shared import KIND
 from tests.support import keeping_process
+from tests.support.keeping import Answer
+from tests.support.memcached import Memcached, make_cache
 from tests.support.redis_case import RedisCase
 from tests.support.redis_servers import Servers, temporary_servers
 from tests.support.running import PATIENCE, environment
@@ -66,50 +70,60 @@ def test_two_processes_make_one_exchange(tmp_path: Path) -> None:
 
 
 class RedisKeeperTests(RedisCase):
-    """Two nodes with one Redis."""
+    """Two nodes with one Redis, or one memcached."""
 
     def setUp(self) -> None:
         super().setUp()
         self.asked = 0
-        prefix = self.servers.new_prefix()
-        self.here, self.there = self.keeper(prefix), self.keeper(prefix)
+        prefix, server = self.servers.new_prefix(), self.servers.plain.address
+        caches = [self.make(server=server, prefix=prefix) for _ in range(2)]
+        self.keepers = [self.keeper(cache) for cache in caches]
 
-    def keeper(self, prefix: str) -> TokenKeeper:
+    def keeper(self, cache: ICache) -> TokenKeeper:
         return TokenKeeper(
             "orders",
-            cache=self.make(server=self.servers.plain.address, prefix=prefix),
+            cache=cache,
             sealer=FakeTools().sealer(KIND),
             clock=SystemClock(),
             sleep=lambda seconds: deferLater(self.reactor, seconds),
             rules=KeepRules(),
         )
 
-    def ask(self, keeper: TokenKeeper, key: bytes) -> Deferred[Token | NotIssued]:
-        return Deferred.fromCoroutine(keeper.get(key, self.fetch, until=None))
+    async def ask(self, times: int, answer: Answer) -> list[Answer]:
+        """Have both ask so many times, all at once."""
 
-    async def fetch(self) -> Token | NotIssued:
-        self.asked += 1
-        await self.pause(0.05)
-        return self.answer
+        async def fetch() -> Answer:
+            self.asked += 1
+            await self.pause(0.05)
+            return answer
+
+        asking = [each.get(b"k", fetch, until=None) for each in self.keepers * times]
+        return await gatherResults([Deferred.fromCoroutine(each) for each in asking])
 
     async def test_two_nodes_make_one_exchange(self) -> None:
-        self.answer: Token | NotIssued = Token(value="secret", expires=None)
-        both = (self.here, self.there)
-        found = await gatherResults([self.ask(each, b"k") for each in both * 50])
-        assert set(found) == {self.answer}
+        token = Token(value="secret")
+        assert set(await self.ask(50, token)) == {token}
         assert self.asked == 1
 
     async def test_two_nodes_believe_one_refusal(self) -> None:
-        self.answer = NotIssued(reason="token-refused")
-        both = (self.here, self.there)
-        found = await gatherResults([self.ask(each, b"k") for each in both * 50])
-        assert set(found) == {self.answer}
+        refusal = NotIssued(reason="token-refused")
+        assert set(await self.ask(50, refusal)) == {refusal}
         assert self.asked == 1
-        assert await self.there.probe() == ()
+        assert await self.keepers[1].probe() == ()
 
     async def test_a_node_that_gets_none_lets_the_other_try(self) -> None:
-        self.answer = NotIssued(reason="token-unusable", status=502)
-        both = (self.here, self.there)
-        found = await gatherResults([self.ask(each, b"k") for each in both * 2])
-        assert set(found) == {self.answer}
+        unusable = NotIssued(reason="token-unusable", status=502)
+        assert set(await self.ask(2, unusable)) == {unusable}
         assert self.asked == 2
+
+    async def test_memcached_is_enough(self) -> None:
+        """It may lose marks; then two ask, and nothing else."""
+        with tempfile.TemporaryDirectory() as name, Memcached(Path(name)) as server:
+            caches = [make_cache(self.reactor, server.name) for _ in range(2)]
+            for cache in caches:
+                self.addCleanup(cache.servers.close)
+                cache.open()
+            self.keepers = [self.keeper(cache) for cache in caches]
+            token = Token(value="secret")
+            assert set(await self.ask(50, token)) == {token}
+            assert self.asked == 1
