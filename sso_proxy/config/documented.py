@@ -17,11 +17,18 @@ def summary(kind: type) -> str:
 
 
 def option_sentences(kind: type) -> dict[str, str]:
-    """Give what the docstrings of a class, and of its bases, say on each option."""
+    """
+    Give what the docstrings of a class, and of its bases, say on each option.
+
+    They stand in the order of the docstring or, if there are bases, of the options.
+    """
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         found |= _own_sentences(base)
-    return found
+    if not any(map(attrs.has, kind.__mro__[1:])):
+        return found
+    names = [field.name for field in attrs.fields(kind)]
+    return {name: found[name] for name in names if name in found} | found
 
 
 def _own_sentences(kind: type) -> dict[str, str]:

@@ -63,6 +63,26 @@ def test_options_of_a_base_class_have_their_sentences() -> None:
     }
 
 
+@attrs.frozen
+class Anew(Further):
+    """
+    A table in which an option is another one.
+
+    Attributes:
+        one: First, anew.
+        gone: There is none.
+    """
+
+    one: int = 5
+
+
+def test_sentences_stand_in_the_order_of_the_options() -> None:
+    """Where a class has an option of its base anew, it stands last."""
+    names = [field.name for field in options(Anew)]
+    assert names == ["two", "three", "one"]
+    assert list(option_sentences(Anew)) == [*names, "gone"]
+
+
 def test_options_are_what_may_be_written() -> None:
     assert [(field.name, field.type) for field in options(Sample)] == [
         ("one", int),
