@@ -21,6 +21,7 @@ TESTED_ELSEWHERE = {
     "interfaces/logins.py": "likewise",
     "interfaces/stores.py": "likewise",
     "interfaces/tokens.py": "likewise",
+    "interfaces/policies.py": "likewise",
     "model.py": "values without behaviour, used by every test",
     "body.py": "a declaration; test_restoring.py and edge/test_body.py implement it",
     "token.py": "values without behaviour, used by the tests of tokens",

@@ -16,6 +16,7 @@ from sso_proxy.specs.expression_tree import (
     Operand,
     PartOperand,
 )
+from sso_proxy.specs.http.target import matching_path
 
 Getter: TypeAlias = Callable[[Identity, Request], Any]
 """Gives a value, or None where there is none."""
@@ -152,7 +153,7 @@ def _amr(identity: Identity, _request: Request) -> Any:  # noqa: ANN401
 FACTS: Final[Mapping[str, Getter]] = {
     "method": lambda _identity, request: request.head.method,
     "host": lambda _identity, request: request.head.host,
-    "path": lambda _identity, request: request.head.path,
+    "path": lambda _identity, request: matching_path(request.head.path),
     "client": lambda _identity, request: request.client.address,
     "subject": lambda identity, _request: identity.subject,
     "issuer": lambda identity, _request: identity.issuer,

@@ -18,7 +18,7 @@ from sso_proxy.testing.fakes import make_identity
 
 T = TypeVar("T")
 
-_CODE = re.compile(r"[a-z0-9][a-z0-9._\[\]-]*")
+_CODE = re.compile(r"[a-z0-9][a-z0-9._:/\[\]-]*")
 
 
 class ContractError(AssertionError):

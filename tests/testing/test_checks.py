@@ -225,6 +225,7 @@ class Curious:
     """Decides by a header field."""
 
     reads_headers = False
+    sets: frozenset[str] = frozenset()
 
     async def decide(self, identity: Identity, request: Request) -> Decision:  # noqa: ARG002
         if request.head.values("x-other"):

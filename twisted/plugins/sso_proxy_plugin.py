@@ -141,3 +141,8 @@ wstrust_token = PluginFactory(
     makes="ITokenSource",
     target="sso_proxy.tokens.wstrust:WsTrustSource",
 )
+rules_policy = PluginFactory(
+    name="rules",
+    makes="IPolicy",
+    target="sso_proxy.authz.rules:RulesPolicy",
+)

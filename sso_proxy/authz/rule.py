@@ -1,0 +1,240 @@
+"""One rule, compiled."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, NamedTuple
+
+import attrs
+
+from sso_proxy.authz.compiling import (
+    Clock,
+    Test,
+    clocks,
+    compile_tree,
+    depends_on_request,
+)
+from sso_proxy.authz.conditions import compile_condition
+from sso_proxy.authz.facts import Context, Table
+from sso_proxy.authz.logins import authenticated_within
+from sso_proxy.authz.rules_config import MatchConfig, RuleConfig
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.model import Decision, Effect, Identity, Request
+from sso_proxy.specs import expression_tree as tree
+from sso_proxy.specs.expression_times import read_window
+from sso_proxy.specs.expression_tree import Comparison, FactOperand
+from sso_proxy.specs.http.target import matching_path
+
+_EFFECTS: Final = {
+    "permit": Effect.PERMIT,
+    "deny": Effect.DENY,
+    "step_up": Effect.STEP_UP,
+}
+
+
+class Part(NamedTuple):
+    """
+    A part of a rule that has to be true.
+
+    Attributes:
+        text: As it was written, or what it was made of.
+        test: Says whether it is.
+    """
+
+    text: str
+    test: Test
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Rule:
+    """
+    A rule.
+
+    Attributes:
+        name: Its name.
+        number: Its place among all rules of its policy.
+        hosts: Patterns of hosts that it is about; empty: all.
+        segments: Those that a path begins with; None is any one.
+        parts: What else has to be true.
+        decision: What it decides.
+        max_age: For another login: seconds that may have passed since the last.
+        clocks: Say when that may change.
+        depends_on_request: Whether repeated requests of one identity may differ.
+    """
+
+    name: str
+    number: int
+    hosts: tuple[str, ...]
+    segments: tuple[str | None, ...]
+    parts: tuple[Part, ...]
+    decision: Decision
+    clocks: tuple[Clock, ...]
+    depends_on_request: bool
+
+    def applies(self, identity: Identity, request: Request) -> bool:
+        """Say whether all parts are true, for a host and path that it is about."""
+        return all(test(identity, request) is True for _, test in self.parts)
+
+    def is_about_host(self, host: str) -> bool:
+        """Say whether it is about *host*."""
+        patterns = (host, "*." + host.partition(".")[2], "*")
+        return not self.hosts or any(pattern in self.hosts for pattern in patterns)
+
+    def is_about_path(self, path: str) -> bool:
+        """Say whether it is about *path*."""
+        found = split_path(path)
+        return len(found) >= len(self.segments) and all(
+            wanted is None or wanted == given
+            for wanted, given in zip(self.segments, found, strict=False)
+        )
+
+    def is_satisfied(self, identity: Identity, request: Request) -> bool:
+        """Say whether a login is as good as the rule asks for."""
+        decision = self.decision
+        if (
+            decision.acr_values
+            and identity.claims.get("acr") not in decision.acr_values
+        ):
+            return False
+        if decision.max_age is None:
+            return True
+        return authenticated_within(decision.max_age, identity, request) is True
+
+
+def split_path(path: str) -> list[str]:
+    """Give the segments of a canonical path, as rules compare them."""
+    return [segment for segment in matching_path(path).split("/") if segment]
+
+
+def compile_rule(
+    config: RuleConfig,
+    *,
+    number: int,
+    path: str,
+    groups: Mapping[str, frozenset[str]],
+    tables: Mapping[str, Table],
+) -> Rule:
+    """
+    Compile one rule.
+
+    Args:
+        config: The rule.
+        number: Its place among all.
+        path: Where it stands, for mistakes.
+        groups: Groups that conditions may name.
+        tables: Tables likewise.
+
+    Raises:
+        ConfigError: With every condition that is none.
+    """
+    match = config.match
+    context = Context(template=match.path, groups=groups, tables=tables)
+    nodes = list(_match_nodes(match))
+    mistakes: list[Mistake] = []
+    conditions = []
+    for index, text in enumerate(config.conditions):
+        single = isinstance(config.when, str)
+        place = f"{path}.when" if single else f"{path}.when[{index}]"
+        try:
+            conditions.append(compile_condition(text, place, context))
+        except ConfigError as e:
+            mistakes += e.mistakes
+    if mistakes:
+        raise ConfigError(*mistakes)
+    segments = tuple(
+        None if segment.startswith("{") else segment
+        for segment in split_path(match.path)
+    )
+    asked = [] if config.max_age is None else [tree.AuthAge(config.max_age)]
+    return Rule(
+        name=config.name,
+        number=number,
+        hosts=match.host,
+        segments=segments,
+        parts=(
+            *(Part(text, compile_tree(node, context)) for text, node in nodes),
+            *(Part(condition.text, condition.test) for condition in conditions),
+        ),
+        decision=Decision(
+            effect=_EFFECTS[config.effect],
+            obligations=tuple(each.given for each in config.obligations),
+            reasons=(f"rule:{config.name}",),
+            acr_values=config.acr_values,
+            max_age=config.max_age,
+        ),
+        clocks=(
+            *(clock for _, node in nodes for clock in clocks(node, context)),
+            *(clock for condition in conditions for clock in condition.clocks),
+            *(clock for node in asked for clock in clocks(node, context)),
+        ),
+        depends_on_request=bool(segments)
+        or any(depends_on_request(node) for _, node in nodes)
+        or any(condition.depends_on_request for condition in conditions),
+    )
+
+
+def _match_nodes(match: MatchConfig) -> Iterator[tuple[str, tree.Node]]:
+    """Give what a rule's ``match`` says besides host and path, as conditions."""
+    for name, values in (
+        ("method", match.method),
+        ("client", match.client),
+        ("tls.version", match.tls_version),
+    ):
+        if values:
+            node = Comparison(FactOperand(name), "in", values)
+            yield f"{name} in [{', '.join(values)}]", node
+    if match.hours is not None:
+        yield f"now in '{match.hours}'", tree.Within(read_window(match.hours))
+    if match.certificate == "any":
+        yield "exists certificate", tree.Exists(FactOperand("certificate.subject"))
+    if match.certificate == "verified":
+        verified = FactOperand("certificate.verified")
+        yield "certificate.verified", Comparison(verified, "==", (True,))
+
+
+Outcome = Literal["hit", "miss", "may"]
+
+
+@attrs.frozen(kw_only=True)
+class RuleTrace:
+    """
+    Why a rule applies, or does not.
+
+    Attributes:
+        name: The rule.
+        effect: What it would decide.
+        outcome: ``hit``: it applies; ``miss``: it does not; ``may``: that cannot be
+            told from what is known.
+        parts: Each part, as it was written, and whether it is true.
+        satisfied: The login is as good as a rule asks for that asks for another.
+    """
+
+    name: str
+    effect: Effect
+    outcome: Outcome
+    parts: tuple[tuple[str, bool | None], ...]
+    satisfied: bool = False
+
+
+def trace_rule(rule: Rule, identity: Identity, request: Request) -> RuleTrace:
+    """Say of each part of *rule* whether it is true."""
+    head = request.head
+    found: list[tuple[str, bool | None]] = []
+    if rule.hosts:
+        found.append((f"host {', '.join(rule.hosts)}", rule.is_about_host(head.host)))
+    if rule.segments:
+        shown = "/".join("{}" if s is None else s for s in rule.segments)
+        found.append((f"path /{shown}/", rule.is_about_path(head.path)))
+    found += [(text, test(identity, request)) for text, test in rule.parts]
+    answers = [answer for _, answer in found]
+    outcome: Outcome = "hit"
+    if False in answers:
+        outcome = "miss"
+    elif None in answers:
+        outcome = "may"
+    asks = rule.decision.effect is Effect.STEP_UP
+    return RuleTrace(
+        name=rule.name,
+        effect=rule.decision.effect,
+        outcome=outcome,
+        parts=tuple(found),
+        satisfied=asks and rule.is_satisfied(identity, request),
+    )

@@ -1,0 +1,129 @@
+"""Policies as files: rules that are decided here, without a call to anybody."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Final, Self
+
+import attrs
+from zope.interface import implementer
+
+from sso_proxy.authz.rule import Rule, RuleTrace, compile_rule, trace_rule
+from sso_proxy.authz.rule_files import load_rules
+from sso_proxy.authz.rule_index import RuleIndex
+from sso_proxy.authz.rules_config import RulesConfig
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.interfaces import ILocalPolicy, ITools
+from sso_proxy.model import Decision, Effect, Identity, Request
+
+NO_RULE: Final = Decision(effect=Effect.DENY, reasons=("no-rule",))
+"""Nothing matches."""
+
+_SET_HEADER: Final = "set-header"
+
+
+@implementer(ILocalPolicy)
+class RulesPolicy:
+    """
+    Rules of one policy.
+
+    Args:
+        rules: The rules, in their order.
+        first: The first that applies decides; else one that denies overrides.
+
+    Attributes:
+        rules: The rules.
+        depends_on_request: Whether any of them does.
+        sets: Lower-case names of header fields that they set.
+    """
+
+    config_class: ClassVar = RulesConfig
+
+    def __init__(self, rules: Sequence[Rule], *, first: bool = False) -> None:
+        self.rules = tuple(rules)
+        self.depends_on_request = any(rule.depends_on_request for rule in rules)
+        self.sets = frozenset(
+            parameters["name"].lower()
+            for rule in rules
+            for name, parameters in rule.decision.obligations
+            if name == _SET_HEADER
+        )
+        self._index = RuleIndex(rules)
+        self._first = first
+        self._clocks = tuple(clock for rule in rules for clock in rule.clocks)
+
+    @classmethod
+    def from_config(cls, config: RulesConfig, _tools: ITools) -> Self:
+        """
+        Make the policy that *config* describes.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        found = load_rules(config)
+        mistakes: list[Mistake] = []
+        rules: list[Rule] = []
+        for number, (path, rule) in enumerate(found.rules):
+            try:
+                made = compile_rule(
+                    rule,
+                    number=number,
+                    path=path,
+                    groups=found.groups,
+                    tables=found.tables,
+                )
+            except ConfigError as e:
+                mistakes += e.mistakes
+            else:
+                rules.append(made)
+        if mistakes:
+            raise ConfigError(*mistakes)
+        if not rules:
+            raise ConfigError(
+                Mistake("rule", "there is none; nobody could do anything")
+            )
+        return cls(rules, first=config.combine == "first_applicable")
+
+    async def decide(self, identity: Identity, request: Request) -> Decision:
+        """Decide as `check` does; never waits."""
+        return self.check(identity, request)
+
+    def check(self, identity: Identity, request: Request) -> Decision:
+        """Say what the rules come to; nothing that applies denies."""
+        head = request.head
+        stepped_up: Decision | None = None
+        permitted: Decision | None = None
+        for rule in self._index.find(head.host, head.path):
+            if not rule.applies(identity, request):
+                continue
+            decision = rule.decision
+            effect = decision.effect
+            if effect is Effect.STEP_UP and rule.is_satisfied(identity, request):
+                continue
+            if self._first or effect is Effect.DENY:
+                return decision
+            if effect is Effect.STEP_UP:
+                stepped_up = stepped_up or decision
+            else:
+                permitted = _and_also(permitted, decision)
+        return stepped_up or permitted or NO_RULE
+
+    def steady_for(self, identity: Identity, request: Request) -> float:
+        """Say for how many seconds the answer to *request* stays the same."""
+        if not self._clocks or request.time is None:
+            return math.inf
+        now = request.time
+        return min(clock(identity, request, now) for clock in self._clocks) - now
+
+    def explain(self, identity: Identity, request: Request) -> tuple[RuleTrace, ...]:
+        """Say of every rule, in their order, whether and why it applies."""
+        return tuple(trace_rule(rule, identity, request) for rule in self.rules)
+
+
+def _and_also(before: Decision | None, decision: Decision) -> Decision:
+    """Add the obligations of one more rule that permits."""
+    if before is None:
+        return decision
+    if not decision.obligations:
+        return before
+    obligations = (*before.obligations, *decision.obligations)
+    return attrs.evolve(before, obligations=obligations)
