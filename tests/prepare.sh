@@ -22,6 +22,12 @@ need redis-server redis-server
 need glewlwyd glewlwyd
 need chromium chromium
 need fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+need gsoap soapcpp2
+need libgsoap-dev /usr/include/stdsoap2.h
+need gcc cc
+need libc6-dev /usr/include/stdio.h
+need libssl-dev /usr/include/openssl/ssl.h
+need zlib1g-dev /usr/include/zlib.h
 if [ "${1-}" = bench ]; then
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
     need wrk wrk

@@ -33,6 +33,8 @@ PROGRAMS = (
     "redis-server",
     "glewlwyd",
     "chromium",
+    "soapcpp2",
+    "cc",
 )
 
 

@@ -16,7 +16,8 @@ from sso_proxy.specs.wstrust.names import (
 from sso_proxy.specs.wstrust.request import format_time
 from sso_proxy.specs.xml import Element, name_of, parse_xml
 from sso_proxy.testing.fakes import NOW
-from tests.support.sts import Asked, Said
+from tests.conformance.parts import Asked
+from tests.support.sts_faults import Said
 
 
 def envelope(content: str, header: str = "", soap: Soap = "1.2") -> bytes:

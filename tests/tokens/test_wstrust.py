@@ -20,7 +20,7 @@ from sso_proxy.token import Audience, NotIssued, Token
 from sso_proxy.tokens.wstrust import WsTrustSource
 from sso_proxy.tokens.wstrust_config import JWT
 from tests.support.remote_scene import ORDERS, STOCK, THEIRS, RemoteScene, caller
-from tests.support.sts import Said
+from tests.support.sts_faults import Said
 from tests.support.trust_scene import (
     always,
     asked_for,
