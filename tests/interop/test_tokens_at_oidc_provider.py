@@ -32,6 +32,15 @@ type = "refresh"
 client_id = "people"
 authenticator = "people"
 {_SERVER}
+[token.visitor]
+type = "refresh"
+client_id = "people"
+authenticator = "visitors"
+{_SERVER}
+[session.browsers]
+type = "cookie"
+cookie = {{ name = "__Host-sso-visitors" }}
+
 [token.own]
 type = "jwt"
 issuer = "https://{HOST}"
@@ -62,7 +71,12 @@ _ROUTES: Final = {
     + _token("user", BILLS, 'to = "header"\nfield = "X-Bills"'),
     "refused": _token("user", NOBODYS),
     "crossing": _token("crossing", BILLS),
+    "visitors": _token("visitor", ORDERS)
+    + _token("visitor", BILLS, 'to = "header"\nfield = "X-Bills"'),
+    "later": _token("visitor", ""),
 }
+_SESSIONS: Final = {"visitors": "browsers", "later": "browsers"}
+_BY: Final = {"visitors": "visitors", "later": "visitors"}
 
 
 @attrs.frozen(kw_only=True)
@@ -87,13 +101,13 @@ def scene(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]
     own = KnownKey.create("ES256", "own")
     write_secret(directory, "client.secret", SECRET)
     write_secret(directory, "own.pem", own.pem)
-    callback = f"https://{HOST}:{port}/.sso/callback/people"
+    callback = f"https://{HOST}:{port}/.sso/callback/"
     clients = [
         _client("service", "client_credentials"),
         _client("crossing", JWT_BEARER),
         {
             **_client("people", "authorization_code", "refresh_token"),
-            "redirect_uris": [callback],
+            "redirect_uris": [f"{callback}people", f"{callback}visitors"],
             "response_types": ["code"],
         },
     ]
@@ -103,10 +117,11 @@ def scene(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]
         people = Site(issuer=server.issuer, client_id="people", options=_LOGIN)
         sites = {"people": people}
         for name, tokens in _ROUTES.items():
-            by = ("people",)
-            sites[name] = attrs.evolve(people, authenticate=by, route=tokens)
+            session = f'session = "{_SESSIONS.get(name, "main")}"\n'
+            by = (_BY.get(name, "people"),)
+            sites[name] = attrs.evolve(people, authenticate=by, route=session + tokens)
         tokens = _TOKENS.replace("{issuer}", server.issuer)
-        sites["people"] = attrs.evolve(people, route=tokens)
+        sites["people"] = attrs.evolve(people, route=f'session = "main"\n{tokens}')
         with login_proxy(directory, pki, sites, port) as gate:
             browser = gate.browser()
             page = browser.submit(browser.go(gate.url("people")), login="alice")
@@ -163,6 +178,23 @@ def test_refresh_tokens_that_rotate_are_not_lost(scene: Scene) -> None:
     assert page.status == 200, scene.gate.story(other, page)
     assert read_claims(_bearer(scene.gate.arrived("both")[-1]))["sub"] == "bob"
     assert scene.server.requests(TOKEN) == before + 3  # the code, and two refreshes
+
+
+def test_nor_are_they_where_browsers_keep_sessions(scene: Scene) -> None:
+    """Each answer brings the cookie that has the next one."""
+    browser = scene.gate.browser()
+    page = browser.submit(browser.go(scene.gate.url("visitors")), login="carol")
+    assert page.status == 200, scene.gate.story(browser, page)
+    told = [value for name, value in page.fields if name == "set-cookie"]
+    assert told[-1].startswith("__Host-sso-visitors")
+    seen = scene.gate.arrived("visitors")[-1]
+    [bills] = seen.values("X-Bills")
+    assert read_claims(bills)["aud"] == "https://bills.example.com"
+    assert read_claims(_bearer(seen))["sub"] == "carol"
+    before = scene.server.requests(TOKEN)
+    page = browser.go(scene.gate.url("later"))
+    assert page.status == 200, scene.gate.story(browser, page)
+    assert scene.server.requests(TOKEN) == before + 1
 
 
 def test_what_the_provider_does_not_give_for_an_audience_is_403(scene: Scene) -> None:
