@@ -180,6 +180,15 @@ class OidcAuthenticator:
         """
         return await self._finisher.finish(request)
 
+    async def opens(self, response: str) -> bool:
+        """
+        Say whether *response* is a signed answer of the provider to us.
+
+        Raises:
+            UnavailableError: The provider's keys cannot be had.
+        """
+        return await self._finisher.opens(response)
+
     async def request_object(self, name: str) -> Response | None:
         """Give a signed request that the provider fetches."""
         return await self._beginner.request_object(name)

@@ -85,6 +85,19 @@ class Finisher:
             return _refuse(request, _RefusedError(400, "login-state", detail), headers)
         return await self._go_on(request, Begun.from_json(kept), came, headers)
 
+    async def opens(self, response: str) -> bool:
+        """
+        Say whether *response* is a signed answer of the provider to us.
+
+        Raises:
+            UnavailableError: The provider's keys cannot be had.
+        """
+        try:
+            await self._open(response)
+        except AnswerError:
+            return False
+        return True
+
     async def _go_on(
         self, request: Request, begun: Begun, came: "_Came", headers: Headers
     ) -> Finished | Response:
@@ -131,10 +144,11 @@ class Finisher:
         if arrived == "fragment" and not fields:
             return None
         outer = read_answer(fields)
-        answer = outer if outer.response is None else await self._open(outer)
+        text = outer.response
+        answer = outer if text is None else await self._open(text)
         return _Came(arrived, outer, answer)
 
-    async def _open(self, outer: AuthorizationAnswer) -> AuthorizationAnswer:
+    async def _open(self, response: str) -> AuthorizationAnswer:
         """
         Take a signed answer apart (JARM).
 
@@ -148,7 +162,7 @@ class Finisher:
             _, claims = await self._identifier.with_keys(
                 endpoints,
                 lambda keys: open_jwt(
-                    outer.response or "",
+                    response,
                     keys,
                     rules,
                     decryption_keys=secrets.decryption,

@@ -342,14 +342,39 @@ class OidcDiscovery:
 
         Raises:
             AnswerError: It cannot be read.
+            UnavailableError: Nobody can tell now whose it is.
         """
         _, fields = await read_callback(request)
         given = dict(fields)
         state = given.get("state")
         if "response" in given:
-            return state, _unproven_issuer(given["response"])
+            issuer = _unproven_issuer(given["response"])
+            if issuer is None:
+                issuer = await self._find_issuer(request, given["response"])
+            return state, issuer
         kept, _ = request.sessions.logins.take(request, state or "")
         return state, None if kept is None else kept.get("iss")
+
+    async def _find_issuer(self, request: Request, response: str) -> str | None:
+        """
+        Give the issuer of an encrypted answer: one at which this browser has begun.
+
+        Raises:
+            UnavailableError: It may be one whose keys cannot be had now.
+        """
+        begun = request.sessions.logins.waiting(request)
+        names = [kept["iss"] for kept in begun if kept.get("by") == self._name]
+        down: UnavailableError | None = None
+        for issuer in dict.fromkeys(names):
+            login = await self._known(issuer)
+            try:
+                if login is not None and await login.opens(response):
+                    return str(issuer)
+            except UnavailableError as e:
+                down = e
+        if down is not None:
+            raise down
+        return None
 
     def _issuer_of(self, session: Session) -> str | None:
         if session.identity.authenticator != self._name:

@@ -118,6 +118,19 @@ class LoginStates:
         fields = (("set-cookie", _removal(name)), NO_STORE)
         return (None if begun is None else begun.state), fields
 
+    def waiting(self, request: Request) -> list[dict[str, Any]]:
+        """Give what is kept of all logins that wait, the newest first; all stay."""
+        begin = login_name("")
+        found = [
+            self._open(name.removeprefix(begin), value)
+            for name, value in cookies_of(request, begin).items()
+            if value
+        ]
+        ordered = sorted(
+            (b for b in found if b is not None), key=lambda b: b.created, reverse=True
+        )
+        return [begun.state for begun in ordered if begun.state is not None]
+
     def finish(
         self, request: Request, login: str, target: str, *, cross_site: bool = False
     ) -> Headers:

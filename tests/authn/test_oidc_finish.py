@@ -336,6 +336,13 @@ class SignedTests(TestCase):
         found = scene.callback({"response": self.answer(scene, scene.state())})
         assert isinstance(found, Finished)
 
+    def test_only_the_providers_answers_can_be_opened(self) -> None:
+        scene = self.scene()
+        state = scene.state()
+        assert now(scene.login.opens(self.answer(scene, state)))
+        for bad in ("a.b.c.d.e", self.answer(scene, state, aud="other")):
+            assert not now(scene.login.opens(bad))
+
     def test_an_answer_that_should_be_signed_has_to_be(self) -> None:
         scene = self.scene()
         scene.refused(iss=ISSUER)

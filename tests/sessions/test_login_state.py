@@ -174,3 +174,15 @@ def test_finished_logins_go_before_those_that_wait() -> None:
 @given(st.text(max_size=60))
 def test_any_state_may_come_back_to_what_is_finished(text: str) -> None:
     assert make().finished(Browser(a="b").request(), text) == (None, ())
+
+
+def test_those_that_wait_are_known_the_newest_first() -> None:
+    clock = SettableClock()
+    states, browser = make(clock), Browser(**{"__Host-sso-login-forged": "x"})
+    begin(states, browser, tab=1)
+    clock.advance(1)
+    begin(states, browser, tab=2)
+    finish(states, browser)
+    for _ in range(2):
+        assert states.waiting(browser.request()) == [{"tab": 2}, {"tab": 1}]
+    assert states.waiting(Browser().request()) == []
