@@ -52,7 +52,8 @@ class ClientOptions:
         client_secret_next: A second secret, while it is being changed: when the
             server refuses one, the other is tried, and used until that is refused.
         signing_keys: Files with private keys, each PEM or a JWK: the first signs what
-            proves who we are with ``private_key_jwt``.
+            proves who we are with ``private_key_jwt``; the public halves of all are
+            published.
         signing_kid: What the server calls the first of these keys; unset, what its
             JWK says, or else its thumbprint.
         signing_alg: What to sign with; unset, what each JWK says, or else RS256 for

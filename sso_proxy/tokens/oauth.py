@@ -2,8 +2,10 @@
 
 import secrets
 
+from zope.interface import alsoProvides
+
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
-from sso_proxy.interfaces import ITools
+from sso_proxy.interfaces import IPublishesKeys, ITools
 from sso_proxy.net.client_identity import noting, read_clients, read_dpop_key
 from sso_proxy.net.client_keys import ClientKeys, read_client_keys
 from sso_proxy.net.http_client import ClientTls, HttpClient
@@ -20,18 +22,26 @@ class GrantSource(RemoteSource):
     """
     Asks an OAuth token endpoint.
 
+    With keys of ours it is an `IPublishesKeys`, too: the server looks them up.
+
     Attributes:
         config: The options.
         endpoint: Where, and as whom.
+        public_keys: The public halves of our keys, by which the server knows us.
+        publish_at: No hosts but those of its routes.
     """
 
     config: GrantConfig
 
     def __init__(self, config: GrantConfig, tools: ITools) -> None:
         super().__init__(config, tools)
-        self.endpoint = build_endpoint(
+        self.endpoint, keys = build_endpoint(
             config, tools, http_client=self.http_client, tls=self.tls
         )
+        self.public_keys = keys.public
+        self.publish_at: tuple[str, ...] = ()
+        if keys.public:
+            alsoProvides(self, IPublishesKeys)
 
     def check_audience(self, audience: Audience) -> None:
         """
@@ -58,9 +68,9 @@ def build_endpoint(
     *,
     http_client: HttpClient,
     tls: ClientTls | None,
-) -> TokenEndpoint:
+) -> tuple[TokenEndpoint, ClientKeys]:
     """
-    Build what asks the token endpoint that *config* says.
+    Build what asks the token endpoint that *config* says; give our keys for that, too.
 
     Args:
         config: The options.
@@ -88,7 +98,7 @@ def build_endpoint(
     identity = ClientIdentity(
         clients=clients, tls=tls, proof_key=proof_key, within=config.timeout
     )
-    return TokenEndpoint(
+    endpoint = TokenEndpoint(
         name.partition("?")[0],
         _Finder(config, tools, http_client, tls).find,
         identity,
@@ -96,6 +106,7 @@ def build_endpoint(
         clock=tools.clock,
         unique=lambda: secrets.token_urlsafe(16),
     )
+    return endpoint, keys
 
 
 class _Finder:

@@ -10,7 +10,9 @@ from jwcrypto.jwk import JWK
 
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import ConfigError, UnavailableError
+from sso_proxy.interfaces import IPublishesKeys
 from sso_proxy.net.http_client import HttpReply
+from sso_proxy.registry import provided_problems
 from sso_proxy.specs.oidc.token_response import TokenResponseError, read_token_response
 from sso_proxy.testing import outcome_of
 from sso_proxy.testing.pki import Pki
@@ -77,6 +79,13 @@ def test_a_key_proves_who_we_are(tmp_path: Path) -> None:
     )
     assert isinstance(here.ask(), Token)
     assert here.sts.complaints == []
+    assert not provided_problems("IPublishesKeys", here.source)
+    (published,) = here.source.public_keys
+    assert (published["kid"], published["x"]) == ("k1", public["x"])
+
+
+def test_who_has_no_keys_publishes_none() -> None:
+    assert not IPublishesKeys.providedBy(scene().source)
 
 
 @pytest.mark.parametrize("auth", ["tls_client_auth", "self_signed_tls_client_auth"])
@@ -212,3 +221,17 @@ def test_probe_tells_of_a_server_that_does_not_know_us() -> None:
     lines = outcome_of(here.source.probe())
     assert all(line.startswith("warning: ") for line in lines)
     assert any("token endpoint of" in line for line in lines)
+
+
+def test_whom_to_trust_is_read_from_files(tmp_path: Path) -> None:
+    ca, crl = PKI.write(tmp_path), tmp_path / "crl.pem"
+    crl.write_bytes(PKI.crl())
+    here = scene(ca=str(ca), crl=str(crl))
+    here.clock.now = time.time()
+    assert isinstance(here.ask(), Token)
+    (tls,) = here.http_client.tls
+    assert tls is not None
+    assert (tls.ca, tls.crl) == (PKI.ca_pem, crl.read_bytes())
+    here.clock.now += 10**8
+    with pytest.raises(ConfigError, match=r"^crl: the list of CN=Test CA has expired"):
+        here.make()
