@@ -44,6 +44,9 @@ from sso_proxy.token import NotIssued, Token
 
 _log = Logger()
 
+MOST_FORM: Final = 1 << 20
+"""Octets of a form into which a token is put: it has to be in memory for that."""
+
 _VARYING: Final = frozenset({"authorization", "dpop"})  # and no backend may get them
 _REUSE: Final = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
@@ -82,7 +85,7 @@ async def supply(
     """
     request = caller.request
     if equipment.has_form and route.posts_tokens and body is not None:
-        await body.read(route.body_bytes)
+        await body.read(min(route.body_bytes, MOST_FORM))
     for each in route.supplies:
         refused = await _supply_one(each, caller, equipment)
         if refused is None:

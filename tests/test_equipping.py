@@ -9,7 +9,8 @@ from twisted.trial.unittest import TestCase
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.config.token_parts import RouteTokenConfig
-from sso_proxy.errors import UnavailableError
+from sso_proxy.equipping import MOST_FORM
+from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.model import (
     Authenticated,
     Bound,
@@ -267,7 +268,8 @@ class Form:
         self._sent = content
 
     async def read(self, limit: int) -> bytes:
-        assert len(self._sent) <= limit
+        if len(self._sent) > limit:
+            raise BadMessageError(413, "body-too-large")
         self.content = self._sent
         return self._sent
 
@@ -292,6 +294,11 @@ def test_a_token_in_a_form_is_the_only_one(sent: bytes, gets: bytes) -> None:
     admission = post(sent).admission
     assert admission.body == gets
     assert admission.reuse_until == 0.0
+
+
+def test_a_form_that_a_token_is_put_into_is_not_endless() -> None:
+    assert post(b"a" * (MOST_FORM + 1), body_bytes=1 << 34).refused[0] == 413
+    assert post(b"a" * 1001).refused[0] == 413, "the route's own limit"
 
 
 def test_a_user_name_with_a_colon_is_no_user_of_basic() -> None:

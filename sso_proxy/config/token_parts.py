@@ -22,9 +22,9 @@ class RouteTokenConfig:
             options of the token's own table say.
         to: Where the backend looks for it: ``authorization`` (the field, after
             *scheme*), ``header`` (another field), ``cookie``, ``query``, ``form`` (of a
-            form that is posted; other requests are refused), ``basic`` (as password),
-            or ``environ`` of a hosted WSGI application.  What a client sends there
-            itself is taken away.
+            form of at most 1 MiB that is posted; other requests are refused), ``basic``
+            (as password), or ``environ`` of a hosted WSGI application.  What a client
+            sends there itself is taken away.
         field: Name of the header field, cookie, parameter, form field or member of the
             environ.
         scheme: The word before the token in a header field; unset, ``Bearer`` in
