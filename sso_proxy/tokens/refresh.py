@@ -42,6 +42,9 @@ class RefreshConfig(PlainConfig):
             refresh tokens of this server; needed, as those of others must not be sent
             there.  ``client_id`` and what proves it are the same as there: refresh
             tokens are good for one client.
+        issuer: The authorization server: where its metadata is, and the ``aud`` of what
+            proves who we are.  If it is set, only logins at this very provider have
+            such tokens; set it for a login that is at many.
     """
 
     subject: str = _PLACE
@@ -89,6 +92,9 @@ class RefreshSource(PlainSource):
         session = caller.request.session
         if session is None or presented is None or isinstance(presented, NotIssued):
             return MISSING
+        issuer = self.config.issuer
+        if issuer is not None and session.identity.issuer != issuer:
+            return MISSING  # one login may be at many providers
         key = sha256(session.id.encode()).digest()
         return attrs.evolve(presented, key=key, expires=session.expires)
 

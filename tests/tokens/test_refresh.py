@@ -222,6 +222,23 @@ class Cases(Setting):
         assert await self.ask() == MISSING
         assert self.server.used == []
 
+    async def test_of_one_login_at_many_providers_the_right_one_counts(
+        self: Any,
+    ) -> None:
+        """Two providers, one ``oidc_discovery``; `make_identity` is of the first."""
+        await self.log_in()
+        for issuer, seen in (
+            ("https://another.example", MISSING),
+            (make_identity("alice").issuer, None),
+        ):
+            scene = RemoteScene(RefreshSource, **OPTIONS, issuer=issuer)
+            scene.tools.clock = self.tools.clock
+            scene.sts.said = self.server.answer
+            self.sources[0] = scene.make()
+            given = await self.ask()
+            assert given == seen or (seen is None and isinstance(given, Token))
+        assert len(self.server.used) == 1
+
     async def test_who_calls_by_a_token_gets_nothing_of_a_session(self: Any) -> None:
         """Alice's access token and Bob's cookie, in one request."""
         await self.log_in()
