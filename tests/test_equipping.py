@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.authz.revocations import Revocations
-from sso_proxy.config.token_parts import RouteTokenConfig
+from sso_proxy.config.token_parts import Place, RouteTokenConfig
 from sso_proxy.equipping import MOST_FORM
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.model import (
@@ -103,7 +103,7 @@ def test_a_claim_that_cannot_be_sent_is_403() -> None:
 # Tokens for the backend
 
 
-def supply(*answers: Any, to: str = "authorization", **options: Any) -> Supply:  # noqa: ANN401
+def supply(*answers: Any, to: Place = "authorization", **options: Any) -> Supply:  # noqa: ANN401
     """Make the token of a route."""
     config = RouteTokenConfig(name="t", to=to, **options)
     return Supply(

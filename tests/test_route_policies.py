@@ -16,7 +16,11 @@ def find(**options: Any) -> Found:  # noqa: ANN401
         "rules": FakeLocalPolicy(),
         "pdp": FakePolicy(sets=frozenset({"x-purpose"})),
     }
-    given = {"host": "a", "authenticate": ("anonymous",), "backend": "b"}
+    given: dict[str, Any] = {
+        "host": "a",
+        "authenticate": ("anonymous",),
+        "backend": "b",
+    }
     route = RouteConfig(**given, **options)
     return RoutePolicies(policies, {}).find("route[0]", route)
 

@@ -45,7 +45,11 @@ class Made:
         return Strict()
 
     def find(self, *tokens: RouteTokenConfig, **options: Any) -> Any:  # noqa: ANN401
-        given = {"host": "a", "authenticate": ("anonymous",), "backend": "b"}
+        given: dict[str, Any] = {
+            "host": "a",
+            "authenticate": ("anonymous",),
+            "backend": "b",
+        }
         route = RouteConfig(**given, token=tokens, **options)
         return self.tokens.find("route[0]", route)
 
@@ -142,8 +146,9 @@ def test_keys_are_published_of_all_sources_that_a_token_comes_from() -> None:
     def make(name: str, _: ComponentConfig) -> ITokenSource:
         if name in needs:
             tokens.source(needs[name])
-        made[name] = FakeTokenSource() if name == "b" else Signing()
-        return made[name]
+        source: ITokenSource = FakeTokenSource() if name == "b" else Signing()
+        made[name] = source
+        return source
 
     tokens = RouteTokens(tables, make)
     tokens.make_all()

@@ -24,8 +24,8 @@ class Made:
         return object()
 
     def find(self, **options: Any) -> object:  # noqa: ANN401
-        given = {"host": "a.example", "authenticate": ("anonymous",)}
-        given |= {"backend": "http://127.0.0.1:9", **options}
+        given: dict[str, Any] = {"backend": "http://127.0.0.1:9", **options}
+        given |= {"host": "a.example", "authenticate": ("anonymous",)}
         found: object = self.upstreams.find("route[0]", RouteConfig(**given))
         return found
 

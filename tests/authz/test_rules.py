@@ -30,7 +30,7 @@ from sso_proxy.testing.fakes import (
 ALICE = make_identity(claims={"department": "sales", "acr": "silver"}, scopes=["a"])
 
 
-def rule(effect: str, name: str = "r", when: Any = (), **options: Any) -> RuleConfig:  # noqa: ANN401
+def rule(effect: Any, name: str = "r", when: Any = (), **options: Any) -> RuleConfig:  # noqa: ANN401
     more = {
         key: options.pop(key)
         for key in ("acr_values", "max_age", "obligations")
