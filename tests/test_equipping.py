@@ -165,7 +165,7 @@ def test_a_source_sees_what_was_presented_and_who_it_is() -> None:
     ],
 )
 def test_a_token_stands_where_the_backend_looks_for_it(
-    options: dict[str, str], line: bytes
+    options: dict[str, Any], line: bytes
 ) -> None:
     request = read("GET /", "Cookie: a=1; sts=forged")
     block = with_tokens(supply(**options), request=request).admission.block
@@ -254,7 +254,7 @@ def test_a_request_may_pass_without_its_token() -> None:
 
 @pytest.mark.parametrize("value", ["a b", "a\r\nX-User: root", "ä", "\x00", ""])
 @pytest.mark.parametrize("to", ["authorization", "header", "cookie"])
-def test_a_token_that_would_not_stay_one_word_is_not_sent(value: str, to: str) -> None:
+def test_a_token_that_would_not_stay_one_word_is_not_sent(value: str, to: Place) -> None:
     named = {"field": "X-T"} if to != "authorization" else {}
     token = supply(Token(value=value), to=to, **named)
     assert with_tokens(token).refused == (502, "token-unusable")
