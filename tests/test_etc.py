@@ -48,6 +48,7 @@ RUN_ELSEWHERE = {
     "legacy-backend.toml",
     "third-party-api.toml",
     "token-exchange.toml",
+    "ws-trust.toml",
     "redis.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
@@ -60,7 +61,7 @@ def test_example_is_read_without_mistakes(
 ) -> None:
     monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
     monkeypatch.setenv("REDIS_PASSWORD", "s3cret")
-    for name in ("CLIENT_SECRET", "STAFF_SECRET", "CUSTOMERS_SECRET"):
+    for name in ("CLIENT_SECRET", "STAFF_SECRET", "CUSTOMERS_SECRET", "STS_PASSWORD"):
         monkeypatch.setenv(name, "s3cret")
     load_config(path)
 
