@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from sso_proxy.config.secrets import Secret
+from sso_proxy.specs.wstrust.names import SAML2
+from sso_proxy.specs.xml import name_of, parse_xml
 from sso_proxy.testing.fakes import FakeTokenSource, make_request
 from sso_proxy.token import NotIssued, Token
 from sso_proxy.tokens.saml2_bearer import Saml2BearerSource
+from sso_proxy.tokens.wstrust import WsTrustSource
 from tests.support.remote_scene import SECRET, RemoteScene, caller
+from tests.support.trust_scene import always, assertion, find, issued
 
 CLIENT: dict[str, Any] = {"client_id": "proxy", "client_secret": Secret(SECRET)}
 SAML2_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
@@ -38,6 +42,21 @@ def test_an_assertion_is_sent_as_it_was_signed(value: str) -> None:
     assert asked["grant_type"] == SAML2_BEARER
     sent = asked["assertion"]
     assert urlsafe_b64decode(sent + "=" * (-len(sent) % 4)).decode() == SAML
+    assert scene.sts.complaints == []
+
+
+def test_what_a_security_token_service_gives_becomes_an_access_token() -> None:
+    """From WS-Trust to OAuth (RFC 7522 section 1)."""
+    service = RemoteScene(WsTrustSource)
+    service.sts.said = always(issued(assertion("alice")))
+    server = "https://sts.example.com"
+    scene = make(subject="token:sts", subject_audience=server)
+    scene.tools.tokens["sts"] = service.source
+    assert isinstance(scene.ask(), Token)
+    sent = scene.sts.last["assertion"]
+    root = parse_xml(urlsafe_b64decode(sent + "=" * (-len(sent) % 4)))
+    assert name_of(root) == (SAML2, "Assertion")
+    assert find(root, "Subject", "NameID").text == "alice"
     assert scene.sts.complaints == []
 
 
