@@ -254,7 +254,9 @@ def test_a_request_may_pass_without_its_token() -> None:
 
 @pytest.mark.parametrize("value", ["a b", "a\r\nX-User: root", "ä", "\x00", ""])
 @pytest.mark.parametrize("to", ["authorization", "header", "cookie"])
-def test_a_token_that_would_not_stay_one_word_is_not_sent(value: str, to: Place) -> None:
+def test_a_token_that_would_not_stay_one_word_is_not_sent(
+    value: str, to: Place
+) -> None:
     named = {"field": "X-T"} if to != "authorization" else {}
     token = supply(Token(value=value), to=to, **named)
     assert with_tokens(token).refused == (502, "token-unusable")
