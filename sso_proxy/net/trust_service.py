@@ -1,7 +1,7 @@
 """Ask a security token service (WS-Trust 1.3 over SOAP and HTTP)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import attrs
@@ -38,6 +38,10 @@ _BUSY: Final = frozenset({408, 425, 429, 503})
 _STRANGERS: Final = frozenset({401, 403, 407})
 _FAULTS: Final = frozenset({400, 500})
 """Status of faults: SOAP 1.1 section 6.2, SOAP 1.2 part 2 section 7.5.2."""
+_TELL_AFTER: Final = 60.0
+"""Seconds between two lines in the log."""
+_SECRET: Final = 8
+"""Characters that a secret has at least."""
 _HIDDEN: Final = "[…]"
 _long_words = re.compile(r"[^\s,;:]{32,}").sub
 """Tokens that a service repeats, or the beginnings of some."""
@@ -78,12 +82,18 @@ class TrustService:
         self._http_client = http_client
         self._clock = clock
         self._problem = ""
+        self._tell_at = float("-inf")
 
     async def ask(
-        self, request: TokenRequest
+        self, request: TokenRequest, secrets: Collection[str] = ()
     ) -> Issued | NotValid | SoapFaultError | TrustAnswerError:
         """
         Ask for a token.
+
+        Args:
+            request: What is asked.
+            secrets: What is sent that must not be in what the service says in words,
+                as some repeat it.
 
         Returns:
             The token, or why there is none: what was to be validated is not valid, the
@@ -104,8 +114,8 @@ class TrustService:
                 reply.body, ", ".join(kinds), request, self._clock.time()
             )
         except SoapFaultError as e:
-            fault = attrs.evolve(e, reason=_long_words(_HIDDEN, e.reason))
-            return self._judge_fault(fault)
+            reason = _without(secrets, e.reason)
+            return self._judge_fault(attrs.evolve(e, reason=reason))
         except TrustAnswerError as e:
             if reply.status >= 500:
                 raise self._unavailable(f"status {reply.status}", 502) from None
@@ -113,6 +123,8 @@ class TrustService:
         if reply.status != 200:
             return TrustAnswerError(f"status {reply.status}, and no fault")
         self._note("")
+        if isinstance(answer, NotValid):
+            return NotValid(reason=_without(secrets, answer.reason))
         return answer
 
     async def probe(self) -> tuple[str, ...]:
@@ -161,8 +173,11 @@ class TrustService:
         return fault
 
     def _note(self, problem: str) -> None:
-        """Keep in mind what is wrong with us; log it when that changes."""
-        if problem != self._problem and problem:
+        """Keep in mind what is wrong with us; log it once a minute."""
+        now = self._clock.monotonic()
+        if problem and now >= self._tell_at:
+            # what was presented may be at fault, too: not a line for each request
+            self._tell_at = now + _TELL_AFTER
             _log.error(
                 "The token service at {url} does not take what we ask: {problem}",
                 url=self._access.url,
@@ -173,3 +188,11 @@ class TrustService:
     def _unavailable(self, problem: str, status: int) -> UnavailableError:
         what = f"token service at {self._access.url}: {problem}"
         return UnavailableError(what, status=status)
+
+
+def _without(secrets: Collection[str], text: str) -> str:
+    """Take out of a service's words what we sent it."""
+    for value in secrets:
+        if len(value) >= _SECRET:
+            text = text.replace(value, _HIDDEN)
+    return _long_words(_HIDDEN, text)

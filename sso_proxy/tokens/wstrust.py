@@ -95,7 +95,7 @@ class WsTrustSource(RemoteSource):
         """
         try:
             request = self._request(wanted)
-            answer = await self._service.ask(request)
+            answer = await self._service.ask(request, self._secrets(wanted))
         except (_UnfitError, XmlError, ValueError) as e:
             # of what was presented: the options were checked when they were loaded
             detail = e.detail if isinstance(e, XmlError) else str(e)
@@ -145,6 +145,12 @@ class WsTrustSource(RemoteSource):
             lifetime=config.lifetime,
             **places,
         )
+
+    def _secrets(self, wanted: Wanted) -> list[str]:
+        """Give what is sent and must not be in the log."""
+        password = self.config.password
+        own = [] if password is None else [password.reveal()]
+        return own + [p.value for p in (wanted.subject, wanted.actor) if p is not None]
 
     def _own_tokens(self) -> list[SourceToken]:
         """Give what says who we are, if SOAP does."""

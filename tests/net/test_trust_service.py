@@ -49,6 +49,11 @@ class TrustServiceTests(TestCase):
         found = self.ask(fault("t:RequestFailed", f"bad token {secret}"), 400)
         assert found.reason == "bad token […]"
 
+    def test_what_was_sent_is_hidden_in_what_is_said(self) -> None:
+        self.server.said = always(fault("t:RequestFailed", "s3cret-token? no"), 400)
+        found = outcome_of(self.service.ask(REQUEST, ["s3cret-token", "no"]))
+        assert found.reason == "[…]? no"
+
     def test_success_without_its_status_is_none(self) -> None:
         found = self.ask(issued(assertion()), 400)
         assert isinstance(found, TrustAnswerError)
@@ -59,10 +64,14 @@ class TrustServiceTests(TestCase):
         with pytest.raises(UnavailableError):
             self.ask(b"<x/>", 500)
 
-    def test_a_request_that_is_not_taken_is_an_error_in_the_log_once(self) -> None:
+    def test_a_request_that_is_not_taken_is_an_error_in_the_log_once_a_minute(
+        self,
+    ) -> None:
         with capturedLogs() as events:
             for _ in range(2):
                 self.ask(fault("t:BadRequest", "what?"), 400)
+            self.ask(issued(assertion()))
+            self.ask(fault("t:BadRequest", "what?"), 400)
         (event,) = events
         assert event["problem"] == "Sender/BadRequest: what?"
         (line,) = outcome_of(self.service.probe())
