@@ -201,6 +201,7 @@ def _place(config: RemoteConfig, option: str, tools: ITools) -> Subject:
         read_subject_option(getattr(config, option)),
         longest=config.max_length,
         authenticator=config.authenticator,
+        issuer=config.subject_issuer,
     )
     audience = getattr(config, f"{option}_audience")
     try:

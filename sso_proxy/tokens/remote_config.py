@@ -56,6 +56,8 @@ class RemoteConfig:
         authenticator: Whose ``access_token``, ``ticket`` and ``session:`` tokens are
             used; unset, those of all authenticators of the route.  Name it where
             several providers log people in: one's tokens are not for another's server.
+        subject_issuer: Whose they have to be: the ``iss`` that the caller is known by;
+            unset, anybody's.  For an authenticator that knows many providers.
         max_length: Characters that a client may present.
         certificate: PEM file: our client certificate and its chain, for the server.
         key: PEM file: its private key.
@@ -75,6 +77,7 @@ class RemoteConfig:
     actor: str = attrs.field(default="none", validator=_subject)
     actor_audience: str = ""
     authenticator: str = ""
+    subject_issuer: str = ""
     max_length: int = attrs.field(default=LONGEST, validator=between(16, 65536))
     certificate: FilePath | None = None
     key: FilePath | None = None

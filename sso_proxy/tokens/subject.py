@@ -99,6 +99,7 @@ class Subject:
         audience: Whom that is for.
         authenticator: Who has to have known the caller; empty for anybody.  A token of
             one provider must not be sent to another.
+        issuer: Who has to have vouched for the caller; empty for anybody.
     """
 
     kind: Kind
@@ -108,6 +109,7 @@ class Subject:
     source: "ITokenSource | None" = None
     audience: Audience = attrs.field(factory=Audience)
     authenticator: str = ""
+    issuer: str = ""
 
     @property
     def consumes(self) -> tuple[str, ...]:
@@ -195,9 +197,12 @@ class Subject:
         return _presented(value, kind=kind, expires=expires, claims=claims)
 
     def _is_of(self, identity: Identity | None) -> bool:
-        """Say whether the right authenticator has found out who calls."""
-        name = None if identity is None else identity.authenticator
-        return not self.authenticator or name == self.authenticator
+        """Say whether those who have to have said who calls."""
+        if identity is None:
+            return not (self.authenticator or self.issuer)
+        return identity.authenticator == (
+            self.authenticator or identity.authenticator
+        ) and identity.issuer == (self.issuer or identity.issuer)
 
     def _of_certificate(self, caller: Caller) -> Presented | NotIssued:
         """Give the client's certificate, if its chain was verified."""

@@ -155,6 +155,18 @@ def test_tokens_of_another_authenticator_are_not_taken() -> None:
         assert present(text, who, authenticator="other") == MISSING
 
 
+def test_tokens_of_another_issuer_are_not_taken() -> None:
+    """One authenticator may know many providers."""
+    logged_in = caller(session=session_of(access_token="a"))
+    for text, who in (
+        ("session:access_token", logged_in),
+        ("access_token", caller()),
+    ):
+        issuer = "https://login.example.com"
+        assert isinstance(present(text, who, issuer=issuer), Presented)
+        assert present(text, who, issuer="https://login.example.net") == MISSING
+
+
 @pytest.mark.parametrize(
     "who",
     [
