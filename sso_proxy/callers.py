@@ -29,7 +29,7 @@ from sso_proxy.model import (
 from sso_proxy.outgoing import build_fields
 from sso_proxy.refusals import NO_STORE, invite, reject
 from sso_proxy.routing import Route
-from sso_proxy.session import Opened
+from sso_proxy.session import Opened, Session
 from sso_proxy.specs.user_name import is_safe_user_name
 
 
@@ -86,8 +86,7 @@ async def authenticate(
             continue  # nobody with a bad token becomes somebody by other means
         if opened is None and getattr(authenticator, "reads_session", False):
             opened = await open_session(route, request)
-            session, sessions = opened.session, route.sessions
-            request = attrs.evolve(request, session=session, sessions=sessions)
+            request = with_session(route, request, opened.session)
         outcome = await authenticator.authenticate(request)
         match outcome:
             case Authenticated():
@@ -112,6 +111,16 @@ async def open_session(route: Route, request: Request) -> Opened:
     if route.sessions is None:
         return Opened(None)
     return await route.sessions.load(request)
+
+
+def with_session(route: Route, request: Request, session: Session | None) -> Request:
+    """Give *request* with what its authenticators may know of sessions."""
+    return attrs.evolve(
+        request,
+        session=session,
+        sessions=route.sessions,
+        refresh_failed=route.refresh_failed,
+    )
 
 
 def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:

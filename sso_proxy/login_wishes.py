@@ -27,7 +27,7 @@ class LoginWishes:
         self._differing = frozenset(
             name
             for route in routes
-            if route.login is not None
+            if route.login is not None and _read(route.login) != Wishes()
             for name in route.authenticate
         )
         self._table: RouteTable | None = None
@@ -46,13 +46,17 @@ class LoginWishes:
         Raises:
             ConfigError: Nobody there can be asked that.
         """
-        wishes = None if route.login is None else _read(route.login)
+        config = route.login
+        wishes = None if config is None else _read(config)
         logins = {
             name: authenticators[name]
             for name in route.authenticate
             if ILoginWishes.providedBy(authenticators.get(name))
         }
-        if wishes is not None:
+        if config is not None and wishes is not None:
+            if wishes == Wishes() and config.refresh_failed is None:
+                problem = "says nothing; leave it out"
+                raise ConfigError(Mistake(f"{path}.login", problem))
             _check(f"{path}.login", wishes, route, authenticators, logins)
         checks = {
             name: partial(login.lacks, wishes=wishes)
@@ -90,8 +94,6 @@ def _check(
     Raises:
         ConfigError: One of them cannot, or there is none.
     """
-    if wishes == Wishes():
-        raise ConfigError(Mistake(path, "says nothing; leave it out"))
     all_of_them = [
         name
         for name in route.authenticate

@@ -184,6 +184,8 @@ class Request:
         body: Its body, for who decides by what it says; None if there is none, or the
             route has nobody who does.
         bindings: Kinds of keys that the caller has proved to hold.
+        refresh_failed: What its route has become of a session that gets no new tokens;
+            empty: what the login that began it says.
         passive: Whether this is no use of the session, which lasts no longer for it:
             a page asks how long it lasts.
     """
@@ -199,6 +201,7 @@ class Request:
     path_asked: str = ""
     body: "Body | None" = attrs.field(default=None, repr=False, eq=False)
     bindings: tuple[str, ...] = ()
+    refresh_failed: str = attrs.field(default="", eq=False)
     passive: bool = False
 
 

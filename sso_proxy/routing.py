@@ -135,6 +135,8 @@ class Route:
         wishes: What logins that begin here are asked for, or None.
         login_checks: Say whether a session is enough for that, by the name of the
             authenticator that began it; nothing where all its sessions are.
+        refresh_failed: What becomes of a session that gets no new tokens; empty: what
+            its login says.
         own: Serves them, as a backend would.
         own_names: The first segments that there are below *endpoints*.
         cors: What pages of other origins may do, or None for nothing.
@@ -183,6 +185,7 @@ class Route:
     login_names: tuple[str, ...] = ()
     wishes: Wishes | None = None
     login_checks: Mapping[str, LoginCheck] = attrs.field(factory=dict)
+    refresh_failed: str = ""
     own: Any = None
     own_names: frozenset[str] = frozenset()
     cors: CorsRules | None = None

@@ -19,6 +19,7 @@ from sso_proxy.callers import (
     name_user,
     open_session,
     session_ended,
+    with_session,
 )
 from sso_proxy.endpoints.session_info import Asked, SessionInfo
 from sso_proxy.errors import UnavailableError
@@ -120,9 +121,7 @@ class _Teller:
         session = opened.session
         if session is None:
             return None
-        request = attrs.evolve(
-            self._request, session=session, sessions=self._route.sessions
-        )
+        request = with_session(self._route, self._request, session)
         for authenticator in self._route.authenticators:
             if not getattr(authenticator, "reads_session", False):
                 continue

@@ -7,6 +7,7 @@ import attrs
 import pytest
 from zope.interface import implementer
 
+from sso_proxy.callers import with_session
 from sso_proxy.config.login_parts import RouteLoginConfig
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.errors import ConfigError
@@ -16,7 +17,7 @@ from sso_proxy.login_wishes import LoginWishes
 from sso_proxy.model import Refusal
 from sso_proxy.routing import RouteTable
 from sso_proxy.session import Session
-from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
+from sso_proxy.testing.fakes import FakeAuthenticator, make_identity, make_request
 from tests.support.doubles import FakeUpstream, make_route
 from tests.support.fake_login import FakeLogin
 
@@ -65,6 +66,17 @@ def test_nothing_is_asked_where_all_sessions_are_alike() -> None:
     assert LoginWishes([PLAIN]).find("route[0]", PLAIN, AUTHENTICATORS)[1] == {}
 
 
+def test_what_a_route_does_without_tokens_is_nothing_that_is_asked_for() -> None:
+    route = attrs.evolve(PLAIN, login=RouteLoginConfig(refresh_failed="keep"))
+    found = LoginWishes([route]).find("route[0]", route, AUTHENTICATORS)
+    assert found == (Wishes(), {})
+
+
+def test_who_goes_by_a_session_knows_what_its_route_does_without_tokens() -> None:
+    route = make_route(FakeUpstream(), refresh_failed="keep")
+    assert with_session(route, make_request(), None).refresh_failed == "keep"
+
+
 def test_a_place_has_the_wishes_of_its_route() -> None:
     wishes = LoginWishes([])
     assert wishes.at("a.example", "/strict/") is None
@@ -86,6 +98,7 @@ def test_a_place_has_the_wishes_of_its_route() -> None:
         (("plain",), GOLD, "no effect on the logins of 'plain'"),
         (("corp", "plain"), GOLD, "no effect on the logins of 'plain'"),
         (("corp",), RouteLoginConfig(), "says nothing"),
+        (("api",), RouteLoginConfig(refresh_failed="keep"), "logs anybody in"),
         (("corp",), RouteLoginConfig(login_hint="nobody"), "nobody can be asked"),
     ],
 )

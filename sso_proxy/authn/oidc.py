@@ -20,7 +20,7 @@ from sso_proxy.authn.oidc_frontchannel import FrontChannel
 from sso_proxy.authn.oidc_identity import Identifier
 from sso_proxy.authn.oidc_logout import Leaver
 from sso_proxy.authn.oidc_parts import Parts, build_parts
-from sso_proxy.authn.oidc_refresh import Refresher
+from sso_proxy.authn.oidc_refresh import REFUSED, Refresher
 from sso_proxy.authn.oidc_watch import Watcher
 from sso_proxy.authn.oidc_wishes import Asked, check_wishes, lacks, refusal_of
 from sso_proxy.interfaces import (
@@ -113,7 +113,7 @@ class OidcAuthenticator:
         session = request.session
         if session is None or session.identity.authenticator != self._name:
             return _NOT_PRESENTED
-        if self._refresher.is_due(session):
+        if self._refresher.is_due(session) or REFUSED in session.data:
             return await self._refresher.authenticate(request, session)
         until = session.data.get("refresh_at")
         if until is None or "refresh_token" not in session.data:

@@ -8,8 +8,8 @@ from attrs.validators import in_, optional
 
 from sso_proxy.authn.oidc_client_config import ClientConfig
 from sso_proxy.authn.oidc_fapi import fapi_problems
-from sso_proxy.authn.oidc_refresh import RefreshFailed
 from sso_proxy.config.checks import between, non_empty
+from sso_proxy.config.login_parts import RefreshFailed
 from sso_proxy.config.protocol_checks import (
     known_response_type,
     one_of,

@@ -8,11 +8,13 @@ after ten seconds at the earliest: requests of a session never become as many qu
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final, cast
 
 import attrs
 from twisted.logger import Logger
 
+from sso_proxy.config.login_parts import RefreshFailed
 from sso_proxy.errors import SessionTooLargeError, SsoProxyError, UnavailableError
 from sso_proxy.interfaces import IClock
 from sso_proxy.model import Authenticated, Headers, Identity, NotPresented, Request
@@ -20,8 +22,11 @@ from sso_proxy.session import Opened, Session
 
 _log = Logger()
 
-RefreshFailed = Literal["end", "keep", "unavailable"]
-
+REFUSED: Final = "refresh_refused"
+"""
+In a session's data: the provider has refused new tokens, on a route that goes on
+without.  Others of the same session may not.
+"""
 AGAIN: Final = 10.0
 """Seconds after a failure until the provider is asked again."""
 _REMEMBERED: Final = 4096
@@ -69,7 +74,7 @@ class Refresher:
 
     Args:
         get_tokens: Gets them.
-        failed: What becomes of a session that gets none.
+        failed: What becomes of a session that gets none, where its route does not say.
         clock: The time.
     """
 
@@ -90,28 +95,37 @@ class Refresher:
             and bool(session.data.get("refresh_token"))
         )
 
-    async def authenticate(
+    async def authenticate(  # noqa: PLR0911 - one for each way it may end
         self, request: Request, session: Session
     ) -> Authenticated | NotPresented:
         """
         Go by *session*, which `is_due`, with new tokens if they can be had.
 
+        Or which has been refused some already, on another route.
+
         Raises:
             UnavailableError: They cannot, and it is nothing without them.
         """
+        failed = self._policy(request)
+        if REFUSED in session.data:
+            return await self._refused(request, session, "the provider has refused")
         until = self._later.get(session.id)
         if until is not None and self._clock.monotonic() < until:
-            return self._without(session, "a provider that failed a moment ago")
+            what = "a provider that failed a moment ago"
+            return self._without(session, what, failed)
+        work = partial(self._work, failed)
         try:
-            opened = await request.sessions.renew(request, session, self._work)
+            opened = await request.sessions.renew(request, session, work)
         except UnavailableError as e:
-            return self._without(session, e.what)
+            return self._without(session, e.what, failed)
         except (RefreshRefusedError, SessionTooLargeError) as e:
             return await self._refused(request, session, str(e))
         renewed: Session | None = opened.session
         if renewed is None:
             return NotPresented()
         self._later.pop(session.id, None)
+        if REFUSED in renewed.data and failed != "keep":
+            return await self._refused(request, renewed, "the provider has refused")
         due = renewed.data.get("refresh_at")
         return Authenticated(
             renewed.identity, until=due, headers=opened.headers, session=renewed
@@ -141,13 +155,15 @@ class Refresher:
         until = self._later.get(session.id)
         if until is not None and self._clock.monotonic() < until:
             raise UnavailableError("a provider that failed a moment ago")
+        failed = self._policy(request)
+        work = partial(self._work, failed)
         try:
-            opened = await request.sessions.renew(request, session, self._work)
+            opened = await request.sessions.renew(request, session, work)
         except UnavailableError as e:
             self._wait(session, e.what)
             raise
         except (RefreshRefusedError, SessionTooLargeError) as e:
-            if self._failed == "unavailable":
+            if failed == "unavailable":
                 self._wait(session, str(e))
                 raise UnavailableError(str(e), status=502) from e
             return Opened(None, headers=await self._end(request, session, str(e)))
@@ -155,19 +171,27 @@ class Refresher:
         given: Opened = opened
         return given
 
-    async def _work(self, session: Session) -> tuple[Identity, Mapping[str, Any]]:
+    def _policy(self, request: Request) -> RefreshFailed:
+        wanted = request.refresh_failed
+        return cast("RefreshFailed", wanted) if wanted else self._failed
+
+    async def _work(
+        self, failed: RefreshFailed, session: Session
+    ) -> tuple[Identity, Mapping[str, Any]]:
         try:
             return await self._get_tokens(session)
         except RefreshRefusedError as e:
-            if self._failed != "keep":
+            if failed != "keep":
                 raise
             _log.info("Session {id}: no new tokens: {why}", id=session.id, why=e.detail)
             # The refresh token is worth nothing now, and nobody tries it again.
             gone = ("refresh_token", "refresh_at")
             kept = {n: value for n, value in session.data.items() if n not in gone}
-            return session.identity, kept
+            return session.identity, {**kept, REFUSED: True}
 
-    def _without(self, session: Session, what: str) -> Authenticated:
+    def _without(
+        self, session: Session, what: str, failed: RefreshFailed
+    ) -> Authenticated:
         """
         Go by *session* with the tokens that it has.
 
@@ -176,7 +200,7 @@ class Refresher:
         """
         self._wait(session, what)
         now, expires = self._clock.time(), session.data.get("access_expires")
-        if self._failed != "keep" and expires is not None and now >= expires:
+        if failed != "keep" and expires is not None and now >= expires:
             raise UnavailableError(what)
         return Authenticated(session.identity, until=now + 1.0)
 
@@ -193,8 +217,11 @@ class Refresher:
     async def _refused(
         self, request: Request, session: Session, why: str
     ) -> Authenticated | NotPresented:
-        if self._failed == "unavailable":
-            return self._without(session, why)
+        failed = self._policy(request)
+        if failed == "keep" and REFUSED in session.data:
+            return Authenticated(session.identity)
+        if failed == "unavailable":
+            return self._without(session, why, failed)
         await self._end(request, session, why)
         return NotPresented()
 

@@ -1,13 +1,15 @@
 """What a route asks of the logins that begin there."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 from attrs.validators import optional
 
 from sso_proxy.config.checks import between
 from sso_proxy.config.protocol_checks import one_of
+
+RefreshFailed = Literal["end", "keep", "unavailable"]
 
 _PROMPTS: Final = ("login", "consent", "select_account", "create")
 
@@ -32,6 +34,8 @@ class RouteLoginConfig:
         claims: Single claims, as the parameter ``claims`` has them: tables ``id_token``
             and ``userinfo``.  Those that are ``essential`` have to come.
         resource: URIs of the servers that the access token is for (RFC 8707).
+        refresh_failed: What becomes of requests here if a session gets no new tokens:
+            ``end``, ``keep`` or ``unavailable``, as in the authenticator's table.
     """
 
     acr_values: tuple[str, ...] | None = None
@@ -43,3 +47,4 @@ class RouteLoginConfig:
     ui_locales: tuple[str, ...] | None = None
     claims: Mapping[str, Any] | None = None
     resource: tuple[str, ...] | None = None
+    refresh_failed: RefreshFailed | None = None

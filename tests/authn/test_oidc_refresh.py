@@ -10,12 +10,13 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.oidc_refresh import (
     AGAIN,
+    REFUSED,
     SELDOM,
     Refresher,
-    RefreshFailed,
     RefreshRefusedError,
     refresh_at,
 )
+from sso_proxy.config.login_parts import RefreshFailed
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import Authenticated, Identity, NotPresented, Request
 from sso_proxy.session import Opened, Session
@@ -78,12 +79,16 @@ class Case(TestCase):
     def request(self) -> Request:
         return attrs.evolve(self.browser.request(), sessions=self.store)
 
-    async def ask(self, refresher: Refresher) -> Authenticated | NotPresented:
+    async def ask(
+        self, refresher: Refresher, refresh_failed: str = ""
+    ) -> Authenticated | NotPresented:
         request = self.request()
         opened = await self.store.load(request)
         assert opened.session is not None
-        request = attrs.evolve(request, session=opened.session)
-        assert refresher.is_due(opened.session)
+        request = attrs.evolve(
+            request, session=opened.session, refresh_failed=refresh_failed
+        )
+        assert refresher.is_due(opened.session) or REFUSED in opened.session.data
         return await refresher.authenticate(request, opened.session)
 
     async def data(self) -> Mapping[str, Any] | None:
@@ -204,6 +209,32 @@ class RefusedTests(Case):
             ensureDeferred(self.ask(self.refresher("unavailable"))), UnavailableError
         )
         assert await self.data() is not None
+
+    async def test_a_route_may_say_something_else_than_its_login(self) -> None:
+        await self.log_in()
+        self.tools.clock.advance(250)
+        self.provider.failure = RefreshRefusedError("invalid_grant")
+        found = await self.ask(self.refresher("end"), refresh_failed="keep")
+        assert isinstance(found, Authenticated)
+        data = await self.data()
+        assert data is not None
+        assert data[REFUSED] is True
+
+    async def test_who_goes_on_elsewhere_is_not_let_in_where_tokens_count(self) -> None:
+        await self.asked_when_refused("keep")
+        refresher = self.refresher("keep")
+        assert isinstance(await self.ask(refresher), Authenticated)
+        found = await self.ask(refresher, refresh_failed="unavailable")
+        assert isinstance(found, Authenticated)
+        self.tools.clock.advance(60)
+        await self.assertFailure(
+            ensureDeferred(self.ask(refresher, refresh_failed="unavailable")),
+            UnavailableError,
+        )
+        assert isinstance(await self.ask(refresher), Authenticated)
+        assert await self.ask(refresher, refresh_failed="end") == NotPresented()
+        assert await self.data() is None
+        assert len(self.provider.asked) == 1
 
     async def test_a_session_that_got_too_large_ends(self) -> None:
         """What its refresh token was exchanged for cannot be kept."""

@@ -17,7 +17,7 @@ def test_options_are_what_logins_can_be_asked_for() -> None:
     def names(of: Any) -> list[str]:  # noqa: ANN401
         return [field.name for field in attrs.fields(of)]
 
-    assert names(RouteLoginConfig) == names(Wishes)
+    assert names(RouteLoginConfig) == [*names(Wishes), "refresh_failed"]
 
 
 @pytest.mark.parametrize("option", [{"max_age": -1}, {"prompt": ("none",)}])

@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 from zope.interface import implementer
 
-from sso_proxy.authn.oidc_refresh import Refresher, RefreshFailed
+from sso_proxy.authn.oidc_refresh import Refresher
+from sso_proxy.config.login_parts import RefreshFailed
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.config.route_parts import SessionInfoConfig
 from sso_proxy.info_routes import InfoRoutes
