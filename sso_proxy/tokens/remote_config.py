@@ -21,6 +21,8 @@ from sso_proxy.token import Audience
 from sso_proxy.tokens.keep_rules import KeepRules
 from sso_proxy.tokens.subject import LONGEST, read_subject_option
 
+_KNOWN_BY: Final = frozenset({"access_token", "ticket", "session"})
+"""Places where tokens are that callers are known by."""
 _OURS: Final = CLIENT_FIELDS | {"grant_type", "scope", "resource", "audience"}
 
 
@@ -107,6 +109,10 @@ class RemoteConfig:
             place = read_subject_option(getattr(self, option))
             if place.kind != "token" and getattr(self, f"{option}_audience"):
                 yield f"{option}_audience has no effect without {option} = 'token:NAME'"
+        kinds = {read_subject_option(each).kind for each in (self.subject, self.actor)}
+        for option in ("authenticator", "subject_issuer"):
+            if getattr(self, option) and not kinds & _KNOWN_BY:
+                yield f"{option} has no effect on {self.subject!r}"
 
     def digest(self) -> bytes:
         """Give a digest of all options but secrets: others make other tokens."""

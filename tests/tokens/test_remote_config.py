@@ -32,6 +32,11 @@ AT = "https://sts.example.com/token"
             "subject_audience has no effect without subject = 'token:NAME'",
         ),
         ({"actor_audience": "x", "actor": "certificate"}, "actor_audience has no eff"),
+        (
+            {"authenticator": "x", "subject": "cookie:a"},
+            "authenticator has no effect on 'cookie:a'",
+        ),
+        ({"subject_issuer": "x", "subject": "none"}, "subject_issuer has no effect"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], problem: str) -> None:
