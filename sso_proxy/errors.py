@@ -81,10 +81,12 @@ class UnavailableError(SsoProxyError):
         what: The part that is down, for the log: ``jwks of https://…``.
         status: 503; for a server that is asked about each token, what a gateway
             would say: 502 for an answer that is none, 504 for none in time.
+        reason: A short code for the audit record.
     """
 
     what: str
     status: int = attrs.field(default=503, kw_only=True)
+    reason: str = attrs.field(default="unavailable", kw_only=True)
 
 
 @attrs.frozen

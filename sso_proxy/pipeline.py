@@ -110,7 +110,7 @@ class Pipeline:
             )
             # When another server will be well again is not ours to tell.
             later = (("retry-after", "5"),) if e.status == 503 else ()
-            verdict = Response(status=e.status, reason="unavailable", headers=later)
+            verdict = Response(status=e.status, reason=e.reason, headers=later)
         except Exception:  # noqa: BLE001
             _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
             verdict = Response(status=503, reason="failed")

@@ -259,9 +259,12 @@ class HttpClient:
         max_bytes: int | None = None,
         within: float | None = None,
         tls: ClientTls | None = None,
+        repeatable: bool = False,
     ) -> HttpReply:
         """
         Send *body* as *headers* describe it; both stay out of every message.
+
+        The other arguments are as for `post_form`.
 
         Raises:
             NoReplyError: As for `get`.
@@ -273,6 +276,7 @@ class HttpClient:
             body=body,
             limit=min(max_bytes or self._config.max_bytes, self._config.max_bytes),
             tls=tls,
+            repeatable=repeatable,
         )
         return await self._bounded(request, within or self._config.timeout)
 

@@ -21,12 +21,12 @@ from sso_proxy.interfaces import ICache, IClock, ISealer, ITools
 from sso_proxy.model import WARNING
 from sso_proxy.net.circuit import Circuit
 from sso_proxy.net.once import Once
+from sso_proxy.net.shelf import Shelf
 from sso_proxy.token import NotIssued, Token
 from sso_proxy.tokens.asking import REFUSALS, Answer, Asker, Fetch
 from sso_proxy.tokens.keep_rules import KeepRules, span_of
 from sso_proxy.tokens.kept_record import Kept
 from sso_proxy.tokens.shared import KIND, NEEDS, Refused, SharedTokens, Turn
-from sso_proxy.tokens.shelf import Shelf
 
 _log = Logger()
 

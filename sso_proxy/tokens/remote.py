@@ -12,10 +12,9 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IHealth, ITokenSource, ITools
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.model import Caller
-from sso_proxy.net.client_auth_parts import read_tls
 from sso_proxy.net.client_identity import noting
-from sso_proxy.net.http_agent import read_proxy
 from sso_proxy.net.http_client import ClientTls, HttpClient
+from sso_proxy.net.server_options import read_access
 from sso_proxy.specs.jose.expiry import read_expiry
 from sso_proxy.token import Audience, NotIssued, Token
 from sso_proxy.tokens.kept import build_keeper
@@ -72,13 +71,9 @@ class RemoteSource(ABC):
         self.config = config
         self.clock = tools.clock
         mistakes: list[Mistake] = []
-        self.http_client: HttpClient = tools.http_client
-        proxy = read_proxy(config.proxy, "proxy")
-        if proxy is not None:
-            self.http_client = self.http_client.through(proxy)
-        self.tls: ClientTls | None = None
-        with noting(mistakes):
-            self.tls = read_tls(config, "", crl=config.crl, now=self.clock.time())
+        access = read_access(config, tools, mistakes)
+        self.http_client: HttpClient = access.http_client
+        self.tls: ClientTls | None = access.tls
         self._subject = self._actor = Subject(kind="none")
         with noting(mistakes):
             self._subject = _place(config, "subject", tools)

@@ -5,15 +5,11 @@ from hashlib import sha256
 from typing import ClassVar, Final, Literal
 
 import attrs
-from attrs.validators import optional
 
 from sso_proxy.config.checks import Attribute, between
-from sso_proxy.config.model import FilePath
 from sso_proxy.config.protocol_checks import secure_url
-from sso_proxy.errors import ConfigError
-from sso_proxy.net.client_auth_options import certificate_problems
 from sso_proxy.net.client_config import ClientOptions
-from sso_proxy.net.http_agent import read_proxy
+from sso_proxy.net.server_options import ServerOptions
 from sso_proxy.specs.oauth.client_auth import CLIENT_FIELDS
 from sso_proxy.specs.oauth.grants import Target, check_resource
 from sso_proxy.specs.oauth.urls import UrlRefusedError, read_issuer
@@ -30,15 +26,8 @@ def _subject(_instance: object, _attribute: Attribute, value: str) -> None:
     read_subject_option(value)
 
 
-def _proxy(_instance: object, _attribute: Attribute, value: str | None) -> None:
-    try:
-        read_proxy(value)
-    except ConfigError as e:
-        raise ValueError(e.mistakes[0].problem) from None
-
-
 @attrs.frozen(kw_only=True)
-class RemoteConfig:
+class RemoteConfig(ServerOptions):
     """
     What a token is made from, and how the server is reached that makes it.
 
@@ -61,15 +50,6 @@ class RemoteConfig:
         subject_issuer: Whose they have to be: the ``iss`` that the caller is known by;
             unset, anybody's.  For an authenticator that knows many providers.
         max_length: Characters that a client may present.
-        certificate: PEM file: our client certificate and its chain, for the server.
-        key: PEM file: its private key.
-        ca: PEM file: CAs to trust for this server, instead of the system's and those
-            of ``server.outbound``.
-        crl: PEM file: current revocation lists of all CAs in ``ca``.
-        proxy: A proxy to this server, ``http://host:port``, that takes CONNECT; unset,
-            that of ``server.outbound``.  It is used for https alone.
-        timeout: Seconds for an answer of the server; unset, that of
-            ``server.outbound``.
         keep: How tokens are kept.
     """
 
@@ -81,14 +61,6 @@ class RemoteConfig:
     authenticator: str = ""
     subject_issuer: str = ""
     max_length: int = attrs.field(default=LONGEST, validator=between(16, 65536))
-    certificate: FilePath | None = None
-    key: FilePath | None = None
-    ca: FilePath | None = None
-    crl: FilePath | None = None
-    proxy: str | None = attrs.field(default=None, validator=_proxy)
-    timeout: float | None = attrs.field(
-        default=None, validator=optional(between(0.1, 60))
-    )
     keep: KeepRules = attrs.field(factory=KeepRules)
 
     def __attrs_post_init__(self) -> None:
@@ -99,12 +71,7 @@ class RemoteConfig:
 
     def problems(self) -> Iterator[str]:
         """Say what is wrong with the options together; for classes with more, too."""
-        yield from certificate_problems(self.certificate, self.key)
-        if self.crl is not None and self.ca is None:
-            yield "crl needs ca: whose lists they are"
-        plain = (self.endpoint or "").startswith("http:")
-        if plain and (self.certificate or self.ca or self.proxy):
-            yield "certificate, ca and proxy have no effect at an http endpoint"
+        yield from self.server_problems(self.endpoint)
         for option in ("subject", "actor"):
             place = read_subject_option(getattr(self, option))
             if place.kind != "token" and getattr(self, f"{option}_audience"):

@@ -4,7 +4,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.tokens.shelf import OCTETS, Shelf
+from sso_proxy.net.shelf import OCTETS, Shelf
 
 
 @attrs.frozen
