@@ -134,7 +134,7 @@ class TrustService:
         return (f"{WARNING}token service at {self._access.url}: {self._problem}",)
 
     async def _send(self, request: TokenRequest) -> HttpReply:
-        """Send the request once: nobody knows what one without an answer has done."""
+        """Send the request; a token that is issued twice is lost once, and no harm."""
         access = self._access
         headers = dict(build_headers(request))
         if access.authorization:
@@ -148,6 +148,7 @@ class TrustService:
                 max_bytes=MAX_ANSWER,
                 within=access.within,
                 tls=access.tls,
+                repeatable=True,
             )
         except NoReplyError as e:
             raise attrs.evolve(e, status=_STATUS[e.trouble]) from None

@@ -7,7 +7,7 @@ token needs.  Comments are, too, because programs disagree about the text around
 """
 
 import re
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 from lxml import etree
@@ -164,7 +164,8 @@ def _check_tree(root: Element) -> None:
     """Check how deep and wide a tree is, and that each id is there once."""
     ids: set[str] = set()
     depth = namespaces = 0
-    for event, element in etree.iterwalk(root, events=_EVENTS):
+    walk: Any = etree.iterwalk(root, events=_EVENTS)  # pairs of several kinds
+    for event, element in walk:
         match event:
             case "start":
                 depth += 1

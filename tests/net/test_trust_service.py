@@ -52,6 +52,7 @@ class TrustServiceTests(TestCase):
     def test_what_was_sent_is_hidden_in_what_is_said(self) -> None:
         self.server.said = always(fault("t:RequestFailed", "s3cret-token? no"), 400)
         found = outcome_of(self.service.ask(REQUEST, ["s3cret-token", "no"]))
+        assert isinstance(found, SoapFaultError)
         assert found.reason == "[…]? no"
 
     def test_success_without_its_status_is_none(self) -> None:
