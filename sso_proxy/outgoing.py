@@ -100,7 +100,7 @@ def sort_consumed(authenticators: Iterable[Any]) -> dict[str, frozenset[str]]:
 
 
 def sort_removed(
-    names: Iterable[str], signer: RequestSigner | None
+    names: Iterable[str], signer: RequestSigner | None, consumed: Iterable[str] = ()
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """
     Sort what a backend must not get: folded names of fields, and cookies.
@@ -108,8 +108,10 @@ def sort_removed(
     Args:
         names: Fields, and cookies after ``cookie:``.
         signer: Writes fields that clients must not send besides, or None.
+        consumed: Fields that hold credentials: their aliases are as good to a backend.
     """
     fields = {fold(name) for name in names if ":" not in name}
+    fields |= {fold(name) for name in consumed if "-" in name}
     if signer is not None:
         fields |= signer.consumes
     cookies = (name.partition(":")[2] for name in names if ":" in name)

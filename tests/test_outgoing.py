@@ -120,6 +120,12 @@ def test_what_is_removed_is_sorted() -> None:
     assert sort_removed(names, None) == (fields, ("a", "B"))
 
 
+def test_aliases_of_what_holds_a_credential_go_no_further() -> None:
+    """CGI and WSGI find ``X_Legacy`` where they look for ``X-Legacy``."""
+    fields, _ = sort_removed((), None, ["x-legacy", "authorization"])
+    assert fields == {"x-legacy"}
+
+
 def test_via_is_continued() -> None:
     assert b"Via: 1.0 one, 1.1 proxy\r\n" in block("Via: 1.0 one")
 

@@ -28,6 +28,7 @@ PUBLISHED_URLS: Final = "specs/oauth/test_urls.py::"
 ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
 MINTED: Final = "tokens/test_jwt.py::"
 BACKENDS: Final = "docs/test_token_for_a_backend.py::"
+TOKENS: Final = "attacks/test_tokens_attacked.py::"
 
 COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
@@ -77,7 +78,12 @@ def row(attack: str, *tests: str, why: str = "") -> Row:
 
 
 TABLE: Final = {
-    "A1": row("X_Forwarded_Email beside ours", STRIPPED),
+    "A1": row(
+        "X_Forwarded_Email beside ours",
+        STRIPPED,
+        TOKENS + "test_nobody_else_says_what_we_deliver",
+        TOKENS + "test_a_source_in_every_spelling_at_once_goes_nowhere",
+    ),
     "A2": row("X_forwarded_proto alters the decision", ANEW, NO_FIELD),
     "A3": row("X_Auth_User beside X-Auth-User", STRIPPED),
     "A4": row("X.Auth.User, Remote.User", STRIPPED),
@@ -423,6 +429,7 @@ TABLE: Final = {
         PUBLISHED_KEYS + "test_a_redirect_is_not_followed",
         CLIENT + "test_a_form_is_never_sent_on_to_where_a_redirect_leads",
         JWT + "test_another_issuers_token_meets_none_of_our_keys",
+        TOKENS + "test_a_bad_answer_gets_nobody_anything_and_is_forgotten",
         NO_FIELD,
     ),
     "D12": row(
@@ -430,6 +437,7 @@ TABLE: Final = {
         CLIENT + "test_a_server_of_another_ca_is_refused",
         CLIENT + "test_a_server_with_another_name_is_refused",
         CLIENT + "test_a_server_with_an_expired_certificate_is_refused",
+        TOKENS + "test_nothing_is_sent_to_a_server_that_is_another",
         why="there is no option that turns it off",
     ),
     "D13": row(
@@ -443,6 +451,8 @@ TABLE: Final = {
         "an exchanged token keeps what the first one had",
         PATHS + "test_a_token_is_judged_anew_on_each_route",
         BEARER + "test_a_token_verified_elsewhere_is_unknown_here",
+        TOKENS + "test_one_callers_token_is_given_to_nobody_else",
+        TOKENS + "test_who_may_pass_without_a_token_passes_without_any",
         "tokens/test_granting.py::test_nothing_unusable_is_a_token",
         "tokens/test_granting.py::test_a_token_is_never_over_when_it_is_used",
     ),

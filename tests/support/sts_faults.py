@@ -316,3 +316,7 @@ def fault_named(fault: "str | Said | Fault") -> Fault:
 def names(*kinds: Mapping[str, Fault]) -> Sequence[str]:
     """Give the names of some kinds of faults, for a test's parameters."""
     return [name for kind in kinds for name in kind]
+
+
+BAD: Final = names(UNUSABLE, KINDS, REFUSALS, REDIRECTS, DOWN)
+"""The names of all answers that come at once and give no token."""

@@ -44,12 +44,28 @@ def read_parameter(query: str | None, name: str) -> list[str]:
 
 
 def without_parameter(query: str | None, name: str) -> str | None:
-    """Take every parameter called *name* out; None if nothing is left."""
+    """
+    Take every parameter called *name* out; None if nothing is left.
+
+    What stands after a ``;`` is a parameter to some backends, and goes, too.
+    """
     if query is None:
         return None
-    parts = query.split("&")
-    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) != name]
-    return query if len(kept) == len(parts) else "&".join(kept) or None
+    kept = [part for part in query.split("&") if not _is_called(part, name)]
+    if ";" in query:
+        kept = [_without_inner(part, name) for part in kept]
+    left = "&".join(kept)
+    return left if left == query else left or None
+
+
+def _is_called(part: str, name: str) -> bool:
+    return unquote_plus(part.partition("=")[0]) == name
+
+
+def _without_inner(part: str, name: str) -> str:
+    """Take parameters called *name* out of what stands between two ``&``."""
+    first, *inner = part.split(";")
+    return ";".join([first, *(p for p in inner if not _is_called(p, name))])
 
 
 def read_cookie(value: str, name: str) -> list[str]:

@@ -70,9 +70,29 @@ def test_a_parameter_is_taken_out_and_nothing_else_changes(
     assert without_parameter(query, NAME) == left
 
 
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("a=1;access_token=x", "a=1"),
+        ("a=1;access%5Ftoken=x;b=2&c;d", "a=1;b=2&c;d"),
+        (";access_token=x", None),
+        ("access_token=x;b=2", None),
+        ("a=1;b", "a=1;b"),
+        ("", ""),
+    ],
+)
+def test_what_is_a_parameter_to_some_is_taken_out_too(
+    query: str, left: str | None
+) -> None:
+    """A backend may take ``;`` for ``&``."""
+    assert without_parameter(query, NAME) == left
+
+
 @given(
     st.lists(
-        st.sampled_from(["a=1", "", "access_token=x", "access%5Ftoken", "b=%"])
+        st.sampled_from(
+            ["a=1", "", "access_token=x", "access%5Ftoken", "b=%", "a;access_token=x"]
+        )
     ).map("&".join)
 )
 def test_what_was_taken_out_is_not_found_again(query: str) -> None:
