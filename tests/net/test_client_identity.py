@@ -54,7 +54,10 @@ def test_what_is_no_mistake_is_not_noted() -> None:
 
 
 def test_a_mistake_is_noted_once_and_no_more() -> None:
+    def refuse() -> None:
+        raise ConfigError(Mistake("x", "y"))
+
     mistakes: list[Mistake] = []
     with noting(mistakes):
-        raise ConfigError(Mistake("x", "y"))
+        refuse()
     assert mistakes == [Mistake("x", "y")]
