@@ -26,7 +26,6 @@ from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
     ICache,
     IHealth,
-    IPasswordChecker,
     IPublishesKeys,
     ISessionStore,
     ITokenSource,
@@ -101,7 +100,6 @@ class Builder:
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
         self._sessions: RouteSessions
-        self._checkers: Mapping[str, IPasswordChecker] = {}
         self._tokens: RouteTokens
         self._policies: RoutePolicies
         self._pages = default_pages()
@@ -127,9 +125,6 @@ class Builder:
         pages = self._try(lambda _, c: load_pages(c.pages), "pages", config)
         self._pages = pages or self._pages
         known = {"anonymous": ComponentConfig(type="anonymous")}
-        self._checkers = self._family(
-            registry, "IPasswordChecker", "checker", config.checker
-        )
         authenticators = self._family(
             registry,
             "IAuthenticator",
@@ -280,19 +275,7 @@ class Builder:
             state_dir=state_dir_of(self._config),
             cache=self._storage.cache,
             sealer=self._storage.sealer,
-            checker=self._checker,
         )
-
-    def _checker(self, name: str) -> IPasswordChecker:
-        """Give a password checker, as `ITools` says."""
-        known = self._config.checker
-        if name not in known:
-            raise ConfigError(Mistake("checker", unknown("checker", name, known)))
-        found = self._checkers.get(name)
-        if found is None:
-            problem = f"needs checker.{name}, which cannot be used"
-            raise ConfigError(Mistake("checker", problem))
-        return found
 
     def _cache(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make a cache; it needs nothing that is kept."""
