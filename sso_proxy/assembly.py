@@ -14,18 +14,15 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from sso_proxy.authz.revocations import Revocations
-from sso_proxy.building import Builder, Parts, managed_names
-from sso_proxy.config.model import (
-    AuditConfig,
-    Config,
-    ListenerConfig,
-)
+from sso_proxy.building import Builder, Parts
+from sso_proxy.config.model import AuditConfig, Config, ListenerConfig
 from sso_proxy.edge.listener import Listener, ListenerRules
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.errors import ConfigError
 from sso_proxy.interfaces import IAuditSink, IClock, IClosable, IUpstream
+from sso_proxy.managed import managed_names
 from sso_proxy.metrics import GatewayCollector
 from sso_proxy.model import WARNING
 from sso_proxy.net.audit_sinks import Sink, build_sink

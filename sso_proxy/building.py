@@ -1,11 +1,11 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from sso_proxy.apache_routes import apache_prefixes, build_apache_fields
+from sso_proxy.apache_routes import build_apache_fields
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.facts import Context
 from sso_proxy.config.model import (
@@ -14,6 +14,7 @@ from sso_proxy.config.model import (
     ListenerConfig,
     RouteConfig,
 )
+from sso_proxy.config.suggest import unknown
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
@@ -26,6 +27,7 @@ from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
     ICache,
     IHealth,
+    IPasswordChecker,
     IPublishesKeys,
     ISessionStore,
     ITokenSource,
@@ -45,7 +47,6 @@ from sso_proxy.route_tokens import RouteTokens
 from sso_proxy.route_upstreams import MakeUpstream, RouteUpstreams
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.signing import RequestSigner
-from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Needs, Storage, state_dir_of
@@ -100,6 +101,7 @@ class Builder:
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
         self._sessions: RouteSessions
+        self._checkers: Mapping[str, IPasswordChecker] = {}
         self._tokens: RouteTokens
         self._policies: RoutePolicies
         self._pages = default_pages()
@@ -125,6 +127,9 @@ class Builder:
         pages = self._try(lambda _, c: load_pages(c.pages), "pages", config)
         self._pages = pages or self._pages
         known = {"anonymous": ComponentConfig(type="anonymous")}
+        self._checkers = self._family(
+            registry, "IPasswordChecker", "checker", config.checker
+        )
         authenticators = self._family(
             registry,
             "IAuthenticator",
@@ -275,7 +280,19 @@ class Builder:
             state_dir=state_dir_of(self._config),
             cache=self._storage.cache,
             sealer=self._storage.sealer,
+            checker=self._checker,
         )
+
+    def _checker(self, name: str) -> IPasswordChecker:
+        """Give a password checker, as `ITools` says."""
+        known = self._config.checker
+        if name not in known:
+            raise ConfigError(Mistake("checker", unknown("checker", name, known)))
+        found = self._checkers.get(name)
+        if found is None:
+            problem = f"needs checker.{name}, which cannot be used"
+            raise ConfigError(Mistake("checker", problem))
+        return found
 
     def _cache(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make a cache; it needs nothing that is kept."""
@@ -427,22 +444,3 @@ def _levels(route: RouteConfig) -> dict[str, str]:
 
 def _condition(path: str, text: str, template: str) -> Any:  # noqa: ANN401
     return compile_condition(text, path, Context(template=template))
-
-
-def managed_names(config: Config, settable: Iterable[str] = ()) -> ManagedNames:
-    """
-    Collect every field name that we set on any route: clients may set none.
-
-    Args:
-        config: The configuration.
-        settable: Names of fields that its policies may set.
-    """
-    names = {*config.server.managed_headers, *settable}
-    prefixes = set()
-    for route in config.route:
-        headers = route.headers
-        ours = (token.field for token in route.token if token.to == "header")
-        others = (*headers.claim_names.values(), *headers.tokens.values(), *ours)
-        names.update(name for name in (headers.user, *others) if name)
-        prefixes |= {headers.claim_prefix, *apache_prefixes(route)}
-    return ManagedNames(names, prefixes)

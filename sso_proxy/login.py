@@ -209,3 +209,18 @@ class Watch:
     state: str = attrs.field(default="", repr=False)
     interval: float = 10.0
     frames: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """
+    Somebody whose password was right.
+
+    Attributes:
+        subject: Unique among the accounts of its checker, and always the same for one
+            account, however its name was typed.
+        claims: What is known of the account: groups, for example.
+    """
+
+    subject: str
+    claims: Mapping[str, Any] = attrs.field(factory=dict, repr=False)

@@ -1,10 +1,13 @@
 """The values that travel along a request's path.  They hold facts and do nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NewType
 
 import attrs
+
+from sso_proxy.tls_facts import CertificateFacts as CertificateFacts  # noqa: PLC0414
+from sso_proxy.tls_facts import TlsFacts as TlsFacts  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from sso_proxy.body import Body
@@ -61,87 +64,6 @@ class RequestHead:
     def values(self, name: str) -> list[str]:
         """Give the values of every field called *name*, which is lower-case."""
         return [value for field, value in self.headers if field == name]
-
-
-@attrs.frozen(kw_only=True)
-class CertificateFacts:
-    """
-    A client's certificate, as it was sent.
-
-    Attributes:
-        der: The leaf in DER.
-        chain: The further certificates in DER, in the order sent, without the leaf.
-        verified: Our own verify callback accepted the whole chain for this
-            connection, or a trusted proxy's did that is believed about it.  False
-            means that *der* is a fact and no identity.
-        problem: Why not, in OpenSSL's words, for the log; empty if verified.
-        thumbprint: ``x5t#S256`` of the leaf: SHA-256 of *der* in base64url without
-            padding (RFC 8705 section 3.1).
-        subject: The subject's distinguished name (RFC 4514).
-        issuer: The issuer's distinguished name (RFC 4514).
-        serial: The serial number, lower-case hexadecimal.
-        not_after: End of validity, seconds since the epoch.
-        names: Subject alternative names in their order: type (``dns``, ``email``,
-            ``uri``, ``ip``, ``dn``, ``upn``) and value.
-    """
-
-    der: bytes = attrs.field(repr=False)
-    chain: tuple[bytes, ...] = attrs.field(default=(), repr=False)
-    verified: bool
-    problem: str = ""
-    thumbprint: str
-    subject: str
-    issuer: str
-    serial: str
-    not_after: float
-    names: tuple[tuple[str, str], ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class TlsFacts:
-    """
-    What the handshake proved.
-
-    Attributes:
-        version: ``TLSv1.2`` or ``TLSv1.3``; empty if a trusted proxy before us ended
-            the client's TLS and speaks plain HTTP to us.
-        cipher: OpenSSL's name of the cipher suite, or empty likewise.
-        server_name: The name the client asked for (SNI), lower-case, or None.
-        alpn: The protocol agreed on, or None.
-        certificate: The client's, or None if it sent none.
-        extended_master_secret: TLS 1.3, or TLS 1.2 with RFC 7627.
-        policy: Names the client-certificate rules that this connection was
-            accepted under; a Host whose rules have another name is 421.
-    """
-
-    version: str
-    cipher: str
-    server_name: str | None = None
-    alpn: str | None = None
-    certificate: CertificateFacts | None = None
-    extended_master_secret: bool = True
-    policy: str = ""
-    _exporter: Callable[[bytes, int, bytes | None], bytes] | None = attrs.field(
-        default=None, repr=False, eq=False, alias="exporter"
-    )
-
-    def export_key(self, label: bytes, length: int, context: bytes | None) -> bytes:
-        """
-        Derive keying material that both ends of this connection share (RFC 5705).
-
-        Args:
-            label: For example ``EXPORTER-Channel-Binding`` (RFC 9266).
-            length: Octets wanted.
-            context: None and empty differ in TLS 1.2.
-
-        Raises:
-            ValueError: TLS 1.2 without extended master secret (RFC 7627 section 1:
-                two connections could have the same secret), or none to be had here.
-        """
-        if not self.extended_master_secret or self._exporter is None:
-            message = "this connection has no keying material that is its own"
-            raise ValueError(message)
-        return self._exporter(label, length, context)
 
 
 @attrs.frozen(kw_only=True)
@@ -291,9 +213,19 @@ class NotPresented:
 
 @attrs.frozen
 class LoginRedirect:
-    """Send the browser to log in."""
+    """
+    Send the browser to log in.
+
+    Attributes:
+        location: Where.
+        status: How (RFC 9110 section 15.4).
+        always: Also what looks like no navigation: the clients of this authenticator
+            have to be browsers.
+    """
 
     location: str
+    status: int = 302
+    always: bool = False
 
 
 @attrs.frozen
@@ -320,6 +252,7 @@ class Rejected:
         reason: A short code for the log and the audit record: ``token-expired``.
         detail: More for the log; never sent to the client, never a secret.
         challenge: What to tell the client, or None.
+        redirect: Where browsers go instead, or None.
         final: Nobody else is asked.  False for a credential that another
             authenticator of the same kind may know, such as another issuer's token:
             if none does, this is the answer.
@@ -329,6 +262,7 @@ class Rejected:
     reason: str
     detail: str = ""
     challenge: HeaderChallenge | None = None
+    redirect: LoginRedirect | None = None
     final: bool = True
 
 

@@ -42,7 +42,23 @@ def reject(rejected: Rejected, request: Request, route: Route) -> Response:
             reason=rejected.reason,
             detail=rejected.detail,
         )
+    sent_on = _redirect(request, rejected.redirect, rejected.reason)
+    if sent_on is not None:
+        return sent_on
     return _refuse(rejected.status, rejected.reason, rejected.challenge, route)
+
+
+def _redirect(
+    request: Request, redirect: LoginRedirect | None, reason: str
+) -> Response | None:
+    """Send a browser on, if somebody wants that and this is one."""
+    if redirect is None or not (redirect.always or is_navigation(request.head)):
+        return None
+    return Response(
+        status=redirect.status,
+        reason=reason,
+        headers=(NO_STORE, ("location", redirect.location)),
+    )
 
 
 async def invite(request: Request, route: Route, body: Body | None) -> Response:
@@ -59,12 +75,10 @@ async def invite(request: Request, route: Route, body: Body | None) -> Response:
     """
     asked = [a.challenge(request) for a in route.authenticators]
     redirects = [c for c in asked if isinstance(c, LoginRedirect)]
-    if redirects and is_navigation(request.head):
-        return Response(
-            status=302,
-            reason="login",
-            headers=(NO_STORE, ("location", redirects[0].location)),
-        )
+    for redirect in redirects:
+        sent_on = _redirect(request, redirect, "login")
+        if sent_on is not None:
+            return sent_on
     begun = await log_in(request, route, body)
     if begun is not None:
         return begun

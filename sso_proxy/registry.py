@@ -34,6 +34,7 @@ _WORDS = {
     "ISessionStore": "sessions",
     "ITokenSource": "token",
     "IObligation": "obligation",
+    "IPasswordChecker": "password checker",
 }
 
 FAMILIES = {
@@ -45,6 +46,7 @@ FAMILIES = {
     "token": "ITokenSource",
     "policy": "IPolicy",
     "obligation": "IObligation",
+    "checker": "IPasswordChecker",
 }
 """The interface that the components of each family of tables provide."""
 

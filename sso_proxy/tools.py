@@ -7,7 +7,14 @@ from typing import Any
 import attrs
 from zope.interface import implementer
 
-from sso_proxy.interfaces import ICache, IClock, ISealer, ITokenSource, ITools
+from sso_proxy.interfaces import (
+    ICache,
+    IClock,
+    IPasswordChecker,
+    ISealer,
+    ITokenSource,
+    ITools,
+)
 
 
 def _not_here(*_: object) -> Any:  # noqa: ANN401
@@ -33,3 +40,4 @@ class Tools:
     cache: Callable[[str | None, frozenset[str]], ICache] = _not_here
     sealer: Callable[[str], ISealer] = _not_here
     token: Callable[[str], ITokenSource] = _not_here
+    checker: Callable[[str], IPasswordChecker] = _not_here

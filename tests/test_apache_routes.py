@@ -6,12 +6,12 @@ import attrs
 import pytest
 
 from sso_proxy.apache_routes import ApacheRoutes, build_apache_fields
-from sso_proxy.building import managed_names
 from sso_proxy.config.apache_parts import ModAuthOpenidcConfig
 from sso_proxy.config.model import Config, ListenerConfig, RouteConfig
 from sso_proxy.config.route_parts import HeadersConfig
 from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.errors import ConfigError
+from sso_proxy.managed import managed_names
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import HostRoutes, Route
 from tests.support.doubles import FakeUpstream, make_route

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from sso_proxy.building import Builder, Parts, managed_names
+from sso_proxy.building import Builder, Parts
 from sso_proxy.config.limits import RouteLimitsConfig
 from sso_proxy.config.model import (
     ComponentConfig,
@@ -242,19 +242,6 @@ def test_a_listener_that_cannot_be_built_is_said() -> None:
         route=(route(),),
     )
     assert built.mistakes()
-
-
-def test_whatever_any_route_sets_no_client_may_set() -> None:
-    names = managed_names(
-        Built(
-            route(headers=HeadersConfig(user="X-User", claim_names={"a": "X-A"})),
-            route(path="/b/", headers=HeadersConfig(claim_prefix="X-C-")),
-            route(path="/c/", headers=HeadersConfig(tokens={"id_token": "X-T"})),
-        ).config
-    )
-    for name in ("x_user", "x.a", "x-c-anything", "x-claim-anything", "x_t"):
-        assert names.covers(name)
-    assert not names.covers("x-other")
 
 
 def test_memcached_is_refused_for_what_must_not_be_forgotten() -> None:

@@ -28,6 +28,8 @@ TESTED_ELSEWHERE = {
     "equipment.py": "test_equipping.py looks at every way to fill and read it",
     "config/token_parts.py": "options without behaviour; config/test_token_rules.py",
     "specs/expression_tree.py": "values without behaviour; specs/test_expression.py",
+    "tls_facts.py": "values; net/tls/test_certificates.py makes them",
+    "interfaces/passwords.py": "likewise",
     "session.py": "values without behaviour, used by the tests of sessions",
     "errors.py": "values without behaviour, used by every test",
     "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",

@@ -96,6 +96,32 @@ def test_a_page_is_sent_to_log_in_and_a_program_is_not() -> None:
     assert now(invite(REQUEST, route(FakeAuthenticator()), None)).status == 403
 
 
+PAGE = make_request(
+    headers={
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+        "Accept": "text/html",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "always", "status"),
+    [(PAGE, False, 307), (REQUEST, False, 403), (REQUEST, True, 307)],
+)
+def test_a_bad_credential_may_be_mended_elsewhere(
+    request_: Request, *, always: bool, status: int
+) -> None:
+    there = LoginRedirect("https://login.example/", status=307, always=always)
+    rejected = Rejected(reason="ticket-expired", redirect=there)
+    response = reject(rejected, request_, route())
+    assert (response.status, response.reason) == (status, "ticket-expired")
+    sent_on = ("location", there.location) in response.headers
+    assert sent_on is (status == 307)
+    login = FakeAuthenticator(challenge=there)
+    assert now(invite(request_, route(login), None)).status in {status, 401}
+
+
 def test_who_is_revoked_has_a_token_that_is_not_valid() -> None:
     """RFC 6750 section 3.1: ``invalid_token`` is for one that is revoked, too."""
     decision = Decision(effect=Effect.REVOKED, reasons=("revoked", "its-id"))

@@ -20,7 +20,14 @@ from sso_proxy.authn.oidc_many_wish import Places, apply_registration, build_wis
 from sso_proxy.authn.oidc_registrar import Registrar, Wish
 from sso_proxy.config.expressions import compile_expression
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError, UnavailableError
-from sso_proxy.interfaces import ICache, IClock, ISealer, ITokenSource, ITools
+from sso_proxy.interfaces import (
+    ICache,
+    IClock,
+    IPasswordChecker,
+    ISealer,
+    ITokenSource,
+    ITools,
+)
 from sso_proxy.net.address_limit import AddressLimit
 from sso_proxy.net.client_auth_parts import read_tls
 from sso_proxy.net.client_keys import read_client_keys
@@ -66,6 +73,7 @@ class _InnerTools:
     cache: Callable[..., ICache]
     sealer: Callable[..., ISealer]
     token: Callable[..., ITokenSource]
+    checker: Callable[..., IPasswordChecker]
 
 
 @attrs.frozen
@@ -236,6 +244,7 @@ class Providers:
             cache=tools.cache,
             sealer=tools.sealer,
             token=tools.token,
+            checker=tools.checker,
         )
         return inner
 

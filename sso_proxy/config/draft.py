@@ -58,6 +58,7 @@ class Draft:
         tokens: The ``[token.N]`` tables by name.
         policies: The ``[policy.N]`` tables by name.
         obligations: The ``[obligation.N]`` tables by name.
+        checkers: The ``[checker.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
     """
@@ -75,6 +76,7 @@ class Draft:
     tokens: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     policies: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     obligations: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    checkers: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -104,6 +106,7 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         tokens=reader.family("token", raw.get("token", {})),
         policies=reader.family("policy", raw.get("policy", {})),
         obligations=reader.family("obligation", raw.get("obligation", {})),
+        checkers=reader.family("checker", raw.get("checker", {})),
         names={
             family: frozenset(raw[family])
             for family in FAMILIES

@@ -91,6 +91,7 @@ def check_components(draft: Draft) -> Iterator[Mistake]:
         "token": draft.tokens,
         "policy": draft.policies,
         "obligation": draft.obligations,
+        "checker": draft.checkers,
     }
     for family, interface_name in FAMILIES.items():
         for placed in families[family].values():
@@ -136,6 +137,7 @@ def finish(draft: Draft) -> Config:
         token={n: c.value for n, c in draft.tokens.items()},
         policy={n: c.value for n, c in draft.policies.items()},
         obligation={n: c.value for n, c in draft.obligations.items()},
+        checker={n: c.value for n, c in draft.checkers.items()},
         key_ring=draft.key_ring.value if draft.key_ring else None,
         pages=draft.pages.value if draft.pages else PagesConfig(),
         route=tuple(route.value for route in draft.routes),

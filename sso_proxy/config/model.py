@@ -20,6 +20,7 @@ from sso_proxy.config.checks import (
     positive,
 )
 from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
+from sso_proxy.config.login_parts import RouteLoginConfig
 from sso_proxy.config.route_parts import (
     BindingConfig,
     CorsConfig,
@@ -27,7 +28,6 @@ from sso_proxy.config.route_parts import (
     ResourceConfig,
     SessionInfoConfig,
 )
-from sso_proxy.config.login_parts import RouteLoginConfig
 from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 
@@ -395,6 +395,7 @@ class Config:
         policy: What decides who may do what, by name.
         obligation: What can be done that policies oblige us to, by name; ours need no
             table.
+        checker: Password checkers by name, for logins by password.
         token: What gives backends credentials of their own, by name.
         key_ring: Our own symmetric keys.
         pages: What people see of us.
@@ -410,6 +411,7 @@ class Config:
     session: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     policy: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     obligation: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    checker: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     token: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     pages: PagesConfig = attrs.field(factory=PagesConfig)

@@ -18,6 +18,8 @@ from sso_proxy.interfaces.logins import (
 )
 from sso_proxy.interfaces.logins import (
     ILoginWishes as ILoginWishes,
+)
+from sso_proxy.interfaces.logins import (
     ILogout as ILogout,
 )
 from sso_proxy.interfaces.logins import (
@@ -25,6 +27,9 @@ from sso_proxy.interfaces.logins import (
 )
 from sso_proxy.interfaces.logins import (
     IWatched as IWatched,
+)
+from sso_proxy.interfaces.passwords import (
+    IPasswordChecker as IPasswordChecker,
 )
 from sso_proxy.interfaces.policies import (
     ILocalPolicy as ILocalPolicy,
@@ -261,6 +266,14 @@ class ITools(Interface):
         What a reload should not forget, such as keys fetched from a provider that may
         be down just then.  *key* begins with a name of its own and has everything that
         the thing depends on; it is dropped when a configuration no longer asks for it.
+        """
+
+    def checker(name: str) -> IPasswordChecker:
+        """
+        Give a password checker.
+
+        Raises:
+            ConfigError: There is none of this name.
         """
 
     def token(name: str) -> ITokenSource:

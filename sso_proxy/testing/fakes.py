@@ -21,11 +21,13 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import (
     IAuthenticator,
     ILocalPolicy,
+    IPasswordChecker,
     IPolicy,
     ITokenSource,
     ITools,
     IUserMapper,
 )
+from sso_proxy.login import Account
 from sso_proxy.model import (
     PERMIT,
     Authenticated,
@@ -166,6 +168,7 @@ class FakeTools:
         state_dir: A directory that is not there, or one of yours.
         memory: The cache that is given for every name.
         tokens: Token sources by name.
+        checkers: Password checkers by name.
     """
 
     name: str = "test"
@@ -175,6 +178,7 @@ class FakeTools:
     spawned: list[Coroutine[Any, Any, Any]] = attrs.field(factory=list)
     state_dir: Path = Path("/nonexistent")
     tokens: dict[str, ITokenSource] = attrs.field(factory=dict)
+    checkers: dict[str, IPasswordChecker] = attrs.field(factory=dict)
     memory: MemoryCache = attrs.field()
 
     @memory.default
@@ -190,6 +194,12 @@ class FakeTools:
     def sealer(self, kind: str) -> RingSealer:
         """Give what seals with `KEY_RING`."""
         return RingSealer(kind, KEY_RING)
+
+    def checker(self, name: str) -> IPasswordChecker:
+        """Give one of `checkers`."""
+        if name not in self.checkers:
+            raise ConfigError(Mistake("checker", f"there is no checker {name!r}"))
+        return self.checkers[name]
 
     def token(self, name: str) -> ITokenSource:
         """Give one of `tokens`."""
@@ -402,3 +412,33 @@ class FakeLocalPolicy:
     def steady_for(self, identity: Identity, request: Request) -> float:  # noqa: ARG002
         """Give the seconds."""
         return self.steady
+
+
+@implementer(IPasswordChecker)
+class FakeChecker:
+    """
+    Knows some passwords.
+
+    Args:
+        passwords: Passwords by user.
+        error: What is raised instead of an answer.
+
+    Attributes:
+        asked: The users that it was asked about.
+    """
+
+    def __init__(
+        self, passwords: Mapping[str, str], *, error: Exception | None = None
+    ) -> None:
+        self._passwords = dict(passwords)
+        self._error = error
+        self.asked: list[str] = []
+
+    async def check(self, user: str, password: str) -> Account | None:
+        """Give the account if the password is right."""
+        self.asked.append(user)
+        if self._error is not None:
+            raise self._error
+        if not password or self._passwords.get(user) != password:
+            return None
+        return Account(subject=user)

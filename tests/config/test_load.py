@@ -172,6 +172,7 @@ def test_no_table_is_lost_on_the_way(parse: Parse, family: str) -> None:
         "session": '[session.x]\ntype = "cookie"',
         "token": '[token.x]\ntype = "jwt"',
         "policy": '[policy.x]\ntype = "rules"',
+        "checker": '[checker.x]\ntype = "htpasswd"',
         "obligation": '[obligation.x]\ntype = "module:Class"',
     }
     config = parse(tables[family])
