@@ -17,6 +17,7 @@ from sso_proxy.specs.wstrust.source import read_assertion
 from sso_proxy.specs.xml import Element, name_of, parse_xml
 from sso_proxy.testing.fakes import NOW, make_request
 from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.tokens.saml2_bearer import Saml2BearerSource
 from sso_proxy.tokens.wstrust import WsTrustSource
 from sso_proxy.tokens.wstrust_config import JWT
 from tests.support.remote_scene import ORDERS, STOCK, THEIRS, RemoteScene, caller
@@ -405,3 +406,19 @@ def test_a_huge_credential_is_not_sent(size: int) -> None:
     scene = make(subject="cookie:t", max_length=1000)
     assert refused(scene.ask(cookie("x" * size))) == ("token-large", 400)
     assert scene.sts.count == 0
+
+
+def test_an_assertion_can_be_turned_into_an_access_token() -> None:
+    """RFC 7522 section 2.1: the assertion in base64url."""
+    first = make()
+    second = RemoteScene(
+        Saml2BearerSource,
+        subject="token:assertion",
+        client_id="proxy",
+        client_secret=Secret("a-secret-of-32-octets-at-the-least"),
+    )
+    second.tools.tokens["assertion"] = make(applies_to="urn:login").source
+    assert isinstance(second.ask(), Token)
+    sent = second.sts.last["assertion"]
+    plain = b64decode(sent + "=" * (-len(sent) % 4), b"-_")
+    assert plain == b64decode(given(first).value)
