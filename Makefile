@@ -90,7 +90,7 @@ $(VENV)/.runs: pyproject.toml setup.py | $(BIN)/python
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml setup.py | $(BIN)/python
-	$(PIP) --editable '.[test,docs]'
+	$(PIP) --no-compile --editable '.[test,docs]'
 	@touch $@ $(VENV)/.runs
 
 # The authorization server that tests get tokens from, and Node.js for it.
