@@ -149,7 +149,8 @@ bases = weighted(
     *((3, (f"with={way}",)) for way in WAYS),
     (2, (f"iss={quote_plus(ISSUER)}",)),
     (9, (f"iss={quote_plus(ISSUER)}", "sid=s-1")),
-    *((3, (what,)) for what in ("logout=", "logout=get", "info=html", "info=json")),
+    (9, ("logout=",)),
+    *((3, (what,)) for what in ("logout=get", "info=html", "info=json")),
 )
 
 
