@@ -20,6 +20,7 @@ from sso_proxy.session import Session
 from sso_proxy.testing.fakes import FakeAuthenticator, make_identity, make_request
 from tests.support.doubles import FakeUpstream, make_route
 from tests.support.fake_login import FakeLogin
+from tests.support.login_scene import LoginScene
 
 
 @implementer(ILogin, ILoginWishes)
@@ -109,3 +110,19 @@ def test_what_has_no_effect_is_refused(
     with pytest.raises(ConfigError, match=problem) as caught:
         LoginWishes([route]).find("route[7]", route, AUTHENTICATORS)
     assert caught.value.mistakes[0].path == "route[7].login"
+
+
+def test_whose_login_is_too_little_logs_in_again_and_scripts_are_refused() -> None:
+    lacking = Refusal(error="less", acr_values=("gold",), max_age=60)
+    checks: dict[str, Any] = {"corp": lambda _: lacking, "other": lambda _: None}
+    scene = LoginScene("server", "corp", "other", login_checks=checks)
+    scene.come_back(scene.page("/.sso/login?with=corp&to=/"))
+    again = scene.page("/page")
+    assert again.location.startswith("https://login.example/authorize")
+    wanted = scene.logins["corp"].began[-1]
+    assert (wanted.acr_values, wanted.max_age) == (("gold",), 60)
+    refused = scene.ask("/page", b"Accept: application/json", b"Sec-Fetch-Mode: cors")
+    assert (refused.status, scene.reason) == (403, "login-lacks")
+    other = scene.page("/.sso/login?with=other&to=/")
+    scene.come_back(other, name="other")
+    assert scene.page("/page").status == 200
