@@ -1,5 +1,6 @@
 """Which of our obligations those of other makes are."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ _TAKES: Final[Mapping[str, frozenset[str]]] = {
 }
 _SET_HEADER: Final = "set-header"
 _UNKNOWN: Final = "unknown"
+_LONGEST: Final = 200
+# What others call it gets into logs, audit records and answers.
+_UNPLAIN = re.compile(r"[^A-Za-z0-9._:/-]+")
 
 
 def check_headers(
@@ -127,7 +131,7 @@ class ForeignObligations:
         """
         known = self._known.get(id_)
         if known is None:
-            return f"{_UNKNOWN}:{id_}"[:200], {}
+            return f"{_UNKNOWN}:{_UNPLAIN.sub('_', id_)}"[:_LONGEST], {}
         parameters: dict[str, Any] = dict(known.constants)
         for ours, theirs in known.taken.items():
             if theirs in attributes:

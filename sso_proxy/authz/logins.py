@@ -63,6 +63,26 @@ def authenticated_within(
     return age <= seconds if age >= -_SKEW else None
 
 
+def is_enough(
+    acr_values: tuple[str, ...],
+    max_age: int | None,
+    identity: Identity,
+    request: Request,
+) -> bool:
+    """
+    Say whether the login was in one of these contexts, and not too long ago.
+
+    Args:
+        acr_values: The contexts; none: in any.
+        max_age: Seconds; None: at any time.
+        identity: Who logged in.
+        request: When they want something.
+    """
+    if acr_values and identity.claims.get("acr") not in acr_values:
+        return False
+    return max_age is None or (authenticated_within(max_age, identity, request) is True)
+
+
 def sufficient_logins(
     acr_values: Iterable[str], ages: Iterable[int], enough: Callable[[Login], bool]
 ) -> tuple[Login, ...]:

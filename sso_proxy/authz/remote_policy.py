@@ -12,7 +12,7 @@ from zope.interface import implementer
 from sso_proxy.authz.foreign_obligations import ForeignObligations
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError, UnavailableError
 from sso_proxy.interfaces import IHealth, IPolicy, ITools
-from sso_proxy.model import WARNING, Decision, Identity, Request
+from sso_proxy.model import WARNING, Decision, Effect, Identity, Request
 from sso_proxy.net.http_client import HttpReply, NoReplyError, Trouble
 from sso_proxy.net.once import Once
 from sso_proxy.net.server_options import read_access
@@ -33,6 +33,9 @@ UNUSABLE: Final = "policy-unusable"
 STRANGER: Final = "policy-stranger"
 """The decision point does not take us for anybody who may ask."""
 
+UNFIT: Final = Decision(effect=Effect.DENY, reasons=("attribute-unfit",))
+"""What is known cannot be told to others, so that nobody can be asked."""
+
 _REASON: Final[Mapping[Trouble, str]] = {
     Trouble.UNREACHABLE: DOWN,
     Trouble.TIMEOUT: SLOW,
@@ -49,6 +52,18 @@ class PolicyAnswerError(SsoProxyError):
 
     Attributes:
         detail: Why, for the log; nothing that the decision point said.
+    """
+
+    detail: str
+
+
+@attrs.frozen
+class UnfitError(SsoProxyError):
+    """
+    Nothing can be asked about this request and this identity.
+
+    Attributes:
+        detail: Why, for the log; no value of either.
     """
 
     detail: str
@@ -92,10 +107,12 @@ class Answer:
     Attributes:
         decision: In our words.
         keep: Whether it may be the answer to the same question again.
+        why: What it says about that, in lines for the log.
     """
 
     decision: Decision
     keep: bool = True
+    why: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -168,7 +185,12 @@ class RemotePolicy(ABC):
 
     @abstractmethod
     def build(self, identity: Identity, request: Request) -> Question:
-        """Say what is asked about *request*."""
+        """
+        Say what is asked about *request*.
+
+        Raises:
+            UnfitError: Nothing can be; it is denied.
+        """
 
     @abstractmethod
     def read(self, question: Question, reply: HttpReply) -> Answer:
@@ -187,7 +209,16 @@ class RemotePolicy(ABC):
             UnavailableError: It says nothing, or nothing that is an answer: 503, and a
                 reason of its own for each.
         """
-        question = self.build(identity, request)
+        try:
+            question = self.build(identity, request)
+        except UnfitError as e:
+            _log.info(
+                "Request {id}: {name} cannot be asked: {why}",
+                id=request.id,
+                name=self.name,
+                why=e.detail,
+            )
+            return UNFIT
         key = question.key
         kept = self._kept.find(key)
         if kept is not None and self._monotonic() < kept.ends:
@@ -220,6 +251,10 @@ class RemotePolicy(ABC):
             del self._asked[question.key]
         self._standing.note()
         self._keep(question, answer, reply)
+        for line in answer.why:
+            _log.info(
+                "Request {id}: {name} says: {why}", id=id_, name=self.name, why=line
+            )
         return answer.decision
 
     async def _send(self, question: Question, id_: str) -> HttpReply:

@@ -81,6 +81,12 @@ class HttpReply:
         """Give the first value of the field called *name*, which is lower-case."""
         return next((value for field, value in self.headers if field == name), None)
 
+    @property
+    def media_type(self) -> str | None:
+        """Give the media type; of two of them, both, which is none."""
+        types = [value for name, value in self.headers if name == "content-type"]
+        return ", ".join(types) if types else None
+
 
 class HttpClient:
     """

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock
 from sso_proxy.model import WARNING
-from sso_proxy.net.http_client import HttpClient, HttpReply, NoReplyError, Trouble
+from sso_proxy.net.http_client import HttpClient, NoReplyError, Trouble
 from sso_proxy.net.provider_link import INVALID_CLIENT, ClientIdentity, ProviderLink
 from sso_proxy.specs.oauth.client_auth import FormFields
 from sso_proxy.specs.oidc.token_response import USE_DPOP_NONCE, TokenResponseError
@@ -100,7 +100,7 @@ class TokenEndpoint:
         except NoReplyError as e:
             raise attrs.evolve(e, status=_STATUS[e.trouble]) from None
         try:
-            answer = read(reply.status, _media_type(reply), reply.body)
+            answer = read(reply.status, reply.media_type, reply.body)
         except TokenResponseError as e:
             error = attrs.evolve(e, detail=self._without_secrets(e.detail, fields))
             self._judge(reply.status, error)
@@ -150,9 +150,3 @@ class TokenEndpoint:
     def _unavailable(self, problem: str, status: int) -> UnavailableError:
         what = f"token endpoint of {self._name}: {problem}"
         return UnavailableError(what, status=status)
-
-
-def _media_type(reply: HttpReply) -> str | None:
-    """Give the media type; of two of them, both, which is none."""
-    types = [value for name, value in reply.headers if name == "content-type"]
-    return ", ".join(types) if types else None

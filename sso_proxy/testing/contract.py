@@ -12,6 +12,7 @@ from zope.interface.exceptions import Invalid
 from zope.interface.interface import InterfaceClass
 from zope.interface.verify import verifyObject
 
+from sso_proxy.config.documented import option_sentences
 from sso_proxy.coroutines import colour_problems
 from sso_proxy.model import Identity
 from sso_proxy.testing.fakes import make_identity
@@ -75,7 +76,8 @@ def check_config_class(component_class: type[Any]) -> None:
     Check that a component's class can be configured.
 
     ``config_class`` is a frozen attrs class whose docstring has, under
-    ``Attributes:``, every option; ``from_config(config, tools)`` is a class method.
+    ``Attributes:``, every option, or that of a base; ``from_config(config, tools)`` is
+    a class method.
 
     Raises:
         ContractError: It is otherwise.
@@ -90,10 +92,10 @@ def check_config_class(component_class: type[Any]) -> None:
         pass
     else:
         raise ContractError("config_class is not frozen; write @attrs.frozen")
-    _, _, documented = (inspect.getdoc(config_class) or "").partition("Attributes:")
+    documented = option_sentences(config_class)
     for option in options:
         require(
-            re.search(rf"^\s+{re.escape(option)}: \S", documented, re.MULTILINE),
+            documented.get(option),
             f"the docstring of config_class has no sentence about {option!r} below"
             " 'Attributes:'",
         )

@@ -49,6 +49,12 @@ def test_what_nobody_understands_denies(id_: str, attributes: dict[str, Any]) ->
     assert undone == given[0]
 
 
+def test_names_of_others_are_plain_in_ours() -> None:
+    known = ForeignObligations({}, ())
+    assert known.translate("urn:A b\r\n<x>", {})[0] == "unknown:urn:A_b_x_"
+    assert len(known.translate("x" * 1000, {})[0]) == 200
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

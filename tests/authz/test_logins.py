@@ -6,6 +6,7 @@ from sso_proxy.authz.logins import (
     Login,
     authenticated_at,
     authenticated_within,
+    is_enough,
     sufficient_logins,
 )
 from sso_proxy.testing.fakes import NOW, make_identity, make_request
@@ -57,3 +58,25 @@ def test_the_least_that_is_enough_is_found() -> None:
     assert found(Login(None, 60), Login(None, 300)) == (Login(None, 300),)
     assert found(Login("a", 300), Login(None, 300)) == (Login(None, 300),)
     assert found(Login("a", 60)) == (Login("a", 60),)
+
+
+@pytest.mark.parametrize(
+    ("acr_values", "max_age", "enough"),
+    [
+        ((), None, True),
+        (("gold", "silver"), None, True),
+        (("gold",), None, False),
+        ((), 60, True),
+        ((), 59, False),
+        (("silver",), 59, False),
+    ],
+)
+def test_a_login_is_enough_if_all_of_it_is(
+    acr_values: tuple[str, ...], max_age: int | None, enough: object
+) -> None:
+    identity = make_identity(claims={"acr": "silver", "auth_time": NOW - 60})
+    assert is_enough(acr_values, max_age, identity, make_request()) is enough
+
+
+def test_a_login_at_nobody_knows_when_is_none_of_lately() -> None:
+    assert not is_enough((), 60, make_identity(), make_request())

@@ -146,3 +146,8 @@ rules_policy = PluginFactory(
     makes="IPolicy",
     target="sso_proxy.authz.rules:RulesPolicy",
 )
+authzen_policy = PluginFactory(
+    name="authzen",
+    makes="IPolicy",
+    target="sso_proxy.authz.authzen:AuthzenPolicy",
+)
