@@ -20,8 +20,8 @@ IMPLICIT: Final = "id_token token"
 ALL: Final = ("id_token", IMPLICIT, HYBRID, "code token", "code id_token token")
 MODES: Final = ("fragment", "form_post", "jwt", "form_post.jwt")
 _WAYS: Final = [
-    *product(ALL, MODES[:1]),
-    *product((HYBRID, IMPLICIT), MODES[1:]),
+    *product(ALL, MODES[:2]),
+    *product((HYBRID, IMPLICIT), MODES[2:]),
 ]
 
 _OPTIONS: Final[Mapping[str, str]] = {
