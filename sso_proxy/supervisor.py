@@ -165,9 +165,15 @@ class Supervisor(Service):
             self._reactor,
             {signal.SIGTERM: self.end, signal.SIGINT: self.end},
         )
+        # Who is told that we serve may end us at once, and not before we can hear it.
+        self._reactor.callWhenRunning(self._say_ready)
+
+    def _say_ready(self) -> None:
+        """Say that all requests are served from now on."""
         names = ", ".join(map(str, self._listeners.names()))
         _log.info("serving on {names}", names=names)
-        self._notifier.tell("READY=1")
+        if not self._stopping:
+            self._notifier.tell("READY=1")
 
     def stopService(self) -> Deferred[None]:
         """Finish requests, for ``drain_timeout`` at most."""
