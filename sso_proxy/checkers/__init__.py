@@ -1,0 +1,1 @@
+"""What knows whether a password is somebody's, each behind `IPasswordChecker`."""
