@@ -26,6 +26,11 @@ aws_alb_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.aws_alb:AwsAlbAuthenticator",
 )
+pubtkt_authenticator = PluginFactory(
+    name="pubtkt",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.pubtkt:PubtktAuthenticator",
+)
 oidc_authenticator = PluginFactory(
     name="oidc",
     makes="IAuthenticator",
@@ -145,6 +150,11 @@ rules_policy = PluginFactory(
     name="rules",
     makes="IPolicy",
     target="sso_proxy.authz.rules:RulesPolicy",
+)
+xacml_policy = PluginFactory(
+    name="xacml",
+    makes="IPolicy",
+    target="sso_proxy.authz.xacml:XacmlPolicy",
 )
 authzen_policy = PluginFactory(
     name="authzen",

@@ -1,0 +1,428 @@
+"""A decision point that speaks XACML is asked, and believed to the letter."""
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import TestCase
+
+from sso_proxy.authz.foreign_obligations import ForeignObligationConfig
+from sso_proxy.authz.xacml import XacmlPolicy
+from sso_proxy.authz.xacml_config import AttributeConfig
+from sso_proxy.config.secrets import Secret
+from sso_proxy.errors import ConfigError, UnavailableError
+from sso_proxy.model import PERMIT, Decision, Effect
+from sso_proxy.registry import provided_problems
+from sso_proxy.testing import check_policy
+from sso_proxy.testing.fakes import NOW, make_identity, make_request
+from tests.support import pdp
+from tests.support.pdp import DecisionPoint, Known, Members
+from tests.support.policy_scene import URL, PolicyScene, answer
+from tests.support.sts_faults import HUGE, Said
+
+ENDPOINT = f"{URL}/pdp"
+PERMITTED = json.dumps({"Response": [{"Decision": "Permit"}]})
+UNFIT = Decision(effect=Effect.DENY, reasons=("attribute-unfit",))
+
+
+def attribute(id_: str, value: str, category: str = "subject", **more: Any) -> Any:  # noqa: ANN401
+    return AttributeConfig(id=id_, value=value, category=category, **more)
+
+
+RECORDS = attribute("urn:record", "claims.records", "resource", each=True)
+
+
+class Scene(PolicyScene):
+    """A decision point of ours, and a policy that asks it."""
+
+    def __init__(self, point: DecisionPoint | None = None, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(XacmlPolicy, answer(b""), **{"url": ENDPOINT, **options})
+        self.point = point or DecisionPoint()
+        self.server.said = self.point.answer
+
+    def says(self, said: Said) -> None:
+        """Have everything answered by *said*."""
+        self.server.said = lambda _: said
+
+    @property
+    def told(self) -> list[Known]:
+        """Give what the decision point was told, request by request."""
+        assert not self.point.complaints
+        return self.point.known
+
+
+def only_alice(known: Known) -> Members:
+    """Permit what Alice reads."""
+    who = known[pdp.SUBJECT, pdp.SUBJECT_ID]
+    reads = known[pdp.ACTION, pdp.ACTION_ID] == ["GET"]
+    return {"Decision": "Permit" if who == ["alice"] and reads else "Deny"}
+
+
+def test_it_keeps_its_contract() -> None:
+    here = Scene()
+    check_policy(here.policy)
+    assert not provided_problems("IHealth", here.policy)
+
+
+def test_who_what_and_where_are_told() -> None:
+    here = Scene(DecisionPoint(only_alice))
+    request = make_request(path="/orders/17", query="secret=1")
+    assert here.decide(request=request) == PERMIT
+    assert here.told == [
+        {
+            (pdp.SUBJECT, pdp.SUBJECT_ID): ["alice"],
+            (pdp.RESOURCE, pdp.RESOURCE_ID): ["https://app.example.com/orders/17"],
+            (pdp.ACTION, pdp.ACTION_ID): ["GET"],
+        }
+    ]
+    (asked,) = here.asked
+    assert (asked.method, asked.url) == ("POST", ENDPOINT)
+    assert asked.headers["content-type"] == asked.headers["accept"] == pdp.XACML
+    (subject, *_) = json.loads(asked.body)["Request"]["Category"][0]["Attribute"]
+    assert subject["Issuer"] == "https://login.example.com"
+    deny = Decision(effect=Effect.DENY, reasons=("deny",))
+    assert here.decide(make_identity("bob")) == deny
+    assert here.decide(request=make_request("DELETE")) == deny
+
+
+def test_table_says_what_else_is_told() -> None:
+    here = Scene(
+        attribute=(
+            attribute("urn:role", "claims.roles"),
+            attribute("urn:age", "claims.age", data_type="integer", issuer="https://i"),
+            attribute("urn:ip", "client", "environment", data_type="ipAddress"),
+            attribute("urn:now", "now", "environment", data_type="dateTime"),
+            attribute("urn:order", "path.id", "resource", data_type="integer"),
+            attribute("urn:none", "claims.none"),
+            attribute("urn:fixed", "'x'", "urn:own"),
+        ),
+        path="/orders/{id}",
+        defaults=False,
+        media_type="application/json",
+    )
+    who = make_identity(claims={"roles": ["b", "a"], "age": 41})
+    here.decide(who, make_request(path="/orders/17"))
+    assert here.told == [
+        {
+            (pdp.SUBJECT, "urn:role"): ["a", "b"],
+            (pdp.SUBJECT, "urn:age"): [41],
+            (pdp.ENVIRONMENT, "urn:ip"): ["192.0.2.1"],
+            (pdp.ENVIRONMENT, "urn:now"): ["2027-01-15T08:00:00Z"],
+            (pdp.RESOURCE, "urn:order"): [17],
+            ("urn:own", "urn:fixed"): ["x"],
+        }
+    ]
+    assert here.asked[0].headers["content-type"] == "application/json"
+
+
+def test_values_that_name_nothing_are_found_when_the_configuration_is_read() -> None:
+    wrong = attribute("urn:a", "path.id")
+    fine = attribute("urn:b", "subject")
+    with pytest.raises(ConfigError) as caught:
+        Scene(attribute=(fine, wrong))
+    (mistake,) = caught.value.mistakes
+    assert mistake.path == "attribute[1].value"
+
+
+@pytest.mark.parametrize(
+    ("options", "claims"),
+    [
+        ({"value": "claims.a"}, {"a": {"b": 1}}),
+        ({"value": "claims.a"}, {"a": ["x", 1]}),
+        ({"value": "claims.a"}, {"a": 2**60}),
+        ({"value": "claims.a", "data_type": "date"}, {"a": "soon"}),
+        ({"value": "claims.a", "required": True}, {}),
+        ({"value": "claims.a", "required": True}, {"a": []}),
+        ({"value": "claims.a", "each": True}, {}),
+        ({"value": "claims.a", "each": True}, {"a": [*range(101)]}),
+    ],
+)
+def test_what_cannot_be_told_denies_without_a_question(
+    options: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    """Left out, a rule against those who have the value would not apply to them."""
+    here = Scene(attribute=(AttributeConfig(id="urn:a", **options),))
+    with capturedLogs() as events:
+        assert here.decide(make_identity(claims=claims)) == UNFIT
+    assert not here.asked
+    (event,) = events
+    assert event["why"].startswith("urn:a: ")
+
+
+def test_request_about_the_whole_server_is_about_no_resource() -> None:
+    here = Scene()
+    assert here.decide(request=make_request("OPTIONS", "*")) == UNFIT
+
+
+BAD = {
+    "lower case": answer('{"Response": [{"Decision": "permit"}]}'),
+    "truth": answer('{"Response": [{"Decision": true}]}'),
+    "two decisions": answer('{"Response":[{"Decision":"Deny","Decision":"Permit"}]}'),
+    "two results": answer(
+        '{"Response": [{"Decision": "Permit"}, {"Decision": "Permit"}]}'
+    ),
+    "cut": answer(PERMITTED[:-3]),
+    "page": answer("<h1>Welcome</h1>", "text/html"),
+    "page that is JSON": answer(PERMITTED, "text/html"),
+    "no type": answer(PERMITTED, None),
+    "two types": Said(
+        headers=(("Content-Type", "text/html"), ("Content-Type", pdp.XACML)),
+        body=PERMITTED.encode(),
+    ),
+    "empty": answer(""),
+    "no content": answer("", status=204),
+    "created": answer(PERMITTED, status=201),
+    "redirect": answer("", status=307, Location=f"{URL}/other"),
+    "not found": answer(PERMITTED, status=404),
+    "bad request": answer(PERMITTED, status=400),
+    "huge": answer(PERMITTED + " " * HUGE),
+    "endless": Said(how="endless", body=b" "),
+    "failing": answer(PERMITTED, status=500),
+    "strange 401": answer(PERMITTED, status=401),
+    "strange 403": answer(PERMITTED, status=403),
+    "busy": answer(PERMITTED, status=503),
+    "xml": answer("<Response/>", "application/xacml+xml; version=3.0"),
+}
+
+
+@pytest.mark.parametrize("bias", ["deny", "permit"])
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_answer_is_an_outage_and_never_a_decision(
+    name: str, bias: str
+) -> None:
+    """Neither bias lets a request pass that nobody has decided about."""
+    here = Scene(bias=bias)
+    here.says(BAD[name])
+    with pytest.raises(UnavailableError) as caught:
+        here.decide()
+    stranger = name.startswith("strange")
+    outage = name in {"failing", "busy"}
+    expected = "stranger" if stranger else "down" if outage else "unusable"
+    assert caught.value.reason == f"policy-{expected}"
+    assert caught.value.status == 503
+    assert [one.url for one in here.asked] == [ENDPOINT], "redirects are not followed"
+    here.says(answer(PERMITTED))
+    assert here.decide() == PERMIT, "an error is not kept"
+
+
+def test_only_decisions_are_kept() -> None:
+    """Indeterminate may be another thing a moment later."""
+    here = Scene()
+    for verdict, asked in (("Indeterminate", 1), ("Indeterminate", 2), ("Deny", 3)):
+        here.says(answer(json.dumps({"Response": {"Decision": verdict}})))
+        assert here.decide().effect is Effect.DENY
+        assert len(here.asked) == asked
+    assert here.decide().reasons == ("deny",)
+    assert len(here.asked) == 3
+    here.decide(make_identity("bob"))
+    assert len(here.asked) == 4
+
+
+def test_time_alone_makes_no_other_question() -> None:
+    """Else nothing would ever be found again; the TTL says how old answers get."""
+    now = attribute("urn:now", "now", "environment", data_type="dateTime")
+    here = Scene(attribute=(now,))
+    here.decide()
+    here.decide(request=make_request(time=NOW + 1))
+    assert len(here.asked) == 1
+    here.decide(make_identity("bob"), make_request(time=NOW + 1))
+    assert len(here.asked) == 2
+    assert here.told[-1][pdp.ENVIRONMENT, "urn:now"] == ["2027-01-15T08:00:01Z"]
+
+
+WORDS = st.text("ab", min_size=1, max_size=3)
+CALLS = st.tuples(WORDS, WORDS, st.sampled_from(["GET", "PUT"]), st.lists(WORDS))
+
+
+@given(CALLS, CALLS)
+def test_different_questions_have_different_keys(
+    one: tuple[str, str, str, list[str]], other: tuple[str, str, str, list[str]]
+) -> None:
+    """What was decided about one caller is never said to another."""
+    policy = Scene(attribute=(attribute("urn:role", "claims.roles"),)).policy
+
+    def key(call: tuple[str, str, str, list[str]]) -> bytes:
+        subject, path, method, roles = call
+        who = make_identity(subject, claims={"roles": roles})
+        found: bytes = policy.build(who, make_request(method, f"/{path}")).key
+        return found
+
+    same = (*one[:3], sorted(one[3])) == (*other[:3], sorted(other[3]))
+    assert (key(one) == key(other)) == same
+
+
+def test_subject_and_action_do_not_run_into_each_other() -> None:
+    """
+    What was decided about ``("ab", "c")`` is not said about ``("a", "bc")``.
+
+    That is the collision of lua-resty-xacml-pep 0.1.1, whose key is the digest of
+    subject, action and resource one behind the other.
+    """
+    rule = DecisionPoint(
+        lambda known: {
+            "Decision": "Permit"
+            if known[pdp.SUBJECT, pdp.SUBJECT_ID] == ["ab"]
+            else "Deny"
+        }
+    )
+    here = Scene(rule)
+    assert here.decide(make_identity("ab"), make_request("C")) == PERMIT
+    denied = here.decide(make_identity("a"), make_request("BC"))
+    assert denied.effect is Effect.DENY
+
+
+def readable(known: Known) -> Members:
+    """Permit records with a name that begins with ``a``."""
+    (record,) = known[pdp.RESOURCE, "urn:record"]
+    return {"Decision": "Permit" if record.startswith("a") else "Deny"}
+
+
+def backwards(answer: Members) -> Members:
+    """Answer in another order."""
+    return {"Response": answer["Response"][::-1]}
+
+
+@pytest.mark.parametrize("shape", [lambda answer: answer, backwards])
+@pytest.mark.parametrize(
+    ("records", "all_", "any_"),
+    [
+        (["a1", "a2"], True, True),
+        (["a1", "b2", "a1"], False, True),
+        (["b1", "b2"], False, False),
+        (["a1"], True, True),
+    ],
+)
+def test_each_value_is_asked_about_in_one_message(
+    records: list[str],
+    all_: bool,  # noqa: FBT001
+    any_: bool,  # noqa: FBT001
+    shape: Any,  # noqa: ANN401
+) -> None:
+    """Whatever order the answers come in; every value once."""
+    who = make_identity(claims={"records": records})
+    for combine, expected in (("all", all_), ("any", any_)):
+        here = Scene(
+            DecisionPoint(readable, shape), attribute=(RECORDS,), combine=combine
+        )
+        permitted = here.decide(who).effect is Effect.PERMIT
+        assert permitted == expected
+        assert len(here.asked) == 1
+        told = [known[pdp.RESOURCE, "urn:record"] for known in here.told]
+        assert told == [[record] for record in sorted({*records})]
+        assert all((pdp.SUBJECT, pdp.SUBJECT_ID) in known for known in here.told)
+
+
+def test_results_that_do_not_say_what_they_are_about_are_no_answer() -> None:
+    def mute(answer: Members) -> Members:
+        results = [{"Decision": one["Decision"]} for one in answer["Response"]]
+        return {"Response": results}
+
+    here = Scene(DecisionPoint(readable, mute), attribute=(RECORDS,))
+    with pytest.raises(UnavailableError):
+        here.decide(make_identity(claims={"records": ["a1", "a2"]}))
+
+
+def test_answer_about_another_subject_is_none() -> None:
+    """Somebody's mixed up answers on the way."""
+    told = attribute(pdp.SUBJECT_ID, "subject", by_issuer=True, include_in_result=True)
+    here = Scene(attribute=(told,))
+    assert here.decide() == PERMIT
+    theirs = here.point.answer(here.asked[0])
+    here.says(theirs)
+    with pytest.raises(UnavailableError):
+        here.decide(make_identity("bob"))
+
+
+def obliging(known: Known) -> Members:  # noqa: ARG001
+    """Permit with a field to be set, and some advice."""
+    level = {"AttributeId": "urn:level", "Value": 3}
+    return {
+        "Decision": "Permit",
+        "Obligations": [{"Id": "urn:tell", "AttributeAssignment": [level]}],
+        "AssociatedAdvice": [{"Id": "urn:advice\n"}],
+        "PolicyIdentifierList": {"PolicyIdReference": [{"Id": "p", "Version": "1"}]},
+    }
+
+
+TELL = ForeignObligationConfig(
+    do="set-header", constants={"name": "X-Level"}, value="urn:level"
+)
+
+
+def test_obligations_are_those_of_the_table() -> None:
+    here = Scene(DecisionPoint(obliging), obligations={"urn:tell": TELL})
+    assert here.policy.sets == {"x-level"}
+    told = ("set-header", {"name": "X-Level", "value": "3"})
+    expected = Decision(effect=Effect.PERMIT, obligations=(told,))
+    assert here.decide() == here.decide() == expected
+    assert len(here.asked) == 2, "what obliges to something is not kept"
+    here = Scene(
+        DecisionPoint(obliging), obligations={"urn:tell": TELL}, cache_obligations=True
+    )
+    assert here.decide() == here.decide() == expected
+    assert len(here.asked) == 1
+
+
+def test_policies_and_advice_go_to_the_log_on_demand() -> None:
+    """As text of one line, whatever is in it."""
+    with capturedLogs() as events:
+        Scene(DecisionPoint(obliging)).decide()
+    assert not events
+    here = Scene(DecisionPoint(obliging), policy_ids=True, log_advice=True)
+    with capturedLogs() as events:
+        here.decide()
+    said = [event["why"] for event in events]
+    assert said == ["Permit by policies 'p 1'", "advice 'urn:advice\\n'"]
+    assert json.loads(here.asked[0].body)["Request"]["ReturnPolicyIdList"] is True
+
+
+def test_indeterminate_is_explained_in_the_log() -> None:
+    code = "urn:oasis:names:tc:xacml:1.0:status:missing-attribute"
+    status = {"StatusCode": {"Value": code}, "StatusMessage": "no role\n"}
+    here = Scene(
+        DecisionPoint(lambda _: {"Decision": "Indeterminate", "Status": status})
+    )
+    with capturedLogs() as events:
+        decision = here.decide()
+    assert decision.reasons == ("indeterminate", "missing-attribute")
+    (event,) = events
+    assert event["why"] == f"Indeterminate '{code}', 'no role\\n'"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            {"auth": "basic", "username": "proxy", "password": Secret("s3cret")},
+            "Basic cHJveHk6czNjcmV0",
+        ),
+        ({"auth": "bearer", "bearer_token": Secret("abc")}, "Bearer abc"),
+        ({}, None),
+    ],
+)
+def test_decision_point_is_told_who_we_are(
+    options: dict[str, Any], expected: str | None
+) -> None:
+    here = Scene(**options)
+    here.decide()
+    assert here.asked[0].headers.get("authorization") == expected
+
+
+class Waiting(TestCase):
+    """Several requests at a time."""
+
+    def test_one_question_is_asked_once(self) -> None:
+        """Who asks the same meanwhile waits for the same answer."""
+        here = Scene()
+        here.says(attrs.evolve(answer(PERMITTED), how="held"))
+        first, second = here.begin(), here.begin()
+        other = here.begin(make_identity("bob"))
+        self.assertNoResult(first)  # type: ignore[no-untyped-call]
+        here.server.release()
+        for each in (first, second, other):
+            assert self.successResultOf(each) == PERMIT
+        assert len(here.asked) == 2
