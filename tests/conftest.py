@@ -10,17 +10,24 @@ import pytest
 
 LONGEST = (
     "tests/test_supervisor.py",
-    "tests/interop/test_sessions_in_stores.py",
     "tests/interop/test_sessions.py",
+    "tests/interop/test_sessions_in_stores.py",
     "tests/test_tap.py",
-    "tests/interop/test_shared_state.py",
-    "tests/attacks/test_limits.py",
     "tests/interop/test_revocations.py",
     "tests/test_plugins.py",
-    "tests/process/test_pool.py",
+    "tests/interop/test_shared_state.py",
+    "tests/interop/test_mod_oauth2_bound.py",
     "tests/interop/test_changes_under_load.py",
     "tests/interop/test_backends.py",
     "tests/interop/test_oidc_provider_keys.py",
+    "tests/interop/test_oidc_provider_opaque.py",
+    "tests/interop/test_websockets.py",
+    "tests/interop/test_proxy_protocol.py",
+    "tests/process/test_pool.py",
+    "tests/caches/test_environment.py",
+    "tests/attacks/test_limits.py",
+    "tests/attacks/test_tls.py",
+    "tests/browser/test_pages.py",
     "tests/testing/demo/test_run.py",
 )
 """They begin first: else, at the end, one process would wait long for another."""

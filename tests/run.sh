@@ -1,13 +1,14 @@
 #!/bin/bash
 # Runs the tests under coverage, child processes included, and ends with pytest's last lines.
-# All of them run in as many processes as there are CPUs (or as PROCESSES says), each
-# file in one of them; and then, one after the other, those that need the machine for
-# themselves.  What is chosen by arguments runs in one process.
+# All of them run in half as many more processes as there are CPUs (or in as many as
+# PROCESSES says), for they wait half of the time, each file in one of them; and then,
+# one after the other, those that need the machine for themselves.  What is chosen by
+# arguments runs in one process.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 bin=${BIN:-.venv/bin}
-processes=${PROCESSES:-logical}
+processes=${PROCESSES:-$((($(nproc) * 3 + 1) / 2))}
 log=$(mktemp)
 trap 'rm -f "$log" "$log.now"' EXIT
 
