@@ -16,7 +16,7 @@ class Equipment:
         user: The name that the backend knows the caller by.
         has_form: The request posts a form.
         settable: Lower-case names of header fields that policies may set.
-        removed: Lower-case names of the client's header fields that it does not get.
+        removed: Folded names of the client's header fields that it does not get.
         fields: Header fields, by their names as they are sent.
         cookies: Cookies by name.
         query: Parameters of the query by name.

@@ -66,7 +66,7 @@ def build_block(  # noqa: PLR0913
     if consumed:
         taken, removed = route.consumed, route.removed
     if equipment.removed:
-        taken |= equipment.removed
+        removed |= equipment.removed
     host = route.upstream_host or authority(head.host, head.port, head.scheme)
     begin = _BEGIN
     lines = ["Host: " + host]

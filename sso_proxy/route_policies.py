@@ -1,6 +1,7 @@
 """Which policies the routes of one configuration have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import attrs
 
@@ -9,6 +10,19 @@ from sso_proxy.authz.policies import Local, Named, Policies
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILocalPolicy, IObligation, IPolicy
+from sso_proxy.specs.http.names import FRAMING, HOP_BY_HOP, SINGLE, fold
+
+_SENT_ALWAYS: Final = frozenset(
+    {
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-request-id",
+    }
+)
+_NEVER_SET: Final = FRAMING | SINGLE | HOP_BY_HOP | _SENT_ALWAYS
 
 
 @attrs.frozen
@@ -35,7 +49,8 @@ class RoutePolicies:
 
     Attributes:
         obligations: All that can be carried out.
-        mistakes: Names that obligations of plugins cannot have.
+        mistakes: Names that obligations of plugins, and fields that policies set,
+            cannot have.
     """
 
     def __init__(
@@ -48,6 +63,7 @@ class RoutePolicies:
             for name in obligations
             if name in OURS
         ]
+        self.mistakes += _unfit(policies)
 
     @property
     def settable(self) -> frozenset[str]:
@@ -75,4 +91,31 @@ class RoutePolicies:
                 raise ConfigError(Mistake(f"{path}.shadow[{number}]", problem))
             shadows.append(Local(name, policy))
         settable = frozenset(n for each in decisive for n in each.policy.sets)
+        for name in sorted(settable):
+            _check_settable(path, route, name)
         return Found(Policies(decisive, shadows), settable)
+
+
+def _check_settable(path: str, route: RouteConfig, name: str) -> None:
+    """
+    Refuse a field that the backend would get twice: it may take either.
+
+    Raises:
+        ConfigError: The route gives it, too.
+    """
+    headers = route.headers
+    ours = [headers.user, *headers.claim_names.values(), *headers.tokens.values()]
+    ours += [headers.claim_prefix + claim for claim in headers.claims]
+    ours += [token.field for token in route.token if token.to == "header"]
+    if fold(name) in map(fold, filter(None, ours)):
+        problem = f"one of them sets {name!r}, which the route gives the backend, too"
+        raise ConfigError(Mistake(f"{path}.policy", problem))
+
+
+def _unfit(policies: Mapping[str, IPolicy]) -> Iterator[Mistake]:
+    """Find fields that no policy may set: HTTP's, and those that all requests have."""
+    for name, policy in policies.items():
+        for field in sorted(policy.sets):
+            if fold(field) in _NEVER_SET:
+                problem = f"cannot set {field!r}: it says how requests are read"
+                yield Mistake(f"policy.{name}", problem)

@@ -6,6 +6,7 @@ import pytest
 
 from sso_proxy.authz.conditions import compile_requirements
 from sso_proxy.config.model import RouteConfig
+from sso_proxy.config.route_parts import HeadersConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.route_policies import Found, RoutePolicies
 from sso_proxy.testing.fakes import FakeLocalPolicy, FakePolicy
@@ -58,6 +59,30 @@ def test_what_could_not_be_made_was_said_already() -> None:
 def test_no_client_sends_what_any_policy_sets() -> None:
     policies = {"a": FakePolicy(sets=frozenset({"x-a"})), "b": FakePolicy()}
     assert RoutePolicies(policies, {}).settable == {"x-a"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["content-type", "authorization", "cookie", "x_request.id", "via", "forwarded"],
+)
+def test_no_policy_sets_what_requests_are_read_by(name: str) -> None:
+    policies = {"pdp": FakePolicy(sets=frozenset({name}))}
+    (mistake,) = RoutePolicies(policies, {}).mistakes
+    assert mistake.path == "policy.pdp"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        HeadersConfig(user="X_Purpose"),
+        HeadersConfig(claims=("urpose",), claim_prefix="X-P"),
+        HeadersConfig(claim_names={"email": "X-Purpose"}),
+    ],
+)
+def test_the_backend_gets_no_field_twice(headers: HeadersConfig) -> None:
+    with pytest.raises(ConfigError) as caught:
+        find(policy=("pdp",), headers=headers)
+    assert "which the route gives" in caught.value.mistakes[0].problem
 
 
 def test_the_names_of_our_obligations_are_taken() -> None:

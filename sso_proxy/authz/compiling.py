@@ -20,7 +20,7 @@ from sso_proxy.authz.facts import (
 from sso_proxy.authz.logins import authenticated_at, authenticated_within
 from sso_proxy.model import Identity, Request
 from sso_proxy.specs import expression_tree as tree
-from sso_proxy.specs.expression_patterns import compile_pattern
+from sso_proxy.specs.expression_patterns import compile_pattern, is_text
 from sso_proxy.specs.expression_times import Moment, Window, read_moment
 from sso_proxy.specs.expression_tree import Comparison, FactOperand, children
 
@@ -29,6 +29,10 @@ Test: TypeAlias = Callable[[Identity, Request], bool | None]
 
 Clock: TypeAlias = Callable[[Identity, Request, float], float]
 """Gives the next moment, after the one given, at which an answer may change."""
+
+
+_EVER: Final = 1e15
+"""Seconds since the epoch that are no moment any more, and no float either."""
 
 
 def compile_tree(node: tree.Node, context: Context) -> Test:  # noqa: PLR0911 - one for each kind
@@ -108,7 +112,9 @@ def _ages(seconds: int) -> Clock:
 def _passes(get: Getter) -> Clock:
     def passes(identity: Identity, request: Request, now: float) -> float:
         moment = _moment_of(get(identity, request))
-        return math.inf if moment is None or moment < now else moment
+        if moment is None or not now <= moment < _EVER:
+            return math.inf
+        return moment
 
     return passes
 
@@ -189,7 +195,9 @@ def _compare(node: Comparison, context: Context) -> Test:
             return _contains(get, value)
         case "starts with" | "like" | "matches":
             fits = compile_pattern(node.operator, str(value))
-            return _some_fits(get, fits) if node.inside else _fits(get, fits)
+            if node.inside:
+                return _some(get, lambda item: is_text(item) and fits(item))
+            return _fits(get, fits)
         case "<" | "<=" | ">" | ">=":
             return _ordered(get, _ORDERS[node.operator], value)
 
@@ -223,6 +231,9 @@ def _is_moment(get: Getter, wanted: set[float]) -> Test:
 
 def _contains(get: Getter, value: tree.Value) -> Test:
     types = _types(value)
+    if isinstance(value, Moment):
+        moment = value.seconds
+        return _some(get, lambda item: _moment_of(item) == moment)
 
     def contains(identity: Identity, request: Request) -> bool | None:
         found = get(identity, request)
@@ -236,30 +247,37 @@ def _contains(get: Getter, value: tree.Value) -> Test:
 def _fits(get: Getter, fits: Callable[[str], bool]) -> Test:
     def fitting(identity: Identity, request: Request) -> bool | None:
         found = get(identity, request)
-        return fits(found) if type(found) is str else None
+        return fits(found) if is_text(found) else None
 
     return fitting
 
 
-def _some_fits(get: Getter, fits: Callable[[str], bool]) -> Test:
+def _some(get: Getter, fits: Callable[[Any], bool]) -> Test:
+    """Say whether an element of a list fits."""
+
     def some(identity: Identity, request: Request) -> bool | None:
         found = get(identity, request)
         if type(found) not in {list, tuple}:
             return None
-        return any(type(item) is str and fits(item) for item in found)
+        return any(map(fits, found))
 
     return some
 
 
 def _in_networks(get: Getter, texts: list[str]) -> Test:
-    """Say whether an address is in a network; one of IPv4 in IPv6 is one of IPv4."""
-    networks = [ipaddress.ip_network(text) for text in texts]
+    """
+    Say whether an address is in a network; one of IPv4 in IPv6 is one of IPv4.
+
+    ``unix`` stands for clients on a unix socket, who have none.
+    """
+    unix = True if "unix" in texts else None
+    networks = [ipaddress.ip_network(text) for text in texts if text != "unix"]
 
     def in_networks(identity: Identity, request: Request) -> bool | None:
         try:
             address = ipaddress.ip_address(get(identity, request))
         except ValueError:
-            return None  # a unix socket
+            return unix
         mapped = getattr(address, "ipv4_mapped", None)
         return any((mapped or address) in network for network in networks)
 

@@ -24,6 +24,9 @@ Getter: TypeAlias = Callable[[Identity, Request], Any]
 Table: TypeAlias = Mapping[str, Mapping[str, str]]
 """Rows by their key; values by column."""
 
+_DELIMITERS: Final = frozenset("/\\;")
+"""What some backends end a segment at, even if it was escaped."""
+
 _PART = re.compile(r"\{(\w+)\}")
 
 
@@ -91,6 +94,8 @@ def _part(name: str, template: str) -> Getter:
     if f"{{{name}}}" not in segments:
         known = ", ".join(_PART.findall(template)) or "none"
         raise UndefinedError(f"{template!r} has no part {name!r}; its parts: {known}")
+    if segments.count(f"{{{name}}}") > 1:
+        raise UndefinedError(f"{template!r} has more than one part {name!r}")
     number = segments.index(f"{{{name}}}")
 
     def part(_identity: Identity, request: Request) -> str | None:
@@ -106,7 +111,8 @@ def _decoded(segment: str) -> str | None:
         text = unquote(segment, errors="strict")
     except UnicodeDecodeError:
         return None
-    return text if text and text.isprintable() and "/" not in text else None
+    plain = text and text.isprintable() and not _DELIMITERS & set(text)
+    return text if plain else None
 
 
 def _cell(table: str, key: Getter, column: str, context: Context) -> Getter:

@@ -16,6 +16,7 @@ from sso_proxy.config.names import FIELD_NAME
 from sso_proxy.equipment import Equipment
 from sso_proxy.interfaces import IObligation
 from sso_proxy.model import Decision, Request
+from sso_proxy.specs.http.names import fold
 
 _log = Logger()
 
@@ -40,7 +41,11 @@ class SetHeader:
         name, value = _text(parameters, "name"), _text(parameters, "value")
         if name.lower() not in equipment.settable:
             raise ObligationError(f"the field {name!r} is not one that we may set")
-        equipment.fields.append((name, value))
+        others = [v for n, v in equipment.fields if fold(n) == fold(name)]
+        if any(other != value for other in others):
+            raise ObligationError(f"the field {name!r} would have two values")
+        if not others:
+            equipment.fields.append((name, value))
 
 
 @implementer(IObligation)
@@ -57,7 +62,7 @@ class RemoveHeader:
         name = _text(parameters, "name")
         if not FIELD_NAME.fullmatch(name):
             raise ObligationError(f"{name!r} is no header field's name")
-        equipment.removed.add(name.lower())
+        equipment.removed.add(fold(name))
 
 
 @implementer(IObligation)

@@ -5,7 +5,7 @@ from typing import Final
 
 from sso_proxy.authz.rule import Rule, split_path
 
-_MOST_HOSTS: Final = 1024
+_ANY: Final = "*"
 
 
 class _Node:
@@ -44,34 +44,30 @@ class RuleIndex:
     """
     All rules of a policy, by host and path.
 
+    Nothing is kept for a host that clients choose.
+
     Args:
         rules: The rules, in their order.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
-        self._hosts: dict[str, _Node] = {}
+        self._patterns: dict[str, _Node] = {}
+        for rule in rules:
+            for pattern in dict.fromkeys(rule.hosts) or (_ANY,):
+                self._patterns.setdefault(pattern, _Node()).add(rule)
 
     def find(self, host: str, path: str) -> list[Rule]:
         """Give the rules that are about *host* and *path*, in their order."""
-        root = self._hosts.get(host)
-        if root is None:
-            root = self._add_host(host)
+        patterns = self._patterns
+        segments = split_path(path)
         found: list[Rule] = []
-        root.find(split_path(path), 0, found)
+        for pattern in (host, "*." + host.partition(".")[2], _ANY):
+            root = patterns.get(pattern)
+            if root is not None:
+                root.find(segments, 0, found)
         if len(found) > 1:
-            found.sort(key=_number)
+            found = sorted(set(found), key=_number)
         return found
-
-    def _add_host(self, host: str) -> _Node:
-        """Collect the rules about *host*, a name that some route serves."""
-        if len(self._hosts) >= _MOST_HOSTS:  # a wildcard has clients choose names
-            self._hosts.clear()
-        root = self._hosts[host] = _Node()
-        for rule in self._rules:
-            if rule.is_about_host(host):
-                root.add(rule)
-        return root
 
 
 def _number(rule: Rule) -> int:

@@ -15,7 +15,12 @@ from sso_proxy.config.checks import (
     path_prefix,
 )
 from sso_proxy.config.model import FilePath
-from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED, alias
+from sso_proxy.config.names import (
+    FIELD_NAME,
+    NEVER_MANAGED,
+    alias,
+    method_problem,
+)
 from sso_proxy.specs.expression_times import read_window
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -40,6 +45,22 @@ def rule_name(_instance: object, _attribute: object, value: str) -> None:
 def hours(_instance: object, _attribute: object, value: str) -> None:
     """Check hours of the week."""
     read_window(value)
+
+
+def methods(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
+    """Check methods: a rule about ``get`` would never apply."""
+    for problem in map(method_problem, value):
+        if problem is not None:
+            raise ValueError(problem)
+
+
+def members(
+    _instance: object, _attribute: object, value: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Check that each member is somebody."""
+    for name, each in value.items():
+        if "" in each:
+            raise ValueError(f"{name} has a member without a name")
 
 
 @attrs.frozen(kw_only=True)
@@ -68,11 +89,8 @@ class ObligationConfig:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is missing or has no effect."""
-        given = {
-            option
-            for option in ("name", "value", "message", "kind")
-            if getattr(self, option) is not None
-        }
+        said = self._said
+        given = set(said)
         takes = _TAKES.get(self.do, set())
         if missing := takes - given:
             raise ValueError(f"{self.do} needs {', '.join(sorted(missing))}")
@@ -80,6 +98,11 @@ class ObligationConfig:
             raise ValueError(f"{', '.join(sorted(extra))} has no effect: {self.do}")
         if self.parameters and self.do in _TAKES:
             raise ValueError(f"parameters has no effect: {self.do}")
+        for option, value in said.items():
+            if not value or not value.isprintable():
+                raise ValueError(f"{option} is no line of text")
+        if self.do == "set-header" and not str(self.value).isascii():
+            raise ValueError("value has characters that a header field cannot have")
         if self.name is not None and not FIELD_NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no header field's name")
         if self.name is not None and alias(self.name) in NEVER_MANAGED:
@@ -88,12 +111,15 @@ class ObligationConfig:
     @property
     def given(self) -> tuple[str, Mapping[str, str]]:
         """Give it as decisions have it."""
-        named = {
+        return self.do, {**self._said, **self.parameters}
+
+    @property
+    def _said(self) -> dict[str, str]:
+        return {
             option: value
             for option in ("name", "value", "message", "kind")
             if (value := getattr(self, option)) is not None
         }
-        return self.do, {**named, **self.parameters}
 
 
 @attrs.frozen(kw_only=True)
@@ -114,7 +140,7 @@ class MatchConfig:
 
     host: tuple[str, ...] = attrs.field(default=(), validator=host_pattern)
     path: str = attrs.field(default="/", validator=path_prefix)
-    method: tuple[str, ...] = ()
+    method: tuple[str, ...] = attrs.field(default=(), validator=methods)
     client: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
     hours: str | None = attrs.field(default=None, validator=optional(hours))
     tls_version: tuple[Literal["TLSv1.2", "TLSv1.3"], ...] = ()
@@ -207,7 +233,7 @@ class RuleSetConfig:
         rule: Rules, in their order.
     """
 
-    groups: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, validator=members)
     group_files: Mapping[str, GroupFileConfig] = attrs.field(factory=dict)
     tables: Mapping[str, TableConfig] = attrs.field(factory=dict)
     rule: tuple[RuleConfig, ...] = ()

@@ -29,11 +29,11 @@ is a string, a whole number, a moment, true or false, never turned into one anot
 Facts are listed below by what they are: text, lists of text, or true and false.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Final, NoReturn, get_args
 
+from sso_proxy.specs.expression_facts import LISTS, TEXTS, TRUTHS, check_text
 from sso_proxy.specs.expression_patterns import PatternError, compile_pattern
 from sso_proxy.specs.expression_times import Moment, read_moment, read_window
 from sso_proxy.specs.expression_tokens import (
@@ -65,46 +65,10 @@ from sso_proxy.specs.expression_tree import (
 MAX_LENGTH: Final = 4096
 MAX_NESTING: Final = 32
 
-TEXTS: Final = (
-    "method",
-    "subject",
-    "issuer",
-    "authenticator",
-    "acr",
-    "host",
-    "path",
-    "client",
-    "tls.version",
-    "certificate.subject",
-    "certificate.issuer",
-    "certificate.serial",
-    "certificate.thumbprint",
-)
-"""Facts that are text."""
-
-LISTS: Final = (
-    "scopes",
-    "amr",
-    "bindings",
-    "certificate.dns",
-    "certificate.email",
-    "certificate.uri",
-    "certificate.ip",
-)
-"""Facts that are lists of text."""
-
-TRUTHS: Final = ("certificate.verified",)
-"""Facts that are true or false."""
-
 _FACTS: Final = frozenset((*TEXTS, *LISTS, *TRUTHS))
 _METHOD_FACT: Final = FactOperand("method")
-_CLIENT: Final = FactOperand("client")
-_ACR_FACT: Final = FactOperand("acr")
 _METHOD = re.compile(r"[A-Z][A-Z-]*")
 _PATTERNS: Final = get_args(Pattern)
-
-# What can stand in a list of acr_values, and in a field (RFC 9470 section 3).
-_ACR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
 def parse(text: str) -> Node:
@@ -271,6 +235,8 @@ class _Parser:
     def _comparison(self) -> Node:
         operand = self._operand()
         token = self._token
+        if _name(operand) in LISTS and token.text in {"==", "!="}:
+            self._fail(f"{_name(operand)} is a list: expected contains")
         if self._take("==", "!="):
             negated = token.text == "!="
             return Comparison(operand, "==", (self._value(operand),), negated)
@@ -289,7 +255,7 @@ class _Parser:
 
     def _order(self, operand: Operand, sign: Token) -> Comparison:
         """Read what a number or a moment is compared with."""
-        if not _may_be_anything(operand):
+        if not isinstance(operand, ClaimOperand | CellOperand):
             raise ExpressionError(
                 sign.column, f"only claims have an order, not {_name(operand)}"
             )
@@ -297,7 +263,7 @@ class _Parser:
         value: Value | None = None
         if self._take("now"):
             value = NOW
-        elif token.kind == "number":
+        elif token.kind == "number" and _may_be_anything(operand):
             value, self._at = int(token.text), self._at + 1
         elif token.kind == "moment":
             value, self._at = self._moment(token), self._at + 1
@@ -309,8 +275,12 @@ class _Parser:
         """Read the list, or the group, that a value is in."""
         token = self._token
         if token.kind == "word" and token.text.startswith("groups."):
+            if _name(operand) in TRUTHS:
+                self._fail(f"{_name(operand)} is no member")
             self._at += 1
             return Member(operand, token.text.removeprefix("groups."), negated)
+        if _name(operand) in LISTS:
+            self._fail(f"{_name(operand)} is a list: expected a group")
         self._expect("[")
         column = self._token.column
         values = [self._value(operand)]
@@ -370,7 +340,7 @@ class _Parser:
                 return token.text
             case "number" if anything:
                 return int(token.text)
-            case "moment" if anything:
+            case "moment" if anything or isinstance(operand, CellOperand):
                 return self._moment(token)
             case "word" if anything or _name(operand) in TRUTHS:
                 if token.text in {"true", "false"}:
@@ -383,17 +353,10 @@ class _Parser:
     @staticmethod
     def _check_text(operand: Operand, token: Token) -> None:
         """Check that a fact can be this text at all."""
-        if operand == _ACR_FACT and not _ACR.fullmatch(token.text):
-            raise ExpressionError(
-                token.column,
-                "no client could ask for this acr: it may have printable ASCII"
-                " characters without blanks, double quotes and backslashes",
-            )
-        if operand == _CLIENT:
-            try:
-                ipaddress.ip_network(token.text)
-            except ValueError as e:
-                raise ExpressionError(token.column, str(e)) from None
+        try:
+            check_text(_name(operand), token.text)
+        except ValueError as e:
+            raise ExpressionError(token.column, str(e)) from None
 
     @staticmethod
     def _moment(token: Token) -> Moment:
@@ -418,7 +381,7 @@ def _name(operand: Operand) -> str:
 
 def _may_be_anything(operand: Operand) -> bool:
     """Say whether a value may be of any type: who issued it has chosen that."""
-    return isinstance(operand, ClaimOperand | CellOperand)
+    return isinstance(operand, ClaimOperand)
 
 
 def _wanted(operand: Operand, token: Token) -> str:

@@ -19,6 +19,7 @@ Matcher = Callable[[str], bool]
 
 _MOST_MEMORY: Final = 1 << 20
 _WILD: Final = re.compile(r"\*\*|\*|\?")
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 _MEANINGS: Final = {"**": "(?s:.*)", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -54,6 +55,15 @@ def compile_pattern(operator: Pattern, text: str) -> Matcher:
     except re2.error as e:
         raise PatternError(f"is no regular expression of RE2: {_said(e)}") from None
     return lambda found: compiled.fullmatch(found) is not None
+
+
+def is_text(found: object) -> bool:
+    """
+    Say whether *found* is text that patterns can be compared with.
+
+    JSON may have halves of characters (RFC 8259 section 8.2); no octets stand for them.
+    """
+    return type(found) is str and (found.isascii() or not _HALVES.search(found))
 
 
 def _translate(glob: str) -> str:

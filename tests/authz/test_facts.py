@@ -87,6 +87,9 @@ def test_claims_are_found_in_lists(path: Any, found: object) -> None:  # noqa: A
         ("/orders/%C3%BC", "\u00fc"),
         ("/orders/%FF", None),
         ("/orders/a%2Fb", None),
+        ("/orders/a%5Cb", None),
+        ("/orders/17;x=y", None),
+        ("/orders/17%3Bx", None),
         ("/orders/a%0Ab", None),
         ("/orders/", None),
         ("/orders", None),
@@ -94,6 +97,11 @@ def test_claims_are_found_in_lists(path: Any, found: object) -> None:  # noqa: A
 )
 def test_a_named_part_is_a_segment_of_the_path(path: str, found: str | None) -> None:
     assert get(PartOperand("id"), path, template="/orders/{id}") == found
+
+
+def test_a_part_that_the_template_has_twice_is_undefined() -> None:
+    with pytest.raises(UndefinedError, match="more than one"):
+        make_getter(PartOperand("a"), Context(template="/{a}/{a}/"))
 
 
 def test_a_part_that_the_template_lacks_is_undefined() -> None:

@@ -94,6 +94,33 @@ def test_a_header_is_kept_from_the_backend() -> None:
     equipment = Equipment()
     assert fulfil(("remove-header", {"name": "Accept"}), equipment=equipment) is None
     assert equipment.removed == {"accept"}
+
+
+def set_twice(first: str, second: str) -> tuple[str | None, Equipment]:
+    equipment = Equipment(settable=frozenset({"x-purpose", "x_purpose"}))
+    undone = fulfil(
+        ("set-header", {"name": "X-Purpose", "value": first}),
+        ("set-header", {"name": "x_purpose", "value": second}),
+        equipment=equipment,
+    )
+    return undone, equipment
+
+
+def test_two_rules_that_set_a_field_differently_oblige_us_to_nothing_possible() -> None:
+    """A backend might take the one or the other."""
+    assert set_twice("a", "b")[0] == "set-header"
+
+
+def test_two_rules_that_set_a_field_alike_set_it_once() -> None:
+    undone, equipment = set_twice("a", "a")
+    assert undone is None
+    assert equipment.fields == [("X-Purpose", "a")]
+
+
+def test_a_field_is_removed_in_every_spelling() -> None:
+    equipment = Equipment()
+    assert fulfil(("remove-header", {"name": "X_D.On"}), equipment=equipment) is None
+    assert equipment.removed == {"x-d-on"}
     assert equipment.once
     assert fulfil(("remove-header", {"name": "a b"})) == "remove-header"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from sso_proxy.authz import rule_files
+from sso_proxy.authz.rule_data import Files, read_group
 from sso_proxy.authz.rule_files import RuleSet, load_rules
 from sso_proxy.authz.rules_config import (
     GroupFileConfig,
     RuleConfig,
     RulesConfig,
-    TableConfig,
 )
 from sso_proxy.errors import ConfigError
 
@@ -107,6 +107,19 @@ def test_groups_have_groups_in_them() -> None:
     assert found.groups["all"] == {"alice", "bob", "carol"}
 
 
+def test_groups_that_are_named_again_and_again_are_read_once() -> None:
+    groups = {f"g{n}": (f"@g{n + 1}",) * 3 for n in range(200)}
+    found = load_rules(RulesConfig(groups={**groups, "g200": ("alice",)}))
+    assert found.groups["g0"] == {"alice"}
+
+
+def test_a_member_in_a_file_is_nobodys_group(put: Put) -> None:
+    """Who chooses a login of ``@staff`` does not make all of staff members."""
+    file = GroupFileConfig(file=put("g.csv", "login\n@staff\nbob\n"))
+    config = RulesConfig(groups={"staff": ("alice",)}, group_files={"g": file})
+    assert load_rules(config).groups["g"] == {"@staff", "bob"}
+
+
 def test_groups_that_go_round_in_a_circle_are_refused() -> None:
     groups = {"a": ("@b",), "b": ("@c",), "c": ("@b",)}
     assert mistakes(RulesConfig(groups=groups)) == [
@@ -120,58 +133,40 @@ def test_a_group_that_is_not_there_is_said() -> None:
     assert mistake == "groups.a: there is no group 'b'"
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "column"),
-    [
-        ("g.csv", "login\nalice\nbob\n", None),
-        ("g.csv", "\ufefflogin,mail\r\nalice,a@b\r\n\r\nbob,b@b", "login"),
-        ("g.json", '["alice", "bob"]', None),
-        ("g.json", '[{"login": "alice"}, {"login": "bob"}]', None),
-    ],
-)
-def test_a_group_is_read_from_a_file(
-    put: Put, name: str, text: str, column: str | None
+def test_a_file_that_is_written_while_it_is_read_is_refused(
+    put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = GroupFileConfig(file=put(name, text), column=column)
-    found = load_rules(RulesConfig(group_files={"g": config}))
-    assert found.groups == {"g": frozenset({"alice", "bob"})}
+    """Half of a file may be a whole set of rules, without those that deny."""
+    file = put("a.toml", rule("a"))
+    group = put("g.csv", "login\nalice\n")
+    late = put("z.toml", f"[group_files.g]\nfile = '{group}'\n")
+    config = RulesConfig(files=(file, late))
+
+    def read(files: Files, config: GroupFileConfig) -> object:
+        members = read_group(files, config)
+        put("a.toml", rule("a") + rule("b"))
+        return members
+
+    monkeypatch.setattr(rule_files, "read_group", read)
+    (mistake,) = mistakes(config)
+    assert mistake == f"files: {file}: was written while it was read"
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "column", "problem"),
-    [
-        ("g.csv", "", None, "no line that names the columns"),
-        ("g.csv", "a,b\n1,2\n", None, "several columns"),
-        ("g.csv", "a,b\n1,2\n", "c", "no column 'c'; it has: a, b"),
-        ("g.csv", "a,a\n1,2\n", "a", "a name of its own"),
-        ("g.csv", "a,b\n1\n", "a", "row 2 has 1 values for 2 columns"),
-        ("g.csv", 'a\n"x', None, "is not CSV"),
-        ("g.json", "{}", None, "is no list"),
-        ("g.json", "[1]", None, "values are texts"),
-        ("g.json", "[" * 100_000, None, "is not JSON"),
-        ("g.json", '["a"]', "login", "has no columns"),
-        ("g.txt", "alice", None, "end with .csv or .json"),
-    ],
-)
-def test_what_is_no_group_is_refused(
-    put: Put, name: str, text: str, column: str | None, problem: str
+def test_a_file_that_comes_while_others_are_read_is_not_forgotten(
+    put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = GroupFileConfig(file=put(name, text), column=column)
-    (mistake,) = mistakes(RulesConfig(group_files={"g": config}))
-    assert mistake.startswith("group_files.g: ")
-    assert problem in mistake
+    group = put("g.csv", "login\nalice\n")
+    put("a.toml", rule("a") + f"[group_files.g]\nfile = '{group}'\n")
+    pattern = str(tmp_path / "*.toml")
+    config = RulesConfig(files=(pattern,))
 
+    def read(files: Files, config: GroupFileConfig) -> object:
+        put("b.toml", rule("b"))
+        return read_group(files, config)
 
-def test_a_table_is_read_from_a_file(put: Put) -> None:
-    config = TableConfig(file=put("t.csv", "code,country\nx1,DE\n"), key="code")
-    found = load_rules(RulesConfig(tables={"t": config}))
-    assert found.tables == {"t": {"x1": {"code": "x1", "country": "DE"}}}
-
-
-def test_two_rows_with_one_key_are_refused(put: Put) -> None:
-    config = TableConfig(file=put("t.csv", "code\nx\nx\n"), key="code")
-    (mistake,) = mistakes(RulesConfig(tables={"t": config}))
-    assert "two rows with code 'x'" in mistake
+    monkeypatch.setattr(rule_files, "read_group", read)
+    (mistake,) = mistakes(config)
+    assert "other files are there now" in mistake
 
 
 def test_octets_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from sso_proxy.authz.rules_config import MatchConfig, ObligationConfig, RuleConfig
+from sso_proxy.authz.rules_config import (
+    MatchConfig,
+    ObligationConfig,
+    RuleConfig,
+    RulesConfig,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,7 @@ def test_a_rule_is_refused(options: dict[str, Any], problem: str) -> None:
         ({"client": ("localhost",)}, "localhost"),
         ({"path": "orders"}, "no canonical path"),
         ({"host": ("a*b",)}, "a\\*b"),
+        ({"method": ("get",)}, "is no method"),
     ],
 )
 def test_a_match_is_refused(options: dict[str, Any], problem: str) -> None:
@@ -44,6 +50,10 @@ def test_a_match_is_refused(options: dict[str, Any], problem: str) -> None:
         ({"do": "end-session", "parameters": {"a": "b"}}, "parameters has no effect"),
         ({"do": "set-header", "name": "a b", "value": "v"}, "no header field"),
         ({"do": "remove-header", "name": "Content_Length"}, "HTTP itself"),
+        ({"do": "set-header", "name": "X-A", "value": "a\r\nX-B: c"}, "line of text"),
+        ({"do": "set-header", "name": "X-A", "value": ""}, "line of text"),
+        ({"do": "set-header", "name": "X-A", "value": "\u0430"}, "cannot have"),
+        ({"do": "log", "message": "a\nb"}, "line of text"),
     ],
 )
 def test_an_obligation_is_refused(options: dict[str, Any], problem: str) -> None:
@@ -54,6 +64,11 @@ def test_an_obligation_is_refused(options: dict[str, Any], problem: str) -> None
 def test_an_obligation_of_a_plugin_has_parameters_of_its_own() -> None:
     page = ObligationConfig(do="page", parameters={"who": "security"})
     assert page.given == ("page", {"who": "security"})
+
+
+def test_nobody_is_no_member() -> None:
+    with pytest.raises(ValueError, match="without a name"):
+        RulesConfig(groups={"g": ("alice", "")})
 
 
 def test_one_condition_needs_no_list() -> None:
