@@ -50,6 +50,7 @@ RUN_ELSEWHERE = {
     "token-exchange.toml",
     "ws-trust.toml",
     "redis.toml",
+    "policies.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
 logins."""
