@@ -51,6 +51,7 @@ RUN_ELSEWHERE = {
     "ws-trust.toml",
     "redis.toml",
     "policies.toml",
+    "xacml.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
 logins."""
@@ -62,6 +63,7 @@ def test_example_is_read_without_mistakes(
 ) -> None:
     monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
     monkeypatch.setenv("REDIS_PASSWORD", "s3cret")
+    monkeypatch.setenv("PDP_PASSWORD", "s3cret")
     for name in ("CLIENT_SECRET", "STAFF_SECRET", "CUSTOMERS_SECRET", "STS_PASSWORD"):
         monkeypatch.setenv(name, "s3cret")
     load_config(path)
