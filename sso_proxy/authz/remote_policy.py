@@ -145,6 +145,7 @@ class RemotePolicy(ABC):
         tools: What may be used.
 
     Attributes:
+        max_answer: Octets that an answer may have.
         name: What the configuration calls it.
         config: The options.
         clock: The time.
@@ -156,6 +157,7 @@ class RemotePolicy(ABC):
     """
 
     config_class: ClassVar[Any]
+    max_answer: ClassVar[int] = MAX_ANSWER
 
     def __init__(self, config: Any, tools: ITools) -> None:  # noqa: ANN401
         self.config = config
@@ -277,7 +279,7 @@ class RemotePolicy(ABC):
                 question.url,
                 question.body,
                 headers,
-                max_bytes=MAX_ANSWER,
+                max_bytes=self.max_answer,
                 within=access.within,
                 tls=access.tls,
                 repeatable=True,

@@ -31,6 +31,9 @@ from sso_proxy.specs.xacml.response import (
     read_response,
 )
 
+MAX_ANSWER: Final = 2**20
+"""Octets of an answer, which may have a thousand results."""
+
 _SHOWN: Final = 20
 """Names that one line of the log has."""
 
@@ -109,6 +112,7 @@ class XacmlPolicy(RemotePolicy):
     """
 
     config_class: ClassVar = XacmlConfig
+    max_answer: ClassVar = MAX_ANSWER
     config: XacmlConfig
 
     def __init__(self, config: XacmlConfig, tools: ITools) -> None:

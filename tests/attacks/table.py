@@ -29,6 +29,7 @@ ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
 MINTED: Final = "tokens/test_jwt.py::"
 BACKENDS: Final = "docs/test_token_for_a_backend.py::"
 TOKENS: Final = "attacks/test_tokens_attacked.py::"
+XACML: Final = "authz/test_xacml.py::"
 
 COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
@@ -175,10 +176,13 @@ TABLE: Final = {
         "a token that one rule accepted passes another",
         PATHS + "test_a_token_is_judged_anew_on_each_route",
         PATHS + "test_the_short_way_for_equal_heads_is_guarded_as_the_long_one",
+        XACML + "test_different_questions_have_different_keys",
+        XACML + "test_subject_and_action_do_not_run_into_each_other",
     ),
     "B21": row(
         "a cached token accepted for another issuer",
         "authn/test_bearer.py::test_a_token_verified_elsewhere_is_unknown_here",
+        XACML + "test_same_name_of_another_issuer_is_another_caller",
         why="each authenticator remembers its own tokens",
     ),
     "B22": row("path and query split twice", SENT, EXACTLY),
@@ -190,6 +194,7 @@ TABLE: Final = {
     "B24": row(
         "groups that changed keep their effect",
         FIELDS + "test_a_repetition_does_not_outlive_its_token",
+        XACML + "test_claims_that_changed_are_asked_about_anew",
         why="claims come with each token; nothing of them outlives it",
     ),
     "B25": row(

@@ -275,6 +275,26 @@ def test_subject_and_action_do_not_run_into_each_other() -> None:
     assert denied.effect is Effect.DENY
 
 
+def test_same_name_of_another_issuer_is_another_caller() -> None:
+    """Else an issuer that anybody can join at would speak for all."""
+    here = Scene()
+    here.decide(make_identity())
+    here.decide(make_identity(issuer="https://other.example.net"))
+    assert len(here.asked) == 2
+
+
+def test_claims_that_changed_are_asked_about_anew() -> None:
+    """What somebody was permitted as a member of a group ends with the membership."""
+    rule = DecisionPoint(
+        lambda known: {
+            "Decision": "Permit" if known.get((pdp.SUBJECT, "urn:role")) else "Deny"
+        }
+    )
+    here = Scene(rule, attribute=(attribute("urn:role", "claims.roles"),))
+    assert here.decide(make_identity(claims={"roles": ["admin"]})) == PERMIT
+    assert here.decide(make_identity(claims={"roles": []})).effect is Effect.DENY
+
+
 def readable(known: Known) -> Members:
     """Permit records with a name that begins with ``a``."""
     (record,) = known[pdp.RESOURCE, "urn:record"]
@@ -412,8 +432,30 @@ def test_decision_point_is_told_who_we_are(
     assert here.asked[0].headers.get("authorization") == expected
 
 
+def test_answers_about_many_resources_may_be_long() -> None:
+    """A result has what it is about in it, and URLs are long."""
+    records = [f"a{number}{'x' * 900}" for number in range(100)]
+    here = Scene(DecisionPoint(readable), attribute=(RECORDS,))
+    assert here.decide(make_identity(claims={"records": records})) == PERMIT
+
+
 class Waiting(TestCase):
     """Several requests at a time."""
+
+    def test_callers_get_the_answers_to_their_own_questions(self) -> None:
+        """Whoever asks at the same time."""
+        here = Scene()
+        denied = answer('{"Response": {"Decision": "Deny"}}')
+        replies = {b"alice": answer(PERMITTED), b"bob": denied}
+        here.server.said = lambda asked: attrs.evolve(
+            next(said for who, said in replies.items() if who in asked.body),
+            how="held",
+        )
+        waiting = [here.begin(make_identity(who)) for who in ("bob", "alice") * 2]
+        here.server.release()
+        effects = [self.successResultOf(each).effect for each in waiting]
+        assert effects == [Effect.DENY, Effect.PERMIT] * 2
+        assert len(here.asked) == 2
 
     def test_one_question_is_asked_once(self) -> None:
         """Who asks the same meanwhile waits for the same answer."""
