@@ -65,6 +65,10 @@ def real_cache(directory: Path, boot: str | None = None) -> LocalCache:
     return LocalCache("test", LocalCacheConfig(budget=2**24), store)
 
 
+COUNTED = 500
+"""Different records that ``count`` writes."""
+
+
 class CacheProcess:
     """Another process that has the cache open."""
 
@@ -156,8 +160,8 @@ def obey(cache: LocalCache, line: str) -> str:  # noqa: C901, PLR0911, PLR0912
                     print("filling", flush=True)  # noqa: T201
         case ["count", purpose, who]:
             number = 0
-            while True:
-                now(cache.put(purpose, *numbered(who, number), 60))
+            while True:  # in turn, or it would take the room of what others write
+                now(cache.put(purpose, *numbered(who, number % COUNTED), 60))
                 print(number, flush=True)  # noqa: T201
                 number += 1
         case ["write", purpose, who, first, last]:
