@@ -20,6 +20,7 @@ from sso_proxy.model import (
     Caller,
     Decision,
     Effect,
+    Headers,
     Identity,
     Request,
     Response,
@@ -169,6 +170,8 @@ def equip(  # noqa: PLR0913
         head = forwarded_once(request.head, forwards)
         request = attrs.evolve(request, head=head)
     request = add_query(request, equipment.query)
+    if outcome.backend:
+        equipment = _with_fields(equipment, outcome.backend)
     if like is not None:
         block = like.block[: like.shared]
     else:
@@ -227,6 +230,13 @@ def equip(  # noqa: PLR0913
         cors=cors,
         host_routes=trail.routes,
     )
+
+
+def _with_fields(equipment: Equipment, headers: Headers) -> Equipment:
+    """Add what an authenticator has for the backend, but for what is there already."""
+    given = {name.lower() for name, _ in equipment.fields}
+    more = [(name, value) for name, value in headers if name.lower() not in given]
+    return attrs.evolve(equipment, fields=[*equipment.fields, *more])
 
 
 def given_id(incoming: Incoming) -> str:

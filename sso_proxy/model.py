@@ -110,6 +110,7 @@ class Request:
             empty: what the login that began it says.
         passive: Whether this is no use of the session, which lasts no longer for it:
             a page asks how long it lasts.
+        minor: 0 if it came as HTTP/1.0, else 1.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Request:
     bindings: tuple[str, ...] = ()
     refresh_failed: str = attrs.field(default="", eq=False)
     passive: bool = False
+    minor: int = attrs.field(default=1, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -198,12 +200,16 @@ class Authenticated:
         headers: Fields for the answer, such as ``cache-control``.
         session: The request's session as it is now, if asking has changed it; else
             None.
+        backend: Fields for the backend, such as credentials that it takes; a token of
+            the route in the same field goes before it.  The client's own are only
+            removed if the authenticator ``consumes`` them.
     """
 
     identity: Identity
     until: float | None = attrs.field(default=None, kw_only=True)
     headers: Headers = attrs.field(default=(), kw_only=True)
     session: "Session | None" = attrs.field(default=None, kw_only=True, repr=False)
+    backend: Headers = attrs.field(default=(), kw_only=True, repr=False)
 
 
 @attrs.frozen
@@ -248,7 +254,8 @@ class Rejected:
     A credential was presented and is not good.
 
     Attributes:
-        status: 400, 401 or 403.
+        status: 400, 401 or 403; 500 for what its issuer, who has signed it, has to put
+            right.
         reason: A short code for the log and the audit record: ``token-expired``.
         detail: More for the log; never sent to the client, never a secret.
         challenge: What to tell the client, or None.

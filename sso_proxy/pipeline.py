@@ -264,6 +264,7 @@ class Pipeline:
             client=client,
             time=self._clock.time(),
             listener_port=connection.listener_port,
+            minor=incoming.framing.minor,
         )
 
     def _alike(self, like: Admission, incoming: Incoming) -> Request:

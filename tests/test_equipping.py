@@ -58,6 +58,32 @@ def test_what_an_authenticator_tells_the_client_comes_with_the_answer() -> None:
     assert admission.answer == b"Dpop-Nonce: n\r\nCache-Control: private\r\n"
 
 
+def test_what_an_authenticator_has_for_the_backend_goes_there() -> None:
+    fields = (("Authorization", "Basic eA=="),)
+    someone = FakeAuthenticator(
+        Authenticated(make_identity(), backend=fields), consumes=("authorization",)
+    )
+    client = read("GET /", "Authorization: Basic eTp5")
+    admission = Asked(client, someone, consumed={"authorization"}).admission
+    assert admission.block.count(b"Authorization") == 1
+    assert b"Authorization: Basic eA==\r\n" in admission.block
+    assert admission.reuse_until == 30.0
+
+
+def test_a_token_of_the_route_goes_before_what_an_authenticator_has() -> None:
+    fields = (("Authorization", "Basic eA=="), ("X-Too", "yes"))
+    someone = FakeAuthenticator(Authenticated(make_identity(), backend=fields))
+    admission = Asked(None, someone, supplies=(supply(Token(value="t")),)).admission
+    assert admission.block.count(b"Authorization") == 1
+    assert b"Authorization: Bearer t\r\n" in admission.block
+    assert b"X-Too: yes\r\n" in admission.block
+
+
+def test_what_cannot_be_a_field_is_not_sent() -> None:
+    someone = Authenticated(make_identity(), backend=(("X-A", "a\r\nb"),))
+    assert Asked(None, FakeAuthenticator(someone)).refused == (403, "header-value")
+
+
 def test_credentials_in_query_and_cookies_go_no_further() -> None:
     incoming = read(
         "GET /a?x=%zz&access%5Ftoken=t&y", "Cookie: a=1; token=t; b", "Accept: */*"
