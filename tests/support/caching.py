@@ -65,7 +65,7 @@ def real_cache(directory: Path, boot: str | None = None) -> LocalCache:
     return LocalCache("test", LocalCacheConfig(budget=2**24), store)
 
 
-COUNTED = 500
+COUNTED = 300
 """Different records that ``count`` writes."""
 
 
