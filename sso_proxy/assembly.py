@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
-import attrs
 from prometheus_client import CollectorRegistry, generate_latest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
@@ -36,9 +35,7 @@ from sso_proxy.pipeline import Pipeline
 from sso_proxy.session_desk import close_ended, manage_sessions
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
-from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.revocations import Revocation
-from sso_proxy.storage import Needs
 from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
@@ -46,47 +43,6 @@ from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
 _log = Logger()
 
 _DAY = 86400.0
-
-
-@attrs.frozen(kw_only=True)
-class Findings:
-    """
-    What a check has found out about a configuration without mistakes.
-
-    Attributes:
-        notes: For the operator, such as certificates that expire soon.
-        needs: What has to be there before it can be served.
-        public_keys: Of what signs tokens for backends, by the name of the tokens.
-    """
-
-    notes: tuple[str, ...]
-    needs: Needs
-    public_keys: Mapping[str, Sequence[PublicKey]]
-
-
-def check(config: Config) -> Findings:
-    """
-    Build everything that needs no socket, to see that it can be built.
-
-    Nothing is made anywhere: what the start would make is not missed.
-
-    Raises:
-        ConfigError: With every mistake.
-    """
-    clock = SystemClock()
-    tools = Tools(
-        name="",
-        clock=clock,
-        http_client=HttpClient(None, config.server.outbound),
-        reactor=None,
-        spawn=lambda coroutine: coroutine.close(),
-        shared=lambda _key, make: make(),
-    )
-    parts = Builder(config, tools, lambda target, _: target).build()
-    now = clock.time()
-    tls = [each for each in parts.tls if each is not None]
-    notes = tuple(note for each in tls for note in each.health(now))
-    return Findings(notes=notes, needs=parts.needs, public_keys=parts.public_keys)
 
 
 class Generation:

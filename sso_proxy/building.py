@@ -148,7 +148,8 @@ class Builder:
         obligations = self._family(
             registry, "IObligation", "obligation", config.obligation
         )
-        self._policies = RoutePolicies(policies, obligations)
+        shared = self._tools.shared
+        self._policies = RoutePolicies(policies, obligations, shared)
         self._tokens = RouteTokens(config.token, self._make_token)
         self._tokens.make_all()
         self._sessions = RouteSessions(config.session, self._make_sessions)

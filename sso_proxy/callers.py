@@ -10,7 +10,7 @@ import attrs
 
 from sso_proxy.body import Body
 from sso_proxy.equipment import Equipment
-from sso_proxy.interfaces import IAuthenticator
+from sso_proxy.interfaces import IAuthenticator, IBinding
 from sso_proxy.model import (
     ANONYMOUS,
     DECLINED,
@@ -209,8 +209,8 @@ def session_ended(request: Request) -> Decision | None:
     return Decision(effect=Effect.REVOKED, reasons=("session-ended",))
 
 
-async def bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
-    """Check every key that the identity is bound to or the route demands."""
+def wanted_bindings(route: Route, identity: Identity) -> dict[str, IBinding] | Unbound:
+    """Give, by their kinds, the bindings that have to be checked."""
     wanted = {binding.kind: binding for binding in route.demanded}
     for member in identity.confirmation:
         binding = route.bindings.get(member)
@@ -218,6 +218,14 @@ async def bind(route: Route, request: Request, identity: Identity) -> Proof | Un
             # An unknown confirmation is one that we cannot check (RFC 7800, D6).
             return Unbound(reason="unknown-confirmation", detail=member)
         wanted[binding.kind] = binding
+    return wanted
+
+
+async def bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
+    """Check every key that the identity is bound to or the route demands."""
+    wanted = wanted_bindings(route, identity)
+    if isinstance(wanted, Unbound):
+        return wanted
     if not wanted:
         return NO_PROOF
     answer = b""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sso_proxy import __version__
+from sso_proxy.answered import AnsweredError
 from sso_proxy.config.key_ring import (
     KeyRing,
     make_key,
@@ -21,7 +22,9 @@ from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.schema import build_schema
 from sso_proxy.config.state import state_directory
-from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.explain_command import add_explain_command
+from sso_proxy.policy_commands import add_diff_command, add_test_command
 from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
 from sso_proxy.session_command import add_session_command
@@ -30,16 +33,13 @@ from sso_proxy.specs.jose.public_jwk import jwks_document
 Command = Callable[[argparse.Namespace], Iterator[str]]
 
 
-class _FailedError(SsoProxyError):
-    """Something is not as it should be, and the command has said what."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the command.
 
     Returns:
-        0, or 1 if something is wrong with what was named.
+        0, or 1 if something is wrong with what was named; of ``explain``, ``test`` and
+        ``diff``, 1 if that is the answer, and 2 if something is wrong.
 
     Raises:
         SystemExit: With 2, if the command line cannot be understood.
@@ -55,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{mistake}\n")
         count = len(e.mistakes)
         sys.stderr.write(f"{count} mistake{'s' if count != 1 else ''}\n")
-        return 1
-    except _FailedError:
-        return 1
+        return int(chosen.mistaken)
+    except AnsweredError as e:
+        sys.stdout.flush()
+        return e.status
     except BrokenPipeError:
         # The reader (head, less) has seen enough.  Nothing may be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Check and describe configurations, and keep the key ring.",
         epilog="The proxy itself is run by: twistd -n sso-proxy --config FILE",
     )
+    parser.set_defaults(mistaken=1)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     check = commands.add_parser("check", help="list every mistake in a configuration")
@@ -86,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     keys.set_defaults(run=_jwks)
     add_revoke_command(commands.add_parser)
     add_session_command(commands.add_parser)
+    add_explain_command(commands.add_parser)
+    add_test_command(commands.add_parser)
+    add_diff_command(commands.add_parser)
     key = commands.add_parser("key", help="make, renew or list our own keys")
     actions = key.add_subparsers(metavar="ACTION", required=True)
     for name, run, text in (
@@ -142,10 +147,10 @@ def _seconds(text: str) -> int:
 def _check(chosen: argparse.Namespace) -> Iterator[str]:
     """Check a configuration as the start does, and say what it sets up."""
     # The whole proxy; the other commands do not need it, and are quick without it.
-    from sso_proxy import assembly  # noqa: PLC0415
+    from sso_proxy import checking  # noqa: PLC0415
 
     config = load_config(chosen.file)
-    notes = assembly.check(config).notes
+    notes = checking.check(config).notes
     yield f"{chosen.file}: no mistakes"
     yield from _summary(config)
     for note in notes:
@@ -158,7 +163,17 @@ def _summary(config: Config) -> Iterator[str]:
         yield f"listener[{number}]  {_listener(listener)}"
     for number, route in enumerate(config.route):
         who = ", ".join(route.authenticate)
-        yield f"route[{number}]  {route.host}{route.path}  {who}  -> {route.backend}"
+        more = "".join(
+            f"  {name}: {', '.join(names)}"
+            for name, names in (
+                ("policy", route.policy),
+                ("shadow", route.shadow),
+                ("token", tuple(token.name for token in route.token)),
+            )
+            if names
+        )
+        where = f"route[{number}]  {route.host}{route.path}"
+        yield f"{where}  {who}  -> {route.backend}{more}"
 
 
 def _listener(listener: ListenerConfig) -> str:
@@ -181,14 +196,14 @@ def _cache_probe(chosen: argparse.Namespace) -> Iterator[str]:
     good = probe_caches(load_config(chosen.config), chosen.name, lines.append)
     yield from lines
     if not good:
-        raise _FailedError
+        raise AnsweredError(1)
 
 
 def _jwks(chosen: argparse.Namespace) -> Iterator[str]:
     """Print public keys as a JWK Set, for backends that cannot fetch it from us."""
-    from sso_proxy import assembly  # noqa: PLC0415 - as for _check
+    from sso_proxy import checking  # noqa: PLC0415 - as for _check
 
-    keys = assembly.check(load_config(chosen.config)).public_keys
+    keys = checking.check(load_config(chosen.config)).public_keys
     for name in chosen.name:
         if name not in keys:
             raise ConfigError(Mistake(f"token.{name}", "does not sign tokens here"))

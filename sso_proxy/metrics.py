@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.interfaces.tokens import ICountsTokens
 
 if TYPE_CHECKING:
@@ -75,3 +76,11 @@ class GatewayCollector:
             for outcome, count in part.counts.items():
                 tokens.add_metric([part.name, outcome], count)
         yield tokens
+        differences = CounterMetricFamily(
+            "sso_proxy_shadow_differences",
+            "Requests of which a shadow policy says something else than was decided.",
+            labels=["policy", "decided", "says"],
+        )
+        for labels, count in self._gateway.shared.get(DIFFERENCES, {}).items():
+            differences.add_metric(labels, count)
+        yield differences

@@ -1,12 +1,19 @@
 """Which policies the routes of one configuration have."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from sso_proxy.authz.obligations import OURS, Obligations
-from sso_proxy.authz.policies import Local, Named, Policies
+from sso_proxy.authz.policies import (
+    DIFFERENCES,
+    Differences,
+    Local,
+    Named,
+    Policies,
+)
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILocalPolicy, IObligation, IPolicy
@@ -23,6 +30,8 @@ _SENT_ALWAYS: Final = frozenset(
     }
 )
 _NEVER_SET: Final = FRAMING | SINGLE | HOP_BY_HOP | _SENT_ALWAYS
+
+Shared: TypeAlias = Callable[[tuple[Any, ...], Callable[[], Any]], Any]
 
 
 @attrs.frozen
@@ -46,17 +55,23 @@ class RoutePolicies:
     Args:
         policies: All that could be made, by name.
         obligations: Those of plugins, by name.
+        shared: Gives what is shared with other configurations, or makes it.
 
     Attributes:
         obligations: All that can be carried out.
         mistakes: Names that obligations of plugins, and fields that policies set,
             cannot have.
+        differences: Counts where shadows differ from what was decided.
     """
 
     def __init__(
-        self, policies: Mapping[str, IPolicy], obligations: Mapping[str, IObligation]
+        self,
+        policies: Mapping[str, IPolicy],
+        obligations: Mapping[str, IObligation],
+        shared: Shared = lambda _key, make: make(),
     ) -> None:
         self._policies = policies
+        self.differences: Differences = shared(DIFFERENCES, Counter)
         self.obligations = Obligations(obligations)
         self.mistakes = [
             Mistake(f"obligation.{name}", "is the name of one of ours; take another")
@@ -93,7 +108,7 @@ class RoutePolicies:
         settable = frozenset(n for each in decisive for n in each.policy.sets)
         for name in sorted(settable):
             _check_settable(path, route, name)
-        return Found(Policies(decisive, shadows), settable)
+        return Found(Policies(decisive, shadows, self.differences), settable)
 
 
 def _check_settable(path: str, route: RouteConfig, name: str) -> None:

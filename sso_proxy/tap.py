@@ -15,7 +15,8 @@ from typing import Any
 import attrs
 from twisted.python import usage
 
-from sso_proxy.assembly import Gateway, check
+from sso_proxy.assembly import Gateway
+from sso_proxy.checking import check
 from sso_proxy.config.load import load_config
 from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError

@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from sso_proxy.assembly import Gateway, check
+from sso_proxy.assembly import Gateway
+from sso_proxy.checking import check
 from sso_proxy.config.model import (
     AuditConfig,
     Config,

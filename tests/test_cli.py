@@ -63,6 +63,18 @@ def test_good_file_is_summarised(run: Run, tmp_path: Path) -> None:
     )
 
 
+def test_policies_shadows_and_tokens_of_routes_are_listed(
+    run: Run, tmp_path: Path
+) -> None:
+    policies = 'policy = ["main"]\nshadow = ["next"]\nbackend ='
+    text = PLAIN.replace("backend =", policies)
+    for name in ("main", "next"):
+        rule = '{ name = "all", effect = "permit" }'
+        text += f'[policy.{name}]\ntype = "rules"\nrule = [{rule}]\n'
+    _, out, _ = run("check", config(tmp_path, text))
+    assert out.endswith("http://127.0.0.1:9000  policy: main  shadow: next\n")
+
+
 def test_every_mistake_is_listed(run: Run, tmp_path: Path) -> None:
     spoilt = PLAIN.replace("8081", "8080").replace('"::1"', '"::"').replace('"*"', "1")
     status, out, err = run("check", config(tmp_path, spoilt))

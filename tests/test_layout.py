@@ -31,6 +31,8 @@ TESTED_ELSEWHERE = {
     "tls_facts.py": "values; net/tls/test_certificates.py makes them",
     "interfaces/passwords.py": "likewise",
     "session.py": "values without behaviour, used by the tests of sessions",
+    "answered.py": "a value without behaviour; test_cli.py and the commands' tests",
+    "explain/judging.py": "phase 7; explain/test_walk.py goes through all phases",
     "errors.py": "values without behaviour, used by every test",
     "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",
 }

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from prometheus_client import CollectorRegistry, generate_latest
 from zope.interface import implementer
 
+from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.metrics import GatewayCollector
 from tests.support.doubles import Scene
@@ -22,7 +23,7 @@ def gateway(parts: object = None) -> Any:  # noqa: ANN401
     counts[200, ""] += 2
     counts[502, "backend-tls"] += 1
     listener = SimpleNamespace(site=Scene().site)
-    return SimpleNamespace(counts=counts, listeners=[listener], parts=parts)
+    return SimpleNamespace(counts=counts, listeners=[listener], parts=parts, shared={})
 
 
 def parts(**some: Any) -> Any:  # noqa: ANN401
@@ -44,6 +45,14 @@ def test_backends_and_certificates_are_shown() -> None:
     assert pool % ("busy", "3.0") in lines
     assert pool % ("idle", "4.0") in lines
     assert 'sso_proxy_certificate_expiry_seconds{what="certificate"} 1.8e+09' in lines
+
+
+def test_where_shadow_policies_differ_is_counted() -> None:
+    counted = gateway(parts())
+    counted.shared[DIFFERENCES] = {("new", "permit", "deny"): 3}
+    name = "sso_proxy_shadow_differences_total"
+    labels = 'decided="permit",policy="new",says="deny"'
+    assert f"{name}{{{labels}}} 3.0" in text(counted)
 
 
 def test_what_became_of_tokens_is_counted_by_their_source() -> None:

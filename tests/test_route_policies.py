@@ -93,3 +93,12 @@ def test_the_names_of_our_obligations_are_taken() -> None:
 
 def test_conditions_are_a_policy_that_sets_nothing() -> None:
     assert compile_requirements([], "r").sets == frozenset()
+
+
+def test_differences_are_counted_on_by_the_next_configuration() -> None:
+    kept: dict[Any, Any] = {}
+    made = [
+        RoutePolicies({}, {}, lambda key, make: kept.setdefault(key, make()))
+        for _ in range(2)
+    ]
+    assert made[0].differences is made[1].differences

@@ -30,6 +30,12 @@ from sso_proxy.authz.compiling import (
 )
 from sso_proxy.authz.facts import NOTHING, Context, UndefinedError
 from sso_proxy.authz.logins import Login, sufficient_logins
+from sso_proxy.authz.possible import (
+    NONE_MISSING,
+    Outcome,
+    find_answers,
+    outcome_of,
+)
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILocalPolicy
 from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
@@ -54,6 +60,8 @@ class Condition:
         clocks: Say when the answer may change as time goes by.
         depends_on_request: Whether the answer can differ for two requests of the
             same identity at the same time.
+        node: What it says, to be explained.
+        context: What that may name.
         test: True if it holds; False or None if not.
     """
 
@@ -63,11 +71,26 @@ class Condition:
     ages: tuple[int, ...] = ()
     clocks: tuple[Clock, ...] = attrs.field(default=(), repr=False, eq=False)
     depends_on_request: bool = False
+    node: tree.Node = attrs.field(repr=False, eq=False)
+    context: Context = attrs.field(default=NOTHING, repr=False, eq=False)
     test: Test = attrs.field(repr=False, eq=False)
 
     def holds(self, identity: Identity, request: Request) -> bool:
         """Say whether the condition is true, beyond doubt."""
         return self.test(identity, request) is True
+
+    def explain(
+        self,
+        identity: Identity,
+        request: Request,
+        missing: frozenset[str] = NONE_MISSING,
+    ) -> Outcome:
+        """Say whether it holds, if the facts in *missing* are not known."""
+        if not missing:
+            return "hit" if self.holds(identity, request) else "miss"
+        return outcome_of(
+            find_answers(self.node, self.context, identity, request, missing)
+        )
 
 
 def compile_condition(text: str, path: str, context: Context = NOTHING) -> Condition:
@@ -101,6 +124,8 @@ def compile_condition(text: str, path: str, context: Context = NOTHING) -> Condi
         ages=_once(n.seconds for n in wanted if isinstance(n, tree.AuthAge)),
         clocks=tuple(clocks(node, context)),
         depends_on_request=depends_on_request(node),
+        node=node,
+        context=context,
         test=test,
     )
 

@@ -6,8 +6,9 @@ another login; what they oblige us to is done for all that were asked.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 from twisted.logger import Logger
@@ -16,6 +17,12 @@ from sso_proxy.interfaces import ILocalPolicy, IPolicy
 from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
 
 _log = Logger()
+
+Differences: TypeAlias = Counter[tuple[str, str, str]]
+"""By a shadow's name, what was decided, and what it says."""
+
+DIFFERENCES: Final = ("shadow-differences",)
+"""Under this key configurations share them."""
 
 _STRICTNESS: Final = (Effect.PERMIT, Effect.STEP_UP, Effect.DENY, Effect.REVOKED)
 
@@ -55,13 +62,20 @@ class Policies:
             used again.
         depends_on_request: Whether the answer may differ for two requests of one
             identity at one time.
+        decisive: Those that decide.
+        shadows: Those that are only compared.
+        differences: Counts where they differ.
     """
 
     def __init__(
-        self, decisive: Sequence[Named], shadows: Sequence[Local] = ()
+        self,
+        decisive: Sequence[Named],
+        shadows: Sequence[Local] = (),
+        differences: Differences | None = None,
     ) -> None:
-        self._decisive = tuple(decisive)
-        self._shadows = tuple(shadows)
+        self.decisive = self._decisive = tuple(decisive)
+        self.shadows = self._shadows = tuple(shadows)
+        self.differences = Counter() if differences is None else differences
         self._local = tuple(
             Local(each.name, each.policy)
             for each in decisive
@@ -121,8 +135,11 @@ class Policies:
                     id=request.id,
                     name=each.name,
                 )
+                self.differences[each.name, decision.effect.value, "failed"] += 1
                 continue
             if found.effect is not decision.effect:
+                said = each.name, decision.effect.value, found.effect.value
+                self.differences[said] += 1
                 _log.warn(
                     "Request {id}: shadow policy {name} says {found} instead of"
                     " {decided}: {why}",

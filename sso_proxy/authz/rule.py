@@ -1,7 +1,7 @@
 """One rule, compiled."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -13,8 +13,15 @@ from sso_proxy.authz.compiling import (
     depends_on_request,
 )
 from sso_proxy.authz.conditions import compile_condition
-from sso_proxy.authz.facts import Context, Table
+from sso_proxy.authz.facts import NOTHING, Context, Table
 from sso_proxy.authz.logins import authenticated_within
+from sso_proxy.authz.possible import (
+    NONE_MISSING,
+    Answers,
+    Outcome,
+    find_answers,
+    outcome_of,
+)
 from sso_proxy.authz.rules_config import MatchConfig, RuleConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.model import Decision, Effect, Identity, Request
@@ -37,10 +44,12 @@ class Part(NamedTuple):
     Attributes:
         text: As it was written, or what it was made of.
         test: Says whether it is.
+        node: What it says, to be explained.
     """
 
     text: str
     test: Test
+    node: tree.Node
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -58,6 +67,7 @@ class Rule:
         max_age: For another login: seconds that may have passed since the last.
         clocks: Say when that may change.
         depends_on_request: Whether repeated requests of one identity may differ.
+        context: What its parts may name.
     """
 
     name: str
@@ -68,10 +78,11 @@ class Rule:
     decision: Decision
     clocks: tuple[Clock, ...]
     depends_on_request: bool
+    context: Context = NOTHING
 
     def applies(self, identity: Identity, request: Request) -> bool:
         """Say whether all parts are true, for a host and path that it is about."""
-        return all(test(identity, request) is True for _, test in self.parts)
+        return all(test(identity, request) is True for _, test, _ in self.parts)
 
     def is_about_host(self, host: str) -> bool:
         """Say whether it is about *host*."""
@@ -150,8 +161,8 @@ def compile_rule(
         hosts=match.host,
         segments=segments,
         parts=(
-            *(Part(text, compile_tree(node, context)) for text, node in nodes),
-            *(Part(condition.text, condition.test) for condition in conditions),
+            *(Part(text, compile_tree(node, context), node) for text, node in nodes),
+            *(Part(each.text, each.test, each.node) for each in conditions),
         ),
         decision=Decision(
             effect=_EFFECTS[config.effect],
@@ -168,6 +179,7 @@ def compile_rule(
         depends_on_request=bool(segments)
         or any(depends_on_request(node) for _, node in nodes)
         or any(condition.depends_on_request for condition in conditions),
+        context=context,
     )
 
 
@@ -190,9 +202,6 @@ def _match_nodes(match: MatchConfig) -> Iterator[tuple[str, tree.Node]]:
         yield "certificate.verified", Comparison(verified, "==", (True,))
 
 
-Outcome = Literal["hit", "miss", "may"]
-
-
 @attrs.frozen(kw_only=True)
 class RuleTrace:
     """
@@ -203,38 +212,85 @@ class RuleTrace:
         effect: What it would decide.
         outcome: ``hit``: it applies; ``miss``: it does not; ``may``: that cannot be
             told from what is known.
-        parts: Each part, as it was written, and whether it is true.
-        satisfied: The login is as good as a rule asks for that asks for another.
+        parts: Each part, as it was written, and likewise.
+        satisfied: Whether the login is as good as a rule asks for that asks for
+            another: then it decides nothing.
     """
 
     name: str
     effect: Effect
     outcome: Outcome
-    parts: tuple[tuple[str, bool | None], ...]
-    satisfied: bool = False
+    parts: tuple[tuple[str, Outcome], ...]
+    satisfied: Outcome = "miss"
+
+    @property
+    def decides(self) -> Outcome:
+        """Say whether it has anything to say in the end."""
+        if self.outcome == "miss" or self.satisfied == "hit":
+            return "miss"
+        return "may" if "may" in {self.outcome, self.satisfied} else "hit"
 
 
-def trace_rule(rule: Rule, identity: Identity, request: Request) -> RuleTrace:
-    """Say of each part of *rule* whether it is true."""
+def trace_rule(
+    rule: Rule,
+    identity: Identity,
+    request: Request,
+    missing: frozenset[str] = NONE_MISSING,
+) -> RuleTrace:
+    """
+    Say of each part of *rule* whether it is true.
+
+    Args:
+        rule: The rule.
+        identity: Who calls, as far as is known.
+        request: The request likewise.
+        missing: What is not known of them (`sso_proxy.authz.possible.facts_of`).
+    """
     head = request.head
-    found: list[tuple[str, bool | None]] = []
+    parts: list[tuple[str, Outcome]] = []
     if rule.hosts:
-        found.append((f"host {', '.join(rule.hosts)}", rule.is_about_host(head.host)))
+        about = rule.is_about_host(head.host)
+        parts.append((f"host {', '.join(rule.hosts)}", "hit" if about else "miss"))
     if rule.segments:
         shown = "/".join("{}" if s is None else s for s in rule.segments)
-        found.append((f"path /{shown}/", rule.is_about_path(head.path)))
-    found += [(text, test(identity, request)) for text, test in rule.parts]
-    answers = [answer for _, answer in found]
+        about = rule.is_about_path(head.path)
+        parts.append((f"path /{shown}/", "hit" if about else "miss"))
+    for part in rule.parts:
+        answers = _answers(rule, part, identity, request, missing)
+        parts.append((part.text, outcome_of(answers)))
+    outcomes = {outcome for _, outcome in parts}
     outcome: Outcome = "hit"
-    if False in answers:
+    if "miss" in outcomes:
         outcome = "miss"
-    elif None in answers:
+    elif "may" in outcomes:
         outcome = "may"
-    asks = rule.decision.effect is Effect.STEP_UP
     return RuleTrace(
         name=rule.name,
         effect=rule.decision.effect,
         outcome=outcome,
-        parts=tuple(found),
-        satisfied=asks and rule.is_satisfied(identity, request),
+        parts=tuple(parts),
+        satisfied=_satisfied(rule, identity, request, missing),
     )
+
+
+def _answers(
+    rule: Rule,
+    part: Part,
+    identity: Identity,
+    request: Request,
+    missing: frozenset[str],
+) -> Answers:
+    if not missing:
+        return frozenset({part.test(identity, request)})
+    return find_answers(part.node, rule.context, identity, request, missing)
+
+
+def _satisfied(
+    rule: Rule, identity: Identity, request: Request, missing: frozenset[str]
+) -> Outcome:
+    """Say whether a login is good enough, for a rule that asks for another."""
+    if rule.decision.effect is not Effect.STEP_UP:
+        return "miss"
+    if missing & {"claims", "time"}:
+        return "may"
+    return "hit" if rule.is_satisfied(identity, request) else "miss"

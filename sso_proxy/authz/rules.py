@@ -7,6 +7,7 @@ from typing import ClassVar, Final, Self
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.authz.possible import NONE_MISSING
 from sso_proxy.authz.rule import Rule, RuleTrace, compile_rule, trace_rule
 from sso_proxy.authz.rule_files import load_rules
 from sso_proxy.authz.rule_index import RuleIndex
@@ -114,9 +115,44 @@ class RulesPolicy:
         now = request.time
         return min(clock(identity, request, now) for clock in self._clocks) - now
 
-    def explain(self, identity: Identity, request: Request) -> tuple[RuleTrace, ...]:
-        """Say of every rule, in their order, whether and why it applies."""
-        return tuple(trace_rule(rule, identity, request) for rule in self.rules)
+    def explain(
+        self,
+        identity: Identity,
+        request: Request,
+        missing: frozenset[str] = NONE_MISSING,
+    ) -> tuple[RuleTrace, ...]:
+        """
+        Say of every rule, in their order, whether and why it applies.
+
+        Args:
+            identity: Who calls, as far as is known.
+            request: The request likewise.
+            missing: What is not known of them (`sso_proxy.authz.possible.facts_of`).
+        """
+        return tuple(trace_rule(r, identity, request, missing) for r in self.rules)
+
+    def explain_few(
+        self, identity: Identity, request: Request, most: int
+    ) -> tuple[RuleTrace, ...]:
+        """Do as `explain` does, of *most* rules that are about the host and path."""
+        found = self._index.find(request.head.host, request.head.path)[:most]
+        return tuple(trace_rule(rule, identity, request) for rule in found)
+
+    def effects(self, traces: Sequence[RuleTrace]) -> frozenset[Effect]:
+        """Say what rules may come to that were explained."""
+        found = set()
+        for trace in traces if self._first else _overriding(traces):
+            if trace.decides != "miss":
+                found.add(trace.effect)
+            if trace.decides == "hit":
+                return frozenset(found)
+        return frozenset({*found, NO_RULE.effect})
+
+
+def _overriding(traces: Sequence[RuleTrace]) -> list[RuleTrace]:
+    """Put them in the order in which one that applies overrides others."""
+    order = (Effect.DENY, Effect.STEP_UP, Effect.PERMIT)
+    return sorted(traces, key=lambda trace: order.index(trace.effect))
 
 
 def _and_also(before: Decision | None, decision: Decision) -> Decision:

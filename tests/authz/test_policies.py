@@ -108,6 +108,7 @@ class ShadowTests(TestCase):
         with capturedLogs() as logs:
             found = policies.check(make_identity(), make_request())
         assert found.effect is decided.effect
+        self.differences = dict(policies.differences)
         return [each["log_format"].format(**each) for each in logs]
 
     def test_a_difference_is_logged_and_changes_nothing(self) -> None:
@@ -115,11 +116,14 @@ class ShadowTests(TestCase):
         assert line == (
             "Request test-request: shadow policy new says deny instead of permit: no"
         )
+        assert self.differences == {("new", "permit", "deny"): 1}
 
     def test_agreement_is_not_logged(self) -> None:
         assert self.compare(DENY, attrs.evolve(DENY, reasons=("other",))) == []
+        assert self.differences == {}
 
     def test_a_shadow_that_fails_changes_nothing(self) -> None:
         (line,) = self.compare(PERMIT, ValueError("bug"))
         assert line == "Request test-request: shadow policy new failed."
         assert len(self.flushLoggedErrors(ValueError)) == 1
+        assert self.differences == {("new", "permit", "failed"): 1}

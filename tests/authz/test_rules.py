@@ -198,13 +198,13 @@ def test_an_explanation_names_every_part() -> None:
     first, second, third = made.explain(ALICE, make_request(path="/orders/17"))
     assert (first.outcome, first.parts) == (
         "hit",
-        (("host app.example.com", True), ("path /orders/", True), ("scope:a", True)),
+        (("host app.example.com", "hit"), ("path /orders/", "hit"), ("scope:a", "hit")),
     )
     assert (second.outcome, second.parts) == (
-        "may",
-        (("method in [GET]", True), ("claims.none == 1", None)),
+        "miss",
+        (("method in [GET]", "hit"), ("claims.none == 1", "miss")),
     )
-    assert (third.outcome, third.satisfied) == ("miss", True)
+    assert (third.outcome, third.satisfied) == ("miss", "hit")
 
 
 # A slow and simple reading

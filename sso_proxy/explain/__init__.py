@@ -1,0 +1,1 @@
+"""Answers to "why?", by the code that runs."""

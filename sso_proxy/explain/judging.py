@@ -1,0 +1,252 @@
+"""Whether a request may pass: conditions and policies, phase 7."""
+
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from sso_proxy.authz.policies import Named, Policies
+from sso_proxy.authz.possible import Outcome
+from sso_proxy.authz.rule import RuleTrace
+from sso_proxy.errors import UnavailableError
+from sso_proxy.explain.report import Step
+from sso_proxy.interfaces import ILocalPolicy
+from sso_proxy.model import Decision, Effect, Identity, Request
+from sso_proxy.routing import Route
+
+T = TypeVar("T")
+
+_MOST_QUESTION: Final = 4096
+
+
+class WaitsError(Exception):
+    """A component asks somebody else; nobody is asked here."""
+
+
+@attrs.define(kw_only=True)
+class Finding:
+    """
+    What one part of a route comes to.
+
+    Attributes:
+        step: It, explained.
+        outcome: Whether it lets the request pass.
+        decision: What it decides, as far as is known; None if it says nothing.
+        decided_by: What in it decides, such as ``main/rule:sales-read``.
+        status: Our answer's, if it does not let the request pass; 0: what the
+            decision says.
+    """
+
+    step: Step
+    outcome: Outcome
+    decision: Decision | None = None
+    status: int = 0
+    decided_by: tuple[str, ...] = ()
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """
+    Run what need not wait.
+
+    Raises:
+        WaitsError: It has to.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+    coroutine.close()
+    raise WaitsError
+
+
+def judge_conditions(
+    route: Route, request: Request, identity: Identity, missing: frozenset[str]
+) -> list[Finding]:
+    """Explain each condition of ``require``."""
+    requirements = route.requirements
+    found: list[Finding] = []
+    for number, condition in enumerate(requirements.conditions):
+        outcome = condition.explain(identity, request, missing)
+        decision = None
+        if outcome == "miss":
+            decision = requirements.check(identity, request)
+        text = f"[{number}] {condition.text}"
+        step = Step(
+            phase="require", text=text, outcome=outcome, decides=outcome == "miss"
+        )
+        by = (f"require[{number}]",) if outcome == "miss" else ()
+        found.append(
+            Finding(step=step, outcome=outcome, decision=decision, decided_by=by)
+        )
+    return found
+
+
+async def judge_policies(
+    policies: Policies,
+    request: Request,
+    identity: Identity,
+    missing: frozenset[str],
+    *,
+    ask: bool,
+) -> list[Finding]:
+    """
+    Explain each policy of a route.
+
+    Args:
+        policies: They.
+        request: The request.
+        identity: Who calls.
+        missing: What is not known.
+        ask: Whether decision points elsewhere are asked.
+    """
+    found = []
+    for each in policies.decisive:
+        if hasattr(each.policy, "effects"):
+            found.append(_judge_rules("policy", each, request, identity, missing))
+        elif ILocalPolicy.providedBy(each.policy):
+            found.append(_judge_local(each, request, identity, missing))
+        else:
+            found.append(await _judge_remote(each, request, identity, missing, ask=ask))
+    return found
+
+
+def judge_shadows(
+    policies: Policies, request: Request, identity: Identity, missing: frozenset[str]
+) -> list[Step]:
+    """Explain the policies that do not count yet."""
+    steps = []
+    for each in policies.shadows:
+        named = Named(each.name, each.policy)
+        judge = _judge_rules if hasattr(each.policy, "effects") else None
+        if judge is not None:
+            finding = judge("shadow", named, request, identity, missing)
+        else:
+            finding = _judge_local(named, request, identity, missing)
+        step = attrs.evolve(finding.step, phase="shadow", decides=False)
+        steps.append(step)
+    return steps
+
+
+def _judge_rules(
+    phase: str,
+    named: Named,
+    request: Request,
+    identity: Identity,
+    missing: frozenset[str],
+) -> Finding:
+    """Explain rules, and say which decides."""
+    policy: Any = named.policy
+    traces = policy.explain(identity, request, missing)
+    effects = policy.effects(traces)
+    decision: Decision = policy.check(identity, request)
+    certain = len(effects) == 1
+    reason = decision.reasons[0] if decision.reasons else ""
+    deciding = reason.removeprefix("rule:") if certain else ""
+    outcome = _outcome(effects)
+    rules = tuple(_rule_step(trace, deciding) for trace in traces)
+    says = " or ".join(sorted(effect.value for effect in effects))
+    text = f"{named.name}: {says}"
+    if certain:
+        text += f" ({reason})"
+    step = Step(
+        phase=phase,
+        text=text,
+        outcome=outcome,
+        decides=outcome == "miss",
+        parts=rules,
+    )
+    by = (f"{named.name}/{reason}",) if certain and reason else ()
+    return Finding(step=step, outcome=outcome, decision=decision, decided_by=by)
+
+
+def _outcome(effects: frozenset[Effect]) -> Outcome:
+    if Effect.PERMIT not in effects:
+        return "miss"
+    return "hit" if len(effects) == 1 else "may"
+
+
+def _rule_step(trace: RuleTrace, deciding: str) -> Step:
+    parts = [
+        Step(phase="part", text=text, outcome=outcome) for text, outcome in trace.parts
+    ]
+    if trace.effect is Effect.STEP_UP:
+        text = "and the login is not as good as asked for"
+        opposite: dict[Outcome, Outcome] = {"hit": "miss", "miss": "hit", "may": "may"}
+        parts.append(Step(phase="part", text=text, outcome=opposite[trace.satisfied]))
+    return Step(
+        phase="rule",
+        text=f"{trace.effect.value} {trace.name}",
+        outcome=trace.decides,
+        decides=trace.name == deciding,
+        parts=tuple(parts),
+    )
+
+
+def _judge_local(
+    named: Named, request: Request, identity: Identity, missing: frozenset[str]
+) -> Finding:
+    """Ask a policy that asks nobody; it is one of a plugin's, and says no more."""
+    policy: Any = named.policy
+    decision: Decision = policy.check(identity, request)
+    if missing:
+        text = f"{named.name}: what it says may depend on what is not given"
+        return Finding(
+            step=Step(phase="policy", text=text, outcome="may"), outcome="may"
+        )
+    return _decided(named.name, decision)
+
+
+async def _judge_remote(
+    named: Named,
+    request: Request,
+    identity: Identity,
+    missing: frozenset[str],
+    *,
+    ask: bool,
+) -> Finding:
+    """Say what a decision point is asked, and ask it if *ask* says so."""
+    policy: Any = named.policy
+    parts = _question(policy, identity, request)
+    if ask and not missing & {"claims", "subject"}:
+        try:
+            decision = await policy.decide(identity, request)
+        except UnavailableError as e:
+            step = Step(
+                phase="policy",
+                text=f"{named.name}: cannot be asked: {e.what}",
+                outcome="miss",
+                decides=True,
+                parts=parts,
+            )
+            by = (e.reason,)
+            return Finding(step=step, outcome="miss", status=e.status, decided_by=by)
+        finding = _decided(named.name, decision)
+        finding.step = attrs.evolve(finding.step, parts=parts)
+        return finding
+    why = "too little is given to ask" if ask else "asks, and is not asked here"
+    step = Step(phase="policy", text=f"{named.name}: {why}", outcome="may", parts=parts)
+    return Finding(step=step, outcome="may")
+
+
+def _question(policy: Any, identity: Identity, request: Request) -> tuple[Step, ...]:  # noqa: ANN401
+    """Show what would be sent, if the policy can say that."""
+    build = getattr(policy, "build", None)
+    if build is None:
+        return ()
+    try:
+        question = build(identity, request)
+    except Exception as e:  # noqa: BLE001 - a plugin's; it is shown, and decides nothing
+        text = f"what it would ask cannot be made: {type(e).__name__}: {e}"
+        return (Step(phase="part", text=text),)
+    body = question.body.decode("utf-8", "replace")[:_MOST_QUESTION]
+    return (Step(phase="part", text=f"asks {question.url}\n{body}"),)
+
+
+def _decided(name: str, decision: Decision) -> Finding:
+    hit = decision.effect is Effect.PERMIT
+    outcome: Outcome = "hit" if hit else "miss"
+    reasons = tuple(f"{name}/{reason}" for reason in decision.reasons) or (name,)
+    text = f"{name}: {decision.effect.value} {' '.join(decision.reasons)}".rstrip()
+    step = Step(phase="policy", text=text, outcome=outcome, decides=not hit)
+    return Finding(step=step, outcome=outcome, decision=decision, decided_by=reasons)
