@@ -104,6 +104,7 @@ def _is_alike(one: RouteConfig, other: RouteConfig) -> bool:
         "binding",
         "map_user",
         "require",
+        "policy",
         "cors",
         "endpoints",
     )

@@ -16,12 +16,14 @@ from sso_proxy.admission import Trail
 from sso_proxy.callers import (
     authorise,
     bind,
+    judge,
     name_user,
     open_session,
     session_ended,
     with_session,
 )
 from sso_proxy.endpoints.session_info import Asked, SessionInfo
+from sso_proxy.equipping import make_equipment
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IRefreshes
 from sso_proxy.model import (
@@ -165,10 +167,15 @@ class _Teller:
         if isinstance(user, Response):
             return self.refuse(user.status, user.reason)
         trail.user = user
+        judged = None
+        if self._route.policies is not None:
+            asked = attrs.evolve(request, bindings=trail.bound)
+            judged = await judge(self._route, asked, identity, make_equipment(trail))
         decision = (
             session_ended(request)
             or self._revoked(identity)
             or authorise(self._route, request, identity)
+            or judged
         )
         if decision is None:
             return None

@@ -8,10 +8,12 @@ from zope.interface import implementer
 
 from sso_proxy.authn.oidc_refresh import AGAIN, SELDOM, RefreshRefusedError
 from sso_proxy.authz.conditions import Requirements, compile_condition
+from sso_proxy.authz.policies import Named, Policies
 from sso_proxy.config.route_parts import SessionInfoConfig
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IBinding
 from sso_proxy.model import (
+    PERMIT,
     REFUSED,
     Authenticated,
     Bound,
@@ -26,7 +28,12 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.routing import RouteHeaders
-from sso_proxy.testing.fakes import FakeAuthenticator, FakeMapper, make_identity
+from sso_proxy.testing.fakes import (
+    FakeAuthenticator,
+    FakeMapper,
+    FakePolicy,
+    make_identity,
+)
 from tests.support.caching import now
 from tests.support.info_scene import InfoScene
 from tests.support.login_scene import PAGE
@@ -173,6 +180,20 @@ def test_the_conditions_of_the_route_hold_and_nobody_logs_in(kind: str) -> None:
         seen = scene.info("", *fields)
         assert seen.status == 403
         assert ("content-type", "application/problem+json") in seen.headers
+    assert len(scene.login.began) == 1
+
+
+def test_the_policies_of_the_route_hold(kind: str) -> None:
+    gold = Decision(effect=Effect.STEP_UP, reasons=("weak",), acr_values=("gold",))
+    for answer, status in ((gold, 403), (UnavailableError("pdp"), 503), (PERMIT, 200)):
+        policy = FakePolicy(PERMIT, answer)  # the login's own request comes first
+        policies = Policies([Named("p", policy)])
+        scene = logged_in(kind, policies=policies)
+        policy.asked.clear()
+        scene.info()
+        seen = scene.info()
+        assert seen.status == status
+        assert policy.asked[-1][1].head.path == "/.sso/session"
     assert len(scene.login.began) == 1
 
 

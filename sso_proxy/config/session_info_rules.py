@@ -16,6 +16,7 @@ _ALIKE: Final = (
     "binding",
     "map_user",
     "require",
+    "policy",
     "cors",
 )
 """All that decides on who may ask, and on what they are told."""

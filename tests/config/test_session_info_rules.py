@@ -21,6 +21,9 @@ issuer = "https://login.example.com"
 client_id = "app"
 auth = "none"
 
+[policy.p]
+type = "rules"
+
 [authenticator.other]
 type = "oidc"
 issuer = "https://other.example.com"
@@ -65,6 +68,7 @@ def test_it_is_accepted(mistakes: Mistakes, text: str) -> None:
     [
         ("session_info = { show = [] }", "session_info"),
         ("session_info = {}\nrequire = ['acr == \"x\"']", "require"),
+        ("session_info = {}\npolicy = ['p']", "policy"),
         ("session_info = {}\nbinding = { certificate = 'observe' }", "binding"),
         (
             "session_info = {}\n[route.cors]\norigins = ['https://a.example']",
