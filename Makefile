@@ -73,7 +73,8 @@ memory: benchtools $(VENV)/.tests ## memory of idle connections and of large bod
 clean: ## remove everything made here
 	rm -rf $(VENV) .demo build dist *.egg-info docs/_build docs/reference/generated .coverage* \
 		.mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
-		tests/support/op/node_modules tests/support/gsoap/build
+		tests/support/op/node_modules tests/support/cerbos/node_modules \
+		tests/support/gsoap/build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made once, and again when the metadata change.

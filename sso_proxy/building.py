@@ -148,6 +148,7 @@ class Builder:
         obligations = self._family(
             registry, "IObligation", "obligation", config.obligation
         )
+        self._upstreams.decide_by(policies, config.policy, self._tools.clock)
         shared = self._tools.shared
         self._policies = RoutePolicies(policies, obligations, shared)
         self._tokens = RouteTokens(config.token, self._make_token)
@@ -387,6 +388,7 @@ class Builder:
             posts_tokens=posts_tokens,
             signer=signer,
             upstream=upstream,
+            keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
             upstream_host=None

@@ -189,7 +189,7 @@ def equip(  # noqa: PLR0913
             why=str(e),
         )
         return Response(status=403, reason="header-value")
-    given = connection.trusted and given_id(incoming)
+    given = (connection.trusted or route.keeps_ids) and given_id(incoming)
     left = 0.0
     again = not (forwards is not None or given or proof.once or route.reads_query)
     if again and route.signer is None:  # each request has a signature of its own
@@ -197,6 +197,7 @@ def equip(  # noqa: PLR0913
     if like is None and (
         forwards is not None
         or connection.trusted
+        or given
         or request.head is not incoming.head
         or request.session is not None
         or equipment.once

@@ -69,6 +69,7 @@ class Pipeline:
         via: str,
         new_id: Callable[[], str],
         revoked: Callable[[Identity], Decision | None] = lambda _: None,
+        refused: Callable[[Trail, Response], None] = lambda _trail, _answer: None,
     ) -> None:
         self._routes = routes
         self._clock = clock
@@ -76,6 +77,7 @@ class Pipeline:
         self._via = via
         self._new_id = new_id
         self._revoked = revoked
+        self._refused = refused
         self._certificates = ForwardedCertificates()
 
     async def decide(
@@ -115,6 +117,8 @@ class Pipeline:
             _log.failure("Deciding on request {id} failed; denied.", id=_id(trail))
             verdict = Response(status=503, reason="failed")
         if isinstance(verdict, Response):
+            if verdict.status >= 400:
+                self._refused(trail, verdict)
             return _readable(verdict, trail)
         return verdict
 
@@ -239,6 +243,8 @@ class Pipeline:
         if isinstance(taken, Response):
             return taken
         trail.routes, trail.route, trail.request = taken
+        if trail.route.keeps_ids and (id_ := given_id(incoming)):
+            trail.request = attrs.evolve(trail.request, id=id_)
         # 3 own endpoint?
         return await self._answer_ourselves(incoming, connection, trail)
 

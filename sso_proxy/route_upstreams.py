@@ -1,6 +1,6 @@
 """What the backends of one configuration's routes are, and how they are reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ from twisted.python.reflect import namedAny
 from sso_proxy.config.backend import Backend, read_backend
 from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.config.model import RouteConfig, UpstreamConfig
+from sso_proxy.endpoints.decision_point import DecisionPoint
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.interfaces import IClock, ILocalPolicy, IPolicy
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
@@ -35,11 +37,41 @@ class RouteUpstreams:
         self._make = make
         self._made: dict[Any, Any] = {}
         self._endpoints = Endpoints()
+        self._decision_point: Callable[[str, str], DecisionPoint]
 
     @property
     def made(self) -> tuple[Any, ...]:
         """All backends, ourselves included."""
         return tuple(self._made.values())
+
+    def decide_by(
+        self,
+        policies: Mapping[str, IPolicy],
+        known: Container[str],
+        clock: IClock,
+    ) -> None:
+        """
+        Let routes lead to decision points.
+
+        Args:
+            policies: All that could be made, by name.
+            known: Names of those that there are.
+            clock: The time.
+        """
+
+        def make(path: str, name: str) -> DecisionPoint:
+            policy = policies.get(name)
+            if ILocalPolicy.providedBy(policy):
+                return DecisionPoint(name, policy, clock)
+            if policy is not None:
+                problem = f"{name!r} asks somebody; only rules can be asked"
+            elif name in known:
+                raise ConfigError  # said already
+            else:
+                problem = f"there is no [policy.{name}]"
+            raise ConfigError(Mistake(path, problem))
+
+        self._decision_point = make
 
     def find(self, path: str, route: RouteConfig) -> Any:  # noqa: ANN401
         """
@@ -60,7 +92,8 @@ class RouteUpstreams:
         mount = "" if backend.proxied else route.path
         key = (route.backend, route.upstream, patience, mount)
         if key not in self._made:
-            self._made[key] = self._make(_target(path, route, backend), patience)
+            target = self._target(path, route, backend)
+            self._made[key] = self._make(target, patience)
         return self._made[key]
 
     def own(self, route: RouteConfig) -> Any:  # noqa: ANN401
@@ -81,26 +114,27 @@ class RouteUpstreams:
         """Give the first segments that there are below ``endpoints``."""
         return self._endpoints.names()
 
-
-def _target(path: str, route: RouteConfig, backend: Backend) -> Target:
-    """Read what is needed to reach a backend, or find the object that it is."""
-    context: ClientContext | None = None
-    if backend.kind == "https":
-        context = _client_context(f"{path}.upstream", route.upstream)
-    application = None
-    if not backend.proxied:
-        application = _hosted(f"{path}.backend", backend)
-    return Target(
-        name=route.backend,
-        application=application,
-        depth=len([part for part in route.path.split("/") if part]),
-        kind=backend.kind,
-        host=backend.host,
-        port=backend.port,
-        path=backend.target,
-        tls=context,
-        server_name=route.upstream.server_name or backend.host,
-    )
+    def _target(self, path: str, route: RouteConfig, backend: Backend) -> Target:
+        """Read what is needed to reach a backend, or find the object that it is."""
+        context: ClientContext | None = None
+        if backend.kind == "https":
+            context = _client_context(f"{path}.upstream", route.upstream)
+        application: Any = None
+        if backend.kind == "decisions":
+            application = self._decision_point(f"{path}.backend", backend.target)
+        elif not backend.proxied:
+            application = _hosted(f"{path}.backend", backend)
+        return Target(
+            name=route.backend,
+            application=application,
+            depth=len([part for part in route.path.split("/") if part]),
+            kind=backend.kind,
+            host=backend.host,
+            port=backend.port,
+            path=backend.target,
+            tls=context,
+            server_name=route.upstream.server_name or backend.host,
+        )
 
 
 def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401

@@ -121,6 +121,8 @@ class Route:
         supplies: Tokens that it gets.
         posts_tokens: Whether one of them is put into forms.
         upstream: The backend.
+        keeps_ids: Whether clients may name their requests: answers have the
+            ``X-Request-Id`` of the request.
         upstream_host: ``Host`` for the backend, or None for the client's.
         signer: Signs the requests to it, or None.
         methods: Allowed methods; empty: all.
@@ -173,6 +175,7 @@ class Route:
     supplies: tuple[Supply, ...] = ()
     posts_tokens: bool = False
     upstream: Any
+    keeps_ids: bool = False
     upstream_host: str | None = None
     signer: RequestSigner | None = None
     methods: frozenset[str] = frozenset()

@@ -51,6 +51,8 @@ RUN_ELSEWHERE = {
     "ws-trust.toml",
     "redis.toml",
     "policies.toml",
+    "authzen.toml",
+    "decision-point.toml",
     "xacml.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,

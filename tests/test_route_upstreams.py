@@ -7,8 +7,12 @@ import pytest
 
 from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
 from sso_proxy.config.model import RouteConfig, UpstreamConfig
-from sso_proxy.errors import ConfigError
+from sso_proxy.endpoints.decision_point import DecisionPoint
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.model import PERMIT
 from sso_proxy.route_upstreams import RouteUpstreams
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import FakeLocalPolicy, FakePolicy
 from sso_proxy.upstream.http import Patience, Target
 
 
@@ -82,3 +86,40 @@ def test_a_backend_that_cannot_be_had_is_said(
     with pytest.raises(ConfigError) as caught:
         Made().find(**options)
     assert [mistake.path for mistake in caught.value.mistakes] == [path]
+
+
+RULES = FakeLocalPolicy(PERMIT)
+
+
+def deciding() -> Made:
+    made = Made()
+    policies = {"main": RULES, "pdp": FakePolicy(PERMIT)}
+    made.upstreams.decide_by(policies, {"main", "pdp", "bad"}, SettableClock())
+    return made
+
+
+def test_a_policy_may_be_what_a_route_leads_to() -> None:
+    made = deciding()
+    made.find(backend="decisions:main", path="/authz/")
+    ((target, _),) = made.targets
+    assert isinstance(target.application, DecisionPoint)
+    assert (target.kind, target.depth) == ("decisions", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("none", "there is no [policy.none]"),
+        ("pdp", "'pdp' asks somebody; only rules can be asked"),
+    ],
+)
+def test_only_rules_that_there_are_decide_for_others(name: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        deciding().find(backend=f"decisions:{name}")
+    assert caught.value.mistakes == (Mistake("route[0].backend", problem),)
+
+
+def test_what_is_wrong_with_a_policy_is_said_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        deciding().find(backend="decisions:bad")
+    assert caught.value.mistakes == ()

@@ -6,11 +6,14 @@ from typing import Literal
 
 import attrs
 
-BackendKind = Literal["http", "https", "unix", "wsgi", "static", "resource"]
+BackendKind = Literal[
+    "http", "https", "unix", "wsgi", "static", "resource", "decisions", "ticket"
+]
 
 _FORMS = (
     "'http://host:port', 'https://host:port', 'unix:/path', 'wsgi:module:app',"
-    " 'static:/directory' or 'resource:module:name'"
+    " 'static:/directory', 'resource:module:name', 'decisions:policy' or"
+    " 'ticket:token'"
 )
 _URL = re.compile(r"//(?P<host>[^/?#@\[\]:]+|\[[^/?#@\[\]]+\])(?::(?P<port>\d*))?/?")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
@@ -58,6 +61,14 @@ def read_backend(text: str) -> Backend:
         case "wsgi" | "resource":
             if not _OBJECT.fullmatch(rest):
                 raise ValueError(f"{rest!r} is no 'module:name'")
+            return Backend(kind=kind, target=rest)
+        case "decisions":
+            if not rest:
+                raise ValueError("decisions: needs the name of a policy")
+            return Backend(kind=kind, target=rest)
+        case "ticket":
+            if not rest:
+                raise ValueError("ticket: needs the name of a token")
             return Backend(kind=kind, target=rest)
         case _:
             raise ValueError(f"{kind!r} is no kind of backend; write {_FORMS}")

@@ -17,6 +17,7 @@ from sso_proxy.config.backend import Backend, read_backend
         ("wsgi:pkg.mod:app", Backend(kind="wsgi", target="pkg.mod:app")),
         ("static:/srv/www", Backend(kind="static", target="/srv/www")),
         ("resource:mod:root", Backend(kind="resource", target="mod:root")),
+        ("decisions:main", Backend(kind="decisions", target="main")),
     ],
 )
 def test_backend_is_taken_apart(text: str, backend: Backend) -> None:
@@ -49,6 +50,7 @@ def test_backend_is_taken_apart(text: str, backend: Backend) -> None:
         ("static:www", "absolute path"),
         ("wsgi:module", "no 'module:name'"),
         ("resource:a b:c", "no 'module:name'"),
+        ("decisions:", "needs the name of a policy"),
     ],
 )
 def test_other_texts_are_refused(text: str, problem: str) -> None:

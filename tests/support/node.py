@@ -35,8 +35,8 @@ def find_node() -> Path | None:
     return package / "bin" / "node"
 
 
-def install() -> None:
-    """Install the server into a directory of its own, with Node.js if need be."""
+def install(place: Path = PLACE) -> None:
+    """Install what *place* names into a directory there, with Node.js if need be."""
     node = find_node()
     if node is None:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -47,7 +47,7 @@ def install() -> None:
     npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node), str(npm)] if npm.exists() else [str(shutil.which("npm"))]
     subprocess.run(  # noqa: S603
-        [*command, "ci", "--silent", "--ignore-scripts"], cwd=PLACE, check=True
+        [*command, "ci", "--silent", "--ignore-scripts"], cwd=place, check=True
     )
 
 

@@ -8,6 +8,8 @@ import attrs
 
 from sso_proxy.specs.authzen.reading import need_object, read_content
 from sso_proxy.specs.authzen.values import (
+    EVALUATION_PATH,
+    EVALUATIONS_PATH,
     SEMANTICS,
     Action,
     AuthzenError,
@@ -23,6 +25,11 @@ LONGEST: Final = 2048
 """Characters of a type, an id or a name."""
 
 _CONTENT: Final = "the content"
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "subject": ("type", "id"),
+    "action": ("name",),
+    "resource": ("type", "id"),
+}
 _PARTS: Final[tuple[str, ...]] = ("subject", "action", "resource", "context")
 
 
@@ -104,18 +111,17 @@ def answer_mistake(mistake: AuthzenError) -> Evaluated:
     )
 
 
-def build_metadata(base: str, path: str) -> bytes:
+def build_metadata(base: str) -> bytes:
     """
     Write what a decision point publishes about itself (section 9).
 
     Args:
         base: Its URL, as who asks knows it: without a slash at the end.
-        path: What all its endpoints begin with, besides.
     """
     members = {
         "policy_decision_point": base,
-        "access_evaluation_endpoint": f"{base}{path}/evaluation",
-        "access_evaluations_endpoint": f"{base}{path}/evaluations",
+        "access_evaluation_endpoint": f"{base}{EVALUATION_PATH}",
+        "access_evaluations_endpoint": f"{base}{EVALUATIONS_PATH}",
     }
     return json.dumps(members).encode("ascii")
 
@@ -125,9 +131,27 @@ def _item(defaults: Mapping[str, Any], item: object) -> Evaluation | AuthzenErro
     if not isinstance(item, dict):
         return AuthzenError("an evaluation is no object")
     try:
-        return _evaluation({**defaults, **item})
+        return _evaluation(_with_defaults(defaults, item))
     except AuthzenError as e:
         return e
+
+
+def _with_defaults(
+    defaults: Mapping[str, Any], item: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Give a question with what the whole says.
+
+    Its own subject, action and resource stand as they are, but for what each has to
+    have and does not say itself.
+    """
+    merged = {**defaults, **item}
+    for part, needed in _NEEDED.items():
+        own, usual = item.get(part), defaults.get(part)
+        if isinstance(own, dict) and isinstance(usual, dict):
+            given = {name: usual[name] for name in needed if name in usual}
+            merged[part] = {**given, **own}
+    return merged
 
 
 def _evaluation(members: Mapping[str, Any]) -> Evaluation:
