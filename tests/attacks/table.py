@@ -29,7 +29,7 @@ ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
 MINTED: Final = "tokens/test_jwt.py::"
 BACKENDS: Final = "docs/test_token_for_a_backend.py::"
 TOKENS: Final = "attacks/test_tokens_attacked.py::"
-XACML: Final = "authz/test_xacml.py::"
+XACML: Final = "authz/test_xacml_questions.py::"
 
 COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"

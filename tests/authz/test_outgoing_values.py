@@ -62,11 +62,19 @@ def test_named_part_is_there_where_the_path_begins_as_the_template(
     path: str, value: str | None
 ) -> None:
     """A user's number is not an order's."""
-    context = Context(template="/orders/{id}", tables={"t": {"17": {"c": "x"}}})
+    tables = {"t": {"17": {"c": "x"}}}
+    context = Context(template="/orders/{id}", tables=tables)
     request = make_request(path=path)
     assert make_value("path.id", context)(ALICE, request) == value
     cell = make_value("tables.t[path.id].c", context)(ALICE, request)
     assert cell == (value and "x")
+
+
+def test_path_that_is_shorter_than_the_template_has_no_parts() -> None:
+    """Not even those that it is long enough for."""
+    part = make_value("path.id", Context(template="/orders/{id}/items"))
+    assert part(ALICE, make_request(path="/orders/17")) is None
+    assert part(ALICE, make_request(path="/orders/17/items")) == "17"
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,13 @@ def test_wrong_types_are_refused(members: dict[str, Any]) -> None:
         one(**members)
 
 
+@pytest.mark.parametrize("verdict", ["Permit", "NotApplicable"])
+def test_what_may_let_a_request_pass_has_no_error(verdict: str) -> None:
+    """A permit-biased proxy lets pass what does not apply."""
+    with pytest.raises(ResponseError):
+        one(Decision=verdict, Status={"StatusCode": {"Value": MISSING}})
+
+
 def test_denial_may_have_any_status() -> None:
     """It denies whatever the reason is."""
     found = one(Decision="Deny", Status={"StatusCode": {"Value": MISSING}})
