@@ -101,13 +101,23 @@ class AuthzenPolicy(RemotePolicy):
         if self._metadata is not None:
             endpoint = self._metadata.current()
         assert endpoint is not None  # noqa: S101 - `decide` has waited for it
+        question = Question(
+            url=endpoint,
+            body=self._body(identity, request),
+            content_type=JSON_TYPE,
+            accept=JSON_TYPE,
+        )
+        if not self._questions.changing:
+            return question
+        timeless = self._body(identity, attrs.evolve(request, time=None))
+        return attrs.evolve(question, key=Question(url=endpoint, body=timeless).key)
+
+    def _body(self, identity: Identity, request: Request) -> bytes:
+        """Write the question."""
         try:
-            body = build_evaluation(self._questions.build(identity, request))
+            return build_evaluation(self._questions.build(identity, request))
         except ValueError as e:
             raise UnfitError(str(e)) from None
-        return Question(
-            url=endpoint, body=body, content_type=JSON_TYPE, accept=JSON_TYPE
-        )
 
     def read(self, question: Question, reply: HttpReply) -> Answer:  # noqa: ARG002
         """

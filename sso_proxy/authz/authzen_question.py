@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sso_proxy.authz.authzen_config import AuthzenConfig
 from sso_proxy.authz.facts import Getter
-from sso_proxy.authz.outgoing_values import make_value
+from sso_proxy.authz.outgoing_values import is_changing, make_value
 from sso_proxy.authz.remote_policy import UnfitError
 from sso_proxy.authz.rule import split_path
 from sso_proxy.errors import ConfigError, Mistake
@@ -67,6 +67,9 @@ class AuthzenQuestions:
     Args:
         config: The options.
 
+    Attributes:
+        changing: Whether something is sent that is another one each time.
+
     Raises:
         ConfigError: What is to be sent is not there.
     """
@@ -77,6 +80,7 @@ class AuthzenQuestions:
         self._types = (*SUPPORTED, *config.obligations)
         texts = {**_GATEWAY, **config.attributes}
         self._has_params = texts.pop(_PARAMS, None) is None
+        self.changing = any(map(is_changing, texts.values()))
         self._get: list[tuple[str, Getter]] = []
         mistakes: list[Mistake] = []
         for place, text in texts.items():

@@ -296,7 +296,8 @@ class RouteConfig:
         session_info: What pages learn of their user's session; unset, nothing.
         resource: What clients find out about this resource; unset, nothing.
         backend: ``http://host:port``, ``https://host:port``, ``unix:/path``,
-            ``wsgi:module:app``, ``static:/directory`` or ``resource:module:name``.
+            ``wsgi:module:app``, ``static:/directory``, ``resource:module:name``, or
+            ``decisions:NAME``: the rules of ``[policy.NAME]`` answer questions.
         upstream: How the backend is reached.
         methods: Allowed methods; none: all but TRACE and CONNECT.
         encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.

@@ -169,6 +169,16 @@ def test_what_others_would_read_otherwise_is_denied_here() -> None:
     assert here.asked == []
 
 
+def test_the_time_is_sent_and_makes_no_other_question() -> None:
+    here = scene(said(True), attributes={"context.time": "now"})
+    for time in (NOW, NOW + 1):
+        assert here.decide(request=make_request(time=time)) == PERMIT
+    (asked,) = here.asked
+    assert json.loads(asked.body)["context"] == {"time": NOW}
+    here.decide(request=make_request("PUT"))
+    assert len(here.asked) == 2
+
+
 def metadata(**changes: object) -> Said:
     members = {"policy_decision_point": URL, "access_evaluation_endpoint": ENDPOINT}
     return answer(json.dumps({**members, **changes}))
