@@ -1,6 +1,8 @@
 """Tickets say one thing, and only what their key has signed."""
 
+import subprocess
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -27,7 +29,8 @@ from sso_proxy.specs.pubtkt import (
     verify,
 )
 from sso_proxy.specs.pubtkt_keys import TicketError
-from tests.support.pubtkt_keys import signing_key, verifying_key
+from tests.support.programs import program
+from tests.support.pubtkt_keys import private_pem, signing_key, verifying_key
 
 ALICE = Ticket(uid="alice", valid_until=1_800_000_000)
 BODY = "uid=alice;validuntil=1800000000;tokens=;udata="
@@ -257,3 +260,44 @@ def test_parts_of_blocks_are_refused() -> None:
         with pytest.raises(TicketError) as raised:
             decrypt_bauth(bauth, KEY)
         assert raised.value.reason == "ticket-bauth"
+
+
+PHP = (
+    "uid=alice;cip=192.0.2.1;validuntil=1800000000;graceperiod=1799996400;bauth=eA=="
+    ";tokens=a,b;udata=d;multifactor=1"
+)
+PERL = (
+    "uid=alice;cip=192.0.2.1;validuntil=1800000000;graceperiod=1799996400;bauth=eA=="
+    ";multifactor=1;tokens=a,b;udata=d"
+)
+
+
+@pytest.mark.parametrize("body", [PHP, PERL], ids=["PHP", "Perl"])
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [("rsa", "sha1"), ("rsa", "sha256"), ("dsa", "sha1"), ("ec", "sha512")],
+)
+def test_tickets_of_others_are_good(
+    name: str, digest: str, body: str, tmp_path: Path
+) -> None:
+    """Signed as by the login servers that come with the module: by openssl."""
+    key = tmp_path / "key.pem"
+    key.write_bytes(private_pem(name))
+    signature = subprocess.run(  # noqa: S603
+        [program("openssl"), "dgst", f"-{digest}", "-sign", key],
+        input=body.encode(),
+        capture_output=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    text = f"{body};sig={b64encode(signature).decode()}"
+    assert verify(text, verifying_key(name, digest)) == Ticket(
+        uid="alice",
+        cip="192.0.2.1",
+        valid_until=1_800_000_000,
+        grace_period=1_799_996_400,
+        bauth="eA==",
+        tokens=("a", "b"),
+        udata="d",
+        multifactor="1",
+    )
