@@ -19,6 +19,7 @@ need apache2 apache2
 need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
 need libapache2-mod-auth-pubtkt /usr/lib/apache2/modules/mod_auth_pubtkt.so
 need memcached memcached
+need slapd slapd
 need redis-server redis-server
 need glewlwyd glewlwyd
 need chromium chromium
