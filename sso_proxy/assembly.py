@@ -32,6 +32,7 @@ from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.pipeline import Pipeline
+from sso_proxy.recent_refusals import RecentRefusals
 from sso_proxy.session_desk import close_ended, manage_sessions
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
@@ -88,6 +89,7 @@ class Generation:
             via=server.name,
             new_id=gateway.new_id,
             revoked=gateway.revocations.decide,
+            refused=gateway.refusals.note,
         )
 
     def _share(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -225,6 +227,7 @@ class Gateway:
         self._make_nest = make_nest
         self.clock: IClock = SystemClock()
         self.revocations = Revocations(self.clock)
+        self.refusals = RecentRefusals(self.clock)
         self.new_id = _id_maker()
         self.counts: Any = GatewayCollector.new_counts()
         self._config = config
@@ -339,6 +342,10 @@ class Gateway:
         registry.register(GatewayCollector(self))
         return generate_latest(registry)
 
+    def refusal(self, id_: str) -> dict[str, Any] | None:
+        """Say why a request was refused lately; None if that is not known here."""
+        return self.refusals.find(id_)
+
     async def sessions(self, document: object) -> dict[str, Any]:
         """Do what an operator says about browser sessions."""
         stores = self.parts.sessions if self.parts is not None else {}
@@ -373,6 +380,7 @@ class Gateway:
         if self.parts is not None:
             sites = (each.site for each in self._listeners)
             close_ended(self.parts.sessions, sites, _spawn)
+        self.refusals.forget()
         if now >= self._report_at:
             self._report_at = now + _DAY
             self.report()

@@ -238,6 +238,10 @@ class Supervisor(Service):
             f"sso_proxy_reload_refused {int(self._reload_refused)}\n"
         )
 
+    async def refusal(self, id_: str) -> dict[str, Any] | None:
+        """Say why a request was refused lately; None if nobody knows."""
+        return None if self._serving is None else await self._serving.refusal(id_)
+
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions."""
         if self._serving is None:

@@ -1,5 +1,5 @@
 """
-The listener for operators: health, metrics, what is revoked, and sessions.
+The listener for operators: health, metrics, revocations, sessions, and refusals.
 
 It is reachable from this machine only, and a browser on this machine must not be made
 to read it for a web page elsewhere: only loopback names are accepted in ``Host`` (a
@@ -31,6 +31,7 @@ from sso_proxy.endpoints.answer import (
 )
 from sso_proxy.endpoints.revocations import RevocationPages, Revoker
 from sso_proxy.endpoints.sessions import answer_sessions
+from sso_proxy.errors import SsoProxyError
 from sso_proxy.model import WARNING
 
 _log = Logger()
@@ -39,6 +40,7 @@ Page: TypeAlias = Callable[[Request], Awaitable[Answer]]
 
 _REVOCATIONS: Final = b"/revocations"
 _SESSIONS: Final = b"/sessions"
+_EXPLAIN: Final = b"/explain"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -53,6 +55,9 @@ class Status(Protocol):
 
     async def metrics(self) -> str:
         """Give the Prometheus text."""
+
+    async def refusal(self, id_: str) -> dict[str, Any] | None:
+        """Say why a request was refused lately; None if nobody knows."""
 
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions; returns a ``status`` and what came of it."""
@@ -150,6 +155,8 @@ class AdminResource(Resource):
         parent, _, name = path.rpartition(b"/")
         if parent == _REVOCATIONS and name:
             return {b"DELETE": self._revocations.removing(name.decode("latin-1"))}
+        if parent == _EXPLAIN and name:
+            return {b"GET": self._explaining(name.decode("latin-1"))}
         return self._pages.get(path, {})
 
     def _refuse(
@@ -165,7 +172,7 @@ class AdminResource(Resource):
         if method not in pages:
             allow = b", ".join([*pages, *([b"HEAD"] if b"GET" in pages else [])])
             return refusal(405, "not this method", (b"allow", allow))
-        if request.path.startswith((_REVOCATIONS, _SESSIONS)):
+        if request.path.startswith((_REVOCATIONS, _SESSIONS, _EXPLAIN)):
             return self._refuse_operator(request)
         return None
 
@@ -201,6 +208,21 @@ class AdminResource(Resource):
 
     async def _sessions(self, request: Request) -> Answer:
         return await answer_sessions(self._status.sessions, request)
+
+    def _explaining(self, id_: str) -> Page:
+        """Give what says why the request *id_* was refused."""
+
+        async def explain(_: Request) -> Answer:
+            try:
+                found = await self._status.refusal(id_)
+            except SsoProxyError as e:
+                return refusal(503, str(e))
+            if found is None:
+                why = "no request of this id was refused lately, or it is forgotten"
+                return refusal(404, why)
+            return report(200, found)
+
+        return explain
 
     async def _metrics(self, _: Request) -> Answer:
         return Answer(200, _METRICS, (await self._status.metrics()).encode())

@@ -1,12 +1,12 @@
 """Whether a request may pass: conditions and policies, phase 7."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import attrs
 
 from sso_proxy.authz.policies import Named, Policies
-from sso_proxy.authz.possible import Outcome
+from sso_proxy.authz.possible import NONE_MISSING, Outcome
 from sso_proxy.authz.rule import RuleTrace
 from sso_proxy.errors import UnavailableError
 from sso_proxy.explain.report import Step
@@ -111,6 +111,34 @@ async def judge_policies(
     return found
 
 
+def judge_few(
+    route: Route, request: Request, identity: Identity, most: int
+) -> tuple[Step, ...]:
+    """
+    Explain what was decided just now, of which everything is known.
+
+    Nothing is told that a policy of a plugin, or elsewhere, has said: it might be
+    about the caller.
+
+    Args:
+        route: The route.
+        request: The request.
+        identity: Who called.
+        most: Rules of each policy that are explained.
+    """
+    conditions = judge_conditions(route, request, identity, NONE_MISSING)
+    steps = [finding.step for finding in conditions]
+    for each in route.policies.decisive if route.policies is not None else ():
+        policy: Any = each.policy
+        if not hasattr(policy, "explain_few"):
+            steps.append(Step(phase="policy", text=f"{each.name}: not one of rules"))
+            continue
+        traces = policy.explain_few(identity, request, most)
+        decision = policy.check(identity, request)
+        steps.append(_rules_step("policy", each.name, traces, decision))
+    return tuple(steps)
+
+
 def judge_shadows(
     policies: Policies, request: Request, identity: Identity, missing: frozenset[str]
 ) -> list[Step]:
@@ -140,30 +168,37 @@ def _judge_rules(
     traces = policy.explain(identity, request, missing)
     effects = policy.effects(traces)
     decision: Decision = policy.check(identity, request)
-    certain = len(effects) == 1
-    reason = decision.reasons[0] if decision.reasons else ""
-    deciding = reason.removeprefix("rule:") if certain else ""
-    outcome = _outcome(effects)
-    rules = tuple(_rule_step(trace, deciding) for trace in traces)
-    says = " or ".join(sorted(effect.value for effect in effects))
-    text = f"{named.name}: {says}"
-    if certain:
-        text += f" ({reason})"
-    step = Step(
-        phase=phase,
-        text=text,
-        outcome=outcome,
-        decides=outcome == "miss",
-        parts=rules,
-    )
-    by = (f"{named.name}/{reason}",) if certain and reason else ()
+    if len(effects) == 1:
+        step = _rules_step(phase, named.name, traces, decision)
+        by: tuple[str, ...] = (f"{named.name}/{decision.reasons[0]}",)
+    else:
+        outcome: Outcome = "may" if Effect.PERMIT in effects else "miss"
+        says = " or ".join(sorted(effect.value for effect in effects))
+        step = Step(
+            phase=phase,
+            text=f"{named.name}: {says}",
+            outcome=outcome,
+            decides=outcome == "miss",
+            parts=tuple(_rule_step(trace, "") for trace in traces),
+        )
+        by = ()
+    outcome = "may" if not step.outcome else step.outcome
     return Finding(step=step, outcome=outcome, decision=decision, decided_by=by)
 
 
-def _outcome(effects: frozenset[Effect]) -> Outcome:
-    if Effect.PERMIT not in effects:
-        return "miss"
-    return "hit" if len(effects) == 1 else "may"
+def _rules_step(
+    phase: str, name: str, traces: Sequence[RuleTrace], decision: Decision
+) -> Step:
+    """Show rules of which one decides, or none of them."""
+    reason = decision.reasons[0]
+    denies = decision.effect is not Effect.PERMIT
+    return Step(
+        phase=phase,
+        text=f"{name}: {decision.effect.value} ({reason})",
+        outcome="miss" if denies else "hit",
+        decides=denies,
+        parts=tuple(_rule_step(t, reason.removeprefix("rule:")) for t in traces),
+    )
 
 
 def _rule_step(trace: RuleTrace, deciding: str) -> Step:

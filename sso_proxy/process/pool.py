@@ -183,6 +183,23 @@ class Pool:
             f"sso_proxy_workers_replaced_total {self.replaced}\n"
         )
 
+    async def refusal(self, id_: str) -> dict[str, Any] | None:
+        """
+        Say why a request was refused lately, if any worker knows.
+
+        Raises:
+            OtherEndError: None does, and one of them does not answer.
+        """
+        children = list(self._children.values())
+        answers = await self._ask_each(children, "refusal", id_, ASK_TIMEOUT)
+        for answer in answers:
+            if isinstance(answer, dict):
+                return answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return None
+
     async def sessions(self, document: object) -> dict[str, Any]:
         """
         Have a worker list or end sessions; it tells the others.

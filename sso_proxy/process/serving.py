@@ -33,6 +33,9 @@ class ServingGateway(Protocol):
     def metrics(self) -> bytes:
         """Give the Prometheus text."""
 
+    def refusal(self, id_: str) -> dict[str, Any] | None:
+        """Say why a request was refused lately; None if that is not known here."""
+
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions; returns a ``status`` and what came of it."""
 
@@ -67,6 +70,9 @@ class Serving(Protocol):
 
     async def metrics(self) -> str:
         """Give the Prometheus text."""
+
+    async def refusal(self, id_: str) -> dict[str, Any] | None:
+        """Say why a request was refused lately; None if nobody knows."""
 
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions; returns a ``status`` and what came of it."""
@@ -122,6 +128,10 @@ class Alone:
     async def metrics(self) -> str:
         """Give the Prometheus text."""
         return self._gateway.metrics().decode()
+
+    async def refusal(self, id_: str) -> dict[str, Any] | None:
+        """Have the gateway say why a request was refused."""
+        return self._gateway.refusal(id_)
 
     async def sessions(self, document: object) -> dict[str, Any]:
         """Have the gateway list or end sessions."""

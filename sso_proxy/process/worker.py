@@ -152,14 +152,6 @@ class Worker:
         if self._gateway is None:
             raise RefusedError("it has not started yet")
         match what:
-            case "live":
-                return True
-            case "ready":
-                return await self._gateway.probe()
-            case "metrics":
-                return self._gateway.metrics().decode()
-            case "sessions":
-                return await self._gateway.sessions(argument)
             case "reload":
                 config = unpack_config(argument)
                 await self._gateway.reload(config)
@@ -170,8 +162,25 @@ class Worker:
             case "reopen":
                 self._gateway.reopen_logs()
             case _:
-                raise RefusedError(f"nobody here knows how to {what}")
+                return await _tell(self._gateway, what, argument)
         return None
+
+
+async def _tell(gateway: ServingGateway, what: str, argument: Any) -> Any:  # noqa: ANN401
+    """Say what the main process asks, which changes nothing about how we serve."""
+    match what:
+        case "live":
+            return True
+        case "ready":
+            return await gateway.probe()
+        case "metrics":
+            return gateway.metrics().decode()
+        case "refusal":
+            return gateway.refusal(argument)
+        case "sessions":
+            return await gateway.sessions(argument)
+        case _:
+            raise RefusedError(f"nobody here knows how to {what}")
 
 
 def run_worker(

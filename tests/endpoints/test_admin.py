@@ -39,6 +39,9 @@ class FakeStatus:
                 self.gone = True
         return self.missing
 
+    async def refusal(self, id_: str) -> dict[str, Any] | None:
+        return {"id": id_} if id_ == "known-1" else None
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
@@ -112,6 +115,23 @@ class AdminTests(TestCase):
         assert code == 503
         assert '"status": "not ready"' in body
         assert '"missing": ["keys of https://op.example"]' in body
+
+    async def test_a_refusal_is_explained(self) -> None:
+        code, body, _ = await self.ask("/explain/known-1")
+        assert (code, body) == (200, '{"id": "known-1"}\n')
+
+    async def test_a_refusal_that_nobody_knows_is_404(self) -> None:
+        code, body, _ = await self.ask("/explain/other-1")
+        assert code == 404
+        assert "or it is forgotten" in body
+
+    async def test_refusals_are_not_for_browsers(self) -> None:
+        code, _, _ = await self.ask("/explain/known-1", sec_fetch_site="none")
+        assert code == 403
+
+    async def test_refusals_are_read_and_not_written(self) -> None:
+        assert (await self.ask("/explain/known-1", "POST"))[0] == 405
+        assert (await self.ask("/explain/"))[0] == 404
 
     async def test_metrics_are_prometheus_text(self) -> None:
         code, body, headers = await self.ask("/metrics")

@@ -45,6 +45,9 @@ class FakeGateway:
     def reopen_logs(self) -> None:
         self.asked.append("reopen_logs")
 
+    def refusal(self, id_: str) -> dict[str, Any] | None:
+        return {"id": id_} if id_ == "known-1" else None
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
@@ -78,6 +81,8 @@ class AloneTests(TestCase):
         assert await self.alone.metrics() == "größe 1\n"
         done = await self.alone.sessions({"do": "list"})
         assert done == {"status": 200, "did": {"do": "list"}}
+        assert await self.alone.refusal("known-1") == {"id": "known-1"}
+        assert await self.alone.refusal("other-1") is None
 
     async def test_who_answers_is_alive(self) -> None:
         assert await self.alone.faults() == ()

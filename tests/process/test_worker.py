@@ -83,6 +83,9 @@ class FakeGateway:
     def reopen_logs(self) -> None:
         self.reopened = True
 
+    def refusal(self, id_: str) -> dict[str, Any] | None:
+        return {"id": id_} if id_ == "known-1" else None
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 

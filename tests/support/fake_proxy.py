@@ -87,6 +87,9 @@ class FakeGateway:
             with Path(self.config.server.audit.file).open("a") as file:
                 file.write(f"opened by {os.getpid()}\n")
 
+    def refusal(self, id_: str) -> dict[str, Any] | None:
+        return {"id": id_} if id_ == "known-1" else None
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
