@@ -183,7 +183,12 @@ class XacmlPolicy(RemotePolicy):
     ) -> XacmlQuestion:
         return XacmlQuestion(
             url=self.config.url,
-            body=build_request(attributes, each, policy_ids=self.config.policy_ids),
+            body=build_request(
+                attributes,
+                each,
+                references=self.config.multiple == "references",
+                policy_ids=self.config.policy_ids,
+            ),
             content_type=self._kind,
             accept=self._kind,
             attributes=tuple(attributes),

@@ -67,7 +67,7 @@ class AttributeConfig:
             another value, it is no answer.
         required: Whether who has no value of this is denied, without asking.
         each: Whether there is one question for each of its values, all of them in one
-            message (``MultiRequests``); one attribute at most.
+            message; one attribute at most.
     """
 
     category: str = attrs.field(default="subject", validator=_category)
@@ -124,6 +124,9 @@ class XacmlConfig(RemotePolicyConfig):
             with obligations that are all known here.
         combine: With several questions, whether ``all`` or ``any`` of the answers have
             to let the request pass.
+        multiple: How several questions stand in one message: as ``references``
+            (``MultiRequests``), or as repeated ``categories``, for servers that know
+            only these.
         most: Questions in one message; who needs more is denied.
         policy_ids: Whether the answer is to name the policies that apply, for the log.
         log_advice: Whether advice goes to the log, by its identifier.
@@ -138,6 +141,7 @@ class XacmlConfig(RemotePolicyConfig):
     path: str = attrs.field(default="/", validator=path_prefix)
     bias: Literal["deny", "permit"] = "deny"
     combine: Literal["all", "any"] = "all"
+    multiple: Literal["references", "categories"] = "references"
     most: int = attrs.field(default=100, validator=between(1, 1000))
     policy_ids: bool = False
     log_advice: bool = False
@@ -155,8 +159,9 @@ class XacmlConfig(RemotePolicyConfig):
         for one in each:
             if sum(other.key == one.key for other in told) > 1:
                 yield f"{one.id} has each, and cannot be there twice"
-        if self.combine == "any" and not each:
-            yield "combine has no effect without an attribute with each"
+        for option, usual in (("combine", "all"), ("multiple", "references")):
+            if getattr(self, option) != usual and not each:
+                yield f"{option} has no effect without an attribute with each"
 
     @property
     def told(self) -> tuple[AttributeConfig, ...]:

@@ -1,5 +1,6 @@
 """A decision point that speaks XACML is asked, and believed to the letter."""
 
+import itertools
 import json
 from typing import Any
 
@@ -223,9 +224,15 @@ def test_each_value_is_asked_about_in_one_message(
 ) -> None:
     """Whatever order the answers come in; every value once."""
     who = make_identity(claims={"records": records})
-    for combine, expected in (("all", all_), ("any", any_)):
+    ways = itertools.product(
+        (("all", all_), ("any", any_)), ("references", "categories")
+    )
+    for (combine, expected), multiple in ways:
         here = Scene(
-            DecisionPoint(readable, shape), attribute=(RECORDS,), combine=combine
+            DecisionPoint(readable, shape),
+            attribute=(RECORDS,),
+            combine=combine,
+            multiple=multiple,
         )
         permitted = here.decide(who).effect is Effect.PERMIT
         assert permitted == expected

@@ -52,6 +52,7 @@ def test_attribute_is_known_by_its_category_in_full() -> None:
             "cannot be there twice",
         ),
         ({"combine": "any"}, "combine has no effect"),
+        ({"multiple": "categories"}, "multiple has no effect"),
         ({"path": "orders"}, "/"),
         ({"most": 0}, "from 1 to 1000"),
         ({"url": "http://127.0.0.1:1/pdp", "ca": "ca.pem"}, "no effect"),

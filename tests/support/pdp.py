@@ -5,8 +5,9 @@ Give `DecisionPoint.answer` to `tests.support.sts.TokenServer.said`: then it can
 asked without a network, or be served over https by `tests.support.sts_serving`.
 """
 
+import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -81,7 +82,7 @@ class DecisionPoint:
         for category in categories:
             _check_category(category)
         if _MULTI not in request:
-            return [self._result(categories)]
+            return [self._result(list(one)) for one in _individual(categories)]
         by_id = {category["Id"]: category for category in categories}
         _require(len(by_id) == len(categories), "an Id twice")
         return [
@@ -109,6 +110,15 @@ class DecisionPoint:
         if shown:
             result["Category"] = shown
         return result
+
+
+def _individual(categories: list[Members]) -> Iterator[tuple[Members, ...]]:
+    """Give each combination of categories that are there several times."""
+    grouped: dict[str, list[Members]] = {}
+    for category in categories:
+        _require("Id" not in category, "an Id that nobody uses")
+        grouped.setdefault(category["CategoryId"], []).append(category)
+    return itertools.product(*grouped.values())
 
 
 def _check_category(category: Members) -> None:

@@ -56,6 +56,7 @@ def build_request(
     attributes: Sequence[Attribute],
     each: Attribute | None = None,
     *,
+    references: bool = True,
     policy_ids: bool = False,
 ) -> bytes:
     """
@@ -63,14 +64,17 @@ def build_request(
 
     Args:
         attributes: All attributes that have values.
-        each: One more; with it, there is one request for each of its values
-            (Multiple Decision Profile, section 2.3), in one message.
+        each: One more; with it, there is one request for each of its values, in one
+            message (XACML 3.0 Multiple Decision Profile).
+        references: Whether each of these names its categories (``MultiRequests``);
+            otherwise the category of *each* is there once for each value, which is
+            enough to tell them apart.
         policy_ids: Whether the answer is to name the policies that apply.
     """
     if each is None:
         request: dict[str, Any] = {"Category": _categories(attributes)}
     else:
-        request = _several(attributes, each)
+        request = _several(attributes, each, references=references)
     if policy_ids:
         request["ReturnPolicyIdList"] = True
     text = json.dumps(
@@ -98,21 +102,23 @@ def _categories(attributes: Sequence[Attribute]) -> list[dict[str, Any]]:
     ]
 
 
-def _several(attributes: Sequence[Attribute], each: Attribute) -> dict[str, Any]:
+def _several(
+    attributes: Sequence[Attribute], each: Attribute, *, references: bool
+) -> dict[str, Any]:
     """Give what makes several requests of one (section 4.2.5)."""
     shared = [one for one in attributes if one.category != each.category]
     beside = [one for one in attributes if one.category == each.category]
+    common = _categories(shared)
     parts = [
         _categories([*beside, part_of(each, value)])[0] for value in each.bag.values
     ]
-    common = [_named(f"s{n}", one) for n, one in enumerate(_categories(shared))]
-    named = [_named(f"r{n}", one) for n, one in enumerate(parts)]
+    if not references:
+        return {"Category": [*common, *parts]}
+    common = [_named(f"s{n}", one) for n, one in enumerate(common)]
+    parts = [_named(f"r{n}", one) for n, one in enumerate(parts)]
     ids = [one["Id"] for one in common]
-    references = [{"ReferenceId": [*ids, one["Id"]]} for one in named]
-    return {
-        "Category": [*common, *named],
-        _MULTIPLE: {"RequestReference": references},
-    }
+    found = [{"ReferenceId": [*ids, one["Id"]]} for one in parts]
+    return {"Category": [*common, *parts], _MULTIPLE: {"RequestReference": found}}
 
 
 def _named(name: str, category: Mapping[str, Any]) -> dict[str, Any]:

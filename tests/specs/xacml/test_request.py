@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sso_proxy.specs.xacml.names import ACTION, DOUBLE, RESOURCE, SUBJECT
@@ -97,6 +97,22 @@ def test_each_value_has_a_request_of_its_own() -> None:
     ]
 
 
+def test_each_value_has_a_category_of_its_own_without_references() -> None:
+    """As decision points take it that know no ``MultiRequests``."""
+    found = told(
+        attribute(SUBJECT, "who", "alice"),
+        attribute(RESOURCE, "kind", "order"),
+        each=attribute(RESOURCE, "id", "1", "2"),
+        references=False,
+    )
+    assert list(found) == ["Category"]
+    ids = [
+        (one["CategoryId"], one["Attribute"][-1]["Value"]) for one in found["Category"]
+    ]
+    assert ids == [(SUBJECT, "alice"), (RESOURCE, "1"), (RESOURCE, "2")]
+    assert not any("Id" in one for one in found["Category"])
+
+
 def test_part_has_one_value() -> None:
     """The rest stays what it is."""
     each = attribute(RESOURCE, "id", 1, 2, kind="urn:k", included=True)
@@ -131,14 +147,18 @@ def exact(question: tuple[tuple[Attribute, ...], Attribute | None]) -> str:
 
 
 @settings(max_examples=300)
-@given(QUESTIONS, QUESTIONS)
+@given(QUESTIONS, QUESTIONS, st.booleans())
 def test_different_questions_have_different_octets(
     one: tuple[tuple[Attribute, ...], Attribute | None],
     other: tuple[tuple[Attribute, ...], Attribute | None],
+    references: bool,  # noqa: FBT001
 ) -> None:
-    """So octets are what an answer may be kept by."""
-    same = build_request(*one) == build_request(*other)
-    assert same == (exact(one) == exact(other))
+    """So octets are what an answer may be kept by, those of one policy."""
+    assume((one[1] is None) == (other[1] is None))
+    asked, also = (
+        build_request(*question, references=references) for question in (one, other)
+    )
+    assert (asked == also) == (exact(one) == exact(other))
 
 
 def test_subject_and_action_do_not_run_into_each_other() -> None:
