@@ -224,3 +224,41 @@ class Account:
 
     subject: str
     claims: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class Unproved:
+    """
+    The password was wrong, but the account is known.
+
+    Tries are counted by what the account is, however its name was typed.
+
+    Attributes:
+        subject: As in `Account`.
+    """
+
+    subject: str
+
+
+@attrs.frozen(kw_only=True)
+class PasswordForm:
+    """
+    Somebody has to type a name and a password, on a page of ours.
+
+    Attributes:
+        action: Where the form goes: a path on the same host.
+        login: Names the login, as a hidden field.
+        user: The name that is there already; may be empty.
+        problem: What was wrong before: ``wrong``, ``wait``; or empty.
+        status: The answer's status.
+        reason: For the log and the audit record.
+        headers: Fields for the answer.
+    """
+
+    action: str
+    login: str = attrs.field(repr=False)
+    user: str = attrs.field(default="", repr=False)
+    problem: str = ""
+    status: int = 200
+    reason: str = "login-form"
+    headers: Headers = ()

@@ -80,12 +80,14 @@ async def invite(request: Request, route: Route, body: Body | None) -> Response:
         if sent_on is not None:
             return sent_on
     begun = await log_in(request, route, body)
-    if begun is not None:
+    if begun is not None and begun.status != 401:
         return begun
     challenges = [c for c in asked if isinstance(c, HeaderChallenge)]
     values = tuple(v for challenge in challenges for v in challenge.values)
     others = tuple(f for challenge in challenges for f in challenge.headers)
     headers = _fields_of(HeaderChallenge(values, others), route, 401)
+    if begun is not None:  # the form is there, and so are other ways
+        return attrs.evolve(begun, headers=(*begun.headers, *headers))
     return Response(
         status=401 if headers or redirects or route.login_names else 403,
         reason="no-credential",

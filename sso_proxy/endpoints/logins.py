@@ -28,11 +28,19 @@ from sso_proxy.endpoints.login_limits import (
     forget_tries,
     is_going_round,
 )
+from sso_proxy.endpoints.password_form import show_form
 from sso_proxy.endpoints.posted import give_posted, keep_posted
 from sso_proxy.endpoints.silent_logins import judge_silent
 from sso_proxy.errors import SessionTooLargeError
 from sso_proxy.interfaces import IClock
-from sso_proxy.login import Finished, InFragment, Question, Wanted, Wishes
+from sso_proxy.login import (
+    Finished,
+    InFragment,
+    PasswordForm,
+    Question,
+    Wanted,
+    Wishes,
+)
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.accept import (
@@ -191,6 +199,8 @@ class Logins:
         )
         if isinstance(response, Question):
             return self._ask(request, desk.name, response, wanted)
+        if isinstance(response, PasswordForm):
+            return show_form(self._pages, response, request)
         return response
 
     def _ask(
@@ -268,14 +278,8 @@ class Logins:
         opened = await desk.sessions.load(request)
         request = attrs.evolve(request, session=opened.session, sessions=desk.sessions)
         finished = await desk.login.finish(request)
-        if isinstance(finished, InFragment):
-            place = request.path_asked or request.head.path
-            page, body = self._pages.fragment(
-                place, finished.field, request.head, request.id
-            )
-            return Response(
-                status=200, reason="login-fragment", headers=page, body=body
-            )
+        if isinstance(finished, InFragment | PasswordForm):
+            return self._show(request, finished)
         present = opened.session
         if isinstance(finished, Finished) and finished.wanted.silent_for is not None:
             # Who has logged out while the provider was asked stays that.
@@ -310,6 +314,14 @@ class Logins:
             return silent.page(headers)
         headers += count_try(request, self._clock.time())
         return await self._send_on(request, desk, finished, session_id, headers)
+
+    def _show(self, request: Request, what: InFragment | PasswordForm) -> Response:
+        """Show a page by which the login goes on."""
+        if isinstance(what, PasswordForm):
+            return show_form(self._pages, what, request)
+        place = request.path_asked or request.head.path
+        page, body = self._pages.fragment(place, what.field, request.head, request.id)
+        return Response(status=200, reason="login-fragment", headers=page, body=body)
 
     async def _send_on(
         self,

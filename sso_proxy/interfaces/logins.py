@@ -10,6 +10,7 @@ from sso_proxy.login import (
     Finished,
     InFragment,
     LogoutNotice,
+    PasswordForm,
     Question,
     Wanted,
     Watch,
@@ -42,15 +43,20 @@ class ILogin(Interface):
     def takes_issuer(issuer: str) -> bool:
         """Say whether people may log in here at the provider *issuer*; asks nobody."""
 
-    async def begin(request: Request, wanted: Wanted) -> Response | Question:
+    async def begin(
+        request: Request, wanted: Wanted
+    ) -> Response | Question | PasswordForm:
         """
         Send the browser away to log in, and have it keep what `finish` needs.
 
         Or ask first at which provider that is to be; the answer comes with the next
-        ``wanted``, as ``issuer`` or ``account``.
+        ``wanted``, as ``issuer`` or ``account``.  A form for a password goes to where
+        browsers come back.
         """
 
-    async def finish(request: Request) -> Finished | Response | InFragment:
+    async def finish(
+        request: Request,
+    ) -> Finished | Response | InFragment | PasswordForm:
         """
         Answer a browser that came back, to ``callback/`` and our configured name.
 

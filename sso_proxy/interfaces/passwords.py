@@ -2,7 +2,7 @@
 
 from zope.interface import Interface
 
-from sso_proxy.login import Account
+from sso_proxy.login import Account, Unproved
 
 
 class IPasswordChecker(Interface):
@@ -13,9 +13,12 @@ class IPasswordChecker(Interface):
     is given may get into a log, and results are not kept here.
     """
 
-    async def check(user: str, password: str) -> Account | None:
+    async def check(user: str, password: str) -> Account | Unproved | None:
         """
-        Give the account of *user* if the password is right; else None.
+        Give the account of *user* if the password is right.
+
+        Else None, or `Unproved` if it is known whose account it is: then tries with
+        other spellings of its name count as tries with this one.
 
         May wait.  An empty password is never right.
 

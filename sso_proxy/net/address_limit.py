@@ -34,7 +34,7 @@ class AddressLimit:
     def allows(self, address: str) -> bool:
         """Count one more, unless there were too many."""
         now = self._clock.monotonic()
-        key = _network_of(address)
+        key = network_of(address)
         left, since = self._left.pop(key, (float(self._most), now))
         left = min(self._most, left + (now - since) * self._most / 60)
         allowed = left >= 1
@@ -44,7 +44,8 @@ class AddressLimit:
         return allowed
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
+    """Give what stands for all addresses that one customer has."""
     try:
         parsed = ip_address(address)
     except ValueError:  # ``unix``

@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "error": Kind(),
     "choose": Kind(),
     "discover": Kind(form=True),
+    "login-form": Kind(form=True),
     "restore": Kind(form=True, script="submit.js"),
     "fragment": Kind(form=True, script="fragment.js"),
     "logout": Kind(form=True),

@@ -226,6 +226,9 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     typed = {"choices": (), "action": "/", "fields": (("a", "b"),), "problem": "c"}
     yield "discover", typed
     yield "discover", {**typed, "choices": (("a", "/a"),), "action": "", "problem": ""}
+    asked = {"action": "/", "login": "a", "user": "b"}
+    yield "login-form", {**asked, "problem": "wrong"}
+    yield "login-form", {**asked, "user": "", "problem": ""}
     yield "restore", {"action": "/", "method": "post", "fields": (("a", "b"),)}
     yield "fragment", {"action": "/", "field": "a"}
     yield "logout", {"action": "/", "target": "/"}

@@ -93,7 +93,8 @@ class LoginScene:
         logouts = Logouts("/.sso/", desks, default_pages())
         frames = SessionFrames("/.sso/", desks)
         self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts, frames])
-        route.setdefault("authenticators", tuple(self.logins.values()))
+        asked = (*self.logins.values(), *self.make_others())
+        route.setdefault("authenticators", asked)
 
         def routes(backend: FakeUpstream) -> list[Any]:
             main = make_route(
@@ -108,9 +109,13 @@ class LoginScene:
         self.scene = Scene(routes=routes)
         self.browser = Browser()
 
-    def make_login(self, name: str) -> FakeLogin:
+    def make_login(self, name: str) -> Any:  # noqa: ANN401
         """Make a way to log in."""
         return FakeLogin(name=name)
+
+    def make_others(self) -> tuple[Any, ...]:
+        """Make the authenticators that the route has besides."""
+        return ()
 
     def ask(
         self,

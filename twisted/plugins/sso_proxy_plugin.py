@@ -41,6 +41,21 @@ oidc_discovery_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.oidc_many:OidcDiscovery",
 )
+basic_authenticator = PluginFactory(
+    name="basic",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.basic:BasicAuthenticator",
+)
+form_authenticator = PluginFactory(
+    name="form",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.form:FormAuthenticator",
+)
+htpasswd_checker = PluginFactory(
+    name="htpasswd",
+    makes="IPasswordChecker",
+    target="sso_proxy.checkers.htpasswd:HtpasswdChecker",
+)
 anonymous_authenticator = PluginFactory(
     name="anonymous",
     makes="IAuthenticator",
