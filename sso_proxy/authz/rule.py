@@ -14,7 +14,7 @@ from sso_proxy.authz.compiling import (
 )
 from sso_proxy.authz.conditions import compile_condition
 from sso_proxy.authz.facts import NOTHING, Context, Table
-from sso_proxy.authz.logins import authenticated_within
+from sso_proxy.authz.logins import is_enough
 from sso_proxy.authz.possible import (
     NONE_MISSING,
     Answers,
@@ -99,15 +99,8 @@ class Rule:
 
     def is_satisfied(self, identity: Identity, request: Request) -> bool:
         """Say whether a login is as good as the rule asks for."""
-        decision = self.decision
-        if (
-            decision.acr_values
-            and identity.claims.get("acr") not in decision.acr_values
-        ):
-            return False
-        if decision.max_age is None:
-            return True
-        return authenticated_within(decision.max_age, identity, request) is True
+        wanted = self.decision
+        return is_enough(wanted.acr_values, wanted.max_age, identity, request)
 
 
 def split_path(path: str) -> list[str]:

@@ -12,7 +12,6 @@ from zope.interface import implementer
 from sso_proxy.errors import TokenError, UnavailableError
 from sso_proxy.interfaces import IClock, IHealth
 from sso_proxy.model import WARNING
-from sso_proxy.net.circuit import Circuit
 from sso_proxy.net.http_client import (
     ClientTls,
     HttpClient,
@@ -21,6 +20,7 @@ from sso_proxy.net.http_client import (
     Trouble,
 )
 from sso_proxy.net.once import Once
+from sso_proxy.net.standing import Standing
 from sso_proxy.specs.jose.compact import ALGORITHMS, CompactJws
 from sso_proxy.specs.jose.keys import KeySet
 from sso_proxy.specs.jose.verify import check_signature
@@ -46,9 +46,6 @@ _log = Logger()
 
 CHECK_AFTER: Final = 5.0
 """Seconds between questions of our own while health is asked for and not good."""
-
-_TELL_AFTER: Final = 5.0
-"""Seconds between lines in the log, when things change all the time."""
 
 _NO_TOKEN: Final = "sso-proxy-asks-whether-you-answer"  # noqa: S105
 
@@ -151,14 +148,11 @@ class Introspector:
         self._http_client = http_client
         self._clock = clock
         self._unique = unique
-        self._circuit = Circuit(clock)
+        self._standing = Standing(clock, self._tell)
         self._asked: dict[bytes, Once[Mapping[str, Any]]] = {}
         self._check = Once(self._ask_about_none)
         self._check_at = float("-inf")
-        self._problem = ""
         self._refused = False
-        self._told = ""
-        self._tell_at = float("-inf")
 
     async def ask(self, token: str) -> Mapping[str, Any]:
         """
@@ -177,8 +171,8 @@ class Introspector:
         if once is None:
             if len(self._asked) >= self._endpoint.at_once:
                 raise self._unavailable("too many tokens are being asked about", 503)
-            if not self._circuit.admit():
-                raise self._unavailable(self._problem, 503)
+            if not self._standing.admit():
+                raise self._unavailable(self._standing.problem, 503)
             once = self._asked[name] = Once(lambda: self._ask(name, token))
         return await once.join()
 
@@ -193,14 +187,14 @@ class Introspector:
 
         Otherwise a proxy that gets no requests before it is ready would never be.
         """
-        if not self._problem:
+        if not self._standing.problem:
             return ()
         now = self._clock.monotonic()
         if now >= self._check_at:
             self._check_at = now + CHECK_AFTER
             self._check.begin()
-        line = f"introspection at {self._endpoint.name}: {self._problem}"
-        serious = self._refused or self._circuit.is_open
+        line = f"introspection at {self._endpoint.name}: {self._standing.problem}"
+        serious = self._refused or self._standing.is_down
         return (line if serious else f"{WARNING}{line}",)
 
     async def _ask(self, name: bytes, token: str) -> Mapping[str, Any]:
@@ -286,17 +280,12 @@ class Introspector:
     def _note(
         self, problem: str, *, counts: bool = False, refused: bool = False
     ) -> None:
-        """Keep account, and log what is news."""
-        if counts:
-            self._circuit.failed()
-        else:
-            self._circuit.succeeded()
-        self._problem = problem
+        """Keep account of how it went."""
         self._refused = refused
-        now = self._clock.monotonic()
-        if problem == self._told or now < self._tell_at:
-            return
-        self._told, self._tell_at = problem, now + _TELL_AFTER
+        self._standing.note(problem, counts=counts)
+
+    def _tell(self, problem: str) -> None:
+        """Log what is news."""
         if problem:
             _log.warn(
                 "No answer about a token from {url}: {problem}",

@@ -9,14 +9,11 @@ from twisted.logger import Logger
 
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock
-from sso_proxy.net.circuit import Circuit
 from sso_proxy.net.no_reply import NoReplyError, Trouble
+from sso_proxy.net.standing import Standing
 from sso_proxy.token import NotIssued, Token
 
 _log = Logger()
-
-_TELL_AFTER: Final = 5.0
-"""Seconds between lines in the log, when things change all the time."""
 
 REFUSALS: Final = frozenset({401, 403})
 """What servers mean by a refusal."""
@@ -38,19 +35,12 @@ class Asker:
         name: What the configuration calls the source of tokens.
         clock: The time.
         counts: What happens is counted here.
-
-    Attributes:
-        problem: What is wrong with the server, as far as is known; or empty.
     """
 
     def __init__(self, name: str, clock: IClock, counts: Counter[str]) -> None:
-        self.problem = ""
         self._name = name
-        self._clock = clock
         self._counts = counts
-        self._circuit = Circuit(clock)
-        self._told = ""
-        self._tell_at = float("-inf")
+        self._standing = Standing(clock, self._tell)
 
     async def ask(self, fetch: Fetch) -> Answer:
         """
@@ -59,7 +49,7 @@ class Asker:
         Raises:
             UnavailableError: There is no answer, or the server is down and not asked.
         """
-        if not self._circuit.admit():
+        if not self._standing.admit():
             what = f"token.{self._name}: {self.problem}"
             raise UnavailableError(what, status=503)
         try:
@@ -69,35 +59,31 @@ class Asker:
             # A caller whose credential makes the server stumble must not have it left
             # alone: only who says nothing at all is down.
             silent = isinstance(e, NoReplyError) and e.trouble is not Trouble.GARBLED
-            self._note(e.what, counts=silent)
+            self._standing.note(e.what, counts=silent)
             raise
         except CancelledError:
             self._counts["unavailable"] += 1
-            self._note("there was no token in time", counts=True)
+            self._standing.note("there was no token in time", counts=True)
             raise
         if isinstance(answer, Token):
             self._counts["issued"] += 1
-            self._note("", counts=False)
+            self._standing.note()
         elif answer.status >= 500:
             self._counts["unusable"] += 1
-            self._note(f"{answer.reason} {answer.detail}", counts=False)
+            self._standing.note(f"{answer.reason} {answer.detail}")
         else:
             self._counts["refused"] += 1
             if answer.status in REFUSALS:  # else nobody was asked
-                self._note("", counts=False)
+                self._standing.note()
         return answer
 
-    def _note(self, problem: str, *, counts: bool) -> None:
-        """Keep account, and log what is news."""
-        if counts:
-            self._circuit.failed()
-        else:
-            self._circuit.succeeded()
-        self.problem = problem
-        now = self._clock.monotonic()
-        if problem == self._told or now < self._tell_at:
-            return
-        self._told, self._tell_at = problem, now + _TELL_AFTER
+    @property
+    def problem(self) -> str:
+        """Say what is wrong with the server, as far as is known; or nothing."""
+        return self._standing.problem
+
+    def _tell(self, problem: str) -> None:
+        """Log what is news."""
         if problem:
             _log.warn("No token {name}: {why}", name=self._name, why=problem)
         else:
