@@ -51,6 +51,7 @@ RUN_ELSEWHERE = {
     "ws-trust.toml",
     "redis.toml",
     "policies.toml",
+    "pubtkt.toml",
     "authzen.toml",
     "decision-point.toml",
     "xacml.toml",
