@@ -31,6 +31,8 @@ BACKENDS: Final = "docs/test_token_for_a_backend.py::"
 TOKENS: Final = "attacks/test_tokens_attacked.py::"
 XACML: Final = "authz/test_xacml_questions.py::"
 
+PASSWORDS: Final = "attacks/test_passwords_attacked.py::"
+HTPASSWD: Final = "checkers/test_htpasswd.py::"
 COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
 COOKIES: Final = "specs/http/test_cookies.py::"
@@ -57,10 +59,7 @@ NO_HTTP_2: Final = TLS + "test_http_2_is_not_spoken"
 EXACTLY: Final = GENERATED + "test_the_backend_gets_what_was_decided_on_or_nothing"
 
 
-PENDING: Final = {
-    "C24": "nobody gives a password here yet",
-    "C25": "likewise",
-}
+PENDING: Final[dict[str, str]] = {}
 """Rows about what is not there yet."""
 
 
@@ -304,6 +303,20 @@ TABLE: Final = {
         " the documentation says so",
     ),
     "C23": row("X-Forwarded-For and Host decide who may pass", NO_FIELD, ANEW, HOSTS),
+    "C24": row(
+        "many spellings of a user, two doors, and a password instead of two factors",
+        PASSWORDS + "test_no_spelling_and_no_other_door_gives_further_tries",
+        "authn/test_passwords.py::"
+        "test_tries_are_counted_by_the_account_whatever_name_was_typed",
+        "authn/test_basic.py::test_it_says_nothing_about_when_somebody_typed_it",
+        "authn/test_basic.py::test_a_better_login_is_not_had_by_asking_again",
+    ),
+    "C25": row(
+        "the time that a wrong password takes tells who there is",
+        PASSWORDS + "test_who_there_is_costs_as_much_work_as_who_there_is_not",
+        HTPASSWD + "test_a_user_that_there_is_not_is_as_much_work",
+        HTPASSWD + "test_where_hashes_differ_unknown_names_have_each_its_own_always",
+    ),
     "C26": row(
         "an address with two @",
         "mappers/test_pattern.py::test_an_address_in_two_domains_is_in_neither",

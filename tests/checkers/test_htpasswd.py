@@ -2,9 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,25 +17,13 @@ from sso_proxy.interfaces import IPasswordChecker
 from sso_proxy.login import Account, Unproved
 from sso_proxy.net.threads import Threads
 from sso_proxy.specs.htpasswd import STAND_IN, PasswordHash
-from sso_proxy.specs.unix_crypt import apr1_crypt
 from sso_proxy.testing.fakes import FakeTools
 from tests.support.caching import now
-
-
-class Here(Threads):
-    """Does the work at once."""
-
-    def __init__(self) -> None:
-        super().__init__(None, "test", 1)
-
-    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """Do it."""
-        return work(*arguments)
+from tests.support.password_scene import NoThreads, htpasswd_line
 
 
 def line(user: str, password: str = "wonderland") -> str:  # noqa: S107
-    """Write a line of a file, whose hash is quickly made."""
-    return f"{user}:$apr1$salt${apr1_crypt(password.encode(), b'salt')}\n"
+    return htpasswd_line(user, password)
 
 
 def write(file: Path, *lines: str) -> Path:
@@ -49,7 +35,7 @@ def write(file: Path, *lines: str) -> Path:
 
 def make(file: Path, **options: str) -> HtpasswdChecker:
     config = HtpasswdConfig(file=str(file), **options)  # type: ignore[arg-type]
-    return HtpasswdChecker("users", config, Here())
+    return HtpasswdChecker("users", config, NoThreads())
 
 
 def ask(

@@ -2,12 +2,15 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from sso_proxy.authn.basic import BasicAuthenticator, BasicConfig
 from sso_proxy.authn.form import FormAuthenticator, FormConfig
 from sso_proxy.interfaces import IPasswordChecker
+from sso_proxy.net.threads import Threads
+from sso_proxy.specs.unix_crypt import apr1_crypt
 from sso_proxy.testing.fakes import FakeChecker
 from tests.support.login_scene import OWN_PAGE, LoginScene, Seen
 
@@ -19,6 +22,22 @@ FORM = (*OWN_PAGE, b"Content-Type: application/x-www-form-urlencoded")
 def basic(user: str, password: str) -> str:
     """Give what a program sends."""
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+class NoThreads(Threads):
+    """Does at once what others have threads for."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "test", 1)
+
+    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Do it."""
+        return work(*arguments)
+
+
+def htpasswd_line(user: str, password: str) -> str:
+    """Write a line of a file, whose hash is quickly made."""
+    return f"{user}:$apr1$salt${apr1_crypt(password.encode(), b'salt')}\n"
 
 
 class PasswordScene(LoginScene):
