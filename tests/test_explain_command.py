@@ -1,6 +1,9 @@
 """``sso-proxy explain`` answers with a text, JSON and a status."""
 
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,9 @@ import pytest
 from sso_proxy.cli import main
 from sso_proxy.testing.pki import self_signed
 from tests.support.explain_scene import ALICE, CONFIG, URL, write_config
+from tests.support.programs import Backend, read_request
+
+PROGRAM = "import sys; from sso_proxy.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -79,3 +85,38 @@ def test_one_of_url_and_id_is_named(scene: Path) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["explain", str(scene / "sso-proxy.toml")])
     assert caught.value.code == 2
+
+
+def test_a_decision_point_is_really_asked_if_that_is_said(tmp_path: Path) -> None:
+    def serve(sock: socket.socket, _number: int) -> None:
+        request = read_request(sock)
+        decision = b"true" if b'"PUT"' in request else b"false"
+        body = b'{"decision": %b}' % decision
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        sock.sendall(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+
+    (tmp_path / "alice.json").write_text(json.dumps(ALICE))
+    with Backend(serve) as point:
+        endpoint = f'endpoint = "http://127.0.0.1:{point.port}/"'
+        text = CONFIG.replace(
+            'policy = ["main"]\nshadow = ["next"]', 'policy = ["pdp"]'
+        )
+        path = write_config(
+            tmp_path, f'{text}[policy.pdp]\ntype = "authzen"\n{endpoint}\n'
+        )
+        found = [
+            subprocess.run(  # noqa: S603
+                [
+                    *(sys.executable, "-c", PROGRAM, "explain", path),
+                    *("--url", f"{URL}/orders/17", "--as", tmp_path / "alice.json"),
+                    *("--method", method, "--ask"),
+                ],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            for method in ("PUT", "GET")
+        ]
+    assert [each.returncode for each in found] == [0, 1], found
+    assert "policy       hit  pdp: permit" in found[0].stdout

@@ -7,6 +7,7 @@ import attrs
 
 from sso_proxy.authz.policies import Named, Policies
 from sso_proxy.authz.possible import NONE_MISSING, Outcome
+from sso_proxy.authz.remote_policy import UNFIT, UnfitError
 from sso_proxy.authz.rule import RuleTrace
 from sso_proxy.errors import UnavailableError
 from sso_proxy.explain.report import Step
@@ -242,40 +243,59 @@ async def _judge_remote(
 ) -> Finding:
     """Say what a decision point is asked, and ask it if *ask* says so."""
     policy: Any = named.policy
-    parts = _question(policy, identity, request)
-    if ask and not missing & {"claims", "subject"}:
+    told = not missing & {"claims", "subject"}
+    answer: Decision | UnavailableError | None = None
+    if ask and told:
         try:
-            decision = await policy.decide(identity, request)
+            answer = await policy.decide(identity, request)
         except UnavailableError as e:
-            step = Step(
-                phase="policy",
-                text=f"{named.name}: cannot be asked: {e.what}",
-                outcome="miss",
-                decides=True,
-                parts=parts,
-            )
-            by = (e.reason,)
-            return Finding(step=step, outcome="miss", status=e.status, decided_by=by)
-        finding = _decided(named.name, decision)
-        finding.step = attrs.evolve(finding.step, parts=parts)
-        return finding
+            answer = e
+    parts, unfit = _question(policy, identity, request)
+    if isinstance(answer, Decision):
+        finding = _decided(named.name, answer)
+        lacks = sorted(missing)
+        if lacks:
+            line = Step(phase="part", text=f"asked without: {', '.join(lacks)}")
+            parts = (*parts, line)
+        return _with_parts(finding, parts)
+    if answer is not None:
+        text = f"{named.name}: cannot be asked: {answer.what}"
+        return _failing(text, parts, answer.status, answer.reason)
+    if unfit and told:
+        return _with_parts(_decided(named.name, UNFIT), parts)
     why = "too little is given to ask" if ask else "asks, and is not asked here"
     step = Step(phase="policy", text=f"{named.name}: {why}", outcome="may", parts=parts)
     return Finding(step=step, outcome="may")
 
 
-def _question(policy: Any, identity: Identity, request: Request) -> tuple[Step, ...]:  # noqa: ANN401
-    """Show what would be sent, if the policy can say that."""
+def _with_parts(finding: Finding, parts: tuple[Step, ...]) -> Finding:
+    finding.step = attrs.evolve(finding.step, parts=parts)
+    return finding
+
+
+def _failing(text: str, parts: tuple[Step, ...], status: int, reason: str) -> Finding:
+    step = Step(phase="policy", text=text, outcome="miss", decides=True, parts=parts)
+    return Finding(step=step, outcome="miss", status=status, decided_by=(reason,))
+
+
+def _question(
+    policy: Any,  # noqa: ANN401
+    identity: Identity,
+    request: Request,
+) -> tuple[tuple[Step, ...], bool]:
+    """Show what would be sent, if the policy can say that, and whether nothing can."""
     build = getattr(policy, "build", None)
     if build is None:
-        return ()
+        return (), False
     try:
         question = build(identity, request)
-    except Exception as e:  # noqa: BLE001 - a plugin's; it is shown, and decides nothing
-        text = f"what it would ask cannot be made: {type(e).__name__}: {e}"
-        return (Step(phase="part", text=text),)
+    except UnfitError as e:
+        return (Step(phase="part", text=e.detail),), True
+    except Exception:  # noqa: BLE001 - it is shown, and decides nothing
+        text = "what it asks is known only to who asks (--ask)"
+        return (Step(phase="part", text=text),), False
     body = question.body.decode("utf-8", "replace")[:_MOST_QUESTION]
-    return (Step(phase="part", text=f"asks {question.url}\n{body}"),)
+    return (Step(phase="part", text=f"asks {question.url}\n{body}"),), False
 
 
 def _decided(name: str, decision: Decision) -> Finding:
