@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Request as WebRequest
 
 from sso_proxy.endpoints.decision_questions import (
@@ -63,7 +64,7 @@ class DecisionPoint(Resource):
         self._policy = policy
         self._clock = clock
 
-    def render(self, request: WebRequest) -> bytes:
+    def render(self, request: WebRequest) -> bytes | int:
         """Answer *request*."""
         caller: Any = request.caller  # type: ignore[attr-defined]  # a HostedRequest
         head: RequestHead = caller.request.head
@@ -132,12 +133,18 @@ class DecisionPoint(Resource):
         return build_evaluated(decision, asked)
 
 
-def _describe(request: WebRequest, head: RequestHead) -> bytes:
+def _describe(request: WebRequest, head: RequestHead) -> bytes | int:
     """Say where questions are taken."""
     if head.method not in {"GET", "HEAD"}:
         return _refuse(request, 405, "this is to be read", "GET, HEAD")
     tenant = head.path.removeprefix(WELL_KNOWN).rstrip("/")
-    return _send(request, build_metadata(f"{own_origin(head)}{tenant}"))
+    body = _send(request, build_metadata(f"{own_origin(head)}{tenant}"))
+    if head.method == "GET":
+        return body
+    # Twisted sends none either, but writes a line into the log.
+    request.setHeader(b"content-length", str(len(body)).encode("ascii"))
+    request.finish()
+    return NOT_DONE_YET
 
 
 def _content_type(head: RequestHead) -> str | None:

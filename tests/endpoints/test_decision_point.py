@@ -238,6 +238,13 @@ def test_it_is_discovered(scene: DecisionScene, prefix: str) -> None:
     assert scene.ask(GOOD, several).members == {"decision": True}
 
 
+def test_only_how_long_that_is_can_be_asked_for(scene: DecisionScene) -> None:
+    place = "/.well-known/authzen-configuration"
+    found = [scene.ask(path=place, method=method) for method in ("GET", "HEAD")]
+    assert found[1].body == b""
+    assert found[1].headers["content-length"] == str(len(found[0].body))
+
+
 @pytest.mark.parametrize(
     ("path", "method", "status"),
     [

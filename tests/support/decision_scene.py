@@ -56,6 +56,10 @@ class _Web:
         self.caller = caller
         self.content = BytesIO(body)
         self.heard = Heard()
+        self.finished = False
+
+    def finish(self) -> None:
+        self.finished = True
 
     def setResponseCode(self, status: int) -> None:  # noqa: N802
         self.heard.status = status
@@ -87,7 +91,11 @@ class DecisionScene:
         caller = Caller(request=request, identity=make_identity(), user="gateway")
         octets = json.dumps(members).encode() if body is None else body
         web: Any = _Web(caller, octets)
-        web.heard.body = self.point.render(web)
+        answer = self.point.render(web)
+        if isinstance(answer, bytes):
+            web.heard.body = answer
+        else:
+            assert web.finished
         heard: Heard = web.heard
         assert heard.headers["cache-control"] == "no-store"
         return heard

@@ -47,7 +47,10 @@ def install(place: Path = PLACE) -> None:
     npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node), str(npm)] if npm.exists() else [str(shutil.which("npm"))]
     subprocess.run(  # noqa: S603
-        [*command, "ci", "--silent", "--ignore-scripts"], cwd=place, check=True
+        [*command, "ci", "--silent", "--ignore-scripts"],
+        cwd=place,
+        check=True,
+        timeout=600,
     )
 
 
