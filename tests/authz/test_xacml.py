@@ -369,7 +369,7 @@ class Waiting(TestCase):
         here.says(attrs.evolve(answer(PERMITTED), how="held"))
         first, second = here.begin(), here.begin()
         other = here.begin(make_identity("bob"))
-        self.assertNoResult(first)  # type: ignore[no-untyped-call]
+        self.assertNoResult(first)
         here.server.release()
         for each in (first, second, other):
             assert self.successResultOf(each) == PERMIT
