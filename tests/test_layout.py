@@ -32,7 +32,6 @@ TESTED_ELSEWHERE = {
     "interfaces/passwords.py": "likewise",
     "session.py": "values without behaviour, used by the tests of sessions",
     "answered.py": "a value without behaviour; test_cli.py and the commands' tests",
-    "explain/judging.py": "phase 7; explain/test_walk.py goes through all phases",
     "errors.py": "values without behaviour, used by every test",
     "testing/demo/__main__.py": "one line; testing/demo/test_run.py runs it",
 }
