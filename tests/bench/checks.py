@@ -3,12 +3,14 @@
 from tests.bench.browsing import check_sessions
 from tests.bench.client import BrokenAnswerError, Client, context_for, request
 from tests.bench.material import KIB, MIB, Material
-from tests.bench.peers import APACHE, NGINX, OAUTH2, OURS, OURS_2, Target
+from tests.bench.peers import APACHE, NGINX, OAUTH2, OURS, OURS_2, PUBTKT, Target
 from tests.bench.procs import BenchError
+from tests.bench.ticketing import PATH
 
-WITHOUT_TOKENS = (NGINX, APACHE)
+WITHOUT_TOKENS = (NGINX, APACHE, PUBTKT)
 WITH_PROOFS = (OAUTH2, OURS, OURS_2)
 EXCHANGING = (OURS, OURS_2)
+TICKETING = (PUBTKT, OURS, OURS_2)
 
 
 def check(target: Target, things: Material) -> None:
@@ -33,6 +35,7 @@ def check(target: Target, things: Material) -> None:
         expect(target, path, 200, _get(target, things, path, things.token()))
         expect(target, f"{path}, no token", 401, _get(target, things, path))
     check_sessions(target, things)
+    _check_tickets(target, things)
     _check_client_certificate(target, things)
 
 
@@ -48,6 +51,21 @@ def _check_proofs(target: Target, things: Material) -> None:
     try:
         for what, status in (("a proof", 200), ("a proof again", 401)):
             client.send(octets)
+            expect(target, what, status, client.read_answer().status)
+    finally:
+        client.close()
+
+
+def _check_tickets(target: Target, things: Material) -> None:
+    """Show a ticket, another user's with its signature, and none."""
+    if target.name not in TICKETING:
+        return
+    good = things.ticketing.cookie()
+    shown = {"a ticket": (good, 200), "another's": (good.replace("0", "1", 1), 307)}
+    client = Client.connect(target.port, context_for(things))
+    try:
+        for what, (cookie, status) in {**shown, "no ticket": ("a=b", 307)}.items():
+            client.send(request(PATH, more=[("Cookie", cookie)]))
             expect(target, what, status, client.read_answer().status)
     finally:
         client.close()

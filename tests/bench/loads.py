@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from tests.bench import browsing, fleet, proving, smallgets, transfers
+from tests.bench import browsing, fleet, proving, smallgets, ticketing, transfers
 from tests.bench.fleet import FleetOptions
 from tests.bench.material import MIB, Material
 from tests.bench.peers import (
@@ -18,6 +18,7 @@ from tests.bench.peers import (
     OPENIDC_COOKIE,
     OURS,
     OURS_2,
+    PUBTKT,
     SERVER_PATH,
     Target,
 )
@@ -160,6 +161,16 @@ def _sessions(path: str, count: int) -> Callable[[Target, Setting], Tokens]:
     return make
 
 
+def _tickets(count: int) -> Callable[[Target, Setting], Tokens]:
+    """Use tickets in turn, of as many users."""
+
+    def make(_target: Target, setting: Setting) -> Tokens:
+        file = setting.things.ticketing.write(count)
+        return Tokens(count=count, file=file, field="Cookie")
+
+    return make
+
+
 def _checks_alone(_target: Target, setting: Setting) -> Sample:
     got = proving.measure_checks(setting.seconds)
     return Sample(cpu_us=got["cpu_us"], per_second=got["per_second"], failures={})
@@ -243,6 +254,8 @@ SESSION_SERVER = "session-server"
 SESSION_COOKIE = "session-cookie"
 SESSIONS_SERVER = "sessions-server"
 SESSIONS_COOKIE = "sessions-cookie"
+TICKET = "ticket"
+TICKETS = "tickets"
 
 LOADS = {
     NONE: Load("1 KiB, no check", (*_PLAIN, OURS_2), _small("/1k", _same(lambda _: 0))),
@@ -338,5 +351,13 @@ LOADS = {
         "1 KiB, different sessions in their cookies",
         (OPENIDC_COOKIE, OURS),
         _small(COOKIE_PATH, _sessions(COOKIE_PATH, SESSIONS)),
+    ),
+    TICKET: Load(
+        "1 KiB, one ticket", (PUBTKT, OURS), _small(ticketing.PATH, _tickets(1))
+    ),
+    TICKETS: Load(
+        "1 KiB, 10,000 tickets",
+        (PUBTKT, OURS),
+        _small(ticketing.PATH, _tickets(10_000)),
     ),
 }

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sso_proxy.testing.pki import Pki, self_signed
 from tests.bench.proving import Proving
+from tests.bench.ticketing import Ticketing
 
 ISSUER = "https://login.example.com"
 AUDIENCE = "https://api.example.com"
@@ -25,10 +26,10 @@ SCOPE = "orders.read"
 KEY_ID = "bench"
 EXCHANGED = "a-token-for-this-backend-alone"
 """What the backend gets instead of any token, where tokens are exchanged."""
-PROTECTED = ("api", "opaque", "dpop", "exchanged", "server", "cookie")
+PROTECTED = ("api", "opaque", "dpop", "exchanged", "server", "cookie", "tickets")
 """
-Where tokens are asked for (signed, opaque, with DPoP proofs, exchanged for others), and
-sessions.
+Where tokens are asked for (signed, opaque, with DPoP proofs, exchanged for others),
+sessions, and tickets.
 """
 KIB = 1024
 MIB = 1024 * 1024
@@ -70,6 +71,7 @@ class Material:
         token_public_key: That key alone, in PEM.
         token_jwk: That key as a JWK.
         proving: Makes tokens that are bound to a key, and proofs.
+        ticketing: Makes tickets.
         tokens: File with one access token a line; the first is "the one token".
         bad_tokens: Tokens that must be refused, by what is wrong with them.
         files: What the backend serves: ``1k``, ``10m``, ``1g``.
@@ -85,6 +87,7 @@ class Material:
     token_public_key: Path
     token_jwk: str
     proving: Proving
+    ticketing: Ticketing
     tokens: Path
     bad_tokens: dict[str, str] = attrs.field(repr=False)
     files: Path
@@ -130,6 +133,7 @@ def build_material(directory: Path, *, tokens: int) -> Material:
         token_public_key=public_key,
         token_jwk=_public_jwk(key),
         proving=Proving.create(directory, _claims),
+        ticketing=Ticketing.create(directory),
         tokens=_write_tokens(directory / "tokens", key, tokens),
         bad_tokens=_bad_tokens(key),
         files=_write_files(directory / "files"),

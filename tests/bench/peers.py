@@ -22,9 +22,10 @@ APACHE = "apache"
 OPENIDC = "mod_auth_openidc"
 OPENIDC_COOKIE = "mod_auth_openidc with cookies"
 OAUTH2 = "mod_oauth2"
+PUBTKT = "mod_auth_pubtkt"
 OURS = "sso-proxy"
 OURS_2 = "sso-proxy with 2 workers"
-TARGETS = (NGINX, APACHE, OPENIDC, OPENIDC_COOKIE, OAUTH2, OURS, OURS_2)
+TARGETS = (NGINX, APACHE, OPENIDC, OPENIDC_COOKIE, OAUTH2, PUBTKT, OURS, OURS_2)
 SERVER_PATH, COOKIE_PATH = "/server/1k", "/cookie/1k"
 SESSIONS = {
     OPENIDC: (SERVER_PATH,),
@@ -40,12 +41,14 @@ _APACHE_LOAD = {
     OPENIDC: _LOAD_OPENIDC,
     OPENIDC_COOKIE: _LOAD_OPENIDC,
     OAUTH2: f"LoadModule oauth2_module {APACHE_MODULES}/mod_oauth2.so",
+    PUBTKT: f"LoadModule auth_pubtkt_module {APACHE_MODULES}/mod_auth_pubtkt.so",
 }
 _APACHE_AUTH = {
     APACHE: None,
     OPENIDC: "openidc.conf",
     OPENIDC_COOKIE: "openidc.conf",
     OAUTH2: "oauth2.conf",
+    PUBTKT: "pubtkt.conf",
 }
 
 

@@ -23,6 +23,8 @@ from tests.bench.loads import (
     OPEN_ONE,
     SESSION_COOKIE,
     SESSION_SERVER,
+    TICKET,
+    TICKETS,
     Sample,
 )
 from tests.bench.peers import (
@@ -33,6 +35,7 @@ from tests.bench.peers import (
     OPENIDC_COOKIE,
     OURS,
     OURS_2,
+    PUBTKT,
 )
 
 Cell = tuple[str, str]
@@ -106,6 +109,13 @@ RULES = (
         (SESSION_COOKIE, OURS),
         (SESSION_COOKIE, OPENIDC_COOKIE),
         1 / 3.5,
+    ),
+    Rule("one ticket: mod_auth_pubtkt", (TICKET, OURS), (TICKET, PUBTKT), 1 / 3),
+    Rule(
+        "10,000 tickets: mod_auth_pubtkt",
+        (TICKETS, OURS),
+        (TICKETS, PUBTKT),
+        1 / 1.5,
     ),
 )
 
