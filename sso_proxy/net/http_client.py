@@ -30,7 +30,6 @@ from zope.interface import implementer
 
 from sso_proxy import __version__
 from sso_proxy.config.model import OutboundConfig
-from sso_proxy.model import Headers
 from sso_proxy.net.guard import Guard
 from sso_proxy.net.http_agent import (
     Agents,
@@ -41,6 +40,7 @@ from sso_proxy.net.http_agent import (
     read_ca,
     read_proxy,
 )
+from sso_proxy.net.http_reply import HttpReply
 from sso_proxy.net.no_reply import (
     NoReplyError,
     TooLongError,
@@ -60,32 +60,6 @@ _MAX_TLS: Final = 64
 """Kinds of `ClientTls` that connections are kept for."""
 
 FormFields: TypeAlias = Sequence[tuple[str, str]]
-
-
-@attrs.frozen(kw_only=True)
-class HttpReply:
-    """
-    A whole answer.
-
-    Attributes:
-        status: The status code; redirects are answers like others.
-        headers: Lower-case names and values, in the order received.
-        body: Octets, within the limit that was asked for.
-    """
-
-    status: int
-    headers: Headers = ()
-    body: bytes = attrs.field(default=b"", repr=False)
-
-    def header(self, name: str) -> str | None:
-        """Give the first value of the field called *name*, which is lower-case."""
-        return next((value for field, value in self.headers if field == name), None)
-
-    @property
-    def media_type(self) -> str | None:
-        """Give the media type; of two of them, both, which is none."""
-        types = [value for name, value in self.headers if name == "content-type"]
-        return ", ".join(types) if types else None
 
 
 class HttpClient:
