@@ -32,6 +32,7 @@ ETC = Path(__file__).parent.parent / "etc"
 RUN_HERE = {"aws-alb.toml", "certificate-bound.toml", "hosted.toml"}
 RUN_ELSEWHERE = {
     "api-or-browser.toml",
+    "form-and-basic.toml",
     "entra.toml",
     "from-mod-auth-openidc.toml",
     "many-providers.toml",
