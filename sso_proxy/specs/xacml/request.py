@@ -16,6 +16,10 @@ from sso_proxy.specs.xacml.values import Bag, Scalar
 
 _MULTIPLE: Final = "MultiRequests"
 
+_write = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
+
 
 @attrs.frozen(kw_only=True)
 class Attribute:
@@ -77,13 +81,7 @@ def build_request(
         request = _several(attributes, each, references=references)
     if policy_ids:
         request["ReturnPolicyIdList"] = True
-    text = json.dumps(
-        {"Request": request},
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-    )
-    return text.encode("utf-8")
+    return _write({"Request": request}).encode()
 
 
 def part_of(each: Attribute, value: Scalar) -> Attribute:

@@ -74,7 +74,7 @@ def read_bag(found: Any, data_type: str = "") -> Bag:  # noqa: ANN401
 
 def _inferred(items: list[Any]) -> Bag:
     """Give values whose type is JSON's (JSON Profile 1.1 section 3.3.1)."""
-    kinds = {type(item) for item in items}
+    kinds = set(map(type, items))
     if kinds == {str}:
         return Bag(_sorted(map(_text, items)))
     if kinds == {bool}:
@@ -94,8 +94,10 @@ def _sorted(values: Iterable[Any]) -> tuple[Scalar, ...]:
 def _text(item: Any) -> str:  # noqa: ANN401
     if not isinstance(item, str):
         raise UnfitError("it is no text")
-    if any("\ud800" <= character <= "\udfff" for character in item):
-        raise UnfitError("it has half a character")
+    try:
+        item.encode()
+    except UnicodeEncodeError:
+        raise UnfitError("it has half a character") from None
     return item
 
 
