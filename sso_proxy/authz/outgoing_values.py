@@ -91,9 +91,8 @@ def _read(text: str) -> Getter | Operand:
     except ExpressionError as e:
         column = max(1, e.column - len(_BEFORE))
         raise ValueError(f"at column {column}: {_WANTED}") from None
-    match node:
-        case Exists(operand):
-            return operand
+    if isinstance(node, Exists):
+        return node.operand
     raise ValueError(f"that is a condition; {_WANTED}")
 
 
