@@ -133,6 +133,14 @@ def test_a_login_that_fails_is_explained(reason: str, head: object) -> None:
     assert body != without
 
 
+def test_a_refusal_names_the_id_by_which_it_is_explained() -> None:
+    problem = make_request(headers={"Accept": "application/json"}).head
+    for head in (BROWSER, problem, None):
+        _, body = PAGES.error("main/no-rule", 403, head, "5f0c1d9ab3e2-17")
+        assert b"5f0c1d9ab3e2-17" in body
+        assert b"no-rule" not in body
+
+
 def test_a_reason_without_an_explanation_is_not_told() -> None:
     _, body = PAGES.error("token-signature", 403, BROWSER, "id-1")
     assert body == PAGES.error("", 403, BROWSER, "id-1")[1]
