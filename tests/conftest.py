@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.slapd import Slapd, temporary_slapd
+
 LONGEST = (
     "tests/test_supervisor.py",
     "tests/interop/test_sessions.py",
@@ -100,3 +102,11 @@ def pytest_pyfunc_call(
         return (yield)
     finally:
         sys.settrace(tracer)
+
+
+@pytest.fixture(scope="session")
+def slapd() -> "Iterator[Slapd]":
+    """Give a real directory, started by the first test that needs it."""
+    directory, server = temporary_slapd()
+    with directory, server:
+        yield server

@@ -76,6 +76,16 @@ mod_auth_openidc_mapper = PluginFactory(
     makes="IUserMapper",
     target="sso_proxy.mappers.mod_auth_openidc:RemoteUserMapper",
 )
+ldap_mapper = PluginFactory(
+    name="ldap",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.ldap:LdapMapper",
+)
+ldap_checker = PluginFactory(
+    name="ldap",
+    makes="IPasswordChecker",
+    target="sso_proxy.checkers.ldap:LdapChecker",
+)
 pattern_mapper = PluginFactory(
     name="pattern",
     makes="IUserMapper",
