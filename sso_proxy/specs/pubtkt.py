@@ -12,7 +12,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import attrs
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -42,7 +42,14 @@ BAUTH_BLOCK: Final = 16
 
 _SIGNATURE: Final = b";sig="
 _control = re.compile(rb"[\x00-\x1f\x7f]").search
-_bad_escape = re.compile(rb"%(?:00|(?![0-9A-Fa-f]{2}))").search
+_HEX: Final = "0123456789ABCDEFabcdef"
+_ESCAPES: Final = {
+    f"{high}{low}".encode(): bytes.fromhex(high + low)
+    for high in _HEX
+    for low in _HEX
+    if high + low != "00"
+}
+"""Two hexadecimal digits, to the octet that they stand for; a NUL is none."""
 _alphabet = re.compile(rb"[A-Za-z0-9+/]*+").match
 _digits = re.compile(r"[0-9]{1,10}(?![0-9])", re.ASCII).match
 
@@ -163,9 +170,12 @@ def decode_field(value: str) -> bytes | None:
         None if it is not URL-encoded, or has a NUL in it.
     """
     octets = value.encode("latin-1").replace(b"+", b" ")
-    if b"%" not in octets:
-        return octets
-    return None if _bad_escape(octets) else unquote_to_bytes(octets)
+    first, *others = octets.split(b"%")
+    try:  # this is done for each request
+        parts = [_ESCAPES[part[:2]] + part[2:] for part in others]
+    except KeyError:
+        return None
+    return first + b"".join(parts)
 
 
 def encode_bauth(user: str, password: str) -> str:
