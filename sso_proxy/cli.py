@@ -24,6 +24,7 @@ from sso_proxy.config.schema import build_schema
 from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.explain_command import add_explain_command
+from sso_proxy.import_command import add_import_command
 from sso_proxy.policy_commands import add_diff_command, add_test_command
 from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     keys.set_defaults(run=_jwks)
     add_revoke_command(commands.add_parser)
     add_session_command(commands.add_parser)
+    add_import_command(commands.add_parser)
     add_explain_command(commands.add_parser)
     add_test_command(commands.add_parser)
     add_diff_command(commands.add_parser)
