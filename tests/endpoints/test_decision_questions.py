@@ -138,6 +138,14 @@ def test_what_nobody_could_ask_for_is_no_route(
         path_of(Entity(type="route", id=id_, properties=properties))
 
 
+@pytest.mark.parametrize(
+    ("kind", "id_"), [("record", ".."), ("record", "."), ("..", "todos"), (".", "x")]
+)
+def test_no_name_leads_to_another_path(kind: str, id_: str) -> None:
+    with pytest.raises(AuthzenError):
+        path_of(Entity(type=kind, id=id_))
+
+
 LOG = ("log", {"message": "m"})
 END: tuple[str, dict[str, Any]] = ("end-session", {})
 
