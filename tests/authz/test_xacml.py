@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
@@ -261,6 +263,52 @@ def test_answer_about_another_subject_is_none() -> None:
     here.says(theirs)
     with pytest.raises(UnavailableError):
         here.decide(make_identity("bob"))
+
+
+MEMBERS = st.sampled_from(
+    [
+        *("Decision", "Status", "StatusCode", "Value", "Obligations", "Id"),
+        *("AttributeAssignment", "AttributeId", "Category", "CategoryId", "Attribute"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["Permit", "a1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner),
+    max_leaves=15,
+)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"Decision": st.sampled_from(["Permit", "Deny", "permit"])},
+            optional={
+                "Category": st.just(
+                    {
+                        "CategoryId": pdp.RESOURCE,
+                        "Attribute": {"AttributeId": "urn:record", "Value": "a1"},
+                    }
+                ),
+                "Obligations": JSON,
+                "Status": JSON,
+                "AssociatedAdvice": JSON,
+            },
+        )
+        | JSON,
+        max_size=2,
+    )
+)
+def test_whatever_comes_is_a_decision_or_an_outage(results: object) -> None:
+    """Nothing else is ever raised, and nothing passes without a Permit."""
+    body = json.dumps({"Response": results})
+    for attributes in ((), (RECORDS,)):
+        here = Scene(attribute=attributes)
+        here.says(answer(body))
+        try:
+            decision = here.decide(make_identity(claims={"records": ["a1"]}))
+        except UnavailableError:
+            continue
+        assert decision.effect is Effect.DENY or '"Decision": "Permit"' in body
 
 
 def obliging(known: Known) -> Members:  # noqa: ARG001

@@ -1,6 +1,6 @@
 """Find out which answer is about which question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sso_proxy.specs.xacml.names import (
@@ -49,20 +49,24 @@ def match_results(
     values = each.bag.values
     if len(results) != len(values):
         raise ResponseError("there are not as many results as questions")
+    numbers = {value: number for number, value in enumerate(values)}
     found: dict[int, Result] = {}
     for result in results:
-        number = _number_of(each, result.returned)
+        number = _number_of(each, numbers, result.returned)
         if number in found:
             raise ResponseError("there are two results for one question")
         found[number] = result
     return tuple(found[number] for number in range(len(values)))
 
 
-def _number_of(each: Attribute, returned: Sequence[Returned]) -> int:
+def _number_of(
+    each: Attribute, numbers: Mapping[Scalar, int], returned: Sequence[Returned]
+) -> int:
     """Say which question a result is about."""
     shown = [value for one in _those([each], returned) for value in one.values]
-    for number, value in enumerate(each.bag.values):
-        if len(shown) == 1 and _is_same(value, shown[0]):
+    if len(shown) == 1 and isinstance(shown[0], str | int | float):
+        number = numbers.get(shown[0])
+        if number is not None and _is_same(each.bag.values[number], shown[0]):
             return number
     raise ResponseError("a result does not say which question it is about")
 

@@ -67,6 +67,7 @@ def test_order_of_results_means_nothing() -> None:
         [result(PERMIT, back("id", "1")), result(PERMIT, back("id", "1", "2"))],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("other", "2"))],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("id", 2))],
+        [result(PERMIT, back("id", "1")), result(PERMIT, back("id", {"2": "2"}))],
         [
             result(PERMIT, back("id", "1")),
             result(PERMIT, back("id", "2", category="urn:d")),
@@ -140,6 +141,15 @@ def test_numbers_and_truths_are_told_apart() -> None:
     truth = attribute("t", True)
     with pytest.raises(ResponseError):
         matched(result(PERMIT, back("t", 1)), attributes=[truth], each=None)
+    with pytest.raises(ResponseError):
+        matched(
+            result(PERMIT, back("id", True)),
+            result(DENY, back("id", 2)),
+            each=attribute("id", 1, 2),
+        )
     number = attribute("n", 1.0, kind=DOUBLE)
     answer = result(PERMIT, back("n", 1, kind="double"))
     assert matched(answer, attributes=[number], each=None) == [PERMIT]
+    results = result(DENY, back("id", 2)), result(PERMIT, back("id", 1))
+    numbers = attribute("id", 1.0, 2.0, kind=DOUBLE)
+    assert matched(*results, each=numbers) == [PERMIT, DENY]
