@@ -146,6 +146,18 @@ def test_no_name_leads_to_another_path(kind: str, id_: str) -> None:
         path_of(Entity(type=kind, id=id_))
 
 
+@pytest.mark.parametrize(
+    ("id_", "path"),
+    [
+        ("a/b", "/record/a%2Fb"),
+        ("a%2Fb", "/record/a%252Fb"),
+        ("é?", "/record/%C3%A9%3F"),
+    ],
+)
+def test_a_name_is_one_segment(id_: str, path: str) -> None:
+    assert path_of(Entity(type="record", id=id_)) == path
+
+
 LOG = ("log", {"message": "m"})
 END: tuple[str, dict[str, Any]] = ("end-session", {})
 
