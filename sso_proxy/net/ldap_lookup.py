@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ITools
 from sso_proxy.net.ldap_options import LdapOptions, SearchOptions, read_ldap_access
 from sso_proxy.net.ldap_pool import LdapPool
@@ -19,12 +20,17 @@ def open_pool(config: LdapOptions, tools: ITools) -> LdapPool:
     Give the pool for *config*, one for all who have the same options.
 
     Raises:
-        ConfigError: A file cannot be used.
+        ConfigError: A file cannot be used, or the extra is not installed.
     """
+    try:
+        # Not above: whoever has no directory, and not the extra, still reads options.
+        from sso_proxy.net.ldap_dial import dial  # noqa: PLC0415
+    except ImportError as e:
+        problem = f"needs {e.name}; install 'sso-proxy[ldap]'"
+        raise ConfigError(Mistake("type", problem)) from None
     access = read_ldap_access(config, tools.clock.time())
     pool: LdapPool = tools.shared(
-        ("ldap", access),
-        lambda: LdapPool(access, tools.reactor, tools.clock),
+        ("ldap", access), lambda: LdapPool(access, tools.reactor, tools.clock, dial)
     )
     return pool
 

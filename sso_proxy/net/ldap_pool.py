@@ -1,6 +1,7 @@
 """A directory: a few connections for searches, and one for each who logs in."""
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 from twisted.internet.defer import DeferredSemaphore
@@ -10,9 +11,7 @@ from zope.interface import implementer
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock, IClosable
 from sso_proxy.model import WARNING
-from sso_proxy.net.ldap import LdapLink
-from sso_proxy.net.ldap_dial import dial
-from sso_proxy.net.ldap_options import LdapAccess
+from sso_proxy.net.ldap_options import LdapAccess, Place
 from sso_proxy.net.ldap_values import (
     NO_SUCH_OBJECT,
     ROOT,
@@ -26,7 +25,13 @@ from sso_proxy.net.no_reply import NoReplyError, Trouble
 from sso_proxy.net.once import Once
 from sso_proxy.net.standing import Standing
 
+if TYPE_CHECKING:
+    from sso_proxy.net.ldap import LdapLink
+
 _log = Logger()
+
+Dial: TypeAlias = "Callable[[Place, LdapAccess, Any], Awaitable[LdapLink]]"
+"""`sso_proxy.net.ldap_dial.dial`, which is not everywhere."""
 
 QUIET: Final = 30.0
 """Seconds without a word after which a connection is tried before it is used: what
@@ -60,6 +65,7 @@ class LdapPool:
         access: How the directory is reached.
         reactor: Connects, and measures time.
         clock: The time.
+        dial: Makes a connection.
     """
 
     def __init__(
@@ -67,7 +73,9 @@ class LdapPool:
         access: LdapAccess,
         reactor: Any,  # noqa: ANN401
         clock: IClock,
+        dial: Dial,
     ) -> None:
+        self._dial = dial
         self._access = access
         self._reactor = reactor
         self._name = str(access.places[0])
@@ -141,7 +149,7 @@ class LdapPool:
         for link in [*self._guests]:
             link.close()
 
-    async def connect(self) -> LdapLink:
+    async def connect(self) -> "LdapLink":
         """
         Connect to the first server that answers, as nobody yet.
 
@@ -156,7 +164,7 @@ class LdapPool:
         for number in range(len(places)):
             at = (self._first + number) % len(places)
             try:
-                link = await dial(places[at], self._access, self._reactor)
+                link = await self._dial(places[at], self._access, self._reactor)
             except NoReplyError as e:
                 failed = e
                 continue
@@ -164,7 +172,7 @@ class LdapPool:
             return link
         raise self.failed(failed)
 
-    async def connect_as_ourselves(self) -> LdapLink:
+    async def connect_as_ourselves(self) -> "LdapLink":
         """
         Connect, and be known as who searches.
 
@@ -197,7 +205,7 @@ class LdapPool:
         self._standing.note(error.problem, counts=error.trouble is not Trouble.GARBLED)
         return self._unavailable(error.problem, DOWN, error.status)
 
-    def let_go(self, link: LdapLink) -> None:
+    def let_go(self, link: "LdapLink") -> None:
         """End the connection of somebody who has logged in."""
         self._guests.discard(link)
         link.close()
@@ -285,7 +293,7 @@ class LdapPool:
 class LdapGuest:
     """A connection of somebody who has logged in: they see what they may see."""
 
-    def __init__(self, pool: LdapPool, link: LdapLink) -> None:
+    def __init__(self, pool: LdapPool, link: "LdapLink") -> None:
         self._pool = pool
         self._link: LdapLink | None = link
 
@@ -324,7 +332,7 @@ class _Slot:
         self._link: LdapLink | None = None
         self._made: Once[LdapLink] = Once(self._make)
 
-    async def get(self) -> LdapLink:
+    async def get(self) -> "LdapLink":
         """Give the connection, or a new one."""
         link = self._link
         if (
@@ -335,7 +343,7 @@ class _Slot:
             return link
         return await self._made.join()
 
-    async def _make(self) -> LdapLink:
+    async def _make(self) -> "LdapLink":
         link = self._link
         if link is not None and link.is_usable:
             try:

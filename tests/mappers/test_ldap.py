@@ -8,6 +8,7 @@ from sso_proxy.interfaces import IUserMapper
 from sso_proxy.mappers.ldap import LdapMapper, LdapMapperConfig
 from sso_proxy.model import DECLINED, REFUSED
 from sso_proxy.net.clock import SystemClock
+from sso_proxy.net.ldap_dial import dial
 from sso_proxy.net.ldap_options import read_ldap_access
 from sso_proxy.net.ldap_pool import LdapPool
 from sso_proxy.testing.fakes import FakeTools, make_identity
@@ -20,7 +21,7 @@ class LdapMapperTests(LdapCase):
         usual = self.slapd.options(base=PEOPLE, source="email")
         config = LdapMapperConfig(**usual | options)
         clock = SystemClock()
-        pool = LdapPool(read_ldap_access(config, 0.0), self.reactor, clock)
+        pool = LdapPool(read_ldap_access(config, 0.0), self.reactor, clock, dial)
         self.opened.append(pool)
         return LdapMapper("people", config, pool, clock)
 

@@ -1,5 +1,10 @@
 """One entry is found, and what is known of it told."""
 
+import sys
+
+import pytest
+
+from sso_proxy.errors import ConfigError
 from sso_proxy.net.ldap_lookup import (
     by_attribute,
     is_askable,
@@ -40,6 +45,16 @@ def test_what_cannot_be_a_name_is_not_asked_for() -> None:
     assert is_askable("*")
     for text in ("", " ", "a\n", "a\0", "\ud800", "a" * 257):
         assert not is_askable(text)
+
+
+def test_without_the_extra_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ldaptor", None)
+    for name in ("ldaptor.protocols", "sso_proxy.net.ldap", "sso_proxy.net.ldap_dial"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ConfigError, match=r"type: needs ldaptor.*; install 'sso-proxy"):
+        open_pool(LdapOptions(servers=("ldaps://h",)), FakeTools())
 
 
 def test_a_pool_is_shared_by_its_options() -> None:

@@ -11,6 +11,7 @@ from sso_proxy.checkers.ldap import LdapChecker, LdapCheckerConfig
 from sso_proxy.errors import UnavailableError
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.ldap import LdapLink
+from sso_proxy.net.ldap_dial import dial
 from sso_proxy.net.ldap_options import LdapOptions, read_ldap_access
 from sso_proxy.net.ldap_pool import LdapPool
 from tests.support.slapd import PEOPLE, Slapd
@@ -37,7 +38,7 @@ class LdapCase(TestCase):
     def pool(self, **options: Any) -> LdapPool:  # noqa: ANN401
         """Make a pool of the reader's, unless told otherwise."""
         access = read_ldap_access(LdapOptions(**self.slapd.options(**options)), 0.0)
-        pool = LdapPool(access, self.reactor, SystemClock())
+        pool = LdapPool(access, self.reactor, SystemClock(), dial)
         self.opened.append(pool)
         return pool
 
@@ -46,7 +47,9 @@ class LdapCase(TestCase):
         reach = {k: options.pop(k) for k in [*options] if hasattr(LdapOptions, k)}
         search = {"base": PEOPLE} | options if "dn" not in options else options
         config = LdapCheckerConfig(**self.slapd.options(**reach) | search)
-        pool = LdapPool(read_ldap_access(config, 0.0), self.reactor, SystemClock())
+        pool = LdapPool(
+            read_ldap_access(config, 0.0), self.reactor, SystemClock(), dial
+        )
         self.opened.append(pool)
         return LdapChecker("staff", config, pool)
 
