@@ -50,6 +50,7 @@ from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Needs, Storage, state_dir_of
+from sso_proxy.ticket_routes import TicketRoutes
 from sso_proxy.tools import Tools
 
 _ALWAYS_CHECKED = "certificate"
@@ -103,6 +104,7 @@ class Builder:
         self._sessions: RouteSessions
         self._checkers: Mapping[str, IPasswordChecker] = {}
         self._tokens: RouteTokens
+        self._tickets: TicketRoutes
         self._policies: RoutePolicies
         self._pages = default_pages()
         self._keys = KeyPlaces()
@@ -137,12 +139,7 @@ class Builder:
             {**known, **config.authenticator},
         )
         mappers = self._family(registry, "IUserMapper", "mapper", config.mapper)
-        bindings = self._family(
-            registry,
-            "IBinding",
-            "binding",
-            self._bindings(),
-        )
+        bindings = self._family(registry, "IBinding", "binding", self._bindings())
         self._check_kinds(bindings)
         policies = self._family(registry, "IPolicy", "policy", config.policy)
         obligations = self._family(
@@ -153,6 +150,7 @@ class Builder:
         self._policies = RoutePolicies(policies, obligations, shared)
         self._tokens = RouteTokens(config.token, self._make_token)
         self._tokens.make_all()
+        self._tickets = TicketRoutes(self._tokens.source, self._tools.clock)
         self._sessions = RouteSessions(config.session, self._make_sessions)
         routes = [
             self._try(
@@ -217,7 +215,7 @@ class Builder:
             keys=keys,
             wishes_at=self._wishes.at,
         )
-        logouts = Logouts(endpoints, desks, self._pages)
+        logouts = Logouts(endpoints, desks, self._pages, self._tickets.clear)
         notices = ProviderLogouts(desks, self._logins.stores_of)
         frames = SessionFrames(endpoints, desks)
         return BrowserEndpoints(endpoints, logins, [logins, logouts, notices, frames])
@@ -407,7 +405,7 @@ class Builder:
             or limits.upgrade_idle_timeout,
         )
         self._infos.add(path, route, made, self._pages)
-        return made
+        return self._tickets.add(path, route, made, self._pages)
 
     def _publish_keys(
         self, path: str, route: RouteConfig, signer: RequestSigner | None

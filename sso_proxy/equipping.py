@@ -91,16 +91,9 @@ async def supply(
         refused = await _supply_one(each, caller, equipment)
         if refused is None:
             continue
-        tell = _log.warn if refused.status >= 500 else _log.info
-        tell(
-            "Request {id}: no token {name}: {reason} {detail}",
-            id=request.id,
-            name=each.name,
-            reason=refused.reason,
-            detail=refused.detail,
-        )
+        tell_refused(refused, each.name, request)
         if each.required:
-            return await _refuse(refused, request, route, authenticator, body)
+            return await refuse_token(refused, request, route, authenticator, body)
     return None
 
 
@@ -121,14 +114,31 @@ async def _supply_one(
     return each.delivery.apply(token, equipment)
 
 
-async def _refuse(
+def tell_refused(refused: NotIssued, name: str, request: Request) -> None:
+    """Write into the log why there is no token *name* for *request*."""
+    tell = _log.warn if refused.status >= 500 else _log.info
+    tell(
+        "Request {id}: no token {name}: {reason} {detail}",
+        id=request.id,
+        name=name,
+        reason=refused.reason,
+        detail=refused.detail,
+    )
+
+
+async def refuse_token(
     refused: NotIssued,
     request: Request,
     route: Route,
     authenticator: IAuthenticator,
     body: Body | None,
 ) -> Response:
-    """Answer who can have no token; perhaps another login gives better credentials."""
+    """
+    Answer who can have no token; perhaps another login gives better credentials.
+
+    Raises:
+        UnavailableError: It would, but nobody can log in now.
+    """
     if refused.status != 401:
         headers = (NO_STORE,)
         return Response(status=refused.status, reason=refused.reason, headers=headers)

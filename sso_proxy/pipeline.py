@@ -27,6 +27,7 @@ from sso_proxy.equipment import NO_EQUIPMENT, Equipment
 from sso_proxy.equipping import equip, given_id, make_equipment, supply
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IClock
+from sso_proxy.issuing import issue
 from sso_proxy.model import (
     Caller,
     Client,
@@ -122,7 +123,7 @@ class Pipeline:
             return _readable(verdict, trail)
         return verdict
 
-    async def _decide(  # noqa: PLR0911 - each phase may end the way
+    async def _decide(  # noqa: C901, PLR0911 - each phase may end the way
         self,
         incoming: Incoming,
         connection: Connection,
@@ -168,6 +169,9 @@ class Pipeline:
         equipment = await self._permit(presented, trail, authenticator)
         if isinstance(equipment, Response):
             return equipment
+        if route.ticket is not None:  # there is no backend: we give what they came for
+            fields = (*outcome.headers, *equipment.answer)
+            return await issue(route.ticket, presented, trail, authenticator, fields)
         # 8 equip; nothing waits from here on, so that no revocation comes too late
         return equip(
             incoming,

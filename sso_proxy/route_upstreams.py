@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.python.reflect import namedAny
+from twisted.web.resource import Resource
 
 from sso_proxy.config.backend import Backend, read_backend
 from sso_proxy.config.limits import LimitsConfig
@@ -122,6 +123,8 @@ class RouteUpstreams:
         application: Any = None
         if backend.kind == "decisions":
             application = self._decision_point(f"{path}.backend", backend.target)
+        elif backend.kind == "ticket":
+            application = Resource()  # nothing is there: we answer before (issuing)
         elif not backend.proxied:
             application = _hosted(f"{path}.backend", backend)
         return Target(

@@ -12,6 +12,7 @@ from sso_proxy.authz.policies import Policies
 from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.endpoints.session_info import SessionInfo
+from sso_proxy.endpoints.tickets import TicketDesk
 from sso_proxy.interfaces import (
     IAuthenticator,
     IBinding,
@@ -145,6 +146,7 @@ class Route:
         offer: What our challenges say of this route.
         session_info: What pages learn of their user's session; then this is no route
             to a backend.
+        ticket: Gives tickets to who gets through; then this is no route to a backend.
         apache: Answers at an exact path what Apache's mod_auth_openidc does there; then
             this is no route to a backend.
         published: Documents at exact paths; then this is no route to a backend.
@@ -195,6 +197,7 @@ class Route:
     offer: Offer = NOTHING
     session_info: SessionInfo | None = None
     apache: Any = None
+    ticket: TicketDesk | None = None
     published: PublishedResources | None = None
     body_bytes: int
     upgrade_idle_timeout: float

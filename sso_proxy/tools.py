@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.authz.conditions import compile_condition
 from sso_proxy.interfaces import (
     ICache,
     IClock,
@@ -15,6 +16,7 @@ from sso_proxy.interfaces import (
     ITokenSource,
     ITools,
 )
+from sso_proxy.model import Identity, Request
 
 
 def _not_here(*_: object) -> Any:  # noqa: ANN401
@@ -41,3 +43,7 @@ class Tools:
     sealer: Callable[[str], ISealer] = _not_here
     token: Callable[[str], ITokenSource] = _not_here
     checker: Callable[[str], IPasswordChecker] = _not_here
+
+    def condition(self, text: str, option: str) -> Callable[[Identity, Request], bool]:
+        """Give the test that a condition is, as `ITools` says."""
+        return compile_condition(text, option).holds

@@ -74,6 +74,7 @@ class _InnerTools:
     sealer: Callable[..., ISealer]
     token: Callable[..., ITokenSource]
     checker: Callable[..., IPasswordChecker]
+    condition: Callable[..., Callable[..., bool]]
 
 
 @attrs.frozen
@@ -245,6 +246,7 @@ class Providers:
             sealer=tools.sealer,
             token=tools.token,
             checker=tools.checker,
+            condition=tools.condition,
         )
         return inner
 

@@ -29,6 +29,7 @@ from sso_proxy.config.route_parts import (
     SessionInfoConfig,
 )
 from sso_proxy.config.signature_parts import SignatureConfig
+from sso_proxy.config.ticket_parts import RouteTicketConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
@@ -289,6 +290,7 @@ class RouteConfig:
             otherwise, the log says so.
         headers: What the backend is told about the caller.
         token: Credentials of its own that the backend gets.
+        ticket: How browsers get the tickets of a login server; for ``ticket:NAME``.
         signature: How requests to the backend are signed; unset, they are not.
         mod_auth_openidc: What an application behind Apache knows from this module;
             unset, nothing.
@@ -296,8 +298,10 @@ class RouteConfig:
         session_info: What pages learn of their user's session; unset, nothing.
         resource: What clients find out about this resource; unset, nothing.
         backend: ``http://host:port``, ``https://host:port``, ``unix:/path``,
-            ``wsgi:module:app``, ``static:/directory``, ``resource:module:name``, or
-            ``decisions:NAME``: the rules of ``[policy.NAME]`` answer questions.
+            ``wsgi:module:app``, ``static:/directory``, ``resource:module:name``,
+            ``decisions:NAME``: the rules of ``[policy.NAME]`` answer questions, or
+            ``ticket:NAME``: this is a login server that gives browsers the tickets of
+            ``[token.NAME]``, as *ticket* says.
         upstream: How the backend is reached.
         methods: Allowed methods; none: all but TRACE and CONNECT.
         encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
@@ -323,6 +327,7 @@ class RouteConfig:
     shadow: tuple[str, ...] = ()
     headers: HeadersConfig = attrs.field(factory=HeadersConfig)
     token: tuple[RouteTokenConfig, ...] = ()
+    ticket: RouteTicketConfig | None = None
     signature: SignatureConfig | None = None
     mod_auth_openidc: ModAuthOpenidcConfig | None = None
     cors: CorsConfig | None = None

@@ -16,6 +16,7 @@ from sso_proxy.config.route_rules import check_routes
 from sso_proxy.config.session_info_rules import check_session_info
 from sso_proxy.config.signature_rules import check_signatures
 from sso_proxy.config.structure import join
+from sso_proxy.config.ticket_rules import check_tickets
 from sso_proxy.config.token_rules import check_tokens
 from sso_proxy.errors import Mistake
 
@@ -39,6 +40,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from check_answers(draft)
     yield from check_session_info(draft)
     yield from check_tokens(draft)
+    yield from check_tickets(draft)
     yield from check_signatures(draft)
 
 

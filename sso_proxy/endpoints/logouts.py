@@ -10,7 +10,7 @@ nobody knows.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -57,6 +57,7 @@ class Logouts:
         endpoints: That place, such as ``/.sso/``.
         desks: The ways to log in there, by name.
         pages: Makes pages.
+        clear: Gives what takes away cookies for sites beside us, by our host.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -64,10 +65,17 @@ class Logouts:
         "logout/done": ("GET", "HEAD"),
     }
 
-    def __init__(self, endpoints: str, desks: Mapping[str, Desk], pages: Pages) -> None:
+    def __init__(
+        self,
+        endpoints: str,
+        desks: Mapping[str, Desk],
+        pages: Pages,
+        clear: Callable[[str], Headers] = lambda _: (),
+    ) -> None:
         self._endpoints = endpoints
         self._desks = desks
         self._pages = pages
+        self._clear = clear
 
     async def answer(self, request: Request, name: str, rest: str) -> Response | None:
         """
@@ -123,7 +131,7 @@ class Logouts:
         """
         stores = {id(desk.sessions): desk.sessions for desk in self._desks.values()}
         ended: list[tuple[Session, ISessionStore]] = []
-        headers: Headers = ()
+        headers: Headers = self._clear(request.head.host)
         for store in stores.values():
             session = (await store.load(request)).session
             headers += await store.end(request)

@@ -65,6 +65,9 @@ from sso_proxy.interfaces.tokens import (
     IPublishesKeys as IPublishesKeys,
 )
 from sso_proxy.interfaces.tokens import (
+    ITicketSource as ITicketSource,
+)
+from sso_proxy.interfaces.tokens import (
     ITokenSource as ITokenSource,
 )
 from sso_proxy.model import (
@@ -282,6 +285,14 @@ class ITools(Interface):
 
         Raises:
             ConfigError: There is none of this name, or it needs this one itself.
+        """
+
+    def condition(text: str, option: str) -> Callable[[Identity, Request], bool]:
+        """
+        Give the test that a condition is, as routes have them in ``require``.
+
+        Raises:
+            ConfigError: It is none; the mistake is that of *option*.
         """
 
     def cache(name: str | None, needs: frozenset[str]) -> ICache:

@@ -47,6 +47,12 @@ class ITokenSource(Interface):
         """
 
 
+class ITicketSource(ITokenSource):
+    """Gives what a browser carries to many sites: what a login server gives."""
+
+    cookie: str = Attribute("What sites call the cookie, if nobody says otherwise.")
+
+
 class IDelivery(Interface):
     """Puts a token where a backend looks for it."""
 

@@ -66,6 +66,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "fragment": Kind(form=True, script="fragment.js"),
     "logout": Kind(form=True),
     "logged-out": Kind(),
+    "ticket": Kind(form=True),
 }
 """The pages that there are; each has a template of its name."""
 

@@ -15,6 +15,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from sso_proxy.authz.conditions import compile_condition
 from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
 from sso_proxy.config.key_ring import KeyRing, RingKey
 from sso_proxy.errors import ConfigError, Mistake
@@ -206,6 +207,10 @@ class FakeTools:
         if name not in self.tokens:
             raise ConfigError(Mistake("", f"there is no token {name!r}"))
         return self.tokens[name]
+
+    def condition(self, text: str, option: str) -> Callable[[Identity, Request], bool]:
+        """Give the test that a condition is."""
+        return compile_condition(text, option).holds
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note *coroutine*."""

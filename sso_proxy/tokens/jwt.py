@@ -23,6 +23,7 @@ from sso_proxy.specs.claims import claim_at
 from sso_proxy.specs.jose.sign import sign_compact
 from sso_proxy.specs.user_name import is_safe_user_name
 from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.tokens.caller_facts import end_of
 from sso_proxy.tokens.jwt_config import ACCESS_TOKEN, JwtTokenConfig
 
 _KINDS: Final = "urn:ietf:params:oauth:token-type:"
@@ -121,7 +122,7 @@ class JwtSource:
         except (ValueError, TypeError, RecursionError) as e:
             detail = f"a claim cannot be written in JSON: {type(e).__name__}"
             return NotIssued(reason="token-claims", detail=detail)
-        now, end = self._clock.time(), _end_of(caller)
+        now, end = self._clock.time(), end_of(caller)
         kept = self._kept.get(key)
         if kept is not None and now < (kept.token.expires or 0.0) and kept.exp <= end:
             return kept.token
@@ -229,16 +230,6 @@ class JwtSource:
 def _unsuited(detail: str) -> NotIssued:
     """Say that a subject cannot stand in a token."""
     return NotIssued(reason="token-subject", detail=f"the subject: {detail}")
-
-
-def _end_of(caller: Caller) -> float:
-    """Give when what we say about *caller* stops being true."""
-    ends = [float("inf")]
-    if caller.identity is not None and caller.identity.expires is not None:
-        ends.append(caller.identity.expires)
-    if caller.request.session is not None:
-        ends.append(caller.request.session.expires)
-    return min(ends)
 
 
 def _authentication(claims: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,11 @@ saml2_bearer_token = PluginFactory(
     makes="ITokenSource",
     target="sso_proxy.tokens.saml2_bearer:Saml2BearerSource",
 )
+pubtkt_token = PluginFactory(
+    name="pubtkt",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.pubtkt:PubtktSource",
+)
 wstrust_token = PluginFactory(
     name="wstrust",
     makes="ITokenSource",

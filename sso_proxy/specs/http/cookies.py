@@ -36,8 +36,11 @@ LOGOUT: Final = "__Host-sso-logout"
 MARK: Final = "__Host-sso-mark"
 """The cookie that says which browser has posted what waits for a login."""
 
+ROUNDS: Final = "__Host-sso-rounds"
+"""The cookie that counts how often a browser is sent back to one place of a site."""
+
 _LOGIN: Final = "__Host-sso-login-"
-_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES, LOGOUT, MARK)
+_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES, LOGOUT, MARK, ROUNDS)
 _name = re.compile(r"__(?:Host|Secure)-sso(?:-[A-Za-z0-9]+){0,4}").fullmatch
 _value = re.compile(r"[A-Za-z0-9._-]*+").fullmatch
 _domain = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+").fullmatch

@@ -1,0 +1,197 @@
+"""Tickets say what is true of who gets them, and the libraries that read them agree."""
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from sso_proxy.config.secrets import Secret
+from sso_proxy.errors import ConfigError
+from sso_proxy.model import ANONYMOUS, Caller
+from sso_proxy.registry import provided_problems
+from sso_proxy.specs.pubtkt import Ticket, decode_cookie, decrypt_bauth, verify
+from sso_proxy.specs.pubtkt_keys import read_verifying_key
+from sso_proxy.testing import outcome_of
+from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
+from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.tokens.pubtkt import PubtktSource
+from sso_proxy.tokens.pubtkt_config import PubtktTokenConfig
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+PUBLIC = read_verifying_key(
+    KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+)
+BAUTH_KEY = Secret("0123456789abcdef")
+
+
+def pem(password: bytes | None = None) -> bytes:
+    how = BestAvailableEncryption(password) if password else NoEncryption()
+    return KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
+
+
+class Scene:
+    """A source of tickets, and those who ask it."""
+
+    def __init__(self, directory: Path, key: bytes = b"", **options: Any) -> None:  # noqa: ANN401
+        file = directory / "ticket.pem"
+        file.write_bytes(key or pem())
+        config = PubtktTokenConfig(key=str(file), **options)
+        self.source = PubtktSource.from_config(config, FakeTools())
+
+    def ask(
+        self,
+        *,
+        user: str = "alice",
+        client: str = "192.0.2.1",
+        **identity: Any,  # noqa: ANN401
+    ) -> Token | NotIssued:
+        caller = Caller(
+            request=make_request(client=client),
+            identity=make_identity(**identity),
+            user=user,
+        )
+        given: Token | NotIssued = outcome_of(self.source.token_for(caller, Audience()))
+        return given
+
+    def ticket(self, **asked: Any) -> Ticket:  # noqa: ANN401
+        given = self.ask(**asked)
+        assert isinstance(given, Token), given
+        assert given.kind == "pubtkt"
+        octets = decode_cookie(given.value)
+        assert octets is not None
+        return verify(octets, PUBLIC)
+
+    def reason(self, **asked: Any) -> str:  # noqa: ANN401
+        given = self.ask(**asked)
+        assert isinstance(given, NotIssued)
+        return given.reason
+
+
+def test_it_is_a_source_of_tickets(tmp_path: Path) -> None:
+    source = Scene(tmp_path).source
+    assert not provided_problems("ITicketSource", source)
+    assert source.cookie == "auth_pubtkt"
+
+
+def test_a_ticket_says_who_until_when(tmp_path: Path) -> None:
+    assert Scene(tmp_path).ticket() == Ticket(
+        uid="alice", valid_until=int(NOW) + 3600, grace_period=int(NOW) + 2700
+    )
+
+
+def test_everything_that_is_configured_is_in_it(tmp_path: Path) -> None:
+    scene = Scene(
+        tmp_path,
+        uid="login",
+        lifetime=600,
+        grace=0,
+        cip=True,
+        tokens=("groups",),
+        token_table={"staff": ("wiki", "mail")},
+        tokens_always=("sso",),
+        udata="email",
+        multifactor="amr contains 'mfa'",
+    )
+    claims = {"login": "al", "groups": ["staff", "x"], "email": "a@b", "amr": ["mfa"]}
+    assert scene.ticket(claims=claims) == Ticket(
+        uid="al",
+        valid_until=int(NOW) + 600,
+        cip="192.0.2.1",
+        tokens=("mail", "sso", "wiki"),
+        udata="a@b",
+        multifactor="1",
+    )
+    claims["amr"] = ["pwd"]
+    assert scene.ticket(claims=claims).multifactor == "0"
+
+
+def test_it_never_lasts_longer_than_what_it_says(tmp_path: Path) -> None:
+    ticket = Scene(tmp_path).ticket(expires=NOW + 100)
+    assert (ticket.valid_until, ticket.grace_period) == (int(NOW) + 100, int(NOW) + 75)
+
+
+def test_who_is_about_to_be_gone_logs_in_again(tmp_path: Path) -> None:
+    assert Scene(tmp_path).reason(expires=NOW + 3) == "token-expired"
+
+
+def test_nobody_in_particular_gets_none(tmp_path: Path) -> None:
+    assert Scene(tmp_path).reason(issuer=ANONYMOUS) == "token-nobody"
+
+
+@pytest.mark.parametrize(
+    "user", ["", "a;uid=root", "a\nb", " root", "u" * 256, "ü" * 200]
+)
+def test_what_cannot_be_a_name_gets_none(tmp_path: Path, user: str) -> None:
+    assert Scene(tmp_path).reason(user=user) in {"token-subject", "token-ticket"}
+
+
+def test_what_does_not_fit_is_not_cut_off(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, udata="u", tokens=("g",))
+    assert scene.reason(claims={"u": "d" * 256}) == "token-ticket"
+    many = [f"group-{number:04}" for number in range(40)]
+    assert scene.reason(claims={"g": many}) == "token-ticket"
+    assert scene.reason(claims={"u": "x;tokens=admin"}) == "token-ticket"
+
+
+def test_a_ticket_for_an_address_needs_one(tmp_path: Path) -> None:
+    assert Scene(tmp_path, cip=True).reason(client="unix") == "token-address"
+
+
+def test_a_password_is_encrypted_for_the_sites(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, bauth_claim="pw", bauth_key=BAUTH_KEY)
+    first, second = (scene.ticket(claims={"pw": "s3cret"}).bauth for _ in range(2))
+    assert first != second
+    key = BAUTH_KEY.reveal().encode()
+    assert decrypt_bauth(first, key).rstrip(b"\0") == b"alice:s3cret"
+    assert scene.ticket().bauth == ""
+
+
+def test_a_password_in_clear_is_said_to_be(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, bauth_password=Secret("pw"), bauth_plain=True)
+    assert scene.ticket(user="al").bauth == "YWw6cHc="
+    assert scene.reason(user="a:b") == "token-bauth"
+
+
+def test_the_key_may_be_encrypted(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, pem(b"open"), key_password=Secret("open"))
+    assert scene.ticket().uid == "alice"
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"key": b"none"}, "key"),
+        ({"multifactor": "amr =="}, "multifactor"),
+        ({"grace": 4000}, "grace"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    tmp_path: Path, options: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError) as e:
+        Scene(tmp_path, **options)
+    assert [mistake.path for mistake in e.value.mistakes] == [path]
+
+
+def test_a_ticket_is_for_no_site_alone(tmp_path: Path) -> None:
+    source = Scene(tmp_path).source
+    source.check_audience(Audience())
+    with pytest.raises(ValueError, match="at all sites"):
+        source.check_audience(Audience(name="https://app.example.com"))
+
+
+def test_nothing_shows_what_is_secret(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, bauth_claim="pw", bauth_plain=True)
+    given = scene.ask(claims={"pw": "s3cret"})
+    assert isinstance(given, Token)
+    assert given.value not in repr(given)
+    assert "s3cret" not in repr(attrs.evolve(given))
