@@ -12,6 +12,7 @@ from urllib.parse import quote
 from tests.support.pubtkt_desk import (
     APP,
     LOGIN,
+    NOBODY,
     PLAIN,
     SSO,
     WRONG_KEY,
@@ -46,9 +47,6 @@ PART = "a cookie has a name, and not one that ends like it"
 CROSSED = "what one key or digest has verified is nothing to another"
 CLIENTS = "whoever knows a password could be somebody else to the backend"
 FOREVER = "a time before the epoch is none, and not one in 2106"
-
-NOBODY = "nologin.test"
-"""A site without a login server."""
 
 _AUTH = "Authorization: Basic "
 

@@ -47,6 +47,8 @@ URLS: Final[Mapping[str, str]] = {
 _IV = bytes(range(16))
 PLAIN = b64encode(b"al:pw").decode()
 WRONG_KEY = encrypt_bauth(b"al:secretpw", b"fedcba9876543210", _IV)
+NOBODY = "nologin.test"
+"""A site without a login server."""
 
 
 @attrs.frozen
