@@ -20,8 +20,9 @@ from zope.interface import implementer
 
 from sso_proxy.config.model import FilePath
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import IPasswordChecker, ITools
+from sso_proxy.interfaces import IHealth, IPasswordChecker, ITools
 from sso_proxy.login import Account, Unproved
+from sso_proxy.model import WARNING
 from sso_proxy.net.threads import Threads
 from sso_proxy.specs.htpasswd import (
     STAND_IN,
@@ -94,7 +95,7 @@ class _Users:
         return None, self.every[number]
 
 
-@implementer(IPasswordChecker)
+@implementer(IPasswordChecker, IHealth)
 class HtpasswdChecker:
     """
     Compares passwords with a file's hashes.
@@ -118,6 +119,7 @@ class HtpasswdChecker:
         self._threads = threads
         self._lock = Lock()
         self._failed: _State | None = None
+        self._problem = ""
         self._users = self._read()
 
     @classmethod
@@ -166,10 +168,13 @@ class HtpasswdChecker:
         with self._lock:
             try:
                 state = _state(os.stat(self._config.file))  # noqa: PTH116 - as fstat
-                if state not in (self._users.state, self._failed):
+                if state == self._users.state:
+                    self._problem = ""
+                elif state != self._failed:
                     self._failed = state
                     self._users = self._read()
                     self._failed = None
+                    self._problem = ""
                     _log.info("checker.{name}: users are read anew.", name=self._name)
             except HtpasswdError as e:
                 self._keep("; ".join(e.problems[:3]))
@@ -177,7 +182,18 @@ class HtpasswdChecker:
                 self._keep(str(e))
             return self._users
 
+    async def probe(self) -> tuple[str, ...]:
+        """Say that the file could not be read anew, if it could not."""
+        problem = self._problem  # a thread may change it
+        if not problem:
+            return ()
+        return (f"{WARNING}checker.{self._name}: the users are old: {problem}",)
+
     def _keep(self, why: str) -> None:
+        """Note once why the users stay as they were."""
+        if why == self._problem:
+            return  # whoever tries passwords would fill the log
+        self._problem = why
         _log.error(
             "checker.{name}: the users stay as they were: {why}",
             name=self._name,

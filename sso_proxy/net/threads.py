@@ -62,21 +62,31 @@ class Threads:
         if self._trigger is None:
             self._pool.start()
             self._trigger = self._reactor.addSystemEventTrigger(
-                "during", "shutdown", self._pool.stop
+                "during", "shutdown", self._stop
             )
         self._busy += 1
-        done = deferToThreadPool(self._reactor, self._pool, work, *arguments, **named)
+
+        def turn() -> T:
+            if self._closed:
+                raise UnavailableError(f"{self._what}: closed", reason="busy")
+            return work(*arguments, **named)
+
+        done = deferToThreadPool(self._reactor, self._pool, turn)
         waiter: Deferred[T] = Deferred()
         done.addBoth(self._finish, waiter)
         return await waiter
 
     def close(self) -> None:
-        """Take no more work, and wait for what is being done."""
+        """Take no more work, and wait for what is being done; not for what waits."""
         self._closed = True
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
-            self._pool.stop()
+            self._stop()
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._pool.stop()
 
     def _finish(self, result: T | Failure, waiter: "Deferred[T]") -> None:
         """Note that something is done, and tell who waits, if anybody still does."""

@@ -107,6 +107,22 @@ def test_a_file_that_is_gone_leaves_the_last_one_in_force(tmp_path: Path) -> Non
     assert ask(checker, "alice") == Account(subject="alice")
 
 
+def test_health_says_that_users_are_old(tmp_path: Path) -> None:
+    file = write(tmp_path / "users", line("alice"))
+    checker = make(file)
+    other = file.rename(tmp_path / "other")
+    ask(checker, "alice")
+    (warning,) = now(checker.probe())
+    assert warning.startswith("warning: checker.users: the users are old: ")
+    other.rename(file)
+    ask(checker, "alice")
+    assert now(checker.probe()) == ()
+    write(file, "alice:secret\n")
+    ask(checker, "alice")
+    assert "line 1" in now(checker.probe())[0]
+    assert "secret" not in now(checker.probe())[0]
+
+
 def test_an_empty_file_lets_nobody_in(tmp_path: Path) -> None:
     """That is how somebody locks everybody out."""
     file = write(tmp_path / "users", line("alice"))

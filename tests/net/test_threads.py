@@ -55,6 +55,19 @@ class ThreadsTests(TestCase):
             await threads.run(int)
         gate.set()
 
+    async def test_an_end_does_not_wait_for_what_has_not_begun(self) -> None:
+        """A hundred hashes would keep a process from ending."""
+        threads, gate = self.make(), threading.Event()
+        done: list[str] = []
+        going = defer.Deferred.fromCoroutine(threads.run(gate.wait, 20))
+        waiting = defer.Deferred.fromCoroutine(threads.run(done.append, "done"))
+        threading.Timer(0.05, gate.set).start()
+        threads.close()
+        assert await going
+        with pytest.raises(UnavailableError):
+            await waiting
+        assert done == []
+
     async def test_what_is_closed_takes_no_more(self) -> None:
         """Nor does it begin threads."""
         threads = self.make()
