@@ -115,14 +115,16 @@ def test_an_implausible_id_is_not_taken(bad: str) -> None:
 def test_whoever_asks_a_decision_point_names_their_request() -> None:
     """Its answer has the name, and is nobody else's."""
     named = read("GET /", "X-Request-Id: their-id_1")
-    asked = Asked(named, keeps_ids=True)
+    consumed = frozenset({"authorization", "dpop"})
+    asked = Asked(named, keeps_ids=True, consumed=consumed)
     assert asked.admission.caller.request.id == "their-id_1"
     assert asked.admission.reuse_until == 0.0
     assert asked.admission.shared == 0
     assert Asked(named).admission.caller.request.id == "new-id"
     for incoming in (read(), read("GET /", "X-Request-Id: a b")):
-        other = Asked(incoming, keeps_ids=True).admission
+        other = Asked(incoming, keeps_ids=True, consumed=consumed).admission
         assert (other.caller.request.id, other.reuse_until) == ("new-id", 30.0)
+        assert other.shared > 0
 
 
 def test_proxies_that_contradict_each_other_are_refused() -> None:
