@@ -34,6 +34,9 @@ def check(target: Target, things: Material) -> None:
         path = "/exchanged/1k"
         expect(target, path, 200, _get(target, things, path, things.token()))
         expect(target, f"{path}, no token", 401, _get(target, things, path))
+        path = "/ruled/1k"
+        expect(target, path, 200, _get(target, things, path, things.token()))
+        expect(target, f"{path}, no token", 401, _get(target, things, path))
     check_sessions(target, things)
     _check_tickets(target, things)
     _check_client_certificate(target, things)

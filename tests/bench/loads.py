@@ -248,6 +248,7 @@ UNCACHED = "introspection-uncached"
 DPOP = "dpop"
 CHECKS = "dpop-checks"
 EXCHANGED = "exchanged"
+RULED = "ruled"
 HUNDRED = "hundred"
 HUNDRED_EXCHANGED = "hundred-exchanged"
 SESSION_SERVER = "session-server"
@@ -321,6 +322,11 @@ LOADS = {
         "1 KiB, one token, exchanged for another",
         (OURS,),
         _small("/exchanged/1k", _same(lambda _: 1)),
+    ),
+    RULED: Load(
+        "1 KiB, one token, a hundred rules",
+        (OURS,),
+        _small("/ruled/1k", _same(lambda _: 1)),
     ),
     HUNDRED: Load(
         "1 KiB, a hundred tokens",

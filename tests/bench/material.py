@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sso_proxy.testing.pki import Pki, self_signed
 from tests.bench.proving import Proving
+from tests.bench.ruling import write_rules
 from tests.bench.ticketing import Ticketing
 
 ISSUER = "https://login.example.com"
@@ -26,9 +27,12 @@ SCOPE = "orders.read"
 KEY_ID = "bench"
 EXCHANGED = "a-token-for-this-backend-alone"
 """What the backend gets instead of any token, where tokens are exchanged."""
-PROTECTED = ("api", "opaque", "dpop", "exchanged", "server", "cookie", "tickets")
+PROTECTED = (
+    *("api", "opaque", "dpop", "exchanged", "ruled"),
+    *("server", "cookie", "tickets"),
+)
 """
-Where tokens are asked for (signed, opaque, with DPoP proofs, exchanged for others),
+Where tokens are asked for (signed, opaque, with DPoP proofs, exchanged, by rules),
 sessions, and tickets.
 """
 KIB = 1024
@@ -107,6 +111,7 @@ def build_material(directory: Path, *, tokens: int) -> Material:
         tokens: How many different access tokens to sign.
     """
     directory.chmod(0o755)
+    write_rules(directory, SCOPE)
     pki = Pki.create("bench CA")
     server = pki.issue("localhost", dns=["localhost"], ips=["127.0.0.1"], server=True)
     client = pki.issue("client", client=True)

@@ -21,6 +21,7 @@ from tests.bench.loads import (
     ONE,
     OPEN,
     OPEN_ONE,
+    RULED,
     SESSION_COOKIE,
     SESSION_SERVER,
     TICKET,
@@ -91,6 +92,7 @@ RULES = (
     Rule("no check: two workers to one", (NONE, OURS_2), (NONE, OURS), 1.1),
     Rule("one token: two workers to one", (ONE, OURS_2), (ONE, OURS), 1.1),
     Rule("DPoP: two ES256 checks alone", (DPOP, OURS), (CHECKS, OURS), 2.5),
+    Rule("one token, a hundred rules: none", (RULED, OURS), (ONE, OURS), 1.1),
     Rule("one exchanged token: not exchanged", (EXCHANGED, OURS), (ONE, OURS), 1.15),
     Rule(
         "a hundred exchanged tokens: not exchanged",
