@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sso_proxy.specs.authzen.reading import need_object, read_content
 from sso_proxy.specs.authzen.values import (
+    LAST,
     AuthzenError,
     Evaluated,
     Evaluation,
@@ -80,8 +81,7 @@ def read_decisions(
     if len(items) > count:
         raise AuthzenError("there are more answers than questions")
     found = tuple(_evaluated(need_object(item, "an answer")) for item in items)
-    last = {"deny_on_first_deny": False, "permit_on_first_permit": True}.get(semantic)
-    ended = bool(found) and found[-1].decision is last
+    ended = bool(found) and found[-1].decision is LAST.get(semantic)
     if len(found) < count and not ended:
         raise AuthzenError("there are fewer answers than questions")
     return found

@@ -10,6 +10,7 @@ from sso_proxy.specs.authzen.reading import need_object, read_content
 from sso_proxy.specs.authzen.values import (
     EVALUATION_PATH,
     EVALUATIONS_PATH,
+    LAST,
     SEMANTICS,
     Action,
     AuthzenError,
@@ -48,8 +49,7 @@ class Batch:
 
     def ends_at(self, answer: Evaluated) -> bool:
         """Say whether *answer* is the last one (section 7.1.2.1)."""
-        last = {"deny_on_first_deny": False, "permit_on_first_permit": True}
-        return answer.decision is last.get(self.semantic)
+        return answer.decision is LAST.get(self.semantic)
 
 
 def read_evaluation(content_type: str | None, body: bytes) -> Evaluation:

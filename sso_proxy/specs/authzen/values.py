@@ -16,6 +16,11 @@ Semantic = Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"
 """When the answers to several questions end."""
 
 SEMANTICS: Final[tuple[str, ...]] = get_args(Semantic)
+LAST: Final[Mapping[Semantic, bool]] = {
+    "deny_on_first_deny": False,
+    "permit_on_first_permit": True,
+}
+"""The decision after which there is no other answer."""
 
 
 @attrs.frozen
