@@ -51,6 +51,7 @@ RUN_ELSEWHERE = {
     "token-exchange.toml",
     "ws-trust.toml",
     "redis.toml",
+    "ldap.toml",
     "policies.toml",
     "pubtkt.toml",
     "authzen.toml",
@@ -67,6 +68,7 @@ def test_example_is_read_without_mistakes(
 ) -> None:
     monkeypatch.setenv("INTROSPECTION_SECRET", "s3cret")
     monkeypatch.setenv("REDIS_PASSWORD", "s3cret")
+    monkeypatch.setenv("LDAP_PASSWORD", "s3cret")
     monkeypatch.setenv("PDP_PASSWORD", "s3cret")
     for name in ("CLIENT_SECRET", "STAFF_SECRET", "CUSTOMERS_SECRET", "STS_PASSWORD"):
         monkeypatch.setenv(name, "s3cret")
