@@ -49,8 +49,8 @@ class PolicyScene:
     ) -> None:
         self.clock = SettableClock()
         self.server = TokenServer(origin=URL)
-        self.server.said = lambda _: self.said
         self.said = said
+        self.server.said = lambda _: self.said
         self.http_client: Any = self.server.http_client()
         self.tools = FakeTools(
             name="pdp", clock=self.clock, http_client=self.http_client
