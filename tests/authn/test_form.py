@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes
-from sso_proxy.login import Wishes
+from sso_proxy.login import Wanted, Wishes
 from sso_proxy.session import Session
 from sso_proxy.testing.fakes import FakeChecker
 from tests.support.caching import now
@@ -62,9 +62,9 @@ def test_a_wrong_password_and_an_unknown_user_look_alike() -> None:
 
 def test_after_a_wrong_password_the_right_one_is_still_good() -> None:
     scene = PasswordScene()
-    again = scene.enter("alice", "wrong")
+    again = scene.enter("alice", "looking-glass")
     assert 'value="alice"' in again.body
-    assert "wrong" not in again.body
+    assert "looking-glass" not in again.body
     assert scene.submit(again, "alice", "wonderland").status == 303
 
 
@@ -107,6 +107,24 @@ def test_a_login_of_another_browser_is_none() -> None:
     scene.browser.cookies.clear()
     assert scene.submit(page, "alice", "wonderland").status == 400
     assert scene.checker.asked == []
+
+
+def test_a_login_that_was_begun_at_another_form_is_none_here() -> None:
+    """Whose users are others, perhaps with the same names."""
+    scene = PasswordScene()
+    state = {"by": "other", "for": Wanted(target="/").as_json()}
+    login, headers = scene.store.logins.begin(scene.browser.request(), state)
+    scene.browser.take(headers)
+    fields = {"login": login, "user": "alice", "password": "wonderland"}
+    assert scene.post(CALLBACK, fields, *FORM).status == 400
+    assert scene.checker.asked == []
+
+
+@pytest.mark.parametrize("kind", ["server", "cookie"])
+def test_sessions_of_both_types_begin(kind: str) -> None:
+    scene = PasswordScene(kind=kind)
+    assert scene.enter("alice", "wonderland").status == 303
+    assert scene.page().status == 200
 
 
 @pytest.mark.parametrize(

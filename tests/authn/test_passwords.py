@@ -1,5 +1,7 @@
 """A name and a password are somebody, and tries are counted."""
 
+from typing import Any
+
 import pytest
 from zope.interface import implementer
 
@@ -76,6 +78,30 @@ def test_users_that_there_are_not_have_to_wait_alike() -> None:
     door = Door(tries=1)
     assert door.reason("nobody", "wrong") == "password-wrong"
     assert door.reason("nobody", "wrong") == "password-wait"
+
+
+def test_a_name_that_leads_to_an_account_is_as_much_work_as_one_that_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """C25: the count of the account is one more look into the cache."""
+    door, done, seen = Door(), [], []
+    for name in ("get", "compare_and_set", "delete"):
+        method = getattr(door.tools.memory, name)
+
+        async def watched(
+            *arguments: object,
+            name: str = name,
+            method: Any = method,  # noqa: ANN401
+        ) -> object:
+            done.append(name)
+            return await method(*arguments)
+
+        monkeypatch.setattr(door.tools.memory, name, watched)
+    for user in ("alice", "a.liddell", "nobody"):
+        door.ask(user, "wrong")
+        seen.append([*done])
+        done.clear()
+    assert seen[0] == seen[1] == seen[2] != []
 
 
 def test_an_address_has_to_wait_whomever_it_tries() -> None:

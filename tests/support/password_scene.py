@@ -49,6 +49,7 @@ class PasswordScene(LoginScene):
         both: Options of both.
         form: Options of the form.
         programs: Options of ``basic``.
+        kind: The type of its sessions.
         route: Parts of the route.
     """
 
@@ -59,13 +60,14 @@ class PasswordScene(LoginScene):
         both: dict[str, Any] | None = None,
         form: dict[str, Any] | None = None,
         programs: dict[str, Any] | None = None,
+        kind: str = "server",
         **route: Any,  # noqa: ANN401
     ) -> None:
         self.checker: Any = checker or FakeChecker(PASSWORDS)
         both = {"checker": "users", **(both or {})}
         self._form = FormConfig(**both, **(form or {}))
         self._basic = BasicConfig(**both, **(programs or {}))
-        super().__init__("server", "form", **route)
+        super().__init__(kind, "form", **route)
 
     def make_login(self, name: str) -> FormAuthenticator:
         """Make the form."""
