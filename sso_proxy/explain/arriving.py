@@ -106,6 +106,8 @@ def arrive(config: Config, parts: Parts, situation: Situation) -> Arrival:
     index = _index_of(config, route)
     steps.append(_route_step(route, index))
     ours = answers_itself(route, request)
+    if index < 0:
+        ours = ours or Response(status=200, reason="own-endpoint")
     if ours is not None:
         steps.append(Step(phase="endpoint", text=ours.reason, decides=True))
     return Arrival(

@@ -1,5 +1,6 @@
 """Whether a request may pass: conditions and policies, phase 7."""
 
+import math
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ from sso_proxy.explain.report import Step
 from sso_proxy.interfaces import ILocalPolicy
 from sso_proxy.model import Decision, Effect, Identity, Request
 from sso_proxy.routing import Route
+from sso_proxy.session import Session
 
 T = TypeVar("T")
 
@@ -81,6 +83,47 @@ def judge_conditions(
             Finding(step=step, outcome=outcome, decision=decision, decided_by=by)
         )
     return found
+
+
+def judge_login(
+    route: Route, request: Request, identity: Identity, missing: frozenset[str]
+) -> Finding | None:
+    """
+    Explain whether a browser's login is what the route asks for; None: it asks nothing.
+
+    What else its provider was asked for at that login, only the session knows.
+    """
+    if not route.login_checks:
+        return None
+    check = route.login_checks.get(identity.authenticator)
+    if check is None and "authenticator" not in missing:
+        return None
+    text = "the login of the session is what the route asks for"
+    refusal = None
+    if check is not None and not missing & {"claims", "authenticator"}:
+        now = request.time or 0.0
+        session = Session(
+            id="", identity=identity, created=now, used=now, expires=math.inf
+        )
+        refusal = check(session)
+        if refusal is None:
+            return Finding(
+                step=Step(phase="login", text=text, outcome="hit"), outcome="hit"
+            )
+    accepted = refusal.acr_values if refusal is not None else ()
+    if not accepted or identity.claims.get("acr") in accepted:
+        return Finding(
+            step=Step(phase="login", text=text, outcome="may"), outcome="may"
+        )
+    reason = "login-lacks"
+    step = Step(
+        phase="login",
+        text=f"{text}: acr one of {', '.join(accepted)}",
+        outcome="miss",
+        decides=True,
+    )
+    decision = Decision(effect=Effect.STEP_UP, reasons=(reason,), acr_values=accepted)
+    return Finding(step=step, outcome="miss", decision=decision, decided_by=(reason,))
 
 
 async def judge_policies(

@@ -16,6 +16,7 @@ from sso_proxy.explain.judging import (
     WaitsError,
     at_once,
     judge_conditions,
+    judge_login,
     judge_policies,
     judge_shadows,
 )
@@ -204,9 +205,9 @@ class _Walk:
         """Phase 7: conditions and policies."""
         request, identity, missing = self._request, self._identity, self._missing
         found = judge_conditions(self._route, request, identity, missing)
-        if identity.authenticator in self._route.login_checks:
-            text = "asks that the session's login was as this route wants it"
-            self._steps.append(Step(phase="login", text=text))
+        login = judge_login(self._route, request, identity, missing)
+        if login is not None:
+            found.append(login)
         policies = self._route.policies
         if policies is not None:
             found += await judge_policies(
@@ -243,8 +244,7 @@ class _Walk:
             for name in sorted(equipment.removed)
         ]
         self._show_tokens()
-        text = self._route.upstream.name if self._route.upstream else ""
-        self._steps.append(Step(phase="backend", text=text))
+        self._steps.append(Step(phase="backend", text=self._config.backend))
 
     async def _oblige(self, equipment: Equipment) -> None:
         """Do what can be done here of what policies oblige us to."""

@@ -1,5 +1,7 @@
 """Conditions and policies, explained; decision points elsewhere above all."""
 
+from typing import Any
+
 import attrs
 import pytest
 from twisted.internet.defer import Deferred
@@ -15,11 +17,13 @@ from sso_proxy.explain.judging import (
     at_once,
     judge_conditions,
     judge_few,
+    judge_login,
     judge_policies,
     judge_shadows,
 )
 from sso_proxy.interfaces import IPolicy
-from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
+from sso_proxy.model import PERMIT, Decision, Effect, Identity, Refusal, Request
+from sso_proxy.session import Session
 from sso_proxy.testing.fakes import FakeLocalPolicy, make_identity, make_request
 from tests.support.doubles import FakeUpstream, make_route
 
@@ -121,6 +125,38 @@ def test_each_condition_is_told() -> None:
     first, second = judge_conditions(route, REQUEST, ALICE, missing)
     assert (first.outcome, second.outcome) == ("miss", "may")
     assert first.decided_by == ("require[0]",)
+
+
+def asks_for(*acr_values: str) -> Any:  # noqa: ANN401
+    """Make a route that wants logins of these contexts, or else of something else."""
+
+    def check(session: Session) -> Refusal | None:
+        if session.identity.claims.get("acr") in {*acr_values, "best"}:
+            return None
+        return Refusal(error="x", acr_values=acr_values)
+
+    return make_route(FakeUpstream(), login_checks={"fake": check})
+
+
+def login(route: Any, acr: str, *missing: str) -> tuple[str, tuple[str, ...]] | None:  # noqa: ANN401
+    who = make_identity(claims={"acr": acr})
+    found = judge_login(route, REQUEST, who, frozenset(missing))
+    return None if found is None else (found.outcome, found.decided_by)
+
+
+def test_a_login_that_is_too_weak_is_told() -> None:
+    assert login(asks_for("gold"), "gold") == ("hit", ())
+    assert login(asks_for("gold"), "silver") == ("miss", ("login-lacks",))
+
+
+def test_what_only_the_session_knows_of_a_login_may_be_enough() -> None:
+    assert login(asks_for(), "silver") == ("may", ())
+    assert login(asks_for("gold"), "gold", "claims") == ("may", ())
+    assert login(asks_for("gold"), "gold", "authenticator") == ("may", ())
+
+
+def test_routes_that_ask_nothing_of_logins_are_not_told_of() -> None:
+    assert login(make_route(FakeUpstream()), "silver") is None
 
 
 def test_after_a_refusal_nobody_is_asked_again() -> None:

@@ -162,3 +162,12 @@ def test_an_obligation_to_prove_a_key_denies_who_has_not(
     text = text.replace('policy = ["main"]\nshadow = ["next"]', 'policy = ["next"]')
     explanation = explain(tmp_path, make_situation(who=ALICE), text)
     assert explanation.reason == "obligation/require-binding"
+
+
+def test_routes_that_are_decision_points_are_explained_like_others(
+    tmp_path: Path,
+) -> None:
+    text = CONFIG.replace("http://127.0.0.1:9001", "decisions:next")
+    situation = make_situation("/open/access/v1/evaluation", NOBODY)
+    explanation = explain(tmp_path, situation, text)
+    assert step(explanation, "backend").text == "decisions:next"
