@@ -84,7 +84,7 @@ class IPublishesKeys(Interface):
     """Signs with keys of ours; backends look the public halves up."""
 
     public_keys: tuple[Mapping[str, Any], ...] = Attribute(
-        "The public halves as JWK, each with `kid` (RFC 7517)."
+        "The public halves as JWK, each with ``kid`` (RFC 7517)."
     )
     publish_at: tuple[str, ...] = Attribute(
         "Hosts where they are published, besides those of routes with its tokens."

@@ -46,7 +46,7 @@ def fold(user: str) -> str:
     """
     Give what typed names have in common that could be the same account.
 
-    Many directories take ``Bob``, ``bob`` and ``bob `` for the same.
+    Many directories take ``Bob``, ``bob`` and ``bob`` with a blank for the same.
     """
     return " ".join(unicodedata.normalize("NFKC", user).casefold().split())
 
@@ -79,7 +79,7 @@ class Tries:
         Count a try.
 
         Returns:
-            Seconds to wait, if it comes too soon: then it is not counted; else 0.
+            How many seconds to wait, if it comes too soon and is not counted; else 0.
 
         Raises:
             UnavailableError: The cache is down.

@@ -2,7 +2,7 @@
 What processes and nodes know of each other's tokens, by the cache that they share.
 
 Under a key there is a token, and for a short time either the mark of who is getting
-one, or a refusal.  All who find a mark wait.  Marks are `compare_and_set`, not `add`:
+one, or a refusal.  All who find a mark wait.  Marks are compared and set, not added:
 what anybody can cause by requests must not stay whatever happens.
 """
 

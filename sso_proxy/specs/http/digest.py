@@ -10,7 +10,7 @@ from sso_proxy.specs.http.structured import Item, read_dictionary, write_diction
 DigestAlgorithm = Literal["sha-256", "sha-512"]
 
 _HASHES: Final[Mapping[str, str]] = {"sha-256": "sha256", "sha-512": "sha512"}
-"""The algorithms that are no longer broken (section 5, Table 1: *Active*)."""
+"""The algorithms that are no longer broken (section 5, table 1)."""
 
 
 def build_content_digest(

@@ -35,7 +35,7 @@ class Token:
 
 
 Bare: TypeAlias = int | str | bytes | bool | Token
-"""A value without parameters; a `str` is a string, with quotes."""
+"""A value without parameters; a ``str`` is a string, with quotes."""
 
 Parameters: TypeAlias = tuple[tuple[str, Bare], ...]
 """Parameters in their order, each name once."""
