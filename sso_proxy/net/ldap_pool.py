@@ -168,6 +168,9 @@ class LdapPool:
             except NoReplyError as e:
                 failed = e
                 continue
+            if self._closed:  # meanwhile
+                link.close()
+                raise self._unavailable("closed", DOWN)
             self._first = at
             return link
         raise self.failed(failed)

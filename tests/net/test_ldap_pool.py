@@ -178,3 +178,12 @@ class LdapPoolTests(LdapCase):
         assert "closed" in await self.failure_of(self.search(pool))
         assert "closed by us" in await self.failure_of(guest.search(BOBS))
         guest.close()
+
+    async def test_what_is_connecting_when_it_is_closed_is_closed_too(self) -> None:
+        pool = self.pool()
+        searching = Deferred.fromCoroutine(self.search(pool))
+        entering = Deferred.fromCoroutine(pool.log_in(BOB, PASSWORD))
+        pool.close()
+        assert "closed" in await self.failure_of(searching)
+        assert "closed" in await self.failure_of(entering)
+        await self.until_left()
