@@ -113,12 +113,12 @@ class ForeignObligations:
         ]
         self.sets = frozenset(name.lower() for name in (*headers, *fixed))
 
-    def knows(self, id_: str) -> bool:
+    def knows(self, foreign: str) -> bool:
         """Say whether the configuration says what to do about this one."""
-        return id_ in self._known
+        return foreign in self._known
 
     def translate(
-        self, id_: str, attributes: Mapping[str, Any]
+        self, foreign: str, attributes: Mapping[str, Any]
     ) -> tuple[str, Mapping[str, Any]]:
         """
         Give the name and the parameters of our obligation that this one is.
@@ -126,12 +126,12 @@ class ForeignObligations:
         What nobody understands gets a name that nobody can fulfil, and so denies.
 
         Args:
-            id_: What the other side calls it.
+            foreign: What the other side calls it.
             attributes: What it says, by name.
         """
-        known = self._known.get(id_)
+        known = self._known.get(foreign)
         if known is None:
-            return f"{_UNKNOWN}:{_UNPLAIN.sub('_', id_)}"[:_LONGEST], {}
+            return f"{_UNKNOWN}:{_UNPLAIN.sub('_', foreign)}"[:_LONGEST], {}
         parameters: dict[str, Any] = dict(known.constants)
         for ours, theirs in known.taken.items():
             if theirs in attributes:

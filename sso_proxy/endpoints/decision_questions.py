@@ -59,7 +59,7 @@ def read_identity(asked: Evaluation) -> Identity:
     )
 
 
-def read_request(asked: Evaluation, id_: str, now: float) -> Request:
+def read_request(asked: Evaluation, request_id: str, now: float) -> Request:
     """
     Give the request that a question is about.
 
@@ -69,7 +69,7 @@ def read_request(asked: Evaluation, id_: str, now: float) -> Request:
 
     Args:
         asked: The question.
-        id_: Of the request in which it came.
+        request_id: The id of the request in which it came.
         now: Seconds since the epoch.
 
     Raises:
@@ -80,7 +80,7 @@ def read_request(asked: Evaluation, id_: str, now: float) -> Request:
     scheme = "http" if known.get("schema") == "http" else "https"
     host = known.get("hostname")
     return Request(
-        id=id_,
+        id=request_id,
         head=RequestHead(
             method=asked.action.name,
             scheme=scheme,
