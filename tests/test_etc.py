@@ -57,6 +57,7 @@ RUN_ELSEWHERE = {
     "authzen.toml",
     "decision-point.toml",
     "xacml.toml",
+    "login-server.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
 logins."""

@@ -1,6 +1,11 @@
-"""Sites of mod_auth_pubtkt move to OpenID Connect by the URL of their login server."""
+"""
+Sites of mod_auth_pubtkt move to OpenID Connect by the URL of their login server.
+
+etc/login-server.toml is run here.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -8,39 +13,26 @@ import pytest
 
 from sso_proxy.testing.pki import Pki
 from tests.support.chromium import Chromium, Tab, key_hash
-from tests.support.login_proxy import LoginProxy, Site, login_proxy
-from tests.support.logins_at_op import LOGIN_CLIENTS, LoginKeys
+from tests.support.login_proxy import write_secret
+from tests.support.logins_at_op import SECRET
 from tests.support.oidc_provider import OidcProvider
 from tests.support.page_checks import check_page
-from tests.support.programs import free_port
+from tests.support.programs import RealProxy, free_port
 from tests.support.pubtkt_keys import private_pem, public_pem
 from tests.support.pubtkt_site import HOST, pubtkt_site
-from tests.support.recorder import BODY, answer
+from tests.support.recorder import BODY, Recorder, answer
 
 LOGIN: Final = "login.example.com"
 PAGE: Final = b"<!DOCTYPE html><title>Reports</title><p>Welcome"
-ROUTE: Final = """
-[token.pubtkt]
-type = "pubtkt"
-key = "ticket.pem"
-digest = "sha256"
-cip = true
-tokens_always = ["staff"]
-
-[[route]]
-host = "login.example.com"
-path = "/login"
-authenticate = ["basic"]
-backend = "ticket:pubtkt"
-ticket = {{ domain = "example.com", back = ["https://{site}"] }}
-"""
+EXAMPLE: Final = Path(__file__).parents[2] / "etc" / "login-server.toml"
 
 
 @attrs.frozen(kw_only=True)
 class Estate:
     """A site, its login server, and a browser that trusts both."""
 
-    gate: LoginProxy
+    login: str
+    backend: Recorder
     chromium: Chromium
     site: str
 
@@ -61,27 +53,51 @@ class Estate:
         tab.follow("Log in")
 
 
+def _configure(issuer: str, port: int, site: str) -> str:
+    """Give the example with the names and ports of this place."""
+    text = EXAMPLE.read_text()
+    for old, new in {
+        '"0.0.0.0"': '"127.0.0.1"',
+        "port = 8443": f"port = {port}",
+        "tls/login": "server",
+        "https://idp.example.com": issuer,
+        'client_secret = "env:CLIENT_SECRET"': 'client_secret_file = "client.secret"',
+        '["*.example.com"]': f'["https://*.example.com:{site}"]',
+    }.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """Run everything that there is in such a place."""
     pki, directory = Pki.create("Estate CA"), tmp_path_factory.mktemp("estate")
-    port, site_port, keys = free_port(), free_port(), LoginKeys(pki)
-    keys.write(directory)
-    (directory / "ticket.pem").write_bytes(private_pem("rsa"))
+    port, site_port = free_port(), free_port()
+    ca = pki.write(directory)
+    pki.issue(LOGIN, dns=[LOGIN], server=True).write(directory, "server")
+    write_secret(directory, "client.secret", SECRET)
+    write_secret(directory, "ticket.pem", private_pem("rsa").decode())
     (directory / "ticket.pub").write_bytes(public_pem("rsa"))
-    client = LOGIN_CLIENTS["basic"]
-    back = f"https://{LOGIN}:{port}/.sso/callback/basic"
-    known = {**keys.registration("basic", client, port), "redirect_uris": [back]}
-    site = f"{HOST}:{site_port}"
-    with OidcProvider(pki, [known]) as server:
-        route = ROUTE.format(site=site)
-        ours = attrs.evolve(client.site("basic", server.issuer), route=route)
-        sites: dict[str, Site] = {"basic": ours}
+    client = {
+        "client_id": "login-server",
+        "client_secret": SECRET,
+        "redirect_uris": [f"https://{LOGIN}:{port}/.sso/callback/corp"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+    }
+    with OidcProvider(pki, [client]) as server, Recorder() as backend:
+        text = _configure(server.issuer, port, str(site_port))
+        proxy = RealProxy(
+            directory,
+            text,
+            outbound={"ca": str(ca)},
+            state_dir=str(directory / "state"),
+        )
+        login = f"https://{LOGIN}:{port}/login"
         with (
-            login_proxy(directory, pki, sites, port, LOGIN) as gate,
-            pubtkt_site(
-                directory, pki, site_port, gate.backend.port, f"{gate.origin}/login"
-            ),
+            proxy.serve(),
+            pubtkt_site(directory, pki, site_port, backend.port, login),
             Chromium(
                 key_hash(server.certificate.cert_pem),
                 key_hash((directory / "server.crt").read_bytes()),
@@ -89,11 +105,14 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
             ) as chromium,
         ):
             for path in ("/reports", "/silent/x"):
-                gate.backend.scripts[path] = (
-                    BODY,
-                    answer(PAGE, "200 OK", b"Content-Type: text/html"),
-                )
-            yield Estate(gate=gate, chromium=chromium, site=f"https://{site}")
+                page = answer(PAGE, "200 OK", b"Content-Type: text/html")
+                backend.scripts[path] = (BODY, page)
+            yield Estate(
+                login=login,
+                backend=backend,
+                chromium=chromium,
+                site=f"https://{HOST}:{site_port}",
+            )
 
 
 def test_alice_logs_in_at_the_provider_and_is_known_at_the_site(estate: Estate) -> None:
@@ -107,9 +126,9 @@ def test_alice_logs_in_at_the_provider_and_is_known_at_the_site(estate: Estate) 
         assert cookie["secure"]
         assert cookie["httpOnly"]
         assert cookie["sameSite"] == "Lax"
-        seen = estate.gate.backend.seen[-1]
+        seen = estate.backend.seen[-1]
         assert seen.values("X-Env-User") == ["alice"]
-        assert seen.values("X-Env-Tokens") == ["staff"]
+        assert seen.values("X-Env-Tokens") == ["employee"]
 
 
 def test_who_may_not_use_a_part_of_the_site_is_told(estate: Estate) -> None:
@@ -129,7 +148,7 @@ def test_a_logout_takes_the_ticket_away(estate: Estate) -> None:
     with estate.chromium.tab() as tab:
         estate.log_in(tab, "/reports")
         tab.wait("document.title == 'Reports'")
-        tab.go(f"{estate.gate.origin}/login")
+        tab.go(estate.login)
         assert "You are logged in as alice" in tab.text
         check_page(tab)
         tab.follow("Log out")
