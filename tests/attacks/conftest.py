@@ -129,6 +129,45 @@ authenticate = ["token"]
 require = ["scope:read"]
 backend = "{backend}"
 
+[policy.guard]
+type = "rules"
+
+[[policy.guard.rule]]
+name = "everybody"
+effect = "permit"
+obligations = [
+    {{ do = "set-header", name = "X-Purpose", value = "ruled" }},
+    {{ do = "remove-header", name = "X-Debug" }},
+]
+
+[[policy.guard.rule]]
+name = "secret"
+effect = "deny"
+match = {{ path = "/ruled/secret/" }}
+
+[[policy.guard.rule]]
+name = "named"
+effect = "deny"
+match = {{ path = "/ruled/by/{{id}}/" }}
+when = "path.id == 'admin'"
+
+[[policy.guard.rule]]
+name = "delete"
+effect = "deny"
+match = {{ method = ["DELETE"] }}
+
+[[policy.guard.rule]]
+name = "closed"
+effect = "deny"
+match = {{ host = ["closed.example"] }}
+
+[[route]]
+host = "*"
+path = "/ruled/"
+authenticate = ["anonymous"]
+policy = ["guard"]
+backend = "{backend}"
+
 [[route]]
 host = "*"
 path = "/mapped/"

@@ -29,6 +29,7 @@ ENCRYPTED: Final = "specs/jose/test_encrypted.py::"
 MINTED: Final = "tokens/test_jwt.py::"
 BACKENDS: Final = "docs/test_token_for_a_backend.py::"
 TOKENS: Final = "attacks/test_tokens_attacked.py::"
+RULES: Final = "attacks/test_rules_attacked.py::"
 XACML: Final = "authz/test_xacml_questions.py::"
 
 PASSWORDS: Final = "attacks/test_passwords_attacked.py::"
@@ -56,6 +57,8 @@ SENT: Final = PATHS + "test_the_backend_gets_the_path_that_was_decided_on"
 HOSTS: Final = PATHS + "test_every_spelling_of_a_guarded_host_is_guarded"
 NO_FIELD: Final = PATHS + "test_no_field_changes_what_is_decided_on"
 NO_HTTP_2: Final = TLS + "test_http_2_is_not_spoken"
+RULED: Final = RULES + "test_a_rule_sees_every_spelling_of_its_path"
+UNRULED: Final = RULES + "test_a_path_with_two_readings_reaches_no_rule"
 EXACTLY: Final = GENERATED + "test_the_backend_gets_what_was_decided_on_or_nothing"
 
 
@@ -83,6 +86,8 @@ TABLE: Final = {
         STRIPPED,
         TOKENS + "test_nobody_else_says_what_we_deliver",
         TOKENS + "test_a_source_in_every_spelling_at_once_goes_nowhere",
+        RULES + "test_what_a_rule_sets_is_said_by_nobody_else",
+        RULES + "test_what_a_rule_removes_is_removed_in_every_spelling",
     ),
     "A2": row("X_forwarded_proto alters the decision", ANEW, NO_FIELD),
     "A3": row("X_Auth_User beside X-Auth-User", STRIPPED),
@@ -138,6 +143,13 @@ TABLE: Final = {
         "a rewrite after the decision",
         GUARDED,
         AMBIGUOUS,
+        RULED,
+        RULES + "test_no_field_changes_what_rules_see",
+        RULED,
+        RULED,
+        UNRULED,
+        RULED,
+        UNRULED,
         why="the one rewrite, taking parameters off, is decided on anew",
     ),
     "B13": row(
@@ -149,6 +161,7 @@ TABLE: Final = {
         "/private./x, /private%20/x, backslashes",
         AMBIGUOUS,
         SENT,
+        RULES + "test_another_path_is_another_path",
         why="a trailing dot or blank is one path only where no file system of Windows"
         " is behind; backslashes are refused, escaped ones by default",
     ),
@@ -156,6 +169,7 @@ TABLE: Final = {
         "case, dot and port of Host",
         HOSTS,
         TLS + "test_another_host_than_the_name_is_misdirected",
+        RULES + "test_a_rule_sees_every_spelling_of_its_host",
     ),
     "B16": row(
         "two, bad or no Host",
@@ -177,6 +191,7 @@ TABLE: Final = {
         PATHS + "test_the_short_way_for_equal_heads_is_guarded_as_the_long_one",
         XACML + "test_different_questions_have_different_keys",
         XACML + "test_subject_and_action_do_not_run_into_each_other",
+        RULES + "test_a_connection_that_was_permitted_is_judged_by_each_path",
     ),
     "B21": row(
         "a cached token accepted for another issuer",
@@ -204,6 +219,7 @@ TABLE: Final = {
         "OPTIONS passes, the backend reads an override",
         PATHS + "test_no_method_is_exempt",
         STRIPPED,
+        RULES + "test_a_method_that_a_field_names_goes_nowhere",
     ),
     "B28": row(
         "a target without slash, * with GET",
