@@ -151,11 +151,12 @@ def _explain_id(config: Config, chosen: argparse.Namespace) -> Iterator[str]:
 
 
 def _refusal_lines(told: dict[str, Any]) -> Iterator[str]:
-    from sso_proxy.explain.report import Step, lines_of  # noqa: PLC0415
+    from sso_proxy.explain.report import Step, lines_of, plain  # noqa: PLC0415
 
-    yield f"{told['id']}  {told['time']}  {told['status']} {told['reason']}"
-    yield f"  route        {told['route']}"
+    first = (told[name] for name in ("id", "time", "status", "reason"))
+    yield plain("  ".join(map(str, first)))
+    yield plain(f"  route             {told['route']}")
     for step in told["steps"]:
         yield from lines_of(Step.from_json(step))
     if told["note"]:
-        yield f"  note         {told['note']}"
+        yield plain(f"  note              {told['note']}")

@@ -64,15 +64,19 @@ def test_good_file_is_summarised(run: Run, tmp_path: Path) -> None:
 
 
 def test_policies_shadows_and_tokens_of_routes_are_listed(
-    run: Run, tmp_path: Path
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policies = 'policy = ["main"]\nshadow = ["next"]\nbackend ='
+    monkeypatch.setenv("SECRET", "s" * 32)
+    token = 'token = [{ name = "orders", audience = "https://o.example" }]'
+    policies = f'policy = ["main"]\nshadow = ["next"]\n{token}\nbackend ='
     text = PLAIN.replace("backend =", policies)
+    text += '[token.orders]\ntype = "client_credentials"\nclient_id = "proxy"\n'
+    text += 'endpoint = "https://o.example/token"\nclient_secret = "env:SECRET"\n'
     for name in ("main", "next"):
         rule = '{ name = "all", effect = "permit" }'
         text += f'[policy.{name}]\ntype = "rules"\nrule = [{rule}]\n'
     _, out, _ = run("check", config(tmp_path, text))
-    assert out.endswith("http://127.0.0.1:9000  policy: main  shadow: next\n")
+    assert out.endswith("  policy: main  shadow: next  token: orders\n")
 
 
 def test_every_mistake_is_listed(run: Run, tmp_path: Path) -> None:

@@ -76,10 +76,10 @@ class Explanation:
 
 def write_text(explanation: Explanation) -> Iterator[str]:
     """Give the lines for a terminal: ``*`` decides, ``~`` might."""
-    yield explanation.request
+    yield plain(explanation.request)
     for step in explanation.steps:
         yield from lines_of(step)
-    yield f"=> {explanation.summary}"
+    yield plain(f"=> {explanation.summary}")
 
 
 def lines_of(step: Step, depth: int = 0) -> Iterator[str]:

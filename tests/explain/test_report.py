@@ -51,6 +51,17 @@ def test_nothing_of_a_claim_reaches_the_terminal() -> None:
     assert plain("a\x1b[2Jb\nc\x9b") == "a\\x1b[2Jb\nc\\x9b"
 
 
+def test_neither_do_urls_and_reasons() -> None:
+    spoilt = Explanation(
+        request="GET https://a/\x1b",
+        verdict="deny",
+        status=403,
+        reason="\x9b",
+        steps=(),
+    )
+    assert "".join(write_text(spoilt)).isprintable()
+
+
 def test_json_has_all_of_it_and_is_read_back() -> None:
     document = json.loads(json.dumps(to_json(DENIED)))
     assert document["v"] == 1
