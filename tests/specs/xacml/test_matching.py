@@ -65,6 +65,7 @@ def test_order_of_results_means_nothing() -> None:
         [result(PERMIT, back("id", "1")), result(PERMIT)],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("id", "3"))],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("id", "1", "2"))],
+        [result(PERMIT, back("id", "1")), result(PERMIT, back("id", "2", "1"))],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("other", "2"))],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("id", 2))],
         [result(PERMIT, back("id", "1")), result(PERMIT, back("id", {"2": "2"}))],
