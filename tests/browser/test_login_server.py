@@ -18,8 +18,8 @@ from tests.support.logins_at_op import SECRET
 from tests.support.oidc_provider import OidcProvider
 from tests.support.page_checks import check_page
 from tests.support.programs import RealProxy, free_port
+from tests.support.pubtkt_estate import HOST, pubtkt_site
 from tests.support.pubtkt_keys import private_pem, public_pem
-from tests.support.pubtkt_site import HOST, pubtkt_site
 from tests.support.recorder import BODY, Recorder, answer
 
 LOGIN: Final = "login.example.com"

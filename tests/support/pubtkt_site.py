@@ -1,97 +1,96 @@
-"""A site of Debian's Apache with mod_auth_pubtkt, over TLS, for browsers."""
+"""A site whose routes are those of Apache's locations, in this process."""
 
-import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from urllib.parse import unquote_to_bytes
 
-from sso_proxy.testing.pki import Pki
-from tests.support.apache import MODULES
-from tests.support.programs import Running, program
+from sso_proxy.admission import Connection
+from sso_proxy.authn.pubtkt import PubtktAuthenticator
+from sso_proxy.authn.pubtkt_config import PubtktConfig
+from sso_proxy.config.secrets import Secret
+from sso_proxy.net.clock import SystemClock
+from sso_proxy.outgoing import sort_consumed
+from sso_proxy.routing import Route, RouteHeaders
+from sso_proxy.testing.fakes import FakeAuthenticator, FakeTools
+from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
+from tests.support.pubtkt_apache import write_keys
+from tests.support.pubtkt_desk import LOCATIONS, NOBODY, URLS, Said
 
-HOST: Final = "site.example.com"
-_LOADED: Final = (
-    "mpm_event",
-    "authn_core",
-    "authz_core",
-    "authz_user",
-    "headers",
-    "proxy",
-    "proxy_http",
-    "ssl",
-    "auth_pubtkt",
+HEADERS = RouteHeaders(
+    user="X-Env-User", claims=(("tokens", "X-Env-Tokens"), ("udata", "X-Env-Data"))
 )
-_CONFIG: Final = """
-ServerRoot {directory}
-ServerName {host}
-DefaultRuntimeDir {directory}
-PidFile {directory}/apache.pid
-ErrorLog {directory}/apache.error.log
-LogLevel warn
-{user}
-Listen 127.0.0.1:{port}
-{modules}
-StartServers 1
-ServerLimit 1
-ThreadsPerChild 8
-MaxRequestWorkers 8
-SSLSessionCache none
-TKTAuthPublicKey {directory}/ticket.pub
-TKTAuthDigest SHA256
-<VirtualHost 127.0.0.1:{port}>
-ServerName {host}
-SSLEngine on
-SSLCertificateFile {directory}/site.crt
-SSLCertificateKeyFile {directory}/site.key
-ProxyPass / http://127.0.0.1:{backend}/
-<Location />
-  AuthType mod_auth_pubtkt
-  TKTAuthLoginURL {login}
-  TKTAuthTimeoutURL {login}?timeout=1
-  TKTAuthPostTimeoutURL {login}?posttimeout=1
-  TKTAuthUnauthURL {login}?unauth=1
-  Require valid-user
-  RequestHeader set X-Env-User %{{REMOTE_USER}}e
-  RequestHeader set X-Env-Tokens %{{REMOTE_USER_TOKENS}}e
-</Location>
-<Location /admin>
-  TKTAuthToken admin
-</Location>
-<Location /silent>
-  TKTAuthToken admin
-  TKTAuthUnauthURL {login}
-</Location>
-</VirtualHost>
-"""
+_fields = re.compile(rb"\r\n([A-Za-z-]+): ([^\r]*)").findall
 
 
-def pubtkt_site(
-    directory: Path, pki: Pki, port: int, backend: int, login: str
-) -> Running:
-    """
-    Run Apache until it listens on *port*.
+class Site:
+    """Routes as Apache's locations, in this process."""
 
-    Args:
-        directory: Has ``ticket.pub``, the public key of tickets.
-        pki: Issues its certificate.
-        port: Where to listen.
-        backend: The port of what is behind it.
-        login: The login server's URL, the only thing that it knows of it.
-    """
-    pki.issue(HOST, dns=[HOST], server=True).write(directory, "site")
-    for name in _LOADED:
-        assert (MODULES / f"mod_{name}.so").exists(), f"mod_{name} is not installed"
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in _LOADED)
-    config = directory / "site.conf"
-    config.write_text(
-        _CONFIG.format(
-            directory=directory,
-            host=HOST,
-            port=port,
-            backend=backend,
-            login=login,
-            modules="\n".join(modules),
-            user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
+    def __init__(self, directory: Path) -> None:
+        write_keys(directory)
+        self.directory = directory
+
+        def routes(backend: FakeUpstream) -> list[Route]:
+            places = {("app.test", path): each for path, each in LOCATIONS.items()}
+            places[NOBODY, "/"] = dict.fromkeys(URLS)
+            made = [self.route(backend, *at, options) for at, options in places.items()]
+            anybody = (FakeAuthenticator(),)
+            return [
+                *made,
+                make_route(
+                    backend, host="app.test", path="/open/", authenticators=anybody
+                ),
+            ]
+
+        self.scene = Scene(routes=routes)
+        self.scene.facts = Connection(
+            listener="l", scheme="http", port=80, peer="127.0.0.1", trusted=False
         )
-    )
-    command = (program("apache2"), "-D", "FOREGROUND", "-f", str(config))
-    return Running(directory, *command).wait_for_port(port)
+        self.scene.backend.at_once = lambda exchange: answer_ok(exchange, b"")
+
+    def route(
+        self, backend: FakeUpstream, host: str, path: str, options: Mapping[str, object]
+    ) -> Route:
+        given: dict[str, object] = {"public_key": "rsa", **URLS, **options}
+        given["public_key"] = f"{self.directory}/{given['public_key']}.pem"
+        if "passthru_basic_key" in given:
+            given["passthru_basic_key"] = Secret(str(given["passthru_basic_key"]))
+        config = PubtktConfig(**given)  # type: ignore[arg-type]
+        tools = FakeTools(clock=SystemClock())  # type: ignore[arg-type]
+        authenticators = (PubtktAuthenticator.from_config(config, tools),)
+        consumed = sort_consumed(authenticators)
+        return make_route(
+            backend,
+            host=host,
+            path=path,
+            authenticators=authenticators,
+            consumed=consumed["field"],
+            consumed_cookies=tuple(consumed["cookie"]),
+            headers=HEADERS,
+            path_parameters="keep",
+        )
+
+    def ask(self, octets: bytes) -> Said:
+        """Ask over a connection of its own."""
+        before = len(self.scene.backend.asked)
+        stream, _ = self.scene.connect()
+        stream.receive(octets)
+        status = int(stream.sent[9:12])
+        fields = {name.lower(): value for name, value in _fields(stream.sent)}
+        location = fields.get(b"location", b"").decode()
+        if len(self.scene.backend.asked) == before:
+            return Said(status, location)
+        return Said(status, location, dict(_seen(self.scene.backend.head)))
+
+
+def _seen(head: bytes) -> Iterator[tuple[str, str]]:
+    """Give what the backend saw, octet for character."""
+    found = {name.lower(): value for name, value in _fields(head)}
+    for name, field in {
+        "user": b"x-env-user",
+        "tok": b"x-env-tokens",
+        "data": b"x-env-data",
+    }.items():
+        yield name, unquote_to_bytes(found.get(field, b"")).decode("latin-1")
+    yield "authorization", found.get(b"authorization", b"").decode("latin-1")
+    assert b"auth_pubtkt" not in found.get(b"cookie", b"").partition(b"xauth")[0]
