@@ -10,7 +10,7 @@ import pytest
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.pipeline import Pipeline
 from tests.support.pubtkt_desk import LOGIN, Desk, Said, cip, cookie, good, grace, to
-from tests.support.pubtkt_site import Site
+from tests.support.pubtkt_routes import Site
 
 TESTS = Path(__file__).parent.parent
 PUBTKT = "authn/test_pubtkt.py::"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.authn.pubtkt_rows import MAY_DIFFER, ROWS
 from tests.support.pubtkt_desk import Desk, Row
-from tests.support.pubtkt_site import Site
+from tests.support.pubtkt_routes import Site
 
 
 @pytest.fixture(scope="module")

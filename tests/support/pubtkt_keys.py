@@ -1,5 +1,6 @@
 """Keys of login servers that make tickets; made anew for each run."""
 
+from collections.abc import Callable
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -7,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.dsa import (
     DSAParameterNumbers,
     DSAParameters,
 )
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -75,15 +77,15 @@ def private_pem(name: str) -> bytes:
             are wanted, and after a dot a further name for a further key.
     """
     kind = name.partition(".")[0]
-    key = {
+    make: dict[str, Callable[[], PrivateKeyTypes]] = {
         "rsa": lambda: rsa.generate_private_key(65537, 2048),
         "rsa1024": lambda: rsa.generate_private_key(65537, 1024),  # noqa: S505
         "dsa": lambda: _parameters(2048).generate_private_key(),
         "dsa1024": lambda: _parameters(1024).generate_private_key(),
         "ec": lambda: ec.generate_private_key(ec.SECP256R1()),
         "ed25519": ed25519.Ed25519PrivateKey.generate,
-    }[kind]()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    }
+    return make[kind]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @cache
