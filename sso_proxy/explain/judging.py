@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import attrs
+from twisted.internet.defer import CancelledError
 
 from sso_proxy.authz.policies import Named, Policies
 from sso_proxy.authz.possible import NONE_MISSING, Outcome
@@ -291,8 +292,13 @@ async def _judge_remote(
     if ask and told:
         try:
             answer = await policy.decide(identity, request)
+        except CancelledError:  # an ordinary Exception in Twisted
+            raise
         except UnavailableError as e:
             answer = e
+        except Exception:  # noqa: BLE001 - the pipeline, too, makes 503 of it
+            text = f"{named.name}: failed, which is a fault in it"
+            return _failing(text, (), 503, "failed")
     parts, unfit = _question(policy, identity, request)
     if isinstance(answer, Decision):
         finding = _decided(named.name, answer)

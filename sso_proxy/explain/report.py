@@ -69,7 +69,8 @@ class Explanation:
         if self.verdict == "unknown":
             return "cannot tell: that depends on what is not given (may)"
         said = {"permit": "permitted", "deny": "denied", "step_up": "step-up"}
-        why = f": {self.status} {self.reason}" if self.status else ""
+        told = f"{self.status or ''} {self.reason}".strip()
+        why = f": {told}" if told else ""
         by = f" by {', '.join(self.decided_by)}" if self.decided_by and not why else ""
         return f"{said[self.verdict]}{why}{by}"
 

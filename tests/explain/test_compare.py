@@ -41,9 +41,9 @@ def test_changes_are_sorted_and_counted() -> None:
     assert list(write_comparison(comparison)) == [
         "loses: a (3 times)",
         "    old: permitted",
-        "    new: denied: 403 ",
+        "    new: denied: 403",
         "gains: b",
-        "    old: denied: 403 ",
+        "    old: denied: 403",
         "    new: permitted",
         "3 loses, 1 gains, 0 changes, 1 the same, 1 cannot be told",
         "note: 1 records left out: no audit record",

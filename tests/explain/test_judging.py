@@ -93,6 +93,11 @@ def test_who_does_not_answer_is_told_apart_from_no() -> None:
     assert finding.decided_by == ("policy-down",)
 
 
+def test_a_fault_in_a_policy_is_one_here_too() -> None:
+    finding = judge(FakeRemote(ZeroDivisionError()), ask=True)
+    assert (finding.status, finding.decided_by) == (503, ("failed",))
+
+
 def test_what_cannot_be_asked_is_denied() -> None:
     remote = FakeRemote(question=UnfitError("a claim that is too long"))
     finding = judge(remote)

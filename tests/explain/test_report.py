@@ -35,6 +35,11 @@ def test_what_decides_and_what_might_are_marked() -> None:
     assert rule.startswith("~   rule")
 
 
+def test_a_refusal_without_an_answer_has_a_reason() -> None:
+    ended = Explanation(request="", verdict="deny", reason="handshake", steps=())
+    assert ended.summary == "denied: handshake"
+
+
 def test_what_permits_is_named() -> None:
     permitted = Explanation(
         request="", verdict="permit", decided_by=("main/rule:a",), steps=()

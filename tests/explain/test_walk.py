@@ -131,6 +131,39 @@ def test_mappers_name_the_user_or_refuse(tmp_path: Path) -> None:
     assert explain(tmp_path, make_situation(), text).verdict == "unknown"
 
 
+def test_a_mapper_that_asks_somebody_may_name_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asking.py").write_text(
+        "import attrs\n"
+        "from twisted.internet.defer import Deferred\n"
+        "from zope.interface import implementer\n"
+        "from sso_proxy.interfaces import IUserMapper\n"
+        "@attrs.frozen\n"
+        "class Config:\n"
+        "    fails: bool = False\n"
+        "@implementer(IUserMapper)\n"
+        "class Mapper:\n"
+        "    config_class = Config\n"
+        "    def __init__(self, config):\n"
+        "        self.config = config\n"
+        "    @classmethod\n"
+        "    def from_config(cls, config, tools):\n"
+        "        return cls(config)\n"
+        "    async def map_user(self, identity):\n"
+        "        if self.config.fails:\n"
+        "            None.callLater(1)\n"
+        "        await Deferred()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for fails in ("false", "true"):
+        text = with_route('map_user = ["far"]')
+        text += f'[mapper.far]\ntype = "asking:Mapper"\nfails = {fails}\n'
+        explanation = explain(tmp_path, make_situation(who=ALICE), text)
+        assert explanation.verdict == "unknown"
+        assert "cannot be asked here" in step(explanation, "user").text
+
+
 def test_tokens_are_named_with_their_audiences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
