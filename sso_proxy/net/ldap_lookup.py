@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from twisted.logger import Logger
+
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ITools
 from sso_proxy.net.ldap_options import LdapOptions, SearchOptions, read_ldap_access
 from sso_proxy.net.ldap_pool import LdapPool
 from sso_proxy.net.ldap_values import Entry, Search
 from sso_proxy.specs.ldap import AllOf, Equal, Filter, build_conditions
+
+_log = Logger()
 
 DN: Final = "dn"
 """Stands for an entry's distinguished name where an attribute could be named."""
@@ -29,9 +33,14 @@ def open_pool(config: LdapOptions, tools: ITools) -> LdapPool:
         problem = f"needs {e.name}; install 'sso-proxy[ldap]'"
         raise ConfigError(Mistake("type", problem)) from None
     access = read_ldap_access(config, tools.clock.time())
-    pool: LdapPool = tools.shared(
-        ("ldap", access), lambda: LdapPool(access, tools.reactor, tools.clock, dial)
-    )
+
+    def make() -> LdapPool:
+        exposed = [str(place) for place in access.places if not place.ldaps]
+        if access.plaintext:
+            _log.warn("Passwords go to {places} without TLS", places=", ".join(exposed))
+        return LdapPool(access, tools.reactor, tools.clock, dial)
+
+    pool: LdapPool = tools.shared(("ldap", access), make)
     return pool
 
 

@@ -324,6 +324,9 @@ TABLE: Final = {
         PASSWORDS + "test_no_spelling_and_no_other_door_gives_further_tries",
         "authn/test_passwords.py::"
         "test_tries_are_counted_by_the_account_whatever_name_was_typed",
+        "checkers/test_ldap.py::"
+        "test_the_right_password_is_right_however_the_name_is_typed",
+        "checkers/test_ldap.py::test_a_wrong_password_is_wrong_and_says_whose",
         "authn/test_basic.py::test_it_says_nothing_about_when_somebody_typed_it",
         "authn/test_basic.py::test_a_better_login_is_not_had_by_asking_again",
     ),
@@ -332,6 +335,7 @@ TABLE: Final = {
         PASSWORDS + "test_who_there_is_costs_as_much_work_as_who_there_is_not",
         HTPASSWD + "test_a_user_that_there_is_not_is_as_much_work",
         HTPASSWD + "test_where_hashes_differ_unknown_names_have_each_its_own_always",
+        "checkers/test_ldap.py::test_for_a_name_that_nobody_has_a_bind_is_tried_too",
     ),
     "C26": row(
         "an address with two @",
@@ -472,6 +476,9 @@ TABLE: Final = {
         CLIENT + "test_a_server_with_another_name_is_refused",
         CLIENT + "test_a_server_with_an_expired_certificate_is_refused",
         TOKENS + "test_nothing_is_sent_to_a_server_that_is_another",
+        "net/test_ldap_dial.py::test_a_certificate_of_another_ca_is_refused",
+        "net/test_ldap_dial.py::test_a_certificate_for_another_name_is_refused",
+        "net/test_ldap_lookup.py::test_a_directory_without_tls_is_told_of",
         why="there is no option that turns it off",
     ),
     "D13": row(

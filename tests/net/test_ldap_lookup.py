@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from sso_proxy.errors import ConfigError
 from sso_proxy.net.ldap_lookup import (
@@ -68,3 +69,13 @@ def test_a_pool_is_shared_by_its_options() -> None:
     one = open_pool(LdapOptions(servers=("ldaps://h",), base="o=x"), tools)
     assert open_pool(LdapOptions(servers=("ldaps://h",), base="o=y"), tools) is one
     assert open_pool(LdapOptions(servers=("ldaps://i",)), tools) is not one
+
+
+def test_a_directory_without_tls_is_told_of() -> None:
+    servers = ("ldap://h", "ldaps://i")
+    with capturedLogs() as told:
+        open_pool(LdapOptions(servers=servers), FakeTools())
+        assert told == []
+        open_pool(LdapOptions(servers=servers, allow_plaintext=True), FakeTools())
+    [line] = told
+    assert formatEvent(line) == "Passwords go to ldap at h:389 without TLS"
