@@ -254,8 +254,8 @@ class Rejected:
     A credential was presented and is not good.
 
     Attributes:
-        status: 400, 401 or 403; 500 for what its issuer, who has signed it, has to put
-            right.
+        status: 400, 401 or 403; 429 with ``retry-after`` in *challenge*; 500 for what
+            its issuer, who has signed it, has to put right.
         reason: A short code for the log and the audit record: ``token-expired``.
         detail: More for the log; never sent to the client, never a secret.
         challenge: What to tell the client, or None.

@@ -3,11 +3,14 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from zope.interface.verify import verifyObject
 
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes
 from sso_proxy.login import Wanted, Wishes
+from sso_proxy.model import Refusal
 from sso_proxy.session import Session
 from sso_proxy.testing.fakes import FakeChecker
 from tests.support.caching import now
@@ -219,6 +222,34 @@ def test_a_session_that_is_too_old_is_renewed_by_another_login() -> None:
     refusal = form.lacks(session, Wishes(max_age=60))
     assert refusal is not None
     assert refusal.max_age == 60
+
+
+def test_a_route_that_wants_a_fresh_login_has_the_password_typed_again() -> None:
+    """Step-up: and then it goes on where it was."""
+
+    def check(session: Session) -> Refusal | None:
+        found: Refusal | None = scene.logins["form"].lacks(session, Wishes(max_age=60))
+        return found
+
+    scene = PasswordScene(login_checks={"form": check})
+    scene.enter("alice", "wonderland")
+    assert scene.page("/pay").status == 200
+    scene.tools.clock.now += 200
+    scene.scene.client, scene.scene.connection = scene.scene.connect()
+    again = scene.enter("alice", "wonderland", "/pay")
+    assert (again.status, again.location) == (303, "/pay")
+    assert scene.page("/pay").status == 200
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
+def test_whatever_is_posted_logs_nobody_in(body: bytes) -> None:
+    scene = PasswordScene()
+    scene.begin()
+    path = f"{CALLBACK}?login=x"
+    answer = scene.ask(path, *FORM, method="POST", body=body)
+    assert answer.status == 400
+    assert scene.checker.asked == []
 
 
 def test_a_context_that_no_password_is_ends_at_once() -> None:
