@@ -71,7 +71,7 @@ def decide(parts: Parts, who: Identity, path: str, method: str, client: str) -> 
     return verdict.status, verdict.reason
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(
     combine=st.sampled_from(["deny_overrides", "first_applicable"]),
     path=st.sampled_from(["/orders/17", "/orders/secret", "/orders/", "/no", "/open/"]),

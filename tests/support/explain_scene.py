@@ -1,6 +1,9 @@
 """A configuration with policies, and questions about it."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sso_proxy.config.load import load_config
@@ -90,12 +93,15 @@ def make_situation(
     return Situation(url=url, who=known, **{"at": NOW, **given})
 
 
-def explain(
-    directory: Path,
-    situation: Situation,
-    text: str = CONFIG,
-) -> Explanation:
-    return make_explainer(load_config(write_config(directory, text)))(situation)
+@cache
+def explainer(text: str) -> Callable[[Situation], Explanation]:
+    """Build a configuration that names no files once for all tests."""
+    with TemporaryDirectory() as directory:
+        return make_explainer(load_config(write_config(Path(directory), text)))
+
+
+def explain(situation: Situation, text: str = CONFIG) -> Explanation:
+    return explainer(text)(situation)
 
 
 __all__ = ["ALICE", "CONFIG", "ISSUER", "NOBODY", "URL"]
