@@ -31,7 +31,7 @@ class PasswordConfig:
     checker: str
     issuer: str | None = None
     acr: str = ""
-    tries: int = attrs.field(default=5, validator=between(1, 1000))
+    tries: int = attrs.field(default=10, validator=between(1, 1000))
     tries_per_address: int = attrs.field(default=30, validator=between(1, 100_000))
     first_pause: float = attrs.field(default=2.0, validator=positive)
     longest_pause: float = attrs.field(default=300.0, validator=between(1, 86400))

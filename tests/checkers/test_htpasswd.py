@@ -233,7 +233,7 @@ class ThreadedTests(TestCase):
 
     async def test_hashes_are_made_beside_the_reactor(self) -> None:
         """What a login costs, others do not wait for."""
-        name: str = self.mktemp()  # type: ignore[no-untyped-call]
+        name: str = self.mktemp()
         file = write(Path(name), line("alice"))
         threads = Threads(installed, "test", 2)
         self.addCleanup(threads.close)
