@@ -1,16 +1,22 @@
 """A real directory names users."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IUserMapper
+from sso_proxy.mappers import ldap
 from sso_proxy.mappers.ldap import LdapMapper, LdapMapperConfig
 from sso_proxy.model import DECLINED, REFUSED
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.ldap_dial import dial
 from sso_proxy.net.ldap_options import read_ldap_access
 from sso_proxy.net.ldap_pool import LdapPool
+from sso_proxy.net.ldap_values import Entry, Search
+from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeTools, make_identity
 from tests.support.ldap_case import LdapCase
 from tests.support.slapd import PEOPLE
@@ -80,6 +86,85 @@ class LdapMapperTests(LdapCase):
             self.slapd.start()
         assert await self.name(asking, "bob@example.com") == "bob"
         assert await self.name(kept, "who@example.com") is DECLINED
+
+
+class FakePool:
+    """A directory in which everybody has one name, said when the test says so."""
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.waiting: list[Deferred[None]] = []
+
+    async def search(self, search: Search) -> tuple[Entry, ...]:
+        waiting: Deferred[None] = Deferred()
+        self.waiting.append(waiting)
+        await waiting
+        return (Entry(search.base, {"uid": (self.name,)}),)
+
+    def answer(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for each in waiting:
+            each.callback(None)
+
+
+class Scene:
+    """A mapper with a directory played by the test."""
+
+    def __init__(self, name: bytes = b"bob") -> None:
+        self.clock = SettableClock()
+        self.pool = FakePool(name)
+        config = LdapMapperConfig(servers=("ldaps://h",), base="o=x", ttl=10)
+        self.mapper = LdapMapper("people", config, cast("Any", self.pool), self.clock)
+        self.named: list[object] = []
+
+    def map(self, subject: str = "bob") -> None:
+        mapping = self.mapper.map_user(make_identity(subject=subject))
+        Deferred.fromCoroutine(mapping).addBoth(self.named.append)
+
+
+@pytest.mark.parametrize(
+    "name", [b"", b"bob ", b"bob\n", "b\u200bob".encode(), b"\xff"]
+)
+def test_a_name_that_others_read_as_another_is_refused(name: bytes) -> None:
+    scene = Scene(name)
+    scene.map()
+    scene.pool.answer()
+    assert scene.named == [REFUSED]
+
+
+def test_one_search_answers_all_who_ask_for_the_same_meanwhile() -> None:
+    scene = Scene()
+    for subject in ("bob", "bob", "alice"):
+        scene.map(subject)
+    assert len(scene.pool.waiting) == 2
+    scene.pool.answer()
+    assert scene.named == ["bob"] * 3
+
+
+def test_an_answer_is_believed_no_longer_than_its_time() -> None:
+    scene = Scene()
+    scene.map()
+    scene.pool.answer()
+    scene.clock.advance(9.9)
+    scene.map()
+    assert scene.named == ["bob", "bob"]
+    scene.clock.advance(0.2)
+    scene.map()
+    assert len(scene.pool.waiting) == 1
+    scene.pool.answer()
+    assert scene.named == ["bob"] * 3
+
+
+def test_only_so_many_are_looked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ldap, "_AT_ONCE", 2)
+    scene = Scene()
+    for subject in ("a", "b", "c", "a"):
+        scene.map(subject)
+    [failed] = scene.named
+    assert isinstance(failed, Failure)
+    assert failed.check(UnavailableError)
+    scene.pool.answer()
+    assert scene.named[1:] == ["bob"] * 3
 
 
 def test_it_is_made_by_its_options() -> None:
