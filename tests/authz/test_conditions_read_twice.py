@@ -139,8 +139,9 @@ class Reader:
         if not isinstance(found, str) or "\ud800" in found:
             return None
         if sign == "starts":
-            return found[: len(wanted)] == wanted
-        return fnmatch.fnmatchcase(found.replace("/", "\0"), wanted.replace("/", "\0"))
+            return bool(found[: len(wanted)] == wanted)
+        glob = wanted.replace("/", "\0")
+        return bool(fnmatch.fnmatchcase(found.replace("/", "\0"), glob))
 
 
 def every(found: list[Answer]) -> Answer:
@@ -156,12 +157,13 @@ def opposite(answer: Answer) -> Answer:
 
 
 def equal(found: Any, wanted: Any) -> Answer:  # noqa: ANN401
-    kinds = {str: str, bool: bool, int: (int, float)}[type(wanted)]
-    if not isinstance(found, kinds) or isinstance(found, bool) != (
-        wanted in (True, False) and isinstance(wanted, bool)
-    ):
-        return None
-    return bool(found == wanted)
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        same = isinstance(found, bool) and isinstance(wanted, bool)
+    elif isinstance(wanted, str):
+        same = isinstance(found, str)
+    else:
+        same = isinstance(found, int | float)
+    return bool(found == wanted) if same else None
 
 
 def ordered(sign: str, found: Any, wanted: int) -> Answer:  # noqa: ANN401

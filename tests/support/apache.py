@@ -11,6 +11,7 @@ _LOADED: Final = (
     "mpm_event",
     "authn_core",
     "authz_core",
+    "authz_host",
     "authz_user",
     "headers",
     "proxy",
