@@ -7,6 +7,7 @@ import pytest
 
 from sso_proxy.endpoints.logout_report import Report
 from sso_proxy.errors import UnavailableError
+from sso_proxy.model import Headers
 from sso_proxy.specs.http.cookies import LOGOUT
 from tests.support.caching import now
 from tests.support.fake_login import LOGOUT as AWAY
@@ -90,6 +91,23 @@ def test_a_provider_without_logout_may_still_know_them() -> None:
     seen = scene.ask("/.sso/logout", *OWN_PAGE, FORM, method="POST", body=b"")
     assert "You may still be logged in at Corporate login" in seen.body
     assert "Confirmed" not in seen.body
+
+
+def test_what_other_sites_go_by_is_taken_away_too() -> None:
+    """Also from who has no session here any more, but not for another site."""
+
+    class TicketScene(LoginScene):
+        def clear(self, host: str) -> Headers:
+            return (("set-cookie", f"ticket=; Domain={host}; Max-Age=0"),)
+
+    scene, gone = TicketScene(), "ticket=; Domain=app.example.com; Max-Age=0"
+    scene.log_in()
+    for _ in range(2):
+        seen = scene.ask("/.sso/logout", *OWN_PAGE, FORM, method="POST", body=b"")
+        assert ("set-cookie", gone) in seen.headers
+    foreign = (*PAGE, SITE + b"cross-site")
+    seen = scene.ask("/.sso/logout", *foreign, FORM, method="POST", body=b"")
+    assert ("set-cookie", gone) not in seen.headers
 
 
 def test_who_was_not_logged_in_hears_that() -> None:

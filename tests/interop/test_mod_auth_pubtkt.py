@@ -3,18 +3,28 @@
 import re
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
+from sso_proxy.config.secrets import Secret
+from sso_proxy.model import Caller
 from sso_proxy.specs.pubtkt import Ticket, encode_cookie, encrypt_bauth, sign
+from sso_proxy.testing import outcome_of
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import FakeTools, make_identity, make_request
+from sso_proxy.token import Audience, Token
+from sso_proxy.tokens.pubtkt import PubtktSource
+from sso_proxy.tokens.pubtkt_config import PubtktTokenConfig
 from tests.authn.pubtkt_rows import ROWS
 from tests.support.programs import free_port
 from tests.support.pubtkt_apache import pubtkt_apache, write_keys
 from tests.support.pubtkt_desk import BASIC_KEY, Desk, Row, Said, ok
-from tests.support.pubtkt_keys import signing_key
+from tests.support.pubtkt_keys import private_pem, signing_key
 from tests.support.recorder import Recorder
 from tests.support.running import PATIENCE
 
@@ -115,11 +125,67 @@ def test_what_we_encrypt_is_decrypted_there(apache: Apache, desk: Desk) -> None:
         assert said.seen["authorization"].startswith("Basic YTpw")
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "digest", "seen"),
+    [
+        ("/tok", "rsa", None, {"user": "al", "tok": "admin,sso", "data": "a@b"}),
+        ("/mfa", "rsa", None, {"user": "al"}),
+        ("/mfa", "dsa1024", None, {}),
+        ("/dsa", "dsa", None, {"user": "al"}),
+        ("/rsa256", "rsa", "sha256", {"user": "al"}),
+        ("/bauthenc", "rsa", None, {"authorization": "Basic YWw6czNjcmV0"}),
+    ],
+)
+def test_what_the_login_server_gives_is_good_there(  # noqa: PLR0913, PLR0917
+    path: str,
+    key: str,
+    digest: Any,  # noqa: ANN401
+    seen: dict[str, str],
+    apache: Apache,
+    tmp_path: Path,
+) -> None:
+    """With every field; what another key has signed is not."""
+    file = tmp_path / "ticket.pem"
+    file.write_bytes(private_pem(key))
+    config = PubtktTokenConfig(
+        key=str(file),
+        digest=digest,
+        cip=True,
+        uid="login",
+        tokens=("groups",),
+        token_table={"it": ("admin",)},
+        tokens_always=("sso",),
+        udata="email",
+        multifactor="amr contains 'otp'",
+        bauth_claim="pw",
+        bauth_key=Secret(BASIC_KEY),
+    )
+    source = PubtktSource.from_config(
+        config, FakeTools(clock=SettableClock(time.time()))
+    )
+    claims = {"login": "al", "groups": ["it"], "email": "a@b", "pw": "s3cret"}
+    identity = make_identity(claims={**claims, "amr": ["otp"]})
+    request = make_request(client="::ffff:127.0.0.1")
+    caller = Caller(request=request, identity=identity, user="other")
+    token = outcome_of(source.token_for(caller, Audience()))
+    assert isinstance(token, Token)
+    said = apache.ask(_with_cookie(token.value, path))
+    if not seen:
+        assert said.status == 307
+    else:
+        assert said.status == 200
+        assert {name: said.seen[name] for name in seen} == seen
+
+
 def _showing(text: str, path: str) -> bytes:
+    return _with_cookie(encode_cookie(text), path)
+
+
+def _with_cookie(value: str, path: str) -> bytes:
     lines = (
         f"GET {path} HTTP/1.1",
         "Host: app.test",
-        f"Cookie: auth_pubtkt={encode_cookie(text)}",
+        f"Cookie: auth_pubtkt={value}",
         "Connection: close",
     )
     return "\r\n".join([*lines, "", ""]).encode()

@@ -13,6 +13,7 @@ from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.session_iframes import SessionFrames
+from sso_proxy.model import Headers
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import build_own_route
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
@@ -90,7 +91,7 @@ class LoginScene:
             limit=AddressLimit(self.tools.clock, per_minute),
             clock=self.tools.clock,
         )
-        logouts = Logouts("/.sso/", desks, default_pages())
+        logouts = Logouts("/.sso/", desks, default_pages(), self.clear)
         frames = SessionFrames("/.sso/", desks)
         self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts, frames])
         asked = (*self.logins.values(), *self.make_others())
@@ -112,6 +113,10 @@ class LoginScene:
     def make_login(self, name: str) -> Any:  # noqa: ANN401
         """Make a way to log in."""
         return FakeLogin(name=name)
+
+    def clear(self, host: str) -> Headers:  # noqa: ARG002
+        """Give what takes away cookies for other sites."""
+        return ()
 
     def make_others(self) -> tuple[Any, ...]:
         """Make the authenticators that the route has besides."""

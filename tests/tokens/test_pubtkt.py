@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sso_proxy.config.secrets import Secret
+from sso_proxy.equipment import Equipment
 from sso_proxy.errors import ConfigError
 from sso_proxy.model import ANONYMOUS, Caller
 from sso_proxy.registry import provided_problems
@@ -23,6 +24,7 @@ from sso_proxy.specs.pubtkt_keys import read_verifying_key
 from sso_proxy.testing import outcome_of
 from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
 from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.tokens.delivery import CookieDelivery
 from sso_proxy.tokens.pubtkt import PubtktSource
 from sso_proxy.tokens.pubtkt_config import PubtktTokenConfig
 
@@ -195,3 +197,12 @@ def test_nothing_shows_what_is_secret(tmp_path: Path) -> None:
     assert isinstance(given, Token)
     assert given.value not in repr(given)
     assert "s3cret" not in repr(attrs.evolve(given))
+
+
+def test_a_backend_gets_one_as_a_cookie(tmp_path: Path) -> None:
+    """As sites do: nothing in it has to be escaped again."""
+    given = Scene(tmp_path, udata="u").ask(claims={"u": "\u00fc + ="})
+    assert isinstance(given, Token)
+    equipment = Equipment(user="alice")
+    assert CookieDelivery("auth_pubtkt").apply(given, equipment) is None
+    assert equipment.cookies == [("auth_pubtkt", given.value)]
