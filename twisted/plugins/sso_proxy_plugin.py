@@ -71,6 +71,11 @@ claim_mapper = PluginFactory(
     makes="IUserMapper",
     target="sso_proxy.mappers.claim:ClaimMapper",
 )
+file_mapper = PluginFactory(
+    name="file",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.file:FileMapper",
+)
 mod_auth_openidc_mapper = PluginFactory(
     name="mod_auth_openidc",
     makes="IUserMapper",
