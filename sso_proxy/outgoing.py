@@ -126,15 +126,24 @@ def without_credentials(request: Request, route: Route) -> Request:
     query, headers = head.query, head.headers
     for name in route.consumed_parameters:
         query = without_parameter(query, name)
-    for name in route.consumed_cookies:
-        changed = (
-            (field, without_cookie(value, name) if field == "cookie" else value)
-            for field, value in headers
-        )
-        headers = tuple((f, value) for f, value in changed if f != "cookie" or value)
+    if route.consumed_cookies:
+        headers = _without_cookies(headers, route.consumed_cookies)
     if query == head.query and headers == head.headers:
         return request
     return attrs.evolve(request, head=attrs.evolve(head, query=query, headers=headers))
+
+
+def _without_cookies(headers: Headers, names: Iterable[str]) -> Headers:
+    """Take cookies out; a field with none left goes, too."""
+    kept = list(headers)
+    for place in range(len(kept) - 1, -1, -1):
+        if kept[place][0] != "cookie":
+            continue
+        value = kept[place][1]
+        for name in names:
+            value = without_cookie(value, name)
+        kept[place : place + 1] = [("cookie", value)] if value else []
+    return tuple(kept)
 
 
 def remaining_body(request: Request, route: Route) -> bytes | None:

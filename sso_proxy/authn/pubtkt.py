@@ -65,6 +65,19 @@ class _Known(NamedTuple):
     outcome: Authenticated
 
 
+class _Shown(NamedTuple):
+    """
+    A ticket as it was sent.
+
+    Attributes:
+        place: Where is kept what is known of it.
+        text: The ticket, decoded; empty if it is known.
+    """
+
+    place: bytes
+    text: bytes
+
+
 @implementer(IAuthenticator)
 class PubtktAuthenticator:
     """
@@ -84,7 +97,9 @@ class PubtktAuthenticator:
         self._name = name
         self._clock = clock
         self._key = key
-        self._place = f"{key.id}:{key.digest}:".encode()
+        # A cookie may stand in quotes, so that the same text is not the same ticket.
+        begin = f"{key.id}:{key.digest}:"
+        self._places = (f"{begin}field:".encode(), f"{begin}cookie:".encode())
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._headers = tuple(name.lower() for name in config.headers)
         self._wanted = config.wanted
@@ -116,8 +131,8 @@ class PubtktAuthenticator:
         if self._config.require_ssl and request.head.scheme != "https":
             return self._send(request, self._config.login_url, "ticket-plain")
         refused: Outcome = _NOT_PRESENTED
-        for text in self._find(request.head):
-            outcome = self._judge(text, request)
+        for shown, known in self._find(request.head):
+            outcome = self._judge(shown, known, request)
             if isinstance(outcome, Authenticated):
                 return outcome
             if refused is _NOT_PRESENTED:
@@ -140,41 +155,53 @@ class PubtktAuthenticator:
             names.append("authorization")
         return tuple(dict.fromkeys(names))
 
-    def _find(self, head: RequestHead) -> Iterator[bytes]:
+    def _find(self, head: RequestHead) -> Iterator[tuple[_Shown, _Known | None]]:
         """Give the tickets to look at, as far as they are wanted."""
         for name in self._headers:
-            if name == "cookie":
-                found = self._find_cookies(head)
-            else:
-                values = (decode_field(v) for v in head.values(name) if v)
-                found = [value for value in values if value is not None][:1]
+            in_cookie = name == "cookie"
+            found = 0
+            for value in self._values(head, name):
+                place = self._place_of(value, in_cookie=in_cookie)
+                known = self._known.get(place)
+                text = b""
+                if known is None:
+                    decoded = decode_cookie(value) if in_cookie else decode_field(value)
+                    if decoded is None:
+                        continue
+                    text = decoded
+                if known is not None or not in_cookie or len(text) >= SHORTEST_COOKIE:
+                    found += 1
+                    yield _Shown(place, text), known
+                if not (in_cookie and self._config.every_cookie):
+                    break
             if self._config.debug > 1:
-                _log.info("Tickets in {field}: {count}", field=name, count=len(found))
-            yield from found
+                _log.info("Tickets in {field}: {count}", field=name, count=found)
             if found and not self._config.every_header:
                 return
 
-    def _find_cookies(self, head: RequestHead) -> list[bytes]:
-        """Give the tickets in cookies of our name; as a rule, in the first alone."""
-        name = self._config.cookie_name
-        texts = (
-            text
-            for value in head.values("cookie")
-            if name in value
-            for text in read_cookie(value, name)
-            if text
-        )
-        found = [ticket for ticket in map(decode_cookie, texts) if ticket is not None]
-        if not self._config.every_cookie:
-            del found[1:]
-        return [ticket for ticket in found if len(ticket) >= SHORTEST_COOKIE]
+    def _values(self, head: RequestHead, name: str) -> list[str]:
+        """Give what may be a ticket in the field *name*, without what is empty."""
+        values = head.values(name)
+        if name == "cookie":
+            own = self._config.cookie_name
+            values = [v for each in values for v in read_cookie(each, own)]
+        return [value for value in values if value]
 
-    def _judge(self, text: bytes, request: Request) -> Authenticated | Rejected:
+    def _place_of(self, value: str, *, in_cookie: bool) -> bytes:
+        """Give where is kept what is known of a ticket as it was sent."""
+        begin = self._places[in_cookie]
+        return hashlib.sha256(begin + value.encode("latin-1")).digest()
+
+    def _judge(
+        self, shown: _Shown, known: _Known | None, request: Request
+    ) -> Authenticated | Rejected:
         """Check a ticket."""
         try:
-            ticket, outcome = self._verified(text)
+            ticket, outcome = known or self._verify(shown)
         except TicketError as e:
             return self._refuse(request, e)
+        if known is not None:
+            self._known.move_to_end(shown.place)
         now = int(self._clock.time())
         objection = self._objection(ticket, request, now)
         if objection is not None:
@@ -208,18 +235,14 @@ class PubtktAuthenticator:
             return config.unauth_url or login, "ticket-tokens"
         return None
 
-    def _verified(self, text: bytes) -> _Known:
+    def _verify(self, shown: _Shown) -> _Known:
         """
-        Read a ticket whose signature is good.
+        Read a ticket whose signature is good, and keep what it says.
 
         Raises:
             TicketError: It is none of this key, or none at all.
         """
-        name = hashlib.sha256(self._place + text).digest()
-        known = self._known.get(name)
-        if known is not None:
-            self._known.move_to_end(name)
-            return known
+        text = shown.text
         ticket = verify(text, self._key, encoding=self._config.encoding)
         outcome = Authenticated(
             self._identify(ticket, text),
@@ -229,7 +252,7 @@ class PubtktAuthenticator:
         if self._config.debug:
             fields = attrs.asdict(ticket, filter=lambda _, value: bool(value))
             _log.info("New ticket with {fields}", fields=sorted(fields))
-        known = self._known[name] = _Known(ticket, outcome)
+        known = self._known[shown.place] = _Known(ticket, outcome)
         if len(self._known) > self._config.cache_size:
             self._known.popitem(last=False)
         return known

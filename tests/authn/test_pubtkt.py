@@ -240,6 +240,19 @@ def test_every_header_is_looked_at_if_wanted(desk: Desk) -> None:
     admit(desk.make(headers=headers, every_header=True), request)
 
 
+def test_a_short_cookie_is_none_and_the_next_field_counts(desk: Desk) -> None:
+    fields = {"Cookie": "auth_pubtkt=x", "X-Ticket": encode_cookie(text())}
+    admit(desk.make(headers=("Cookie", "X-Ticket")), make_request(headers=fields))
+
+
+def test_what_is_known_in_a_cookie_is_not_in_another_field(desk: Desk) -> None:
+    """Quotes belong to cookies alone."""
+    authenticator = desk.make(headers=("Cookie", "X-Ticket"))
+    quoted = f'"{encode_cookie(text())}"'
+    admit(authenticator, make_request(headers={"Cookie": f"auth_pubtkt={quoted}"}))
+    refuse(authenticator, make_request(headers={"X-Ticket": quoted}))
+
+
 def test_a_name_that_ends_alike_is_another_cookie(desk: Desk) -> None:
     cookie = f"xauth_pubtkt={encode_cookie(text())}"
     assert ask(desk.make(), make_request(headers={"Cookie": cookie})) == NotPresented()
