@@ -30,6 +30,7 @@ PROGRAMS = (
     "git",
     "apache2",
     "memcached",
+    "slapd",
     "redis-server",
     "glewlwyd",
     "chromium",
