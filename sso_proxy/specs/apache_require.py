@@ -12,16 +12,19 @@ https://httpd.apache.org/docs/2.4/mod/mod_authz_core.html
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
+from sso_proxy.specs.apache_conditions import (
+    FALSE,
+    TRUE,
+    Condition,
+    all_of,
+    any_of,
+)
 from sso_proxy.specs.apache_config import Directive
 from sso_proxy.specs.expression_patterns import PatternError, compile_pattern
-
-TRUE: Final = "true"
-FALSE: Final = "false"
-"""What needs no condition, and what none can say."""
 
 CONTAINERS: Final = frozenset({"requireall", "requireany", "requirenone"})
 
@@ -29,7 +32,6 @@ WORDS: Final = frozenset({"require", "order", "allow", "deny", "satisfy", *CONTA
 """Directives that say who gets in."""
 
 _MOST_DOTS: Final = 5
-_MOST_CONDITIONS: Final = 500
 _KEY = re.compile(r"[A-Za-z0-9_:/@#.+-]+")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _CLAIM_WORDS: Final = frozenset({"claim", "oauth2_claim"})
@@ -53,33 +55,6 @@ class Finding:
     kind: str
     text: str
     why: str = ""
-
-
-class TooLargeError(ValueError):
-    """Sections in sections come to more than one condition may be."""
-
-
-@attrs.frozen(cache_hash=True)
-class Joined:
-    """
-    Conditions of which ``all``, or ``any``, have to be true.
-
-    Attributes:
-        word: Which.
-        of: The conditions.
-        size: How many there are, those inside others included.
-    """
-
-    word: str
-    of: tuple["Condition", ...]
-    size: int = attrs.field(init=False, eq=False)
-
-    @size.default
-    def _size(self) -> int:
-        return sum(each.size if isinstance(each, Joined) else 1 for each in self.of)
-
-
-Condition: TypeAlias = str | Joined
 
 
 @attrs.frozen
@@ -123,48 +98,6 @@ def leaf(true: Condition, untrue: Condition) -> Requirement:
 
 NEVER: Final = leaf(FALSE, FALSE)
 """What nobody gets in by, not even if it is negated."""
-
-
-def any_of(conditions: Iterable[Condition]) -> Condition:
-    """Say that at least one of *conditions* is true."""
-    return _join("any", conditions, nothing=FALSE, everything=TRUE)
-
-
-def all_of(conditions: Iterable[Condition]) -> Condition:
-    """Say that all *conditions* are true."""
-    return _join("all", conditions, nothing=TRUE, everything=FALSE)
-
-
-def _join(
-    word: str, conditions: Iterable[Condition], *, nothing: str, everything: str
-) -> Condition:
-    found: dict[Condition, None] = {}
-    for each in conditions:
-        inside = isinstance(each, Joined) and each.word == word
-        found.update(dict.fromkeys(each.of if inside else (each,)))  # type: ignore[union-attr]
-    found.pop(nothing, None)
-    if everything in found:
-        return everything
-    if len(found) == 1:
-        return next(iter(found))
-    joined = Joined(word, tuple(found))
-    if joined.size > _MOST_CONDITIONS:
-        raise TooLargeError("comes to more than a rule can say")
-    return joined if found else nothing
-
-
-def write(condition: Condition) -> str:
-    """Write a condition as one text."""
-    if isinstance(condition, Joined):
-        return f"{condition.word}({', '.join(map(write, condition.of))})"
-    return condition
-
-
-def write_each(condition: Condition) -> tuple[str, ...]:
-    """Write a condition as several, all of which have to be true."""
-    if isinstance(condition, Joined) and condition.word == "all":
-        return tuple(map(write, condition.of))
-    return () if condition == TRUE else (write(condition),)
 
 
 def combine(kind: str, parts: list[Requirement]) -> Requirement:

@@ -19,16 +19,14 @@ from typing import Final
 import attrs
 
 from sso_proxy.errors import BadMessageError
+from sso_proxy.specs.apache_conditions import FALSE, TooLargeError, write_each
 from sso_proxy.specs.apache_config import Directive, read_apache_config
 from sso_proxy.specs.apache_require import (
     CONTAINERS,
-    FALSE,
     Finding,
     Login,
-    TooLargeError,
     Translator,
     requires,
-    write_each,
 )
 from sso_proxy.specs.expression import parse
 from sso_proxy.specs.expression_tokens import ExpressionError

@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 from sso_proxy.authz.compiling import compile_tree
 from sso_proxy.authz.facts import NOTHING
 from sso_proxy.model import Identity, Request
-from sso_proxy.specs.apache_config import read_apache_config
-from sso_proxy.specs.apache_require import (
+from sso_proxy.specs.apache_conditions import (
     FALSE,
     TRUE,
     Condition,
-    Login,
     TooLargeError,
-    Translator,
-    requires,
     write,
     write_each,
 )
+from sso_proxy.specs.apache_config import read_apache_config
+from sso_proxy.specs.apache_require import Login, Translator, requires
 from sso_proxy.specs.expression import parse
 from sso_proxy.testing.fakes import make_identity, make_request
 
