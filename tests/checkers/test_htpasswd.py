@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor as installed  # noqa: TID251 - a real one
 from twisted.trial.unittest import TestCase
@@ -216,6 +216,7 @@ def test_where_there_are_no_users_there_is_work_too(
     assert work.take() == {("bcrypt", STAND_IN.cost): 1}
 
 
+@settings(deadline=None)
 @given(user=st.text(), password=st.text(st.characters(codec="utf-8")))
 def test_whatever_is_typed_is_an_answer(
     tmp_path_factory: pytest.TempPathFactory, user: str, password: str
