@@ -123,3 +123,11 @@ def test_what_is_wrong_with_a_policy_is_said_once() -> None:
     with pytest.raises(ConfigError) as caught:
         deciding().find(backend="decisions:bad")
     assert caught.value.mistakes == ()
+
+
+def test_a_login_server_has_nothing_behind_it() -> None:
+    made = Made()
+    made.find(backend="ticket:main", path="/login")
+    ((target, _),) = made.targets
+    assert (target.kind, target.depth) == ("ticket", 1)
+    assert target.application.listNames() == []

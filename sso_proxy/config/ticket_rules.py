@@ -35,6 +35,9 @@ def check_tickets(draft: Draft) -> Iterator[Mistake]:
             continue
         if not gives:
             yield Mistake(path, "has no effect without backend = 'ticket:NAME'")
+        if "{" in config.path:
+            problem = "a login server is at one path, without {name}"
+            yield Mistake(join(route.path, "path"), problem)
         if {*config.authenticate} == {"anonymous"}:
             problem = "nobody logs in here, and nobody in particular gets no ticket"
             yield Mistake(join(route.path, "authenticate"), problem)

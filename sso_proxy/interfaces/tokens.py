@@ -48,7 +48,12 @@ class ITokenSource(Interface):
 
 
 class ITicketSource(ITokenSource):
-    """Gives what a browser carries to many sites: what a login server gives."""
+    """
+    Gives what a browser carries to many sites: what a login server gives.
+
+    Its `token_for` should not wait: nobody looks again afterwards whether the caller
+    has been revoked.
+    """
 
     cookie: str = Attribute("What sites call the cookie, if nobody says otherwise.")
 

@@ -18,6 +18,7 @@ from sso_proxy.config.backend import Backend, read_backend
         ("static:/srv/www", Backend(kind="static", target="/srv/www")),
         ("resource:mod:root", Backend(kind="resource", target="mod:root")),
         ("decisions:main", Backend(kind="decisions", target="main")),
+        ("ticket:main", Backend(kind="ticket", target="main")),
     ],
 )
 def test_backend_is_taken_apart(text: str, backend: Backend) -> None:
@@ -51,6 +52,7 @@ def test_backend_is_taken_apart(text: str, backend: Backend) -> None:
         ("wsgi:module", "no 'module:name'"),
         ("resource:a b:c", "no 'module:name'"),
         ("decisions:", "needs the name of a policy"),
+        ("ticket:", "needs the name of a token"),
     ],
 )
 def test_other_texts_are_refused(text: str, problem: str) -> None:

@@ -85,3 +85,8 @@ def test_the_token_has_to_be_there(mistakes: Mistakes) -> None:
 def test_somebody_has_to_log_in(mistakes: Mistakes) -> None:
     found = mistakes(TOKENS, route=route(by="anonymous"))
     assert [*found] == ["route[0].authenticate"]
+
+
+def test_it_is_at_one_path(mistakes: Mistakes) -> None:
+    text = route().replace("authenticate", 'path = "/{tenant}/login"\nauthenticate')
+    assert [*mistakes(TOKENS, route=text)] == ["route[0].path"]
