@@ -46,9 +46,9 @@ def _template(_instance: object, _attribute: Attribute, value: str) -> None:
     check_template(value)
 
 
-def _claims(_instance: object, attribute: Attribute, value: Mapping[str, str]) -> None:
+def _claims(_instance: object, _attribute: Attribute, value: Mapping[str, str]) -> None:
     for name in value.values():
-        attribute_name(_instance, attribute, name)
+        check_plain_attribute(name)
 
 
 @attrs.frozen(kw_only=True)

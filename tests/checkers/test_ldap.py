@@ -1,12 +1,13 @@
 """A real directory tries passwords."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from sso_proxy.checkers.ldap import LdapChecker, LdapCheckerConfig
-from sso_proxy.errors import ConfigError
+from sso_proxy.checkers.ldap_groups import LdapGroupsConfig
+from sso_proxy.errors import ConfigError, UnavailableError
 from sso_proxy.interfaces import IPasswordChecker
 from sso_proxy.login import Account, Unproved
 from sso_proxy.testing.fakes import FakeTools
@@ -140,6 +141,26 @@ class LdapCheckerTests(LdapCase):
         assert time.monotonic() - begin < 2
 
 
+class LaxPool:
+    """A directory that lets in everybody, and knows nobody."""
+
+    def close(self) -> None:
+        return
+
+    async def search(self, _search: object) -> tuple[()]:
+        return ()
+
+    async def log_in(self, _name: str, _password: str) -> "LaxPool":
+        return self
+
+
+def test_a_directory_that_lets_anybody_in_proves_nothing() -> None:
+    config = LdapCheckerConfig(**ANYWHERE, base="o=x")
+    checker = LdapChecker("staff", config, cast("Any", LaxPool()))
+    with pytest.raises(UnavailableError, match="lets anybody in"):
+        checker.check("who", "x").send(None)
+
+
 def test_it_is_made_by_its_options() -> None:
     config = LdapCheckerConfig(**ANYWHERE, base="o=x")
     made = LdapChecker.from_config(config, FakeTools())
@@ -161,6 +182,14 @@ def test_a_file_that_is_not_there_is_a_mistake() -> None:
         ({"dn": "uid=x{user},o=x"}, "as a whole value"),
         ({"base": "o=x", "attribute": "u*d"}, "is no name of an attribute"),
         ({"base": "o=x", "claims": {"a": "b:c"}}, "names a matching rule"),
+        (
+            {
+                "base": "o=x",
+                "claims": {"groups": "ou"},
+                "groups": LdapGroupsConfig(attribute="memberOf"),
+            },
+            "claims and groups both make 'groups'",
+        ),
         ({"dn": "uid={user},o=x", "scope": "one"}, "scope has no effect"),
         (
             {

@@ -1,7 +1,7 @@
 """A few connections serve all searches, and each login has its own."""
 
 import pytest
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 from sso_proxy.net import ldap_pool
 from sso_proxy.net.ldap_pool import LdapPool, TooManyError
@@ -187,3 +187,36 @@ class LdapPoolTests(LdapCase):
         assert "closed" in await self.failure_of(searching)
         assert "closed" in await self.failure_of(entering)
         await self.until_left()
+
+    async def test_what_is_no_answer_lets_nobody_in(self) -> None:
+        relay = self.enterContext(Relay(self.slapd.port))
+        relay.say(b"HTTP/1.1 200 OK\r\n\r\n")
+        url = f"ldap://localhost:{relay.port}"
+        pool = self.pool(url=url, allow_plaintext=True)
+        for asked in (pool.log_in(BOB, PASSWORD), self.search(pool)):
+            assert "cannot be read" in await self.failure_of(asked)
+
+    async def test_whoever_gives_up_makes_room_for_the_next(self) -> None:
+        relay = self.enterContext(Relay(self.slapd.port))
+        url = f"ldap://localhost:{relay.port}"
+        pool = self.pool(url=url, allow_plaintext=True, logins=1)
+        relay.answers = False
+        entering = Deferred.fromCoroutine(pool.log_in(BOB, PASSWORD))
+        for _ in range(200):
+            if BOB.encode() in relay.seen:
+                break
+            await self.pause(0.005)
+        failed = self.assertFailure(entering, CancelledError)
+        entering.cancel()
+        await failed
+        relay.answers = True
+        guest = await pool.log_in(BOB, PASSWORD)
+        assert guest is not None
+        guest.close()
+
+    async def test_who_has_left_asks_nothing(self) -> None:
+        guest = await self.pool().log_in(BOB, PASSWORD)
+        assert guest is not None
+        guest.close()
+        with pytest.raises(RuntimeError, match="have left"):
+            await guest.search(BOBS)
