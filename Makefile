@@ -15,7 +15,7 @@ ifndef TOGETHER
 .NOTPARALLEL:
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools benchtools lint types layers unit docs texts format bench soak memory clean
+.PHONY: help demo test tools benchtools lint types layers unit docs texts format bench search soak memory clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -66,6 +66,9 @@ bench: benchtools $(VENV)/.tests ## the table: CPU per request beside nginx and 
 
 soak: benchtools $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads
 	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+search: $(VENV)/.tests ## tests with made-up values, with many more of them, at random (ARGS: which)
+	EXAMPLES=search $(BIN)/python -m pytest -q -n 2 -m "not alone" --hypothesis-show-statistics $(or $(ARGS),tests/specs tests/authz tests/config)
 
 memory: benchtools $(VENV)/.tests ## memory of idle connections and of large bodies
 	$(BIN)/python -m tests.bench.memory $(ARGS)

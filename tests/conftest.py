@@ -7,8 +7,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.slapd import Slapd, temporary_slapd
+
+settings.register_profile("steady", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile("search", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("EXAMPLES", "steady"))
+"""What passes once passes again; ``make search`` looks for what fails."""
 
 LONGEST = (
     "tests/test_supervisor.py",
