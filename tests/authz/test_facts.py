@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from sso_proxy.authz.facts import FACTS, Context, UndefinedError, make_getter
-from sso_proxy.specs.expression import LISTS, TEXTS, TRUTHS
+from sso_proxy.specs.expression_facts import LISTS, TEXTS, TRUTHS
 from sso_proxy.specs.expression_tree import (
     CellOperand,
     ClaimOperand,
