@@ -58,6 +58,7 @@ RUN_ELSEWHERE = {
     "decision-point.toml",
     "xacml.toml",
     "login-server.toml",
+    "mapped-users.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
 logins."""
