@@ -11,7 +11,7 @@ to expect.
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, Self
 
 from zope.interface import implementer
 
@@ -25,6 +25,7 @@ from sso_proxy.specs.user_name import is_safe_user_name
 from sso_proxy.token import Audience, NotIssued, Token
 from sso_proxy.tokens.caller_facts import end_of
 from sso_proxy.tokens.jwt_config import ACCESS_TOKEN, JwtTokenConfig
+from sso_proxy.tokens.minted import MintedTokens
 
 _KINDS: Final = "urn:ietf:params:oauth:token-type:"
 
@@ -35,21 +36,6 @@ _EXPIRED: Final = NotIssued(
     reason="token-expired", status=401, detail="the caller's identity is about to end"
 )
 _write: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_KEPT: Final = 4096
-"""Tokens that are kept to be given again."""
-
-
-class _Minted(NamedTuple):
-    """
-    A token that may be given again.
-
-    Attributes:
-        token: The token.
-        exp: When it stops being good.
-    """
-
-    token: Token
-    exp: int
 
 
 @implementer(ITokenSource, IPublishesKeys)
@@ -82,7 +68,7 @@ class JwtSource:
         self._clock = clock
         self._new_id = new_id
         self._claims = tuple(config.chosen())
-        self._kept: dict[str, _Minted] = {}
+        self._minted = MintedTokens()
 
     @classmethod
     def from_config(cls, config: JwtTokenConfig, tools: ITools) -> Self:
@@ -123,9 +109,9 @@ class JwtSource:
             detail = f"a claim cannot be written in JSON: {type(e).__name__}"
             return NotIssued(reason="token-claims", detail=detail)
         now, end = self._clock.time(), end_of(caller)
-        kept = self._kept.get(key)
-        if kept is not None and now < (kept.token.expires or 0.0) and kept.exp <= end:
-            return kept.token
+        kept = self._minted.get(key, now=now, end=end)
+        if kept is not None:
+            return kept
         iat = int(now)
         exp = int(min(iat + self._config.lifetime, end))
         if exp <= now:
@@ -146,19 +132,9 @@ class JwtSource:
         # identity is given until it does: another would be no better.
         until = exp if exp + 1 > end else exp - config.lifetime / 4
         token = Token(value=value, kind=self._kind, expires=until)
-        self._keep(key, _Minted(token, exp))
+        now = self._clock.time()
+        self._minted.keep(key, token, now=now, again=until, exp=exp)
         return token
-
-    def _keep(self, key: str, minted: _Minted) -> None:
-        """Keep a token; the oldest ones, which are over first, make room for it."""
-        kept, now = self._kept, self._clock.time()
-        kept.pop(key, None)
-        while kept:
-            oldest = next(iter(kept))
-            if len(kept) < _KEPT and kept[oldest].exp > now:
-                break
-            del kept[oldest]
-        kept[key] = minted
 
     def _describe(
         self, caller: Caller, audience: Audience

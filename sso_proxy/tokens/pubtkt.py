@@ -6,9 +6,11 @@ of a name may be somebody else's.
 """
 
 import secrets
+from base64 import b64decode
 from collections.abc import Callable
 from typing import ClassVar, Final, Self
 
+import attrs
 from zope.interface import implementer
 
 from sso_proxy.errors import ConfigError, Mistake
@@ -35,12 +37,15 @@ from sso_proxy.tokens.caller_facts import (
     text_at,
     words_at,
 )
+from sso_proxy.tokens.minted import MintedTokens
 from sso_proxy.tokens.pubtkt_config import PubtktTokenConfig
 
 Test = Callable[[Identity, Request], bool]
 
 _LEAST: Final = 5
 """Seconds that a ticket is good at least: else the site sends its user back at once."""
+_AGAIN: Final = 0.05
+"""For which part of the time until it is to be refreshed a ticket is given again."""
 _NOBODY: Final = NotIssued(
     reason="token-nobody", status=401, detail="the caller is nobody in particular"
 )
@@ -52,7 +57,7 @@ _EXPIRED: Final = NotIssued(
 @implementer(ITicketSource)
 class PubtktSource:
     """
-    Signs tickets, a new one each time.
+    Signs tickets, and gives each to the same caller for a short while.
 
     Args:
         config: The options.
@@ -77,6 +82,7 @@ class PubtktSource:
         self._key = key
         self._clock = clock
         self._strong = strong
+        self._minted = MintedTokens()
         self._uid = read_claim_path(config.uid) if config.uid else None
         self._udata = read_claim_path(config.udata) if config.udata else None
         self._rights = [read_claim_path(text) for text in config.tokens]
@@ -124,28 +130,51 @@ class PubtktSource:
         identity = somebody(caller)
         if identity is None:
             return _NOBODY
-        now = self._clock.time()
-        until = int(min(now + self._config.lifetime, end_of(caller)))
+        now, end = self._clock.time(), end_of(caller)
+        facts = self._describe(caller, identity)
+        if isinstance(facts, NotIssued):
+            return facts
+        kept = self._minted.get(facts, now=now, end=end)
+        if kept is not None:
+            return kept
+        until = int(min(now + self._config.lifetime, end))
         if until - now < _LEAST:
             return _EXPIRED
         try:
-            ticket = self._describe(caller, identity, int(now), until)
-            if isinstance(ticket, NotIssued):
-                return ticket
-            value = encode_cookie(sign(ticket, self._key))
+            value = encode_cookie(sign(self._date(facts, int(now), until), self._key))
         except TicketError as e:
             return NotIssued(reason="token-ticket", detail=f"the ticket {e.detail}")
-        return Token(
+        token = Token(
             value=value,
             token_type="N_A",  # noqa: S106 - no secret
             kind="pubtkt",
             expires=float(until),
         )
+        again = now + (self._config.lifetime - self._config.grace) * _AGAIN
+        self._minted.keep(facts, token, now=now, again=again, exp=until)
+        return token
 
-    def _describe(
-        self, caller: Caller, identity: Identity, now: int, until: int
-    ) -> Ticket | NotIssued:
-        """Say what a ticket says that is good *until* then."""
+    def _date(self, facts: Ticket, now: int, until: int) -> Ticket:
+        """Have a ticket be good *until* then, and encrypt what has to be."""
+        config, bauth = self._config, facts.bauth
+        if bauth and config.bauth_key is not None:
+            bauth = encrypt_bauth(
+                b64decode(bauth),
+                config.bauth_key.reveal().encode(),
+                secrets.token_bytes(BAUTH_BLOCK),
+            )
+        # At the end of a session the same share of what is left: a ticket that is to be
+        # refreshed at once would send its user round for ever.
+        grace = (until - now) * config.grace // config.lifetime
+        return attrs.evolve(
+            facts,
+            valid_until=until,
+            grace_period=until - grace if config.grace else 0,
+            bauth=bauth,
+        )
+
+    def _describe(self, caller: Caller, identity: Identity) -> Ticket | NotIssued:
+        """Say what a ticket says but for its times, all of it in clear."""
         config = self._config
         uid = caller.user if self._uid is None else text_at(identity, self._uid)
         if not is_safe_user_name(uid):
@@ -162,12 +191,7 @@ class PubtktSource:
             multifactor = "1" if self._strong(identity, caller.request) else "0"
         return Ticket(
             uid=uid,
-            valid_until=until,
-            # At the end of a session the same share of what is left: a ticket that is
-            # to be refreshed at once would send its user round for ever.
-            grace_period=until - (until - now) * config.grace // config.lifetime
-            if config.grace
-            else 0,
+            valid_until=0,
             cip=cip,
             bauth=bauth,
             tokens=rights_of(words, config.token_table, config.tokens_always),
@@ -187,10 +211,4 @@ class PubtktSource:
         if ":" in uid or not password.isprintable():
             detail = "name or password cannot be sent by Basic"
             return NotIssued(reason="token-bauth", detail=detail)
-        if config.bauth_key is None:
-            return encode_bauth(uid, password)
-        return encrypt_bauth(
-            f"{uid}:{password}".encode(),
-            config.bauth_key.reveal().encode(),
-            secrets.token_bytes(BAUTH_BLOCK),
-        )
+        return encode_bauth(uid, password)

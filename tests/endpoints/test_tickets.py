@@ -48,6 +48,13 @@ def test_who_is_not_allowed_there_is_told_and_not_sent_back() -> None:
     assert f'href="{ASK}"' in seen.body
 
 
+def test_who_comes_from_nowhere_is_told_as_well() -> None:
+    scene = TicketScene()
+    seen = scene.ask("/login?unauth=1")
+    assert (seen.status, scene.reason) == (403, "ticket-unauth")
+    assert "href" not in seen.body
+
+
 def test_nothing_is_posted_again() -> None:
     for method, target in (
         ("POST", f"{ASK}&posttimeout=1"),

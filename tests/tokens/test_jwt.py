@@ -357,7 +357,7 @@ def test_a_kept_token_never_outlives_another_session(plain: Scene) -> None:
 def test_what_is_kept_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sso_proxy.tokens.jwt._KEPT", 3)
+    monkeypatch.setattr("sso_proxy.tokens.minted.MOST", 3)
     scene = Scene(tmp_path)
     tokens = [scene.token(user=f"user{n}") for n in range(4)]
     assert scene.token(user="user3") is tokens[3]
@@ -369,7 +369,7 @@ def test_what_is_over_is_not_kept(plain: Scene) -> None:
         plain.token(user=f"user{n}")
     plain.clock.now += 61
     plain.token()
-    assert len(plain.source._kept) == 1  # noqa: SLF001 - nobody else sees it
+    assert len(plain.source._minted) == 1  # noqa: SLF001 - nobody else sees it
 
 
 def test_a_token_is_not_too_large_for_a_header(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from sso_proxy.registry import provided_problems
 from sso_proxy.specs.pubtkt import Ticket, decode_cookie, decrypt_bauth, verify
 from sso_proxy.specs.pubtkt_keys import read_verifying_key
 from sso_proxy.testing import outcome_of
+from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
 from sso_proxy.token import Audience, NotIssued, Token
 from sso_proxy.tokens.delivery import CookieDelivery
@@ -47,7 +48,8 @@ class Scene:
         file = directory / "ticket.pem"
         file.write_bytes(key or pem())
         config = PubtktTokenConfig(key=str(file), **options)
-        self.source = PubtktSource.from_config(config, FakeTools())
+        self.clock = SettableClock()
+        self.source = PubtktSource.from_config(config, FakeTools(clock=self.clock))
 
     def ask(
         self,
@@ -150,8 +152,9 @@ def test_a_ticket_for_an_address_needs_one(tmp_path: Path) -> None:
 
 def test_a_password_is_encrypted_for_the_sites(tmp_path: Path) -> None:
     scene = Scene(tmp_path, bauth_claim="pw", bauth_key=BAUTH_KEY)
-    first, second = (scene.ticket(claims={"pw": "s3cret"}).bauth for _ in range(2))
-    assert first != second
+    first = scene.ticket(claims={"pw": "s3cret"}).bauth
+    scene.clock.now += 3000
+    assert scene.ticket(claims={"pw": "s3cret"}).bauth != first
     key = BAUTH_KEY.reveal().encode()
     assert decrypt_bauth(first, key).rstrip(b"\0") == b"alice:s3cret"
     assert scene.ticket().bauth == ""
@@ -206,3 +209,32 @@ def test_a_backend_gets_one_as_a_cookie(tmp_path: Path) -> None:
     equipment = Equipment(user="alice")
     assert CookieDelivery("auth_pubtkt").apply(given, equipment) is None
     assert equipment.cookies == [("auth_pubtkt", given.value)]
+
+
+def test_it_is_given_again_for_a_short_while(tmp_path: Path) -> None:
+    """A page has many parts, and each would wait for a signature."""
+    scene = Scene(tmp_path)
+    first = scene.ask()
+    scene.clock.now += 130
+    assert scene.ask() is first
+    scene.clock.now += 10
+    assert scene.ask() is not first
+
+
+@pytest.mark.parametrize("grace", [3599, 3500, 900, 0])
+def test_what_is_given_again_needs_no_refreshing(tmp_path: Path, grace: int) -> None:
+    """Else the site would send its user here for another, and get the same."""
+    scene = Scene(tmp_path, grace=grace)
+    for _ in range(40):
+        ticket = scene.ticket()
+        assert not ticket.grace_period or ticket.grace_period >= scene.clock.now
+        scene.clock.now += 7.3
+
+
+def test_nobody_is_given_what_is_another_s_or_lasts_longer(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, cip=True, bauth_claim="pw", bauth_plain=True)
+    first = scene.ask()
+    assert scene.ask(client="192.0.2.9") != first
+    assert scene.ask(user="bob") != first
+    assert scene.ask(claims={"pw": "x"}) != scene.ask(claims={"pw": "y"})
+    assert scene.ticket(expires=NOW + 60).valid_until == int(NOW) + 60
