@@ -2,21 +2,47 @@
 
 import importlib.util
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sso_proxy.cli import main
 from sso_proxy.config.model import ComponentConfig
 from sso_proxy.registry import Registry
 from sso_proxy.testing import check_user_mapper, outcome_of
 from sso_proxy.testing.fakes import FakeTools, make_identity
+from sso_proxy.testing.pki import Pki
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto" / "plugins.md"
-PLUGIN, TESTS = re.findall(
-    r"^```python\n(.*?)^```", HOWTO.read_text("utf-8"), re.MULTILINE | re.DOTALL
+PAGE = HOWTO.read_text("utf-8")
+PLUGIN, TESTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+[OPTIONS] = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = dict(
+    re.findall(
+        r"^```\{code-block\} \w+\n:caption: ([^\n]+)\n(.*?)^```",
+        PAGE,
+        re.MULTILINE | re.DOTALL,
+    )
 )
+AROUND = """
+host = "app.example.com"
+authenticate = ["api"]
+backend = "http://127.0.0.1:9000"
+
+[[listener]]
+address = "127.0.0.1"
+port = 8443
+certificate = "server.crt"
+key = "server.key"
+
+[authenticator.api]
+type = "bearer"
+issuer = "https://login.example.com"
+audience = ["https://app.example.com"]
+"""
 
 
 @pytest.fixture
@@ -52,3 +78,27 @@ def test_its_tests_pass(plugin_path: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(tests) == 2
     for test in tests:
         test()
+
+
+@pytest.mark.parametrize(
+    ("command", "typed"), [("check", "domian ="), ("explain", "domain =")]
+)
+def test_a_command_says_what_the_page_says(
+    command: str,
+    typed: str,
+    plugin_path: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    directory = Path(plugin_path)
+    Pki.create().issue("app.example.com").write(directory, "server")
+    options = OPTIONS.replace("/etc/sso-proxy/plugins", plugin_path)
+    text = (options + AROUND).replace("domain =", typed)
+    (directory / "sso-proxy.toml").write_text(text)
+    (directory / "alice.json").write_text(BLOCKS["alice.json"])
+    monkeypatch.chdir(directory)
+    [caption] = [each for each in BLOCKS if each.startswith(f"$ sso-proxy {command}")]
+    status = main(shlex.split(caption)[2:])
+    assert status == ("mistakes" in BLOCKS[caption])
+    told = capsys.readouterr()
+    assert told.out + told.err == BLOCKS[caption]
