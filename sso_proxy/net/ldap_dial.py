@@ -25,13 +25,22 @@ async def dial(place: Place, access: LdapAccess, reactor: Any) -> LdapLink:  # n
     """
     link = LdapLink(str(place), reactor, access.timeout)
     attempt = Deferred.fromCoroutine(_enter(link, place, access, reactor))
-    within = reactor.callLater(access.connect_timeout, attempt.cancel)
+    # Not *attempt* itself: cancelled, it may end with any error.
+    waiter: Deferred[None] = Deferred()
+
+    def tell(result: Any) -> None:  # noqa: ANN401
+        if not waiter.called:
+            waiter.callback(result)
+
+    attempt.addBoth(tell)
+    within = reactor.callLater(access.connect_timeout, waiter.cancel)
     try:
-        await attempt
+        await waiter
     except NoReplyError:
         link.close()
         raise
     except CancelledError:
+        attempt.cancel()
         link.close()
         if within.active():
             raise

@@ -156,7 +156,7 @@ class LdapPool:
         Raises:
             UnavailableError: None does.
         """
-        if self._closed:
+        if self._is_closed():
             raise self._unavailable("closed", DOWN)
         if not self._standing.admit():
             raise self._unavailable(self._standing.problem, DOWN)
@@ -168,7 +168,7 @@ class LdapPool:
             except NoReplyError as e:
                 failed = e
                 continue
-            if self._closed:  # meanwhile
+            if self._is_closed():  # meanwhile
                 link.close()
                 raise self._unavailable("closed", DOWN)
             self._first = at
@@ -277,6 +277,9 @@ class LdapPool:
             await self.search(ROOT)
         except UnavailableError:
             return
+
+    def _is_closed(self) -> bool:
+        return self._closed
 
     def _unavailable(
         self, problem: str, reason: str, status: int = 503

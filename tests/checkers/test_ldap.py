@@ -132,13 +132,13 @@ class LdapCheckerTests(LdapCase):
     async def test_a_slow_directory_is_not_waited_for_long(self) -> None:
         relay = self.enterContext(Relay(self.slapd.port))
         url = f"ldap://localhost:{relay.port}"
-        checker = self.checker(servers=(url,), timeout=0.2)
+        checker = self.checker(servers=(url,), timeout=0.5)
         assert await checker.check("bob", PASSWORD) == Account(subject=BOB)
         relay.answers = False
         begin = time.monotonic()
         why = await self.failure_of(checker.check("bob", PASSWORD))
-        assert "no answer in 0.2 s" in why
-        assert time.monotonic() - begin < 2
+        assert "no answer in 0.5 s" in why
+        assert time.monotonic() - begin < 4
 
 
 class LaxPool:

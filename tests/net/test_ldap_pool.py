@@ -1,5 +1,7 @@
 """A few connections serve all searches, and each login has its own."""
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
@@ -7,6 +9,7 @@ from sso_proxy.net import ldap_pool
 from sso_proxy.net.ldap_pool import LdapPool, TooManyError
 from sso_proxy.net.ldap_values import Search
 from sso_proxy.specs.ldap import Equal
+from sso_proxy.testing.clock import SettableClock
 from tests.support.ldap_case import LdapCase
 from tests.support.slapd import BOB, MANY, PASSWORD, PEOPLE, READER_PASSWORD, Relay
 
@@ -14,7 +17,7 @@ BOBS = Search(base=PEOPLE, filter=Equal("uid", "bob"), attributes=("cn",), most=
 
 
 class LdapPoolTests(LdapCase):
-    def relayed(self, **options: object) -> tuple[Relay, LdapPool]:
+    def relayed(self, **options: Any) -> tuple[Relay, LdapPool]:  # noqa: ANN401
         relay = self.enterContext(Relay(self.slapd.port))
         return relay, self.pool(url=f"ldap://localhost:{relay.port}", **options)
 
@@ -74,7 +77,7 @@ class LdapPoolTests(LdapCase):
     async def test_a_connection_that_is_dead_but_open_is_tried_before_use(
         self,
     ) -> None:
-        relay, pool = self.relayed(connections=1, timeout=0.2)
+        relay, pool = self.relayed(connections=1, timeout=0.5)
         await self.search(pool)
         self.patch(ldap_pool, "QUIET", 0.0)
         await self.search(pool)
@@ -92,24 +95,25 @@ class LdapPoolTests(LdapCase):
         assert await pool.probe() == ()
 
     async def test_a_server_that_is_down_is_tried_once_a_second(self) -> None:
-        relay, pool = self.relayed(timeout=0.1, connect_timeout=0.1)
+        clock: Any = SettableClock()
+        relay, pool = self.relayed(connect_timeout=0.1, clock=clock)
         relay.answers = False
-        for _ in range(5):
+        for _ in range(6):
             await self.failure_of(self.search(pool))
         assert relay.accepted == 3
         (line,) = await pool.probe()
         assert line.startswith("warning: ldap at localhost")
-        tried = relay.accepted
+        clock.advance(1)
         await self.failure_of(self.search(pool))
-        assert relay.accepted == tried
+        assert relay.accepted == 4
 
     async def test_health_finds_out_that_a_server_is_back(self) -> None:
-        relay, pool = self.relayed(timeout=0.2, connect_timeout=0.2)
+        relay, pool = self.relayed(connect_timeout=0.4)
         relay.answers = False
         await self.failure_of(self.search(pool))
         relay.answers = True
         assert len(await pool.probe()) == 1
-        for _ in range(100):
+        for _ in range(1000):
             if not await pool.probe():
                 break
             await self.pause(0.01)

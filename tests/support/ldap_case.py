@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.checkers.ldap import LdapChecker, LdapCheckerConfig
 from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import IClock
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.ldap import LdapLink
 from sso_proxy.net.ldap_dial import dial
@@ -35,10 +36,10 @@ class LdapCase(TestCase):
             each.close()
         await self.until_left()
 
-    def pool(self, **options: Any) -> LdapPool:  # noqa: ANN401
+    def pool(self, *, clock: IClock | None = None, **options: Any) -> LdapPool:  # noqa: ANN401
         """Make a pool of the reader's, unless told otherwise."""
         access = read_ldap_access(LdapOptions(**self.slapd.options(**options)), 0.0)
-        pool = LdapPool(access, self.reactor, SystemClock(), dial)
+        pool = LdapPool(access, self.reactor, clock or SystemClock(), dial)
         self.opened.append(pool)
         return pool
 
