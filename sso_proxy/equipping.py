@@ -182,7 +182,7 @@ def equip(  # noqa: PLR0913
     request = add_query(request, equipment.query)
     if outcome.backend:
         equipment = _with_fields(equipment, outcome.backend)
-    if like is not None:
+    if like is not None and not equipment.once:
         block = like.block[: like.shared]
     else:
         block = build_block(
@@ -204,14 +204,17 @@ def equip(  # noqa: PLR0913
     again = not (forwards is not None or given or proof.once or route.reads_query)
     if again and route.signer is None:  # each request has a signature of its own
         left = _holds_for(request, route, outcome, equipment, clock)
-    if like is None and (
-        forwards is not None
-        or connection.trusted
-        or given
-        or request.head is not incoming.head
-        or request.session is not None
-        or equipment.once
-        or not route.consumed >= _VARYING
+    if equipment.once or (
+        like is None
+        and (
+            forwards is not None
+            or connection.trusted
+            or given
+            or request.path_asked
+            or request.head.query != incoming.head.query
+            or request.session is not None
+            or not _only_the_caller_varies(request, incoming, route)
+        )
     ):
         shared = 0  # more than the caller is this request's alone
     trail.place = trail.place or trail.place_of(connection)
@@ -241,6 +244,20 @@ def equip(  # noqa: PLR0913
         cors=cors,
         host_routes=trail.routes,
     )
+
+
+def _only_the_caller_varies(request: Request, incoming: Incoming, route: Route) -> bool:
+    """
+    Say whether the backend's fields are alike for heads that differ in a credential.
+
+    These are heads with other values of the fields `_VARYING`, or without any of them
+    and with another value of a cookie that no backend gets (`specs.http.repeat`).
+    """
+    if request.head is incoming.head:
+        return route.consumed >= _VARYING
+    if not route.consumed_cookies:
+        return False
+    return not any(name in _VARYING for name, _ in incoming.head.headers)
 
 
 def _with_fields(equipment: Equipment, headers: Headers) -> Equipment:

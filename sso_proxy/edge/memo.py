@@ -128,7 +128,8 @@ class Memo:
         Gives the head, and what was decided for another credential on its route.
         """
         if self._pattern is None:
-            self._pattern = find_pattern(self.rest, self._incoming)
+            cookies = {name for route in self._alike for name in route.consumed_cookies}
+            self._pattern = find_pattern(self.rest, self._incoming, cookies)
             if self._pattern is None:
                 return None
         incoming = read_like(data, self._pattern, self.rules.head_limits)
@@ -139,6 +140,9 @@ class Memo:
         like = self._alike.get(route) if route is not None else None
         if route is None or like is None or not like.shared or route.is_own(head.path):
             return None
+        cookie = self._pattern.holes[0].cookie
+        if cookie and cookie not in route.consumed_cookies:
+            return None  # this backend gets it
         if self._is_refused(head.method, route):
             return None
         self._next = data[data.index(b"\r\n") :]

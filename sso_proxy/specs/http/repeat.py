@@ -8,11 +8,12 @@ canonical as it stands: no escape, no dot segment, no empty segment, no paramete
 One whose header section differs in its access token, or the proof that goes with it,
 and in nothing else has one reading, too: the one before it, with the other token and
 proof.  Proxies before us send such requests, when they share a connection between
-users, and so does every client with proofs (RFC 9449).
+users, and so does every client with proofs (RFC 9449).  Likewise for a cookie that is
+a credential, where there is no such field.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import attrs
@@ -36,6 +37,10 @@ _holes = re.compile(
     rb"|(dpop):[ \t]*+([a-z0-9._-]++))(?=\r\n)",
     re.IGNORECASE,
 ).finditer
+_cookie = re.compile(rb"[A-Za-z0-9%._~*-]++").match
+_cookie_fields = re.compile(
+    rb"\r\ncookie:[ \t]*+([^\r\n]*?)[ \t]*+(?=\r\n)", re.IGNORECASE
+).finditer
 _NAMED: Final = re.compile(rb"\r\n(authorization|dpop):", re.IGNORECASE)
 
 
@@ -50,6 +55,8 @@ class Hole:
         place: Which of the header fields it is in.
         name: That field's name.
         begin: What stands before it in that field.
+        end: What stands behind it.
+        cookie: The cookie that it is the value of; empty: no cookie's.
     """
 
     before: bytes = attrs.field(repr=False)
@@ -57,6 +64,8 @@ class Hole:
     place: int
     name: str
     begin: str
+    end: str = ""
+    cookie: str = ""
 
 
 @attrs.frozen
@@ -75,18 +84,23 @@ class Pattern:
     after: bytes = attrs.field(repr=False)
 
 
-def find_pattern(rest: bytes, incoming: Incoming) -> Pattern | None:
+def find_pattern(
+    rest: bytes, incoming: Incoming, cookies: Collection[str] = ()
+) -> Pattern | None:
     """
     Take a head with one credential for a pattern of others.
 
     Args:
         rest: The head's octets from the end of the request line.
         incoming: The head as read.
+        cookies: Names of cookies that are credentials.
 
     Returns:
         None if there is no credential, or anything unusual about it.
     """
     names = [name.lower() for name in _NAMED.findall(rest)]
+    if not names and cookies:
+        return _find_cookie(rest, incoming, cookies)
     matches = list(_holes(rest))
     if b"authorization" not in names or len(set(names)) != len(matches):
         return None
@@ -113,6 +127,42 @@ def find_pattern(rest: bytes, incoming: Incoming) -> Pattern | None:
     return Pattern(incoming=incoming, holes=tuple(holes), after=rest[at:])
 
 
+def _find_cookie(
+    rest: bytes, incoming: Incoming, cookies: Collection[str]
+) -> Pattern | None:
+    """Take a head with one cookie of *cookies* for a pattern of others."""
+    lines = list(_cookie_fields(rest))
+    headers = enumerate(incoming.head.headers)
+    fields = [(place, text) for place, (name, text) in headers if name == "cookie"]
+    if len(lines) != 1 or len(fields) != 1:
+        return None
+    place, text = fields[0]
+    if lines[0][1] != text.encode("latin-1"):
+        return None
+    found, at = [], 0
+    for pair in text.split(";"):
+        name, equals, _ = pair.partition("=")
+        if name.strip(" \t") in cookies:
+            found.append((name.strip(" \t"), at + len(name) + len(equals)))
+        at += len(pair) + 1
+    if len(found) != 1:
+        return None
+    name, begin = found[0]
+    match = _cookie(rest, lines[0].start(1) + begin)
+    if match is None or rest[match.end() : match.end() + 1] not in {b";", b"\r"}:
+        return None
+    hole = Hole(
+        before=rest[: match.start()],
+        match=_cookie,
+        place=place,
+        name="cookie",
+        begin=text[:begin],
+        end=text[begin + len(match[0]) :],
+        cookie=name,
+    )
+    return Pattern(incoming=incoming, holes=(hole,), after=rest[match.end() :])
+
+
 def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | None:
     """
     Read a head as `read_request` does, if it fits *pattern*.
@@ -137,7 +187,8 @@ def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | N
         found = hole.match(data, at + len(hole.before))
         if found is None:
             return None
-        headers[hole.place] = (hole.name, hole.begin + found[0].decode("ascii"))
+        value = hole.begin + found[0].decode("ascii") + hole.end
+        headers[hole.place] = (hole.name, value)
         at = found.end()
     match = read_repeat_line(data, 0, end)
     if match is None or data[at:] != pattern.after:

@@ -237,3 +237,122 @@ def test_another_proof_fits() -> None:
 def test_only_one_plain_bearer_credential_is_a_pattern(fields: list[bytes]) -> None:
     data = whole(b"GET / HTTP/1.1", [b"Host: a.example", *fields])
     assert find_pattern(data[data.index(b"\r\n") :], read_whole(data)) is None
+
+
+# Heads that differ in a cookie that is a credential
+
+COOKIE_NAMES = st.sampled_from([b"Cookie: ", b"cookie:", b"COOKIE: \t"])
+PAIRS = st.lists(
+    st.sampled_from(
+        [
+            *(b"a=b", b" a=b", b"t=c", b" t = c", b"xt=c", b"t", b"", b" ", b"T=c"),
+            *(b"u=c", b"t=", b't="c"', b"__Host-sso=1.x"),
+        ]
+    ),
+    max_size=3,
+)
+TICKETS = st.sampled_from(
+    [
+        *(
+            b"uid%3Dalice%3Bsig%3DQQ",
+            b"abc",
+            b"",
+            b"a b",
+            b"a=b",
+            b'"a"',
+            b"a+b",
+            b"a,b",
+        ),
+        *(
+            b"a; t=b",
+            b"a;t=b",
+            b"a\r\nX-Remote-User: root",
+            b"a\r\nCookie: t=b",
+            b"\xe4",
+        ),
+        *(b"a\r\nAuthorization: Bearer b", b"x" * 300, b"a ", b"a\t; b=c"),
+    ]
+)
+
+
+@given(
+    st.lists(LINES, min_size=2, max_size=2),
+    FIELDS,
+    COOKIE_NAMES,
+    st.tuples(PAIRS, PAIRS),
+    st.lists(TICKETS, min_size=2, max_size=2),
+)
+@example(
+    [b"GET / HTTP/1.1", b"GET /a?b HTTP/1.1"],
+    [b"Host: a.example"],
+    b"Cookie: ",
+    ([b"a=b"], [b" c=d"]),
+    [b"abc", b"uid%3Dalice"],
+)
+def test_what_differs_in_its_cookie_is_read_alike_by_the_whole_reader(
+    lines: list[bytes],
+    fields: list[bytes],
+    name: bytes,
+    pairs: tuple[list[bytes], list[bytes]],
+    tickets: list[bytes],
+) -> None:
+    before, after = pairs
+    first, second = (
+        whole(line, [*fields, name + b";".join([*before, b"t=" + ticket, *after])])
+        for line, ticket in zip(lines, tickets, strict=True)
+    )
+    try:
+        incoming = read_whole(first)
+    except BadMessageError:
+        return
+    pattern = find_pattern(first[first.index(b"\r\n") :], incoming, {"t", "u"})
+    if pattern is None:
+        return
+    found = read_like(second, pattern, LIMITS)
+    if found is not None:
+        assert found == read_whole(second)
+
+
+COOKIES = [b"Host: a.example", b"Cookie: a=b; t=abc; c=d", b"Accept: */*"]
+
+
+def test_another_cookie_fits() -> None:
+    data = whole(b"GET / HTTP/1.1", COOKIES)
+    pattern = find_pattern(data[data.index(b"\r\n") :], read_whole(data), {"t"})
+    assert pattern is not None
+    assert [hole.cookie for hole in pattern.holes] == ["t"]
+    other = data.replace(b"abc", b"uid%3Dx").replace(b"GET /", b"HEAD /a")
+    assert read_like(other, pattern, LIMITS) == read_whole(other)
+    for wrong in (b"", b"a b", b"x; t=y", b'"x"', b"x\r\nCookie: t=y", b"x=y"):
+        assert read_like(data.replace(b"abc", wrong), pattern, LIMITS) is None
+    for old, new in ((b"a=b", b"a=c"), (b"c=d", b"c=e"), (b"*/*", b"*")):
+        assert read_like(data.replace(old, new), pattern, LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        [b"Cookie: a=b"],
+        [b"Cookie: xt=a"],
+        [b"Cookie: T=a"],
+        [b"Cookie: t="],
+        [b'Cookie: t="a"'],
+        [b"Cookie: t= a"],
+        [b"Cookie: t=a b"],
+        [b"Cookie: t=a; t=b"],
+        [b"Cookie: t=a; u=b"],
+        [b"Cookie: t=a", b"Cookie: a=b"],
+        [b"Cookie: t=a", b"Authorization: Basic eDp5"],
+        [b"Cookie: t=a", b"DPoP: a"],
+    ],
+)
+def test_only_one_plain_cookie_is_a_pattern(fields: list[bytes]) -> None:
+    data = whole(b"GET / HTTP/1.1", [b"Host: a.example", *fields])
+    rest = data[data.index(b"\r\n") :]
+    assert find_pattern(rest, read_whole(data), {"t", "u"}) is None
+
+
+def test_a_cookie_that_is_no_credential_is_no_pattern() -> None:
+    data = whole(b"GET / HTTP/1.1", COOKIES)
+    assert find_pattern(data[data.index(b"\r\n") :], read_whole(data)) is None
