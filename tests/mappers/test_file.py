@@ -202,7 +202,7 @@ class ThreadedTests(TestCase):
 
     async def test_the_request_that_sees_the_change_waits_for_it(self) -> None:
         """Who was taken out of the file gets in no more, though nobody came since."""
-        name: str = self.mktemp()  # type: ignore[no-untyped-call]
+        name: str = self.mktemp()
         file = put(Path(name), "alice al\nbob bob\n")
         clock, threads = SettableClock(), Threads(installed, "test", 1)
         self.addCleanup(threads.close)
