@@ -314,6 +314,8 @@ class TestDaemon:
         code = proxy.wait()
         if pid_file.exists():
             proxy.pid = int(pid_file.read_text())
+        if code == 0:  # the port is in the log, which may be a moment behind
+            proxy.wait_until_serving()
         return code
 
     def stop(self, proxy: Proxy) -> None:
