@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import attrs
 from zope.interface import implementer
@@ -11,7 +11,7 @@ from zope.interface import implementer
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IHealth, ITokenSource, ITools
 from sso_proxy.interfaces.tokens import ICountsTokens
-from sso_proxy.model import Caller
+from sso_proxy.model import Caller, Identity
 from sso_proxy.net.client_identity import noting
 from sso_proxy.net.http_client import ClientTls, HttpClient
 from sso_proxy.net.server_options import read_access
@@ -21,6 +21,12 @@ from sso_proxy.tokens.kept import build_keeper
 from sso_proxy.tokens.refused import unusable
 from sso_proxy.tokens.remote_config import RemoteConfig
 from sso_proxy.tokens.subject import Presented, Subject, read_subject_option
+
+_ASKED: Final = ("subject_of", "actor_of", "key_of")
+"""What says what a token depends on."""
+
+_MOST_RECENT: Final = 1024
+"""Callers of whom that is remembered, or each of their requests would find it out."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +45,24 @@ class Wanted:
     actor: Presented | None
     caller: Caller
     audience: Audience
+
+
+@attrs.frozen(kw_only=True)
+class _Recent:
+    """
+    What a caller's token depends on, found out once.
+
+    Attributes:
+        identity: Whose.
+        audience: Whom it is for.
+        key: Names it among all.
+        until: Seconds since the epoch when what it is made from ends, or None.
+    """
+
+    identity: Identity
+    audience: Audience
+    key: bytes
+    until: float | None
 
 
 @implementer(ITokenSource, IHealth, ICountsTokens)
@@ -81,6 +105,12 @@ class RemoteSource(ABC):
             self._actor = _place(config, "actor", tools)
         self._options = config.digest()
         self._begun: dict[Audience, Any] = {}
+        self._recent: dict[int, _Recent] = {}
+        self._by_identity = (
+            config.subject == "access_token"
+            and config.actor == "none"
+            and all(getattr(type(self), n) is getattr(RemoteSource, n) for n in _ASKED)
+        )
         self.name = tools.name
         if mistakes:
             raise ConfigError(*mistakes)
@@ -135,6 +165,19 @@ class RemoteSource(ABC):
         Raises:
             UnavailableError: The server cannot be reached.
         """
+        if self._by_identity:
+            recent = self._recent.get(id(caller.identity))
+            if (
+                recent is not None
+                and recent.identity is caller.identity
+                and recent.audience is audience
+            ):
+                return await self._keeper.get(
+                    recent.key,
+                    lambda: self._fetch_for(caller, audience),
+                    until=recent.until,
+                    ahead=self.ahead,
+                )
         subject = await self.subject_of(caller)
         if isinstance(subject, NotIssued):
             return subject
@@ -143,13 +186,32 @@ class RemoteSource(ABC):
             return actor
         wanted = Wanted(subject=subject, actor=actor, caller=caller, audience=audience)
         ends = [p.expires for p in (subject, actor) if p and p.expires is not None]
+        key, until = self._key(wanted), min(ends) if ends else None
+        if self._by_identity and caller.identity is not None:
+            self._note(caller.identity, audience, key, until)
         token = await self._keeper.get(
-            self._key(wanted),
-            lambda: self._fetch(wanted),
-            until=min(ends) if ends else None,
-            ahead=self.ahead,
+            key, lambda: self._fetch(wanted), until=until, ahead=self.ahead
         )
         return _with_headers(token, subject, actor)
+
+    def _note(
+        self, identity: Identity, audience: Audience, key: bytes, until: float | None
+    ) -> None:
+        """Remember what somebody's token depends on, who is likely to come again."""
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        self._recent[id(identity)] = _Recent(
+            identity=identity, audience=audience, key=key, until=until
+        )
+
+    async def _fetch_for(self, caller: Caller, audience: Audience) -> Token | NotIssued:
+        """Ask the server for the token of a caller who came before."""
+        subject = await self.subject_of(caller)
+        if isinstance(subject, NotIssued):
+            return subject
+        return await self._fetch(
+            Wanted(subject=subject, actor=None, caller=caller, audience=audience)
+        )
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is wrong, as far as is known."""

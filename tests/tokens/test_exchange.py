@@ -18,6 +18,7 @@ from sso_proxy.testing.fakes import (
 )
 from sso_proxy.testing.tokens import TokenSigner
 from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.tokens import remote
 from sso_proxy.tokens.exchange import ExchangeSource
 from tests.support.remote_scene import (
     ORDERS,
@@ -329,3 +330,35 @@ def test_nobody_else_gets_what_somebody_presented() -> None:
     bob = caller(attrs.evolve(make_identity("bob"), token="bobs"))
     assert here.ask() != here.ask(bob)
     assert [asked.one("subject_token") for asked in here.sts.asked] == [THEIRS, "bobs"]
+
+
+def test_what_a_token_depends_on_is_found_out_once_for_who_comes_again() -> None:
+    here = scene()
+    alice = caller()
+    first = here.ask(alice)
+    assert here.ask(alice) == first
+    other = caller(make_identity(token="other", expires=NOW + 3600))
+    assert here.ask(other) != first, "another token of the same caller"
+    assert here.ask(alice, STOCK) != first, "another audience"
+    assert here.ask(alice) == first
+    assert here.sts.count == 3
+
+
+def test_who_comes_again_after_the_end_gets_another_one() -> None:
+    here = scene()
+    alice = caller()
+    first = here.ask(alice)
+    here.clock.advance(301)
+    assert here.ask(alice) != first
+    assert here.sts.count == 2
+
+
+def test_no_more_callers_are_remembered_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote, "_MOST_RECENT", 2)
+    here = scene()
+    callers = [caller() for _ in range(5)]
+    for each in callers:
+        here.ask(each)
+    assert len(here.source._recent) <= 2  # noqa: SLF001
