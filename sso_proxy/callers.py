@@ -195,6 +195,7 @@ async def judge(
         return None
     decision = await route.policies.decide(identity, request)
     if decision.obligations:
+        equipment.obliged = True
         undone = await route.obligations.fulfil(decision, request, equipment)
         if undone is not None and decision.effect is Effect.PERMIT:
             return Decision(effect=Effect.DENY, reasons=(f"obligation/{undone}",))

@@ -23,6 +23,7 @@ class Equipment:
         form: Fields of the form in the body by name.
         environ: Members of a hosted application's environ by name.
         answer: Fields for the client's answer.
+        obliged: A policy obliged us to something: that is to be done each time.
         until: Seconds since the epoch when the first of them stops being good, or
             None.
     """
@@ -37,6 +38,7 @@ class Equipment:
     form: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
     environ: dict[str, str] = attrs.field(factory=dict, repr=False)
     answer: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
+    obliged: bool = False
     until: float | None = None
 
     def note_expiry(self, expires: float | None) -> None:
@@ -50,10 +52,16 @@ class Equipment:
         Whether it is for this request alone.
 
         It changes what the client sent, and not only adds fields to it; or the client
-        hears something that must be said once.
+        hears something that must be said once; or there were obligations, and another
+        request, even of the same head, may have others or none.
         """
         return bool(
-            self.cookies or self.query or self.form or self.answer or self.removed
+            self.obliged
+            or self.cookies
+            or self.query
+            or self.form
+            or self.answer
+            or self.removed
         )
 
 

@@ -748,6 +748,27 @@ def test_obligations_change_what_the_backend_gets() -> None:
     assert b"Accept" not in asked.admission.block
 
 
+@pytest.mark.parametrize(
+    "obligation",
+    [
+        ("set-header", {"name": "X-Purpose", "value": "audit"}),
+        ("log", {"message": "m"}),
+    ],
+)
+def test_what_we_were_obliged_to_is_done_for_each_request(
+    obligation: tuple[str, dict[str, str]],
+) -> None:
+    """Also for those with the same head: another path may oblige us to nothing."""
+    decision = Decision(effect=Effect.PERMIT, obligations=(obligation,))
+    admission = Asked(
+        policies=policies(FakeLocalPolicy(decision)),
+        settable=frozenset({"x-purpose"}),
+        consumed=frozenset({"authorization", "dpop"}),
+    ).admission
+    assert admission.reuse_until == 0.0
+    assert admission.shared == 0
+
+
 def test_nobody_who_may_not_pass_causes_a_token() -> None:
     source = FakeTokenSource()
     supply = Supply(
