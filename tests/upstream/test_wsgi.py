@@ -336,6 +336,16 @@ def test_user_in_environ_is_ours_alone() -> None:
     assert environ["sso_proxy.claims"] == {}
 
 
+def test_tokens_for_the_application_are_in_its_environ() -> None:
+    environ: dict[str, Any] = {"HTTP_TOKEN": "forged"}
+    caller = Caller(
+        request=make_request(), identity=None, user="", environ={"TOKEN": "t0ken"}
+    )
+    tell(environ, caller)
+    assert (environ["TOKEN"], environ["HTTP_TOKEN"]) == ("t0ken", "forged")
+    assert "t0ken" not in repr(environ["sso_proxy.caller"])
+
+
 @pytest.mark.parametrize(
     "status", ["", "200", "200 ", "20 OK", "2000 OK", "\u0662\u0660\u0660 OK"]
 )
