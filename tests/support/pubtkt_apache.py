@@ -1,39 +1,15 @@
 """Debian's Apache with mod_auth_pubtkt, as a site to compare ours with."""
 
-import os
 from pathlib import Path
 from typing import Final
 
-from tests.support.apache import MODULES
-from tests.support.programs import Running, program
+from tests.support.apache import start_apache
+from tests.support.programs import Running
 from tests.support.pubtkt_desk import BASIC_KEY
 from tests.support.pubtkt_keys import public_pem
 
-_LOADED: Final = (
-    "mpm_event",
-    "authn_core",
-    "authz_core",
-    "authz_user",
-    "headers",
-    "proxy",
-    "proxy_http",
-    "auth_pubtkt",
-)
 _KEYS: Final = ("rsa", "rsa.2", "rsa1024", "dsa", "dsa1024")
 _CONFIG: Final = """
-ServerRoot {directory}
-ServerName app.test
-DefaultRuntimeDir {directory}
-PidFile {directory}/apache.pid
-ErrorLog {directory}/apache.error.log
-LogLevel warn
-{user}
-Listen 127.0.0.1:{port}
-{modules}
-StartServers 1
-ServerLimit 1
-ThreadsPerChild 4
-MaxRequestWorkers 4
 UseCanonicalName Off
 TKTAuthPublicKey {directory}/rsa.pem
 <VirtualHost 127.0.0.1:{port}>
@@ -140,19 +116,7 @@ def pubtkt_apache(directory: Path, port: int, backend: int) -> Running:
         port: Where to listen.
         backend: The port of what is behind it.
     """
-    for name in _LOADED:
-        assert (MODULES / f"mod_{name}.so").exists(), f"mod_{name} is not installed"
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in _LOADED)
-    config = directory / "apache.conf"
-    config.write_text(
-        _CONFIG.format(
-            directory=directory,
-            port=port,
-            backend=backend,
-            basic_key=BASIC_KEY,
-            modules="\n".join(modules),
-            user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
-        )
+    config = _CONFIG.format(
+        directory=directory, port=port, backend=backend, basic_key=BASIC_KEY
     )
-    command = (program("apache2"), "-D", "FOREGROUND", "-f", str(config))
-    return Running(directory, *command).wait_for_port(port)
+    return start_apache(directory, port, config, "auth_pubtkt")

@@ -1,39 +1,14 @@
 """A site of Debian's Apache with mod_auth_pubtkt, over TLS, for browsers."""
 
-import os
 from pathlib import Path
 from typing import Final
 
 from sso_proxy.testing.pki import Pki
-from tests.support.apache import MODULES
-from tests.support.programs import Running, program
+from tests.support.apache import start_apache
+from tests.support.programs import Running
 
 HOST: Final = "site.example.com"
-_LOADED: Final = (
-    "mpm_event",
-    "authn_core",
-    "authz_core",
-    "authz_user",
-    "headers",
-    "proxy",
-    "proxy_http",
-    "ssl",
-    "auth_pubtkt",
-)
 _CONFIG: Final = """
-ServerRoot {directory}
-ServerName {host}
-DefaultRuntimeDir {directory}
-PidFile {directory}/apache.pid
-ErrorLog {directory}/apache.error.log
-LogLevel warn
-{user}
-Listen 127.0.0.1:{port}
-{modules}
-StartServers 1
-ServerLimit 1
-ThreadsPerChild 8
-MaxRequestWorkers 8
 SSLSessionCache none
 TKTAuthPublicKey {directory}/ticket.pub
 TKTAuthDigest SHA256
@@ -78,20 +53,7 @@ def pubtkt_site(
         login: The login server's URL, the only thing that it knows of it.
     """
     pki.issue(HOST, dns=[HOST], server=True).write(directory, "site")
-    for name in _LOADED:
-        assert (MODULES / f"mod_{name}.so").exists(), f"mod_{name} is not installed"
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in _LOADED)
-    config = directory / "site.conf"
-    config.write_text(
-        _CONFIG.format(
-            directory=directory,
-            host=HOST,
-            port=port,
-            backend=backend,
-            login=login,
-            modules="\n".join(modules),
-            user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
-        )
+    config = _CONFIG.format(
+        directory=directory, host=HOST, port=port, backend=backend, login=login
     )
-    command = (program("apache2"), "-D", "FOREGROUND", "-f", str(config))
-    return Running(directory, *command).wait_for_port(port)
+    return start_apache(directory, port, config, "ssl", "auth_pubtkt")
