@@ -23,7 +23,7 @@ from sso_proxy.model import Headers, Request, Response
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.strict import encode_base64url
 from sso_proxy.specs.oidc.envelope import open_jwt
-from sso_proxy.specs.oidc.jarm import read_jarm_claims
+from sso_proxy.specs.oidc.jarm import OverError, read_jarm_claims
 from sso_proxy.specs.oidc.response import (
     AnswerError,
     Arrived,
@@ -73,7 +73,10 @@ class Finisher:
         try:
             came = await self._read(request)
         except AnswerError as e:
-            return _refuse(request, _RefusedError.of(e))
+            # Of what is over, nothing logs anybody in; mostly it is the Back button.
+            state = e.state if isinstance(e, OverError) else None
+            back = None if state is None else self._back(request, state, ())
+            return back or _refuse(request, _RefusedError.of(e))
         if came is None:
             return self._lost(request, None, ())
         state = came.answer.state
@@ -137,6 +140,7 @@ class Finisher:
         None for our page without anything behind its ``#``: somebody came to it again.
 
         Raises:
+            OverError: It was good once; a login that is finished may begin again.
             AnswerError: There is none, or it is not the provider's.
             UnavailableError: The provider's keys cannot be had.
         """
@@ -153,6 +157,7 @@ class Finisher:
         Take a signed answer apart (JARM).
 
         Raises:
+            OverError: It is over, and nothing else is wrong.
             AnswerError: It is not the provider's, or not for us.
             UnavailableError: The provider's keys cannot be had.
         """
@@ -257,7 +262,20 @@ class Finisher:
 
     def _lost(self, request: Request, state: str | None, headers: Headers) -> Response:
         """Answer an answer to nothing that this browser has begun."""
+        back = self._back(request, state, headers)
+        if back is not None:
+            return back
         lost = explain_lost(request, state)
+        return _refuse(request, _RefusedError(400, lost.reason, lost.detail), headers)
+
+    def _back(
+        self, request: Request, state: str | None, headers: Headers
+    ) -> Response | None:
+        """
+        Send somebody on who comes back to the answer of a login that is finished.
+
+        None if this browser has no session, and did not finish it.
+        """
         session = request.session
         if session is not None and self._is_logged_in(request):
             # The Back button, mostly; an old address says nothing about who this is.
@@ -265,10 +283,7 @@ class Finisher:
             if state is not None and session.data.get("login") == _digest(state):
                 target = session.data.get("target")
             return _send_on(target or "/", headers)
-        again = begin_again(request, state)
-        if again is not None:
-            return again
-        return _refuse(request, _RefusedError(400, lost.reason, lost.detail), headers)
+        return begin_again(request, state)
 
 
 @attrs.frozen

@@ -8,9 +8,8 @@ from sso_proxy.errors import UnavailableError
 from sso_proxy.login import Finished, Wishes
 from sso_proxy.model import Response
 from sso_proxy.net.provider import ProviderError
-from sso_proxy.testing.tokens import TokenSigner
 from tests.support.caching import now
-from tests.support.oidc_scene import ISSUER, SIGNER, OidcScene
+from tests.support.oidc_scene import ISSUER, OidcScene
 
 
 class GoodTests(TestCase):
@@ -310,80 +309,6 @@ class ProviderTests(TestCase):
         refused = scene.refused()
         assert (refused.status, refused.reason) == (403, "login-refused")
         assert refused.again == "/page?x=1"
-
-
-class SignedTests(TestCase):
-    """Signed answers (JARM)."""
-
-    def scene(self) -> OidcScene:
-        return OidcScene(response_mode="jwt")
-
-    def answer(self, scene: OidcScene, state: str, **changes: object) -> str:
-        time = int(scene.clock.time())
-        claims = {
-            "iss": ISSUER,
-            "aud": "app",
-            "exp": time + 60,
-            "state": state,
-            "code": "code-1",
-            **changes,
-        }
-        kept = {name: value for name, value in claims.items() if value is not None}
-        return SIGNER.sign(kept, typ=None)
-
-    def test_a_signed_answer_is_taken(self) -> None:
-        scene = self.scene()
-        found = scene.callback({"response": self.answer(scene, scene.state())})
-        assert isinstance(found, Finished)
-
-    def test_only_the_providers_answers_can_be_opened(self) -> None:
-        scene = self.scene()
-        state = scene.state()
-        assert now(scene.login.opens(self.answer(scene, state)))
-        for bad in ("a.b.c.d.e", self.answer(scene, state, aud="other")):
-            assert not now(scene.login.opens(bad))
-
-    def test_an_answer_that_should_be_signed_has_to_be(self) -> None:
-        scene = self.scene()
-        scene.refused(iss=ISSUER)
-        assert not scene.provider.redeemed
-
-    def test_what_is_wrong_in_it_is_refused(self) -> None:
-        for changes in (
-            {"iss": ISSUER + "/x"},
-            {"iss": None},
-            {"aud": "other"},
-            {"aud": None},
-            {"exp": 1},
-            {"exp": None},
-            {"access_token": "t"},
-            {"code": None},
-        ):
-            scene = self.scene()
-            text = self.answer(scene, scene.state(), **changes)
-            found = scene.callback({"response": text})
-            assert isinstance(found, Response), changes
-            assert found.status == 400, changes
-            assert not scene.provider.redeemed
-
-    def test_another_signature_is_refused(self) -> None:
-        scene = self.scene()
-        stranger = TokenSigner.create("ES256", "first")
-        claims = {"iss": ISSUER, "aud": "app", "exp": scene.clock.time() + 60}
-        text = stranger.sign({**claims, "state": scene.state(), "code": "c"}, typ=None)
-        found = scene.callback({"response": text})
-        assert isinstance(found, Response)
-        assert not scene.provider.redeemed
-
-    def test_a_new_key_is_fetched(self) -> None:
-        scene = self.scene()
-        second = TokenSigner.create("ES256", "second")
-        scene.provider.signers = [SIGNER, second]
-        time = int(scene.clock.time())
-        claims = {"iss": ISSUER, "aud": "app", "exp": time + 60}
-        text = second.sign({**claims, "state": scene.state(), "code": "c"}, typ=None)
-        found = scene.callback({"response": text})
-        assert isinstance(found, Finished)
 
 
 def test_the_tokens_of_a_session_are_not_shown() -> None:

@@ -1,5 +1,6 @@
 """People and programs on their ways through logins at good and at other providers."""
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -9,7 +10,7 @@ import pytest
 
 from sso_proxy.testing.pki import Pki
 from tests.conformance.accepting import RSA_ONLY
-from tests.conformance.parts import Change, Fields, Reply
+from tests.conformance.parts import Change, Fields, Reply, unb64
 from tests.conformance.provider import Provider
 from tests.conformance.proxied import Case, World, world
 from tests.conformance.serving import now
@@ -61,6 +62,7 @@ def _scripting(provider: Provider) -> None:
 _CASES: Final[Mapping[str, Case]] = {
     "plain": Case(),
     "form": Case(options='response_mode = "form_post"'),
+    "signed": Case(options='response_mode = "jwt"'),
     "one": Case(authenticate=("one", "two"), options='title = "Staff"'),
     "two": Case(options='title = "Customers"'),
     "both": Case(authenticate=("programs", "both"), route=_PROGRAMS),
@@ -125,7 +127,7 @@ def test_back_to_an_old_callback_leads_to_the_page(running: World) -> None:
     assert running.providers["plain"].times("token") == before
 
 
-@pytest.mark.parametrize("name", ["plain", "form"])
+@pytest.mark.parametrize("name", ["plain", "form", "signed"])
 def test_back_to_an_old_callback_begins_again_once_after_a_logout(
     running: World, name: str
 ) -> None:
@@ -133,12 +135,14 @@ def test_back_to_an_old_callback_begins_again_once_after_a_logout(
     stopped = browser.go(running.url(name, "back"), stop=running.callback(name))
     form = stopped.forms[0].fields if stopped.status == 200 else None
     old = stopped.location or stopped.forms[0].action
+    later = _end(old, running.providers[name]) if name == "signed" else old
 
     def come_back(stop: str | None = None) -> Page:
         origin = None if form is None else running.providers[name].issuer
         return browser.go(old, stop=stop, post=form, origin=origin)
 
     assert come_back().url == running.url(name, "back")
+    old = later
     _leave(browser)
     before = running.providers[name].times("token")
     page = come_back()
@@ -160,6 +164,15 @@ def test_a_browser_that_keeps_no_session_is_stopped(running: World) -> None:
     assert page.url == running.url("plain"), "it has not been sent away"
     assert "The login does not last" in page.text
     running.check_login("plain", browser)
+
+
+def _end(callback: str, provider: Provider) -> str:
+    """Give a callback with a signed answer as it is when the time of that is over."""
+    place, _, text = callback.partition("?response=")
+    claims = json.loads(unb64(text.split(".")[1]))
+    claims["exp"] = now() - 60
+    ended = provider.signer(provider.alg).sign(claims, typ="JWT")
+    return f"{place}?response={ended}"
 
 
 def _leave(browser: Browser) -> None:

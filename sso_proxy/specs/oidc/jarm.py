@@ -8,6 +8,8 @@ signature is checked with the provider's keys.  Here is what they have to say th
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from sso_proxy.specs.oidc.response import AnswerError
 
 LEEWAY: Final = 10.0
@@ -19,6 +21,23 @@ _FIELDS: Final = (
     *("id_token", "access_token", "refresh_token", "response"),
     *("token_type", "expires_in", "scope", "session_state"),
 )
+
+
+@attrs.frozen
+class OverError(AnswerError):
+    """
+    An answer was good once: all of it is as it has to be, but its time is over.
+
+    Attributes:
+        state: Of the login that it answered, or None.  Nothing else of it is given, as
+            nobody is to be logged in by it.
+    """
+
+    state: str | None = attrs.field(default=None, kw_only=True, repr=False)
+
+    def __str__(self) -> str:
+        """Give what may be logged."""
+        return self.detail
 
 
 def read_jarm_claims(
@@ -39,6 +58,7 @@ def read_jarm_claims(
         state the caller.
 
     Raises:
+        OverError: It is over, by ``exp``, and nothing else is wrong.
         AnswerError: ``iss``, ``aud`` or ``exp`` is missing or wrong, ``nbf`` or ``iat``
             is to come, or a parameter is no string.
     """
@@ -46,8 +66,7 @@ def read_jarm_claims(
         raise AnswerError("iss of the signed answer is another provider")
     if claims.get("aud") not in (client_id, [client_id]):
         raise AnswerError("aud of the signed answer is not us alone")
-    if now >= _date(claims, "exp") + LEEWAY:
-        raise AnswerError("exp of the signed answer is over")
+    ends = _date(claims, "exp") + LEEWAY
     for name in ("nbf", "iat"):
         if name in claims and _date(claims, name) > now + LEEWAY:
             raise AnswerError(f"{name} of the signed answer is to come")
@@ -58,6 +77,9 @@ def read_jarm_claims(
     for name, value in fields:
         if not isinstance(value, str):
             raise AnswerError(f"{name} of the signed answer is no string")
+    if now >= ends:
+        detail = "exp of the signed answer is over"
+        raise OverError(detail, state=claims.get("state"))
     return tuple(fields)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.specs.oidc.jarm import LEEWAY, read_jarm_claims
+from sso_proxy.specs.oidc.jarm import LEEWAY, OverError, read_jarm_claims
 from sso_proxy.specs.oidc.response import AnswerError, check_answer, read_answer
 
 ISSUER = "https://op.example"
@@ -71,7 +71,6 @@ def test_what_is_allowed_is_accepted(changes: dict[str, object]) -> None:
         ({"aud": ["proxy", "other"]}, "aud"),
         ({"aud": {"proxy": 1}}, "aud"),
         ({"exp": ...}, "exp"),
-        ({"exp": NOW - LEEWAY}, "exp"),
         ({"exp": str(NOW + 60)}, "exp"),
         ({"exp": True}, "exp"),
         ({"exp": 1e300}, "exp"),
@@ -89,6 +88,36 @@ def test_what_is_wrong_is_refused(changes: dict[str, object], detail: str) -> No
     """JARM section 2.4: iss, aud and exp are required, and compared."""
     with pytest.raises(AnswerError, match=f"'{detail} of the signed answer"):
         read(**changes)
+
+
+@pytest.mark.parametrize("state", ["a-state", None])
+def test_an_answer_that_was_good_once_still_says_which_login_it_was(
+    state: str | None,
+) -> None:
+    with pytest.raises(OverError) as caught:
+        read(exp=NOW - LEEWAY, state=... if state is None else state)
+    assert caught.value.state == state
+    assert "a-state" not in f"{caught.value} {caught.value!r}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": ISSUER + "/"},
+        {"aud": "other"},
+        {"aud": ["proxy", "other"]},
+        {"nbf": NOW + 60},
+        {"iat": NOW + 60},
+        {"state": ["a-state"]},
+        {"code": 1},
+    ],
+)
+def test_an_answer_that_is_over_and_never_was_good_does_not(
+    changes: dict[str, object],
+) -> None:
+    with pytest.raises(AnswerError) as caught:
+        read(exp=NOW - LEEWAY, **changes)
+    assert not isinstance(caught.value, OverError)
 
 
 @pytest.mark.parametrize("name", ["refresh_token", "access_token", "response"])
