@@ -31,10 +31,12 @@ from sso_proxy.interfaces import (
     IPublishesKeys,
     ISessionStore,
     ITokenSource,
+    IUserMapper,
 )
 from sso_proxy.key_places import ENDPOINTS, KeyPlaces, pattern_of
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.login_wishes import LoginWishes
+from sso_proxy.named_parts import NamedParts
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
 from sso_proxy.pages import Pages, default_pages, load_pages
@@ -103,6 +105,7 @@ class Builder:
         self._registry: Registry
         self._sessions: RouteSessions
         self._checkers: Mapping[str, IPasswordChecker] = {}
+        self._mappers = NamedParts("mapper", config.mapper, self._make_mapper)
         self._tokens: RouteTokens
         self._tickets: TicketRoutes
         self._policies: RoutePolicies
@@ -124,27 +127,22 @@ class Builder:
             ConfigError: With all mistakes.
         """
         config = self._config
-        registry = self._registry = Registry.load(config.server.plugin_path)
+        self._registry = Registry.load(config.server.plugin_path)
         self._storage.make_configured()
         pages = self._try(lambda _, c: load_pages(c.pages), "pages", config)
         self._pages = pages or self._pages
         known = {"anonymous": ComponentConfig(type="anonymous")}
-        self._checkers = self._family(
-            registry, "IPasswordChecker", "checker", config.checker
-        )
+        self._checkers = self._family("IPasswordChecker", "checker", config.checker)
         authenticators = self._family(
-            registry,
             "IAuthenticator",
             "authenticator",
             {**known, **config.authenticator},
         )
-        mappers = self._family(registry, "IUserMapper", "mapper", config.mapper)
-        bindings = self._family(registry, "IBinding", "binding", self._bindings())
+        self._mappers.make_all()
+        bindings = self._family("IBinding", "binding", self._bindings())
         self._check_kinds(bindings)
-        policies = self._family(registry, "IPolicy", "policy", config.policy)
-        obligations = self._family(
-            registry, "IObligation", "obligation", config.obligation
-        )
+        policies = self._family("IPolicy", "policy", config.policy)
+        obligations = self._family("IObligation", "obligation", config.obligation)
         self._upstreams.decide_by(policies, config.policy, self._tools.clock)
         shared = self._tools.shared
         self._policies = RoutePolicies(policies, obligations, shared)
@@ -153,9 +151,7 @@ class Builder:
         self._tickets = TicketRoutes(self._tokens.source, self._tools.clock)
         self._sessions = RouteSessions(config.session, self._make_sessions)
         routes = [
-            self._try(
-                self._route, f"route[{i}]", route, authenticators, mappers, bindings
-            )
+            self._try(self._route, f"route[{i}]", route, authenticators, bindings)
             for i, route in enumerate(config.route)
         ]
         for name, source in self._tokens.publishers.items():
@@ -166,6 +162,7 @@ class Builder:
         ]
         mistakes = (
             *self._mistakes,
+            *self._mappers.mistakes,
             *self._policies.mistakes,
             *self._tokens.mistakes,
             *self._storage.mistakes,
@@ -222,18 +219,28 @@ class Builder:
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""
-        made = self._family(
-            self._registry, "ISessionStore", "session", {name: component}
-        )
+        made = self._family("ISessionStore", "session", {name: component})
         return made.get(name)
 
     def _make_token(self, name: str, component: ComponentConfig) -> ITokenSource:
         """Make what gives tokens, perhaps out of those that another one gives."""
         tools = attrs.evolve(self._tools_for(name), token=self._tokens.source)
-        path = f"token.{name}"
-        made: ITokenSource = self._registry.build(
-            "ITokenSource", component, tools, path
-        )
+        made: ITokenSource
+        made = self._make(f"token.{name}", "ITokenSource", component, tools)
+        return made
+
+    def _make_mapper(self, name: str, component: ComponentConfig) -> IUserMapper:
+        """Make what names users, perhaps by asking others."""
+        tools = attrs.evolve(self._tools_for(name), mapper=self._mappers.give)
+        made: IUserMapper
+        made = self._make(f"mapper.{name}", "IUserMapper", component, tools)
+        return made
+
+    def _make(
+        self, path: str, interface: str, component: ComponentConfig, tools: Tools
+    ) -> Any:  # noqa: ANN401
+        """Make a component; if it has a state, that matters."""
+        made = self._registry.build(interface, component, tools, path)
         if IHealth.providedBy(made):
             self._healthy.append(made)
         return made
@@ -254,22 +261,16 @@ class Builder:
 
     def _family(
         self,
-        registry: Registry,
         interface: str,
         table: str,
         components: Mapping[str, ComponentConfig],
     ) -> dict[str, Any]:
         built = {}
         for name, component in components.items():
-            tools = self._tools_for(name)
-            path = f"{table}.{name}"
-            try:
-                built[name] = registry.build(interface, component, tools, path)
-            except ConfigError as e:
-                self._mistakes.extend(e.mistakes)
-                continue
-            if IHealth.providedBy(built[name]):
-                self._healthy.append(built[name])
+            tools, path = self._tools_for(name), f"{table}.{name}"
+            made = self._try(self._make, path, interface, component, tools)
+            if made is not None:
+                built[name] = made
         return built
 
     def _tools_for(self, name: str) -> Tools:
@@ -311,7 +312,6 @@ class Builder:
         path: str,
         route: RouteConfig,
         authenticators: Mapping[str, Any],
-        mappers: Mapping[str, Any],
         bindings: Mapping[str, Any],
     ) -> Route | None:
         conditions = [
@@ -323,7 +323,7 @@ class Builder:
         signer = self._try(build_signer, path, route, self._tools.clock)
         policies = self._try(self._policies.find, path, route)
         asked = [authenticators.get(name) for name in route.authenticate]
-        mapped = [mappers.get(name) for name in route.map_user]
+        mapped = [self._mappers.find(name) for name in route.map_user]
         levels = _levels(route)
         checked = dict.fromkeys((_ALWAYS_CHECKED, *self._config.binding, *levels))
         bound = {kind: bindings[kind] for kind in checked if kind in bindings}

@@ -11,9 +11,11 @@ import attrs
 from sso_proxy.body import Body
 from sso_proxy.equipment import Equipment
 from sso_proxy.interfaces import IAuthenticator, IBinding
+from sso_proxy.mappers.chain import ask_in_turn
 from sso_proxy.model import (
     ANONYMOUS,
     DECLINED,
+    PERMIT,
     REFUSED,
     Authenticated,
     Decision,
@@ -173,8 +175,20 @@ def still_permits(route: Route, request: Request, identity: Identity) -> bool:
     return decision.effect is Effect.PERMIT and not decision.obligations
 
 
+def ask_at_once(route: Route, request: Request, identity: Identity) -> Decision | None:
+    """Give what the route's policies say, or None if that may take its time."""
+    policies = route.policies
+    if policies is None:
+        return PERMIT
+    return None if policies.waits else policies.check(identity, request)
+
+
 async def judge(
-    route: Route, request: Request, identity: Identity, equipment: Equipment
+    route: Route,
+    request: Request,
+    identity: Identity,
+    equipment: Equipment,
+    said: Decision | None = None,
 ) -> Decision | None:
     """
     Ask the route's policies, and do what they oblige us to.
@@ -184,6 +198,7 @@ async def judge(
         request: The request, with the kinds of keys that were proved.
         identity: Who calls.
         equipment: Takes what the backend is to get by that.
+        said: What they said already (`ask_at_once`), or None.
 
     Returns:
         The decision that keeps *identity* from *request*, or None if it may.
@@ -193,7 +208,7 @@ async def judge(
     """
     if route.policies is None:
         return None
-    decision = await route.policies.decide(identity, request)
+    decision = said or await route.policies.decide(identity, request)
     if decision.obligations:
         equipment.obliged = True
         undone = await route.obligations.fulfil(decision, request, equipment)
@@ -248,13 +263,12 @@ async def name_user(route: Route, identity: Identity) -> UserName | Response:
         if identity.issuer == ANONYMOUS:
             return UserName("")
         return _named(identity.subject)
-    for mapper in route.mappers:
-        user = await mapper.map_user(identity)
-        if user is REFUSED:
-            return Response(status=403, reason="user-refused", headers=(NO_STORE,))
-        if user is not DECLINED:
-            return _named(str(user))
-    return Response(status=403, reason="user-unmapped", headers=(NO_STORE,))
+    user = await ask_in_turn(route.mappers, identity)
+    if user is REFUSED:
+        return Response(status=403, reason="user-refused", headers=(NO_STORE,))
+    if user is DECLINED:
+        return Response(status=403, reason="user-unmapped", headers=(NO_STORE,))
+    return _named(str(user))
 
 
 def _named(user: str) -> UserName | Response:

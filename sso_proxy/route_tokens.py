@@ -8,10 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sso_proxy.config.model import ComponentConfig, RouteConfig
-from sso_proxy.config.suggest import unknown
 from sso_proxy.config.token_parts import Place, RouteTokenConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IDelivery, IPublishesKeys, ITokenSource
+from sso_proxy.named_parts import NamedParts
 from sso_proxy.net.tls.certificates import thumbprint
 from sso_proxy.routing import Supply
 from sso_proxy.token import Audience
@@ -43,17 +43,12 @@ class RouteTokens:
     def __init__(
         self, configured: Mapping[str, ComponentConfig], make: MakeSource
     ) -> None:
-        self.mistakes: list[Mistake] = []
-        self._configured = configured
-        self._make = make
-        self._made: dict[str, ITokenSource | None] = {}
-        self._under_way: list[str] = []
-        self._needs: dict[str, list[str]] = {}
+        self._sources = NamedParts("token", configured, make)
+        self.mistakes = self._sources.mistakes
 
     def make_all(self) -> None:
         """Make all that are configured, whether any route names them or not."""
-        for name in self._configured:
-            self._make_once(name)
+        self._sources.make_all()
 
     def source(self, name: str) -> ITokenSource:
         """
@@ -62,17 +57,7 @@ class RouteTokens:
         Raises:
             ConfigError: There is none, it cannot be made, or it needs the other one.
         """
-        if name not in self._configured:
-            raise ConfigError(Mistake("", unknown("token", name, self._configured)))
-        if name in self._under_way:
-            way = " needs ".join(repr(each) for each in (*self._under_way, name))
-            raise ConfigError(Mistake("", f"goes round in a circle: {way}"))
-        if self._under_way:
-            self._needs.setdefault(self._under_way[-1], []).append(name)
-        made = self._make_once(name)
-        if made is None:
-            raise ConfigError(Mistake("", f"needs token.{name}, which cannot be used"))
-        return made
+        return self._sources.give(name)
 
     def find(self, path: str, route: RouteConfig) -> tuple[Supply, ...]:
         """
@@ -83,7 +68,7 @@ class RouteTokens:
         """
         supplies = []
         for number, token in enumerate(route.token):
-            source = self._make_once(token.name)
+            source = self._sources.find(token.name)
             if source is None:  # said already
                 raise ConfigError
             audience = Audience(
@@ -108,27 +93,15 @@ class RouteTokens:
     @property
     def publishers(self) -> dict[str, IPublishesKeys]:
         """Give the sources that sign with keys of ours, by name."""
-        made: Mapping[str, Any] = self._made
+        made: Mapping[str, Any] = self._sources.made
         return {n: s for n, s in made.items() if IPublishesKeys.providedBy(s)}
 
     def publishing(self, name: str) -> Iterator[IPublishesKeys]:
         """Give those of the source *name* and all that it needs."""
         if name in self.publishers:
             yield self.publishers[name]
-        for other in self._needs.get(name, ()):
+        for other in self._sources.needs.get(name, ()):
             yield from self.publishing(other)
-
-    def _make_once(self, name: str) -> ITokenSource | None:
-        if name not in self._made and name in self._configured:
-            self._under_way.append(name)
-            try:
-                self._made[name] = self._make(name, self._configured[name])
-            except ConfigError as e:
-                self._made[name] = None
-                self.mistakes.extend(e.mistakes)
-            finally:
-                self._under_way.pop()
-        return self._made.get(name)
 
 
 def _thumbprint(path: str, route: RouteConfig) -> str:

@@ -15,6 +15,7 @@ from sso_proxy.interfaces import (
     ISealer,
     ITokenSource,
     ITools,
+    IUserMapper,
 )
 from sso_proxy.model import Identity, Request
 
@@ -43,6 +44,7 @@ class Tools:
     sealer: Callable[[str], ISealer] = _not_here
     token: Callable[[str], ITokenSource] = _not_here
     checker: Callable[[str], IPasswordChecker] = _not_here
+    mapper: Callable[[str], IUserMapper] = _not_here
 
     def condition(self, text: str, option: str) -> Callable[[Identity, Request], bool]:
         """Give the test that a condition is, as `ITools` says."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from sso_proxy.building import Builder, Parts
+from sso_proxy.callers import name_user
 from sso_proxy.config.limits import RouteLimitsConfig
 from sso_proxy.config.model import (
     ComponentConfig,
@@ -33,7 +34,7 @@ from sso_proxy.outgoing import without_credentials
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import make_request
+from sso_proxy.testing.fakes import make_identity, make_request
 from sso_proxy.testing.tokens import TokenSigner, jwks
 from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import Patience, Target
@@ -361,3 +362,24 @@ def test_what_a_backend_must_not_get_is_removed() -> None:
     assert made.consumed_cookies == ("legacy",)
     request = make_request(headers={"cookie": "legacy=1; a=2"})
     assert without_credentials(request, made).head.headers == (("cookie", "a=2"),)
+
+
+def test_mappers_may_ask_others_wherever_they_stand() -> None:
+    table = {
+        "people": ComponentConfig(type="chain", options={"mappers": ("few", "rest")}),
+        "few": ComponentConfig(type="static", options={"users": {"alice": "al"}}),
+        "rest": ComponentConfig(type="claim", options={"claim": "login"}),
+    }
+    made = only(Built(route(map_user=("people",)), mapper=table).parts())
+    assert now(name_user(made, make_identity("alice"))) == "al"
+    bob = make_identity("bob", claims={"login": "bo"})
+    assert now(name_user(made, bob)) == "bo"
+
+
+def test_mappers_that_ask_each_other_are_a_mistake() -> None:
+    table = {
+        name: ComponentConfig(type="chain", options={"mappers": (other,)})
+        for name, other in (("a", "b"), ("b", "a"), ("c", "nobody"))
+    }
+    built = Built(route(map_user=("a",)), mapper=table)
+    assert {*built.mistakes()} == {f"mapper.{name}.mappers[0]" for name in "abc"}

@@ -126,7 +126,15 @@ def test_class_that_nobody_announces_is_made_with_its_options() -> None:
 
 def test_names_are_those_of_one_interface() -> None:
     names = Registry.load().names("IUserMapper")
-    assert names == ["claim", "file", "ldap", "mod_auth_openidc", "pattern", "static"]
+    assert names == [
+        "chain",
+        "claim",
+        "file",
+        "ldap",
+        "mod_auth_openidc",
+        "pattern",
+        "static",
+    ]
 
 
 def test_unknown_type_gets_the_one_that_may_be_meant() -> None:

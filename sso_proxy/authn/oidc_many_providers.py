@@ -27,6 +27,7 @@ from sso_proxy.interfaces import (
     ISealer,
     ITokenSource,
     ITools,
+    IUserMapper,
 )
 from sso_proxy.net.address_limit import AddressLimit
 from sso_proxy.net.client_auth_parts import read_tls
@@ -74,6 +75,7 @@ class _InnerTools:
     sealer: Callable[..., ISealer]
     token: Callable[..., ITokenSource]
     checker: Callable[..., IPasswordChecker]
+    mapper: Callable[..., IUserMapper]
     condition: Callable[..., Callable[..., bool]]
 
 
@@ -246,6 +248,7 @@ class Providers:
             sealer=tools.sealer,
             token=tools.token,
             checker=tools.checker,
+            mapper=tools.mapper,
             condition=tools.condition,
         )
         return inner

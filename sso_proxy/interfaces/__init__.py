@@ -287,6 +287,14 @@ class ITools(Interface):
             ConfigError: There is none of this name, or it needs this one itself.
         """
 
+    def mapper(name: str) -> IUserMapper:
+        """
+        Give another mapper, to be asked by one that is made of several.
+
+        Raises:
+            ConfigError: There is none of this name, or it needs this one itself.
+        """
+
     def condition(text: str, option: str) -> Callable[[Identity, Request], bool]:
         """
         Give the test that a condition is, as routes have them in ``require``.

@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -28,7 +28,6 @@ from sso_proxy.interfaces import (
     ITools,
     IUserMapper,
 )
-from sso_proxy.login import Account
 from sso_proxy.model import (
     PERMIT,
     Authenticated,
@@ -50,6 +49,8 @@ from sso_proxy.model import (
 from sso_proxy.sealing import RingSealer
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.token import Audience, NotIssued, Token
+
+T = TypeVar("T")
 
 NOW = 1_800_000_000.0
 """The time at which `SettableClock` starts: seconds since the epoch, in 2027."""
@@ -170,6 +171,7 @@ class FakeTools:
         memory: The cache that is given for every name.
         tokens: Token sources by name.
         checkers: Password checkers by name.
+        mappers: User mappers by name.
     """
 
     name: str = "test"
@@ -180,6 +182,7 @@ class FakeTools:
     state_dir: Path = Path("/nonexistent")
     tokens: dict[str, ITokenSource] = attrs.field(factory=dict)
     checkers: dict[str, IPasswordChecker] = attrs.field(factory=dict)
+    mappers: dict[str, IUserMapper] = attrs.field(factory=dict)
     memory: MemoryCache = attrs.field()
 
     @memory.default
@@ -198,15 +201,15 @@ class FakeTools:
 
     def checker(self, name: str) -> IPasswordChecker:
         """Give one of `checkers`."""
-        if name not in self.checkers:
-            raise ConfigError(Mistake("checker", f"there is no checker {name!r}"))
-        return self.checkers[name]
+        return _find("checker", self.checkers, name)
 
     def token(self, name: str) -> ITokenSource:
         """Give one of `tokens`."""
-        if name not in self.tokens:
-            raise ConfigError(Mistake("", f"there is no token {name!r}"))
-        return self.tokens[name]
+        return _find("token", self.tokens, name)
+
+    def mapper(self, name: str) -> IUserMapper:
+        """Give one of `mappers`."""
+        return _find("mapper", self.mappers, name)
 
     def condition(self, text: str, option: str) -> Callable[[Identity, Request], bool]:
         """Give the test that a condition is."""
@@ -219,6 +222,12 @@ class FakeTools:
     def shared(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002
         """Make the thing: there was no configuration before."""
         return make()
+
+
+def _find(word: str, given: Mapping[str, T], name: str) -> T:
+    if name not in given:
+        raise ConfigError(Mistake("", f"there is no {word} {name!r}"))
+    return given[name]
 
 
 class _Script:
@@ -417,33 +426,3 @@ class FakeLocalPolicy:
     def steady_for(self, identity: Identity, request: Request) -> float:  # noqa: ARG002
         """Give the seconds."""
         return self.steady
-
-
-@implementer(IPasswordChecker)
-class FakeChecker:
-    """
-    Knows some passwords.
-
-    Args:
-        passwords: Passwords by user.
-        error: What is raised instead of an answer.
-
-    Attributes:
-        asked: The users that it was asked about.
-    """
-
-    def __init__(
-        self, passwords: Mapping[str, str], *, error: Exception | None = None
-    ) -> None:
-        self._passwords = dict(passwords)
-        self._error = error
-        self.asked: list[str] = []
-
-    async def check(self, user: str, password: str) -> Account | None:
-        """Give the account if the password is right."""
-        self.asked.append(user)
-        if self._error is not None:
-            raise self._error
-        if not password or self._passwords.get(user) != password:
-            return None
-        return Account(subject=user)

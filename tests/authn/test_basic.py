@@ -17,7 +17,8 @@ from sso_proxy.model import (
     Rejected,
     Request,
 )
-from sso_proxy.testing.fakes import FakeChecker, FakeTools, make_request
+from sso_proxy.testing.fakes import FakeTools, make_request
+from sso_proxy.testing.passwords import FakeChecker
 from tests.support.caching import now
 from tests.support.password_scene import PASSWORDS, PasswordScene, basic
 

@@ -12,7 +12,7 @@ from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes
 from sso_proxy.login import Wanted, Wishes
 from sso_proxy.model import Refusal
 from sso_proxy.session import Session
-from sso_proxy.testing.fakes import FakeChecker
+from sso_proxy.testing.passwords import FakeChecker
 from tests.support.caching import now
 from tests.support.login_scene import PAGE
 from tests.support.password_scene import CALLBACK, FORM, PasswordScene

@@ -10,7 +10,8 @@ from sso_proxy.authn.passwords import Refused, build_passwords
 from sso_proxy.errors import ConfigError, UnavailableError
 from sso_proxy.interfaces import IPasswordChecker
 from sso_proxy.login import Account, Unproved
-from sso_proxy.testing.fakes import FakeChecker, FakeTools, make_request
+from sso_proxy.testing.fakes import FakeTools, make_request
+from sso_proxy.testing.passwords import FakeChecker
 from tests.support.caching import now
 
 

@@ -11,7 +11,7 @@ from sso_proxy.authn.form import FormAuthenticator, FormConfig
 from sso_proxy.interfaces import IPasswordChecker
 from sso_proxy.net.threads import Threads
 from sso_proxy.specs.unix_crypt import apr1_crypt
-from sso_proxy.testing.fakes import FakeChecker
+from sso_proxy.testing.passwords import FakeChecker
 from tests.support.login_scene import OWN_PAGE, LoginScene, Seen
 
 PASSWORDS = {"alice": "wonderland", "bob": "builder"}

@@ -71,6 +71,11 @@ claim_mapper = PluginFactory(
     makes="IUserMapper",
     target="sso_proxy.mappers.claim:ClaimMapper",
 )
+chain_mapper = PluginFactory(
+    name="chain",
+    makes="IUserMapper",
+    target="sso_proxy.mappers.chain:ChainMapper",
+)
 file_mapper = PluginFactory(
     name="file",
     makes="IUserMapper",
