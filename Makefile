@@ -11,6 +11,9 @@ SOURCES := sso_proxy tests docs setup.py twisted/plugins
 CHECKING := --no-print-directory --keep-going
 SERVER := tests/support/op/node_modules/.package-lock.json
 
+# Tests start hundreds of processes, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 ifndef TOGETHER
 .NOTPARALLEL:
 endif
