@@ -8,6 +8,7 @@ import attrs
 
 from sso_proxy.tls_facts import CertificateFacts as CertificateFacts  # noqa: PLC0414
 from sso_proxy.tls_facts import TlsFacts as TlsFacts  # noqa: PLC0414
+from sso_proxy.tls_facts import TokenBindings as TokenBindings  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from sso_proxy.body import Body
@@ -111,6 +112,9 @@ class Request:
         passive: Whether this is no use of the session, which lasts no longer for it:
             a page asks how long it lasts.
         minor: 0 if it came as HTTP/1.0, else 1.
+        token_binding: Keys that the client has proved to hold with it (RFC 8473); None
+            without Token Binding.  Whoever asks may have some key: this says nothing
+            until something is bound to it.
     """
 
     id: str
@@ -127,6 +131,7 @@ class Request:
     refresh_failed: str = attrs.field(default="", eq=False)
     passive: bool = False
     minor: int = attrs.field(default=1, eq=False)
+    token_binding: TokenBindings | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,8 @@
 """What a TLS connection proved about its client."""
 
-from collections.abc import Callable
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 import attrs
 
@@ -39,6 +41,59 @@ class CertificateFacts:
     names: tuple[tuple[str, str], ...] = ()
 
 
+@attrs.frozen
+class TokenBindingId:
+    """
+    A public key that a client holds for one site (RFC 8471 section 3.2).
+
+    Equal for one key only: there is one way to write it.
+
+    Attributes:
+        raw: The structure ``TokenBindingID``: key parameters, length, key.
+    """
+
+    raw: bytes
+
+    @property
+    def key_parameters(self) -> int:
+        """What kind of key it is: 2 is ECDSA on P-256."""
+        return self.raw[0]
+
+    @property
+    def encoded(self) -> str:
+        """The identifier in base64url without padding, as backends get it."""
+        return _encode(self.raw)
+
+    @property
+    def hash(self) -> str:
+        """What tokens that are bound to it have for ``cnf.tbh``."""
+        return _encode(sha256(self.raw).digest())
+
+
+@attrs.frozen(kw_only=True)
+class TokenBindings:
+    """
+    Keys that a client has proved to hold, for one connection (RFC 8473).
+
+    Attributes:
+        provided: Its key for us.
+        referred: Its key for another site, whose tokens it wants us to bind; None if
+            it told none.
+        others: Types that no standard has yet, and their keys.
+        context: Version, key parameters and exported keying material of the
+            connection, 35 octets; empty if it ends before us and nobody says.
+    """
+
+    provided: TokenBindingId
+    referred: TokenBindingId | None = None
+    others: tuple[tuple[int, TokenBindingId], ...] = ()
+    context: bytes = attrs.field(default=b"", repr=False)
+
+
+def _encode(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+
+
 @attrs.frozen(kw_only=True)
 class TlsFacts:
     """
@@ -66,6 +121,34 @@ class TlsFacts:
     _exporter: Callable[[bytes, int, bytes | None], bytes] | None = attrs.field(
         default=None, repr=False, eq=False, alias="exporter"
     )
+    _exported: list[bytes] = attrs.field(factory=list, init=False, repr=False, eq=False)
+
+    @property
+    def exported(self) -> bool:
+        """Whether anybody has looked at what no two connections share."""
+        return bool(self._exported)
+
+    _bindings_reader: Callable[[Sequence[str]], TokenBindings | None] | None = (
+        attrs.field(default=None, repr=False, eq=False, alias="bindings_reader")
+    )
+
+    def read_token_bindings(self, values: Sequence[str]) -> TokenBindings | None:
+        """
+        Check which keys the client proves to hold with one request.
+
+        Args:
+            values: The values of its ``Sec-Token-Binding`` fields, all that there are.
+
+        Returns:
+            None if this connection has not agreed on Token Binding.
+
+        Raises:
+            BadMessageError: 400: they prove nothing, or there is not exactly one on a
+                connection that has, or any on another.
+        """
+        if self._bindings_reader is None:
+            return None
+        return self._bindings_reader(values)
 
     def export_key(self, label: bytes, length: int, context: bytes | None) -> bytes:
         """
@@ -83,4 +166,5 @@ class TlsFacts:
         if not self.extended_master_secret or self._exporter is None:
             message = "this connection has no keying material that is its own"
             raise ValueError(message)
+        self._exported[:] = [label]
         return self._exporter(label, length, context)
