@@ -4,6 +4,7 @@ What the backend gets with an admitted request.
 Phase 8 of a request's way (`sso_proxy.pipeline`).
 """
 
+import math
 from typing import Final
 
 import attrs
@@ -292,9 +293,10 @@ def _holds_for(
         left = min(left, identity.expires - now)
     if outcome.until is not None:
         left = min(left, outcome.until - now)
-    if route.requirements.depends_on_time or route.policies is not None:
+    steady = _steady_for(identity, request, route)
+    if steady < math.inf:
         came = request.time or 0.0  # decided on as of then, however long it took
-        left = min(left, came + _steady_for(identity, request, route) - now)
+        left = min(left, came + steady - now)
     if route.cors is not None and asks_for_method(request.head):
         left = 0.0  # with OPTIONS, the same bytes are a preflight
     return left
@@ -302,7 +304,10 @@ def _holds_for(
 
 def _steady_for(identity: Identity, request: Request, route: Route) -> float:
     """Say for how many seconds conditions and policies say the same."""
-    steady = route.requirements.steady_for(identity, request)
-    if route.policies is None:
-        return steady
-    return min(steady, route.policies.steady_for(identity, request))
+    requirements, policies = route.requirements, route.policies
+    steady = math.inf
+    if requirements.depends_on_time:
+        steady = requirements.steady_for(identity, request)
+    if policies is not None:
+        steady = min(steady, policies.steady_for(identity, request))
+    return steady

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.callers import (
+    ask_at_once,
     authenticate,
     authorise,
     bind,
@@ -29,6 +30,7 @@ from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.issuing import issue
 from sso_proxy.model import (
+    PERMIT,
     Caller,
     Client,
     Decision,
@@ -204,10 +206,11 @@ class Pipeline:
             request = attrs.evolve(request, bindings=trail.bound)
             trail.request = request
         decision = self._check(route, request, identity)
+        said = None if decision else ask_at_once(route, request, identity)
         equipment = NO_EQUIPMENT
-        if decision is None and (route.supplies or route.policies is not None):
+        if decision is None and (route.supplies or said is not PERMIT):
             equipment = make_equipment(trail)
-            decision = await judge(route, request, identity, equipment)
+            decision = await judge(route, request, identity, equipment, said)
             if decision is None:
                 caller = Caller(request=presented, identity=identity, user=trail.user)
                 refused = await supply(

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from sso_proxy.authz.facts import (
     CHANGING,
+    STEADY,
     Context,
     Getter,
     UndefinedError,
@@ -83,6 +84,35 @@ def _is_changing(operand: tree.Operand) -> bool:
             return _is_changing(key)
         case _:
             return isinstance(operand, tree.PartOperand)
+
+
+def is_steady(node: tree.Node) -> bool:
+    """
+    Say whether the answer is the same whenever one identity sends one method.
+
+    What is not known to be so is not: such answers are kept.
+    """
+    match node:
+        case tree.Scope():
+            return True
+        case Comparison(operand, _, values):
+            return tree.NOW not in values and _is_steady(operand)
+        case tree.Exists(operand) | tree.Member(operand):
+            return _is_steady(operand)
+        case tree.Not() | tree.All() | tree.Any():
+            return all(map(is_steady, children(node)))
+        case _:
+            return False
+
+
+def _is_steady(operand: tree.Operand) -> bool:
+    match operand:
+        case FactOperand(name):
+            return name in STEADY
+        case tree.CellOperand(_, key):
+            return _is_steady(key)
+        case _:
+            return isinstance(operand, tree.ClaimOperand)
 
 
 def clocks(node: tree.Node, context: Context) -> Iterator[Clock]:

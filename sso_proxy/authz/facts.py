@@ -183,3 +183,8 @@ FACTS: Final[Mapping[str, Getter]] = {
 
 CHANGING: Final = frozenset({"method", "path"})
 """Those that differ between repeated requests (`sso_proxy.edge.memo`)."""
+
+STEADY: Final = frozenset(
+    {"method", "subject", "issuer", "authenticator", "acr", "amr", "scopes"}
+)
+"""Those that are the same whenever one identity sends one method."""

@@ -107,20 +107,23 @@ class Policies:
         decision = PERMIT
         for each in self._local:
             found = each.policy.check(identity, request)
+            if found.effect is Effect.PERMIT and not found.obligations:
+                continue
             decision = _joined(decision, found, each.name)
             if decision.effect is Effect.DENY:
                 break
-        self._compare(decision, identity, request)
+        if self._shadows:
+            self._compare(decision, identity, request)
         return decision
 
     def steady_for(self, identity: Identity, request: Request) -> float:
         """Say for how many seconds the answer to *request* stays the same."""
         if self.waits:
             return 0.0
-        return min(
-            (each.policy.steady_for(identity, request) for each in self._local),
-            default=math.inf,
-        )
+        steady = math.inf
+        for each in self._local:
+            steady = min(steady, each.policy.steady_for(identity, request))
+        return steady
 
     def _compare(
         self, decision: Decision, identity: Identity, request: Request
@@ -153,7 +156,7 @@ class Policies:
 
 def _joined(decision: Decision, found: Decision, name: str) -> Decision:
     """Add what the policy *name* says to what was said before it."""
-    if found is PERMIT:
+    if found.effect is Effect.PERMIT and not found.obligations:
         return decision
     obligations = (*decision.obligations, *found.obligations)
     strictness = _STRICTNESS.index

@@ -11,6 +11,7 @@ from sso_proxy.authz.compiling import (
     clocks,
     compile_tree,
     depends_on_request,
+    is_steady,
 )
 from sso_proxy.authz.conditions import compile_condition
 from sso_proxy.authz.facts import NOTHING, Context, Table
@@ -63,6 +64,8 @@ class Rule:
         hosts: Patterns of hosts that it is about; empty: all.
         segments: Those that a path begins with; None is any one.
         parts: What else has to be true.
+        steady: What of that is the same whenever one identity sends one method.
+        varying: What of it is not.
         decision: What it decides.
         max_age: For another login: seconds that may have passed since the last.
         clocks: Say when that may change.
@@ -75,14 +78,17 @@ class Rule:
     hosts: tuple[str, ...]
     segments: tuple[str | None, ...]
     parts: tuple[Part, ...]
+    steady: tuple[Test, ...]
+    varying: tuple[Test, ...]
     decision: Decision
     clocks: tuple[Clock, ...]
     depends_on_request: bool
     context: Context = NOTHING
 
-    def applies(self, identity: Identity, request: Request) -> bool:
-        """Say whether all parts are true, for a host and path that it is about."""
-        return all(test(identity, request) is True for _, test, _ in self.parts)
+    @property
+    def looks_at_time(self) -> bool:
+        """Whether a login that is good enough for it is so for a while only."""
+        return self.decision.max_age is not None
 
     def is_about_host(self, host: str) -> bool:
         """Say whether it is about *host*."""
@@ -148,15 +154,19 @@ def compile_rule(
         for segment in split_path(match.path)
     )
     asked = [] if config.max_age is None else [tree.AuthAge(config.max_age)]
+    parts = (
+        *(Part(text, compile_tree(node, context), node) for text, node in nodes),
+        *(Part(each.text, each.test, each.node) for each in conditions),
+    )
+    alone = [node for part in parts for node in _conjuncts(part.node)]
     return Rule(
         name=config.name,
         number=number,
         hosts=match.host,
         segments=segments,
-        parts=(
-            *(Part(text, compile_tree(node, context), node) for text, node in nodes),
-            *(Part(each.text, each.test, each.node) for each in conditions),
-        ),
+        parts=parts,
+        steady=tuple(compile_tree(n, context) for n in alone if is_steady(n)),
+        varying=tuple(compile_tree(n, context) for n in alone if not is_steady(n)),
         decision=Decision(
             effect=_EFFECTS[config.effect],
             obligations=tuple(each.given for each in config.obligations),
@@ -174,6 +184,15 @@ def compile_rule(
         or any(condition.depends_on_request for condition in conditions),
         context=context,
     )
+
+
+def _conjuncts(node: tree.Node) -> Iterator[tree.Node]:
+    """Take apart what is true if, and only if, each of several is true."""
+    if not isinstance(node, tree.All):
+        yield node
+        return
+    for child in node.of:
+        yield from _conjuncts(child)
 
 
 def _match_nodes(match: MatchConfig) -> Iterator[tuple[str, tree.Node]]:

@@ -1,11 +1,34 @@
 """Finds the few rules, of many, that are about a request's host and path."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+import attrs
 
 from sso_proxy.authz.rule import Rule, split_path
 
+MOST_REMEMBERED: Final = 1024
+"""Hosts and paths whose place is remembered; clients choose them."""
+
+_LONGEST: Final = 256
+"""Characters of a host and path that is remembered."""
+
+MOST_PLACES: Final = 4096
+"""Sets of rules that are known to be about one place."""
+
 _ANY: Final = "*"
+
+
+@attrs.frozen(eq=False)
+class Place:
+    """
+    Hosts and paths that the same rules are about.
+
+    Attributes:
+        rules: The rules, in their order.
+    """
+
+    rules: Sequence[Rule]
 
 
 class _Node:
@@ -29,8 +52,9 @@ class _Node:
             node = node.below_any
         node.rules.append(rule)
 
-    def find(self, segments: list[str], at: int, found: list[Rule]) -> None:
-        found += self.rules
+    def find(self, segments: list[str], at: int, found: "list[_Node]") -> None:
+        if self.rules:
+            found.append(self)
         if at == len(segments):
             return
         below = self.below.get(segments[at])
@@ -44,8 +68,6 @@ class RuleIndex:
     """
     All rules of a policy, by host and path.
 
-    Nothing is kept for a host that clients choose.
-
     Args:
         rules: The rules, in their order.
     """
@@ -55,19 +77,37 @@ class RuleIndex:
         for rule in rules:
             for pattern in dict.fromkeys(rule.hosts) or (_ANY,):
                 self._patterns.setdefault(pattern, _Node()).add(rule)
+        self._places: dict[tuple[_Node, ...], Place] = {}
+        self._known: dict[tuple[str, str], Place] = {}
 
-    def find(self, host: str, path: str) -> list[Rule]:
-        """Give the rules that are about *host* and *path*, in their order."""
-        patterns = self._patterns
+    def find(self, host: str, path: str) -> Place:
+        """Give the place of *host* and *path*."""
+        place = self._known.get((host, path))
+        if place is not None:
+            return place
+        place = self._find(host, path)
+        if len(host) + len(path) <= _LONGEST:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[host, path] = place
+        return place
+
+    def _find(self, host: str, path: str) -> Place:
         segments = split_path(path)
-        found: list[Rule] = []
+        nodes: list[_Node] = []
         for pattern in (host, "*." + host.partition(".")[2], _ANY):
-            root = patterns.get(pattern)
+            root = self._patterns.get(pattern)
             if root is not None:
-                root.find(segments, 0, found)
-        if len(found) > 1:
-            found = sorted(set(found), key=_number)
-        return found
+                root.find(segments, 0, nodes)
+        key = tuple(nodes)
+        place = self._places.get(key)
+        if place is None:
+            rules = {rule for node in nodes for rule in node.rules}
+            if len(self._places) >= MOST_PLACES:
+                self._places.clear()
+            place = Place(tuple(sorted(rules, key=_number)))
+            self._places[key] = place
+        return place
 
 
 def _number(rule: Rule) -> int:

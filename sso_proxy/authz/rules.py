@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Self, TypeAlias
+from weakref import ref
 
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.authz.compiling import Test
 from sso_proxy.authz.possible import NONE_MISSING
 from sso_proxy.authz.rule import Rule, RuleTrace, compile_rule, trace_rule
 from sso_proxy.authz.rule_files import load_rules
-from sso_proxy.authz.rule_index import RuleIndex
+from sso_proxy.authz.rule_index import Place, RuleIndex
 from sso_proxy.authz.rules_config import RulesConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ILocalPolicy, ITools
@@ -19,13 +21,25 @@ from sso_proxy.model import Decision, Effect, Identity, Request
 NO_RULE: Final = Decision(effect=Effect.DENY, reasons=("no-rule",))
 """Nothing matches."""
 
+MOST_REMEMBERED: Final = 32768
+"""Answers that a policy remembers, which take some 300 octets each."""
+
 _SET_HEADER: Final = "set-header"
+
+_Open: TypeAlias = Sequence[tuple[Rule, Sequence[Test]]]
+"""Rules that may apply, and what is left to be looked at each time."""
+
+_Key: TypeAlias = tuple[int, Place, str]
 
 
 @implementer(ILocalPolicy)
 class RulesPolicy:
     """
     Rules of one policy.
+
+    Most conditions are about the caller and the method.  What these come to is
+    remembered for each identity, for as long as it is the same object; what looks at
+    the time, the path or the connection is looked at each time.
 
     Args:
         rules: The rules, in their order.
@@ -50,6 +64,7 @@ class RulesPolicy:
         )
         self._index = RuleIndex(rules)
         self._first = first
+        self._known: dict[_Key, tuple[ref[Identity], Decision | _Open]] = {}
         self._clocks = tuple(clock for rule in rules for clock in rule.clocks)
 
     @classmethod
@@ -91,10 +106,39 @@ class RulesPolicy:
     def check(self, identity: Identity, request: Request) -> Decision:
         """Say what the rules come to; nothing that applies denies."""
         head = request.head
+        key = (id(identity), self._index.find(head.host, head.path), head.method)
+        known = self._known.get(key)
+        if known is not None and known[0]() is identity:
+            found = known[1]
+        else:
+            found = self._learn(key, identity, request)
+        if isinstance(found, Decision):
+            return found
+        return self._combine(found, identity, request)
+
+    def _learn(
+        self, key: _Key, identity: Identity, request: Request
+    ) -> Decision | _Open:
+        """Find out what always comes of the rules at a place for a caller's method."""
+        left = tuple(
+            (rule, rule.varying)
+            for rule in key[1].rules
+            if _all_true(rule.steady, identity, request)
+        )
+        found: Decision | _Open = left
+        if not any(varying or rule.looks_at_time for rule, varying in left):
+            found = self._combine(left, identity, request)
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known[key] = ref(identity), found
+        return found
+
+    def _combine(self, rules: _Open, identity: Identity, request: Request) -> Decision:
+        """Say what comes of those of *rules* that apply."""
         stepped_up: Decision | None = None
         permitted: Decision | None = None
-        for rule in self._index.find(head.host, head.path):
-            if not rule.applies(identity, request):
+        for rule, varying in rules:
+            if not _all_true(varying, identity, request):
                 continue
             decision = rule.decision
             effect = decision.effect
@@ -135,8 +179,9 @@ class RulesPolicy:
         self, identity: Identity, request: Request, most: int
     ) -> tuple[RuleTrace, ...]:
         """Do as `explain` does, of *most* rules that are about the host and path."""
-        found = self._index.find(request.head.host, request.head.path)[:most]
-        return tuple(trace_rule(rule, identity, request) for rule in found)
+        place = self._index.find(request.head.host, request.head.path)
+        rules = place.rules[:most]
+        return tuple(trace_rule(rule, identity, request) for rule in rules)
 
     def effects(self, traces: Sequence[RuleTrace]) -> frozenset[Effect]:
         """Say what rules may come to that were explained."""
@@ -147,6 +192,13 @@ class RulesPolicy:
             if trace.decides == "hit":
                 return frozenset(found)
         return frozenset({*found, NO_RULE.effect})
+
+
+def _all_true(tests: Sequence[Test], identity: Identity, request: Request) -> bool:
+    for test in tests:  # noqa: SIM110 - a generator takes twice the time
+        if test(identity, request) is not True:
+            return False
+    return True
 
 
 def _overriding(traces: Sequence[RuleTrace]) -> list[RuleTrace]:

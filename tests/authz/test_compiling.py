@@ -6,8 +6,13 @@ from typing import Any
 import attrs
 import pytest
 
-from sso_proxy.authz.compiling import clocks, compile_tree, depends_on_request
-from sso_proxy.authz.facts import Context, UndefinedError
+from sso_proxy.authz.compiling import (
+    clocks,
+    compile_tree,
+    depends_on_request,
+    is_steady,
+)
+from sso_proxy.authz.facts import FACTS, STEADY, Context, UndefinedError
 from sso_proxy.specs.expression import parse
 from sso_proxy.testing.fakes import NOW, make_identity, make_request
 
@@ -155,3 +160,46 @@ def test_a_clock_tells_when_the_answer_may_change(
 ) -> None:
     (clock,) = clocks(parse(text), CONTEXT)
     assert clock(make_identity(claims=claims), REQUEST, NOW) - NOW == left
+
+
+@pytest.mark.parametrize(
+    ("text", "steady"),
+    [
+        ("scope:a", True),
+        ("method == GET", True),
+        ("subject in groups.admins", True),
+        ("claims.a == 'x' or not token.b contains 'y'", True),
+        ("exists claims.a and acr == 'gold'", True),
+        ("tables.codes[claims.code].country == 'DE'", True),
+        ("claims.until > 2026-12-31", True),
+        ("claims.until > now", False),
+        ("claims.a == 'x' and claims.until > now", False),
+        ("not (claims.until > now)", False),
+        ("auth_age <= 60", False),
+        ("now in 'mon-sun 00:00-24:00 UTC'", False),
+        ("any(scope:a, now in 'mon-sun 00:00-24:00 UTC')", False),
+        ("path.id == '17'", False),
+        ("tables.codes[path.id].country == 'DE'", False),
+        ("tables.codes[client].country == 'DE'", False),
+        ("client in groups.admins", False),
+        ("exists certificate.subject", False),
+    ],
+)
+def test_what_is_the_same_for_a_caller_and_a_method(text: str, *, steady: bool) -> None:
+    assert is_steady(parse(text)) is steady
+
+
+def test_what_is_steady_reads_nothing_of_a_request_but_its_method() -> None:
+    """Whoever adds a fact has to think about which of them it is."""
+    identity = make_identity(claims={"acr": "gold", "amr": ["pwd"]})
+    asked = make_request(
+        method="PUT", path="/a", host="a.example", client="192.0.2.1", time=NOW
+    )
+    other = make_request(
+        method="PUT", path="/b", host="b.example", client="2001:db8::1", tls=False
+    )
+    other = attrs.evolve(other, bindings=("dpop",), time=NOW + 1e6)
+    for name in STEADY:
+        found = FACTS[name](identity, asked)
+        assert found is not None, name
+        assert found == FACTS[name](identity, other), name

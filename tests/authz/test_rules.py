@@ -298,4 +298,4 @@ def test_rules_of_a_hundred_are_found_by_host_and_path(tmp_path: Path) -> None:
     file.write_text(text)
     made = policy(files=(str(file),))
     found = made._index.find("app.example.com", "/p7/x")  # noqa: SLF001
-    assert [each.name for each in found] == ["r7"]
+    assert [each.name for each in found.rules] == ["r7"]
