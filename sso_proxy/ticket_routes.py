@@ -53,7 +53,9 @@ class TicketRoutes:
         except ConfigError:
             raise ConfigError from None  # said already
         if not ITicketSource.providedBy(source):
-            problem = f"token {name!r} is no ticket; its type has to be pubtkt"
+            problem = (
+                f"token {name!r} is no ticket; its type has to be pubtkt or auth_tkt"
+            )
             raise ConfigError(Mistake(f"{path}.backend", problem))
         cookie = DomainCookie(
             name=wanted.cookie or source.cookie,

@@ -167,7 +167,11 @@ def sign(ticket: Ticket, key: TicketKey, *, ip: str = ANYWHERE) -> str:
     parts = _parts(ticket, key)
     user = parts.uid if key.user == "plain" else quote(parts.uid, "").encode("ascii")
     begin = b"%b%08x%b!" % (_mark(parts, key, ip), parts.timestamp, user)
-    octets = begin + parts.tokens + b"!" + parts.udata
+    octets = begin + parts.udata
+    if parts.tokens or b"!" in parts.udata:
+        octets = begin + parts.tokens + b"!" + parts.udata
+    # Else without the "!" of tokens, as all makers do it but mod_auth_tkt when it writes
+    # a ticket anew: some readers compare the whole text.
     read = _split(octets, key)
     if read._replace(mark=b"") != parts or _read(read, key) != ticket:
         # Such as a "!" in the user, or a comma in a token.

@@ -9,12 +9,12 @@ from zope.interface import implementer
 
 from sso_proxy.equipment import Equipment
 from sso_proxy.interfaces import IDelivery
+from sso_proxy.specs.http.domain_cookie import is_cookie_value
 from sso_proxy.token import NotIssued, Token
 
 _NO_FORM: Final = NotIssued(reason="token-no-form", status=415)
 
 _is_one_word = re.compile(r"[\x21-\x7e]+").fullmatch
-_is_cookie_value = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+").fullmatch
 
 
 def _unusable(what: str) -> NotIssued:
@@ -98,7 +98,7 @@ class CookieDelivery:
 
     def apply(self, token: Token, equipment: Equipment) -> NotIssued | None:
         """Add the cookie (RFC 6265 section 4.1.1)."""
-        if not _is_cookie_value(token.value):
+        if not is_cookie_value(token.value):
             return _unusable("a cookie")
         equipment.cookies.append((self.name, token.value))
         return None

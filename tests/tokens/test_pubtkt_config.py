@@ -14,7 +14,6 @@ SECRET = Secret("0123456789abcdef")
     ("options", "named"),
     [
         ({"grace": 3600}, "grace"),
-        ({"token_table": {"a": ("b",)}}, "token_table"),
         ({"bauth_claim": "pw"}, "bauth_key"),
         ({"bauth_password": SECRET}, "bauth_key"),
         ({"bauth_key": SECRET}, "bauth_key"),
@@ -37,11 +36,3 @@ def test_a_contradiction_is_named(options: dict[str, Any], named: str) -> None:
 def test_what_is_meant_is_taken() -> None:
     for options in ({}, {"bauth_claim": "p", "bauth_key": SECRET}):
         assert not [*PubtktTokenConfig(key="k.pem", **options).problems()]  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("token", ["a,b", "a;b", "", " a", "a!b", "a\n"])
-def test_what_would_be_several_tokens_is_refused(token: str) -> None:
-    with pytest.raises(ValueError, match="is no token"):
-        PubtktTokenConfig(key="k.pem", tokens_always=(token,))
-    with pytest.raises(ValueError, match="is no token"):
-        PubtktTokenConfig(key="k.pem", tokens=("g",), token_table={"x": (token,)})

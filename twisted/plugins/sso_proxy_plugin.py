@@ -176,6 +176,11 @@ saml2_bearer_token = PluginFactory(
     makes="ITokenSource",
     target="sso_proxy.tokens.saml2_bearer:Saml2BearerSource",
 )
+auth_tkt_token = PluginFactory(
+    name="auth_tkt",
+    makes="ITokenSource",
+    target="sso_proxy.tokens.auth_tkt:AuthTktSource",
+)
 pubtkt_token = PluginFactory(
     name="pubtkt",
     makes="ITokenSource",

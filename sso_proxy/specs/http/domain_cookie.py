@@ -9,6 +9,11 @@ from sso_proxy.specs.http.cookies import SameSite
 _value = re.compile(r"[!#-+\--:<-\[\]-~]+").fullmatch
 
 
+def is_cookie_value(text: str) -> bool:
+    """Say whether a cookie can have this value (RFC 6265 section 4.1.1)."""
+    return _value(text) is not None
+
+
 @attrs.frozen(kw_only=True)
 class DomainCookie:
     """
@@ -35,7 +40,7 @@ class DomainCookie:
         Raises:
             ValueError: That cannot stand in a cookie (RFC 6265 section 4.1.1).
         """
-        if not _value(value):
+        if not is_cookie_value(value):
             raise ValueError("no value of a cookie")
         return f"{self.name}={value}{self._attributes()}"
 
