@@ -250,6 +250,7 @@ CHECKS = "dpop-checks"
 EXCHANGED = "exchanged"
 RULED = "ruled"
 HUNDRED = "hundred"
+HUNDRED_RULED = "hundred-ruled"
 HUNDRED_EXCHANGED = "hundred-exchanged"
 SESSION_SERVER = "session-server"
 SESSION_COOKIE = "session-cookie"
@@ -332,6 +333,11 @@ LOADS = {
         "1 KiB, a hundred tokens",
         (OURS,),
         _small("/api/1k", _same(_some)),
+    ),
+    HUNDRED_RULED: Load(
+        "1 KiB, a hundred tokens, a hundred rules",
+        (OURS,),
+        _small("/ruled/1k", _same(_some)),
     ),
     HUNDRED_EXCHANGED: Load(
         "1 KiB, a hundred tokens, exchanged for others",

@@ -15,6 +15,7 @@ from tests.bench.loads import (
     EXCHANGED,
     HUNDRED,
     HUNDRED_EXCHANGED,
+    HUNDRED_RULED,
     LOADS,
     MANY,
     NONE,
@@ -93,6 +94,12 @@ RULES = (
     Rule("one token: two workers to one", (ONE, OURS_2), (ONE, OURS), 1.1),
     Rule("DPoP: two ES256 checks alone", (DPOP, OURS), (CHECKS, OURS), 2.5),
     Rule("one token, a hundred rules: none", (RULED, OURS), (ONE, OURS), 1.1),
+    Rule(
+        "a hundred tokens, a hundred rules: none",
+        (HUNDRED_RULED, OURS),
+        (HUNDRED, OURS),
+        1.1,
+    ),
     Rule("one exchanged token: not exchanged", (EXCHANGED, OURS), (ONE, OURS), 1.15),
     Rule(
         "a hundred exchanged tokens: not exchanged",

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from sso_proxy.authz.rules import RulesPolicy
 from sso_proxy.authz.rules_config import RulesConfig
 from sso_proxy.model import Effect
 from sso_proxy.testing.fakes import FakeTools, make_identity, make_request
-from tests.bench.loads import LOADS, ONE, RULED
+from tests.bench.loads import HUNDRED, HUNDRED_RULED, LOADS, ONE, RULED
 from tests.bench.peers import OURS
 from tests.bench.ruling import COUNT, write_rules
 from tests.bench.table import RULES
@@ -23,7 +25,8 @@ def test_a_hundred_rules_permit_who_may_read(tmp_path: Path) -> None:
     assert policy.check(make_identity(), request).effect is Effect.DENY
 
 
-def test_what_is_compared_differs_by_the_rules_alone() -> None:
-    rules = [rule for rule in RULES if rule.ours == (RULED, OURS)]
-    assert [(rule.theirs, rule.limit) for rule in rules] == [((ONE, OURS), 1.1)]
-    assert OURS in LOADS[RULED].targets
+@pytest.mark.parametrize(("ruled", "without"), [(RULED, ONE), (HUNDRED_RULED, HUNDRED)])
+def test_what_is_compared_differs_by_the_rules_alone(ruled: str, without: str) -> None:
+    rules = [rule for rule in RULES if rule.ours == (ruled, OURS)]
+    assert [(rule.theirs, rule.limit) for rule in rules] == [((without, OURS), 1.1)]
+    assert OURS in LOADS[ruled].targets
