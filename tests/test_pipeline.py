@@ -8,13 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
-from sso_proxy.authz.policies import Named, Policies
+from sso_proxy.authz.policies import Local, Named, Policies
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import (
     ANONYMOUS,
     DECLINED,
+    PERMIT,
     REFUSED,
     Authenticated,
     Bound,
@@ -767,6 +768,24 @@ def test_what_we_were_obliged_to_is_done_for_each_request(
     ).admission
     assert admission.reuse_until == 0.0
     assert admission.shared == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [PERMIT, NO, Decision(effect=Effect.PERMIT, obligations=(("log", {}),))],
+)
+def test_rules_are_asked_once_for_each_request(said: Decision) -> None:
+    """Otherwise where a shadow differs would count twice."""
+    rules, shadow = FakeLocalPolicy(said), FakeLocalPolicy(NO)
+    Asked(policies=Policies([Named("rules", rules)], [Local("shadow", shadow)]))
+    assert (len(rules.asked), len(shadow.asked)) == (1, 1)
+
+
+def test_rules_are_not_asked_about_who_is_out_already() -> None:
+    rules = FakeLocalPolicy()
+    asked = Asked(policies=policies(rules), revocations=revoke(OF_ALICE))
+    assert asked.refused == (401, "revoked")
+    assert rules.asked == []
 
 
 def test_nobody_who_may_not_pass_causes_a_token() -> None:
