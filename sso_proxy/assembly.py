@@ -31,6 +31,7 @@ from sso_proxy.net.nest import Watcher
 from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
+from sso_proxy.notes import notes_of
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.recent_refusals import RecentRefusals
 from sso_proxy.session_desk import close_ended, manage_sessions
@@ -367,12 +368,11 @@ class Gateway:
         return self._generation.parts if self._generation is not None else None
 
     def report(self) -> None:
-        """Log what will be a problem soon."""
+        """Log what will be a problem soon, and what is less safe than it could be."""
         if self.parts is not None:
-            now = self.clock.time()
-            for tls in self.parts.tls:
-                for line in tls.health(now) if tls is not None else ():
-                    _log.warn("{line}", line=line.removeprefix(WARNING))
+            parts, now = self.parts, self.clock.time()
+            for line in notes_of(parts.tls, parts.healthy, now):
+                _log.warn("{line}", line=line.removeprefix(WARNING))
 
     def _sweep(self, now: float) -> None:
         for listener in self._listeners:

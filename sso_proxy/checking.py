@@ -10,6 +10,7 @@ from sso_proxy.config.model import Config
 from sso_proxy.interfaces import IClock
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
+from sso_proxy.notes import notes_of
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.storage import Needs
 from sso_proxy.tools import Tools
@@ -21,7 +22,8 @@ class Findings:
     What a check has found out about a configuration without mistakes.
 
     Attributes:
-        notes: For the operator, such as certificates that expire soon.
+        notes: For the operator, such as certificates that expire soon, or options
+            that make something less safe.
         needs: What has to be there before it can be served.
         public_keys: Of what signs tokens for backends, by the name of the tokens.
     """
@@ -65,7 +67,5 @@ def check(config: Config) -> Findings:
     """
     clock = SystemClock()
     parts = build_parts(config, clock)
-    now = clock.time()
-    tls = [each for each in parts.tls if each is not None]
-    notes = tuple(note for each in tls for note in each.health(now))
+    notes = tuple(notes_of(parts.tls, parts.healthy, clock.time()))
     return Findings(notes=notes, needs=parts.needs, public_keys=parts.public_keys)

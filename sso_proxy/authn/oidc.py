@@ -29,6 +29,7 @@ from sso_proxy.interfaces import (
     ILogin,
     ILoginWishes,
     ILogout,
+    INoted,
     IRefreshes,
     ITools,
     IWatched,
@@ -59,7 +60,14 @@ _NOT_PRESENTED: Final = NotPresented()
 
 
 @implementer(
-    IAuthenticator, ILogin, ILoginWishes, ILogout, IHealth, IRefreshes, IWatched
+    IAuthenticator,
+    ILogin,
+    ILoginWishes,
+    ILogout,
+    IHealth,
+    INoted,
+    IRefreshes,
+    IWatched,
 )
 class OidcAuthenticator:
     """
@@ -91,6 +99,7 @@ class OidcAuthenticator:
         self._watcher = Watcher(parts)
         self.relies_on_notices = config.backchannel_logout == "on"
         self.title = config.title or parts.name
+        self.notes = tuple(f"authenticator.{parts.name}: {n}" for n in config.notes)
         self.public_keys: tuple[Mapping[str, Any], ...] = parts.keys.public
 
     @classmethod

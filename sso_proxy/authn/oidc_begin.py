@@ -110,7 +110,7 @@ class Beginner:
     def _begun(self, request: Request, wanted: Wanted, asked: Asked) -> Begun:
         """Give what has to be known afterwards."""
         config, verifier = self._config, ""
-        if config.answer_type.has_code:
+        if config.challenges:
             verifier = secrets.token_urlsafe(_OCTETS)
         ages = [age for age in (wanted.max_age, asked.max_age) if age is not None]
         mode, prompt = config.mode, asked.prompt
@@ -152,8 +152,9 @@ class Beginner:
             ValueError: Nobody can be asked for what is wanted.
         """
         challenge, proof_key = None, None
-        if begun.response_type.has_code:
+        if begun.verifier:
             challenge = challenge_of(begun.verifier)
+        if begun.response_type.has_code:
             proof_key = self._parts.provider.proof_thumbprint
         return self._config.ask(
             redirect_uri=begun.redirect_uri,

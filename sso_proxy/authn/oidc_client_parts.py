@@ -63,6 +63,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
     metadata_url: str | None = None,
     path: str = "",
     codes: bool = True,
+    pkce: bool = True,
     shared: Shared = _anew,
 ) -> ProviderParts:
     """
@@ -78,6 +79,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         metadata_url: Where it publishes them; None for the well-known places.
         path: Where the options stand, for mistakes.
         codes: Codes have to become tokens: the provider needs an endpoint for that.
+        pkce: Codes are asked for with a challenge.
         shared: Gives what a configuration before this one has made already
             (``ITools.shared``): the provider may be down just then.
 
@@ -128,6 +130,7 @@ def build_provider(  # noqa: PLR0913 - one keyword for each thing it depends on
         token_params=config.token_params,
         userinfo_in_body=config.userinfo_method == "body",
         codes=codes,
+        pkce=pkce,
     )
     client = ProviderClient(
         access, http_client, clock, lambda: secrets.token_urlsafe(16)

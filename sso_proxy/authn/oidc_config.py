@@ -8,7 +8,7 @@ from attrs.validators import in_, optional
 
 from sso_proxy.authn.oidc_client_config import ClientConfig
 from sso_proxy.authn.oidc_fapi import fapi_problems
-from sso_proxy.config.checks import between, non_empty
+from sso_proxy.config.checks import Attribute, between, non_empty
 from sso_proxy.config.login_parts import RefreshFailed
 from sso_proxy.config.protocol_checks import (
     known_response_type,
@@ -31,6 +31,14 @@ Tokens = Literal["id_token", "access_token", "refresh_token"]
 
 _CHALLENGE: Final = 43 * "A"
 _PROMPTS: Final = ("none", "login", "consent", "select_account", "create")
+
+
+def _pkce(_instance: object, _attribute: Attribute, value: str) -> None:
+    if value == "plain":
+        problem = "shows the proof to whoever sees the request: 'S256', or 'off'"
+        raise ValueError(f"'plain' {problem}")
+    if value not in {"S256", "off"}:
+        raise ValueError(f"{value!r} is neither 'S256' nor 'off'")
 
 
 @attrs.frozen(kw_only=True)
@@ -97,6 +105,9 @@ class OidcConfig(ClientConfig):
             ``/.sso/logout/backchannel/`` and the name of this table: if they are such
             that it can (``auto``), always, so that others are refused at the start
             (``on``), or never (``off``).
+        pkce: ``S256``: a code is good only together with what the proxy alone knows
+            (RFC 7636).  ``off``: it is not, for providers that refuse that; then nobody
+            but the nonce tells a code that was put in somebody's way from their own.
         par: Whether requests are pushed (RFC 9126): if the provider wants it
             (``auto``), always, or never.
         request_object: Whether requests are signed (RFC 9101) with the first of the
@@ -179,6 +190,7 @@ class OidcConfig(ClientConfig):
     logout_hint: str = ""
     logout_params: Mapping[str, str] = attrs.field(factory=dict)
     backchannel_logout: Literal["auto", "on", "off"] = "auto"
+    pkce: str = attrs.field(default="S256", validator=_pkce)
     par: Literal["auto", "on", "off"] = "auto"
     request_object: Literal["", "off", "value", "reference"] = ""
     request_object_lifetime: int = attrs.field(default=300, validator=between(10, 3600))
@@ -231,6 +243,11 @@ class OidcConfig(ClientConfig):
     def answer_type(self) -> ResponseType:
         """Give what answers consist of."""
         return ResponseType.read(self.response_type)
+
+    @property
+    def challenges(self) -> bool:
+        """Say whether a code is asked for, and with a challenge (PKCE)."""
+        return self.answer_type.has_code and self.pkce != "off"
 
     @property
     def requests(self) -> str:
@@ -292,9 +309,17 @@ class OidcConfig(ClientConfig):
             "ui_locales": self.ui_locales,
             "claims": self.claims or None,
             "resource": self.resource,
+            "pkce": self.pkce != "off",
             "extra": tuple(self.params.items()),
         }
         return AuthorizationRequest(**{**options, **more})
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what is allowed and makes logins less safe."""
+        if self.pkce == "S256":
+            return ()
+        return ("pkce = 'off': only the nonce keeps codes of others out",)
 
     def problems(self) -> Iterator[str]:
         """Say what is missing, contradicts itself or has no effect."""
@@ -335,10 +360,15 @@ class OidcConfig(ClientConfig):
                 redirect_uri=self.redirect_uri or "https://localhost/",
                 state="s",
                 nonce="n",
-                code_challenge=_CHALLENGE if self.answer_type.has_code else None,
+                code_challenge=_CHALLENGE if self.challenges else None,
             )
         except ValueError as e:
             yield str(e)
+        if self.pkce == "off" and self.auth == "none":
+            # Who gets hold of a code would have all that there is to it.
+            yield "pkce = 'off' needs auth other than 'none'"
+        if self.pkce == "off" and not self.answer_type.has_code:
+            yield "pkce has no effect without a code in response_type"
         if self.requests != "off" and not self.signing_keys:
             yield f"request_object = {self.requests!r} needs signing_keys"
         if self.request_object_alg and self.requests == "off":

@@ -37,6 +37,10 @@ class Options(Protocol):
         """What else they may be bound to."""
 
     @property
+    def pkce(self) -> str:
+        """Whether codes are asked for with a challenge."""
+
+    @property
     def par(self) -> str:
         """Whether requests are pushed."""
 
@@ -65,6 +69,7 @@ def fapi_problems(options: Options) -> Iterator[str]:
         "dpop = 'required', or a certificate": (
             options.dpop != "required" and options.certificate is None
         ),
+        "pkce = 'S256'": options.pkce != "S256",
         "pushed requests, not par = 'off'": options.par == "off",
         "pushed requests, not request_object = 'reference'": (
             options.request_object == "reference"

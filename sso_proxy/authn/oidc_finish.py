@@ -22,6 +22,7 @@ from sso_proxy.login import Finished, InFragment
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.strict import encode_base64url
+from sso_proxy.specs.oauth.client_auth import FormFields
 from sso_proxy.specs.oidc.envelope import open_jwt
 from sso_proxy.specs.oidc.jarm import OverError, read_jarm_claims
 from sso_proxy.specs.oidc.response import (
@@ -223,11 +224,12 @@ class Finisher:
             front = await self._identifier.of_browser(answer, begun)
             if answer.code is None:
                 return await self._identifier.of_answer(answer, begun, front)
-            fields = (
+            fields: FormFields = (
                 ("code", answer.code),
                 ("redirect_uri", begun.redirect_uri),
-                ("code_verifier", begun.verifier),
             )
+            if begun.verifier:
+                fields += (("code_verifier", begun.verifier),)
             tokens = await self._parts.provider.redeem(fields)
             return await self._identifier.of_login(tokens, begun, answer, front)
         except ProviderError as e:

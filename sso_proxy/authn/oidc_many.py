@@ -32,6 +32,7 @@ from sso_proxy.interfaces import (
     ILogin,
     ILoginWishes,
     ILogout,
+    INoted,
     IRefreshes,
     ITools,
     IWatched,
@@ -71,7 +72,14 @@ _MAX_TOKEN: Final = 65536
 
 
 @implementer(
-    IAuthenticator, ILogin, ILoginWishes, ILogout, IHealth, IRefreshes, IWatched
+    IAuthenticator,
+    ILogin,
+    ILoginWishes,
+    ILogout,
+    IHealth,
+    INoted,
+    IRefreshes,
+    IWatched,
 )
 class OidcDiscovery:
     """
@@ -100,6 +108,10 @@ class OidcDiscovery:
         ) + tuple((name.partition("://")[2], name) for name in config.allowed_issuers)
         self._in_fragments = self._providers.in_fragments
         self.title = config.title or tools.name
+        self.notes = tuple(
+            f"authenticator.{tools.name}: {place}: {note}"
+            for place, note in self._providers.files.notes
+        )
         self.public_keys: tuple[Mapping[str, Any], ...] = self._providers.public_keys
         self.relies_on_notices = self._providers.relies_on_notices
 

@@ -160,6 +160,12 @@ class ProviderFiles:
         except ConfigError:
             return ()
 
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """Give what is allowed and makes logins less safe, and where that is."""
+        every = [*self.providers.items(), *((DEFAULTS, one) for one in self.general)]
+        return tuple((place, note) for place, each in every for note in each.notes)
+
     def of(self, issuer: str) -> ProviderConfig:
         """
         Give the options for an issuer that has no file.

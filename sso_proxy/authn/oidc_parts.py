@@ -108,6 +108,7 @@ def build_parts(config: OidcConfig, tools: ITools) -> Parts:
         discover=not config.by_hand,
         metadata_url=config.metadata,
         codes=config.answer_type.has_code,
+        pkce=config.pkce != "off",
         shared=tools.shared,
     )
     weak = weak_algorithms(key.alg for key in provider.keys.signing)

@@ -235,6 +235,12 @@ class IHealth(Interface):
         """
 
 
+class INoted(Interface):
+    """A healthy part (`IHealth`) that operators should know more of than that."""
+
+    notes = Attribute("What is less safe than it could be: lines, nothing secret.")
+
+
 class IClock(Interface):
     """Time, as an argument."""
 

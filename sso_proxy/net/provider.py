@@ -97,6 +97,7 @@ class ProviderAccess:
         token_params: Further fields of requests for tokens.
         userinfo_in_body: Send access tokens to UserInfo in a form.
         codes: It gives codes, which have to become tokens.
+        pkce: It is asked for codes with a challenge.
     """
 
     issuer: str
@@ -108,6 +109,7 @@ class ProviderAccess:
     token_params: Mapping[str, str] = attrs.field(factory=dict)
     userinfo_in_body: bool = False
     codes: bool = True
+    pkce: bool = True
 
 
 @implementer(IHealth)
@@ -166,6 +168,7 @@ class ProviderClient:
                 issuer=access.issuer,
                 certificate=access.identity.has_certificate,
                 codes=access.codes,
+                pkce=access.pkce,
             )
         except ProviderRefusedError as e:
             raise UnavailableError(f"provider {access.issuer}: {e.detail}") from e

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.config.secrets import Secret
 from sso_proxy.errors import UnavailableError
-from sso_proxy.login import Wishes
+from sso_proxy.login import Finished, Wishes
 from sso_proxy.net.client_keys import ClientKeys
 from sso_proxy.net.provider import ProviderError
 from sso_proxy.specs.jose.decrypt import decrypt_compact, derive_decryption_keys
@@ -27,6 +27,8 @@ from sso_proxy.specs.jose.strict import encode_base64url, read_json_object
 from sso_proxy.specs.jose.verify import verify
 from tests.support.caching import now
 from tests.support.oidc_scene import ISSUER, OidcScene, asked
+
+_SECRET = Secret("a client secret")
 
 
 class BeginTests(TestCase):
@@ -63,6 +65,28 @@ class BeginTests(TestCase):
         assert verifier not in repr(response.headers)
         hashed = encode_base64url(sha256(verifier.encode()).digest())
         assert hashed == fields["code_challenge"]
+
+    def test_without_pkce_there_is_no_verifier_and_all_else_is_the_same(self) -> None:
+        scene = OidcScene(pkce="off", auth="client_secret_basic", client_secret=_SECRET)
+        fields, usual = asked(scene.begin()), asked(OidcScene().begin())
+        changed = {"code_challenge", "code_challenge_method"}
+        assert fields.keys() == usual.keys() - changed
+        found = scene.callback({"state": fields["state"], "code": "c"})
+        assert isinstance(found, Finished)
+        (form,) = scene.provider.redeemed
+        assert form.keys() == {"code", "redirect_uri"}
+
+    def test_a_login_ends_as_it_began_though_the_option_has_changed(self) -> None:
+        options: dict[str, Any] = {"auth": "client_secret_basic"}
+        options["client_secret"] = _SECRET
+        for before, after in (("S256", "off"), ("off", "S256")):
+            scene = OidcScene(pkce=before, **options)
+            state = asked(scene.begin())["state"]
+            config = attrs.evolve(scene.parts.config, pkce=after)
+            scene.login = type(scene.login)(attrs.evolve(scene.parts, config=config))
+            assert isinstance(scene.callback({"state": state, "code": "c"}), Finished)
+            (form,) = scene.provider.redeemed
+            assert ("code_verifier" in form) == (before == "S256")
 
     def test_options_are_asked_for(self) -> None:
         scene = OidcScene(

@@ -83,6 +83,11 @@ def test_issuer_and_client_are_enough() -> None:
         ({"request_object": "value"}, "signing_keys"),
         ({"request_object_alg": "RSA1_5"}, "request_object_alg"),
         ({"request_object_alg": "dir"}, "request_object"),
+        ({"pkce": "plain"}, "whoever sees the request: 'S256', or 'off'"),
+        ({"pkce": "none"}, "'none' is neither 'S256' nor 'off'"),
+        ({"pkce": "s256"}, "'s256' is neither"),
+        ({"pkce": "off"}, "pkce = 'off' needs auth other than 'none'"),
+        ({"pkce": "off", "response_type": "id_token"}, "pkce has no effect"),
         ({"par": "sometimes"}, "par"),
         ({"id_token_algorithms": ["none"]}, "none"),
         ({"id_token_algorithms": ["HS256"]}, "client_secret"),
@@ -166,6 +171,17 @@ def test_the_profile_signs_requests_and_wants_signed_answers() -> None:
     config = read(**profile, request_object="off", response_mode="query")
     assert (config.requests, config.mode) == ("off", "query")
     assert (read().requests, read().mode) == ("off", "query")
+
+
+def test_pkce_is_used_unless_the_operator_says_otherwise() -> None:
+    assert read().challenges
+    assert read(pkce="S256").challenges
+    known = {"auth": "tls_client_auth", "certificate": "c.pem", "key": "k.pem"}
+    assert not read(**known, pkce="off").challenges
+    assert not read(response_type="id_token").challenges
+    assert read(**known).notes == ()
+    (note,) = read(**known, pkce="off").notes
+    assert "pkce = 'off'" in note
 
 
 def test_userinfo_can_be_left_out() -> None:

@@ -20,6 +20,7 @@ class Options:
     assertion_audience: str | None = None
     dpop: str = "required"
     certificate: str | None = None
+    pkce: str = "S256"
     par: str = "auto"
     request_object: str = "off"
     iss_required: bool | None = None
@@ -54,6 +55,7 @@ def test_what_the_profile_allows(options: dict[str, Any]) -> None:
         {"assertion_audience": ISSUER + "/token"},
         {"dpop": "off"},
         {"dpop": "on"},
+        {"pkce": "off"},
         {"par": "off"},
         {"request_object": "reference"},
         {"iss_required": False},

@@ -167,6 +167,22 @@ def test_an_answer_may_be_where_only_a_page_can_read_it(tmp_path: Path) -> None:
     assert found == InFragment(field=FRAGMENT_FIELD)
 
 
+def test_operators_are_told_where_codes_are_not_proven(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a secret of ours")
+    secret.chmod(0o600)
+    for name in ("a", "b"):
+        text = _FILE.format(name=name).replace('"none"', '"client_secret_basic"')
+        more = 'client_secret_file = "../secret"\n'
+        directory = tmp_path / "providers"
+        directory.mkdir(exist_ok=True)
+        (directory / f"{name}.toml").write_text(
+            text + more + ('pkce = "off"' if name == "b" else "")
+        )
+    (note,) = Scene(directory).login.notes
+    assert note.startswith("authenticator.people: https://b.example: pkce = 'off'")
+
+
 def test_a_session_is_its_providers(scene: Scene) -> None:
     request = scene.request()
     assert isinstance(now(scene.login.authenticate(request)), NotPresented)

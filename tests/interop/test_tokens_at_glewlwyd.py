@@ -18,6 +18,7 @@ from tests.support.tokens_from_op import read_claims
 SECRET: Final = "0123456789abcdef0123456789abcdef"
 ORDERS: Final = "https://orders.example.com/"
 _PLUGIN: Final[Mapping[str, Any]] = {
+    "pkce-allowed": False,
     "allow-non-oidc": True,
     "auth-type-client-enabled": True,
     "auth-type-password-enabled": True,
@@ -50,6 +51,7 @@ client_secret_file = "client.secret"
 scope = ["openid", "email"]
 resource = ["{ORDERS}"]
 """
+_UNPROVEN: Final = f'{_LOGIN}pkce = "off"\n'
 
 
 def _token(name: str, audience: str, more: str = "") -> str:
@@ -73,7 +75,9 @@ def _client(port: int) -> dict[str, Any]:
         "confidential": True,
         "password": SECRET,
         "client_secret": SECRET,
-        "redirect_uri": [f"https://{HOST}:{port}/.sso/callback/people"],
+        "redirect_uri": [
+            f"https://{HOST}:{port}/.sso/callback/{name}" for name in ("people", "s256")
+        ],
         "authorization_type": kinds,
         "token_endpoint_auth_method": ["client_secret_basic"],
         "scope": ["email"],
@@ -107,9 +111,10 @@ def scene(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]
     directory, port = tmp_path_factory.mktemp("glewlwyd-tokens"), free_port()
     write_secret(directory, "client.secret", SECRET)
     with Glewlwyd(pki, [_client(port)], **_PLUGIN) as server:
-        people = Site(issuer=server.issuer, client_id="people", options=_LOGIN)
+        people = Site(issuer=server.issuer, client_id="people", options=_UNPROVEN)
         tokens = _TOKENS.replace("{issuer}", server.issuer)
         sites = {"people": attrs.evolve(people, route=tokens)}
+        sites["s256"] = attrs.evolve(people, options=_LOGIN)
         for name, each in _ROUTES.items():
             by = ("people",)
             sites[name] = attrs.evolve(people, authenticate=by, route=each)
@@ -127,6 +132,18 @@ def _value(seen: Seen, scheme: str) -> str:
     said, _, rest = value.partition(" ")
     assert said == scheme
     return rest
+
+
+def test_people_log_in_though_the_server_refuses_challenges(scene: Scene) -> None:
+    """It has no PKCE here; who asks with a challenge gets an error."""
+    assert scene.gate.arrived("people") != []
+    browser = scene.gate.browser()
+    page = browser.go(scene.gate.url("s256"))
+    story = scene.gate.story(browser, page) + scene.server.log()[-2000:]
+    place, _, said = page.url.partition("?")
+    assert (place, page.status) == (scene.gate.callback("s256"), 502), story
+    assert "error=invalid_request" in said.split("&"), story
+    assert scene.gate.arrived("s256") == []
 
 
 def test_a_backend_gets_a_token_of_the_proxy(scene: Scene) -> None:

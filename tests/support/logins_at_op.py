@@ -120,6 +120,7 @@ LOGIN_CLIENTS: Final[Mapping[str, LoginClient]] = {
         },
         options='par = "on"\nrequest_object = "value"',
     ),
+    "unproven": LoginClient(options='pkce = "off"'),
     "form-post": LoginClient(options='response_mode = "form_post"'),
     "hybrid": _typed("code id_token"),
     "hybrid-form": _typed("code id_token", "form_post"),

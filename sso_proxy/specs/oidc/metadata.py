@@ -142,13 +142,14 @@ class ProviderEndpoints:
 _NOT_USED: Final = EndpointOverrides()
 
 
-def login_endpoints(
+def login_endpoints(  # noqa: PLR0913
     metadata: ServerMetadata | None,
     overrides: EndpointOverrides = _NOT_USED,
     *,
     issuer: str,
     certificate: bool = False,
     codes: bool = True,
+    pkce: bool = True,
 ) -> ProviderEndpoints:
     """
     Put together what we know of a provider.
@@ -162,11 +163,12 @@ def login_endpoints(
         issuer: The issuer, or template, that is configured.
         certificate: We show a client certificate to the provider.
         codes: Codes have to become tokens.
+        pkce: Codes are asked for with a challenge.
 
     Raises:
         ProviderRefusedError: There is no authorization endpoint, or no token endpoint
             although *codes*; a URL of the operator is not https, or no PKCE method is
-            ``S256`` though it lists some.
+            ``S256`` though it lists some, and *pkce*.
     """
     urls = {
         name: _choose_url(name, metadata, overrides, certificate=certificate)
@@ -183,7 +185,7 @@ def login_endpoints(
     said.update({name: flag for name, flag in flags.items() if flag is not None})
     endpoints = ProviderEndpoints(issuer=issuer, **{**said, **urls})
     methods = endpoints.challenge_methods
-    if methods and "S256" not in methods:
+    if pkce and methods and "S256" not in methods:
         raise ProviderRefusedError("the provider has PKCE, but not with S256")
     if endpoints.par_required and endpoints.pushed_authorization is None:
         raise ProviderRefusedError(

@@ -78,7 +78,8 @@ class AuthorizationRequest:
         scope: What for; ``openid`` is among it.
         state: Names the login to us, and nobody can guess it.
         nonce: Comes back in the ID token, and nobody can guess it.
-        code_challenge: By the method S256; None where no code is asked for.
+        code_challenge: By the method S256; None where no code is asked for, or without
+            *pkce*.
         response_type: What the answer is to consist of.
         response_mode: One of `RESPONSE_MODES`, or None to leave it to the provider.
         acr_values: Authentication contexts, the best first.
@@ -92,6 +93,8 @@ class AuthorizationRequest:
         claims: Single claims that are wanted (section 5.5), or None.
         resource: What access tokens are for (RFC 8707).
         dpop_jkt: The key that tokens are going to be bound to, or None.
+        pkce: Whether a code is asked for with a challenge (RFC 7636).  False is for
+            providers that take none: who redeems the code proves nothing by it then.
         extra: Further parameters, for what providers have of their own.
     """
 
@@ -114,6 +117,7 @@ class AuthorizationRequest:
     claims: Mapping[str, Any] | None = None
     resource: tuple[str, ...] = ()
     dpop_jkt: str | None = None
+    pkce: bool = True
     extra: FormFields = ()
 
     def __attrs_post_init__(self) -> None:
@@ -314,8 +318,8 @@ def _check_identifiers(request: AuthorizationRequest) -> None:
     challenge = request.code_challenge
     if challenge is not None and not is_thumbprint(challenge):
         raise ValueError("code_challenge is none of S256")
-    if (challenge is not None) != request.response_type.has_code:
-        raise ValueError("code_challenge goes with a code, always")
+    if (challenge is not None) != (request.response_type.has_code and request.pkce):
+        raise ValueError("code_challenge goes with a code, always but without pkce")
     if request.dpop_jkt is not None and not is_thumbprint(request.dpop_jkt):
         raise ValueError("dpop_jkt is no thumbprint")
 

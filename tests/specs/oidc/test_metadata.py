@@ -188,7 +188,9 @@ def test_lists_are_sets() -> None:
 
 def test_provider_with_plain_challenges_only_is_refused() -> None:
     """RFC 7636 section 4.2: plain is no protection against who sees the request."""
-    assert "S256" in refusal(metadata(code_challenge_methods_supported=["plain"]))
+    document = metadata(code_challenge_methods_supported=["plain"])
+    assert "S256" in refusal(document)
+    assert login_endpoints(document, issuer=OP, pkce=False).challenge_methods
 
 
 def test_algorithms_that_are_pinned_count_alone() -> None:

@@ -131,6 +131,7 @@ def test_nothing_but_resource_is_there_twice() -> None:
         ({"code_challenge": "v" * 44}, "code_challenge"),
         ({"response_mode": "web_message"}, "response_mode"),
         ({"code_challenge": None}, "code_challenge"),
+        ({"pkce": False}, "code_challenge"),
         ({"response_type": ResponseType("id_token")}, "code_challenge"),
         ({**HYBRID, "response_mode": "query"}, "response_mode: no tokens in a query"),
         ({**HYBRID, "response_mode": "query.jwt"}, "response_mode"),
@@ -348,6 +349,14 @@ def test_without_a_code_nothing_is_proven_with_one(text: str) -> None:
     assert fields["response_type"] == text
     assert not {"code_challenge", "code_challenge_method"} & fields.keys()
     assert fields["nonce"]
+
+
+def test_a_code_is_asked_for_without_a_challenge_only_if_that_is_said() -> None:
+    """RFC 7636 is for providers to support: some of them refuse what they have not."""
+    request = attrs.evolve(FULL, pkce=False, code_challenge=None)
+    changed = {"code_challenge", "code_challenge_method"}
+    others = {n: v for n, v in parameters(FULL) if n not in changed}
+    assert dict(parameters(request)) == others
 
 
 def test_tokens_come_as_a_form_or_behind_the_number_sign() -> None:
