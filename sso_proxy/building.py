@@ -1,6 +1,7 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -213,7 +214,8 @@ class Builder:
             wishes_at=self._wishes.at,
         )
         logouts = Logouts(endpoints, desks, self._pages, self._tickets.clear)
-        notices = ProviderLogouts(desks, self._logins.stores_of)
+        clear = partial(self._tickets.clear, framed=True)
+        notices = ProviderLogouts(desks, self._logins.stores_of, clear)
         frames = SessionFrames(endpoints, desks)
         return BrowserEndpoints(endpoints, logins, [logins, logouts, notices, frames])
 

@@ -10,7 +10,7 @@ from sso_proxy.config.model import RouteConfig
 from sso_proxy.endpoints.tickets import TicketDesk
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IClock, ITicketSource, ITokenSource
-from sso_proxy.model import Headers
+from sso_proxy.model import Headers, RequestHead
 from sso_proxy.pages import Pages
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.back_target import read_pattern
@@ -77,7 +77,15 @@ class TicketRoutes:
         )
         return attrs.evolve(route, ticket=desk)
 
-    def clear(self, host: str) -> Headers:
-        """Give what takes away the tickets of who logs out at *host*."""
-        fields = (each.clear() for each in self._cookies if each.covers(host))
+    def clear(self, head: RequestHead, *, framed: bool = False) -> Headers:
+        """
+        Give what takes away the tickets of who logs out.
+
+        Args:
+            head: Of the request that says so.
+            framed: Whether a page of another site has the answer in a frame.
+        """
+        framed = framed and head.scheme == "https"
+        cookies = (each for each in self._cookies if each.covers(head.host))
+        fields = (cookie.clear(framed=framed) for cookie in cookies)
         return tuple(("set-cookie", field) for field in dict.fromkeys(fields))

@@ -10,7 +10,7 @@ from sso_proxy.interfaces import ITokenSource
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import Route
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import FakeTokenSource
+from sso_proxy.testing.fakes import FakeTokenSource, make_request
 from sso_proxy.ticket_routes import TicketRoutes
 from tests.support.doubles import FakeUpstream, make_route
 from tests.support.ticket_scene import FakeTicketSource
@@ -75,7 +75,18 @@ def test_a_logout_anywhere_in_the_domain_takes_each_ticket_away_once() -> None:
     add(routes)
     add(routes)
     add(routes, cookie="sso")
-    fields = [value for _, value in routes.clear("app.example.com")]
+    there = make_request(host="app.example.com").head
+    fields = [value for _, value in routes.clear(there)]
     assert [value.partition(";")[0] for value in fields] == ["auth_pubtkt=", "sso="]
     assert all("; Domain=example.com" in f and "Max-Age=0" in f for f in fields)
-    assert routes.clear("app.example.org") == ()
+    assert routes.clear(make_request(host="app.example.org").head) == ()
+
+
+def test_in_a_frame_it_is_said_as_browsers_heed_it_there() -> None:
+    """Not without TLS: there, they heed none that is SameSite=None."""
+    routes = TicketRoutes(source, SettableClock())
+    add(routes)
+    for tls, heeded in ((True, "None"), (False, "Lax")):
+        head = make_request(host="app.example.com", tls=tls).head
+        ((_, field),) = routes.clear(head, framed=True)
+        assert f"; SameSite={heeded}; Max-Age=0" in field

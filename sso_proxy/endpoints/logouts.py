@@ -57,7 +57,7 @@ class Logouts:
         endpoints: That place, such as ``/.sso/``.
         desks: The ways to log in there, by name.
         pages: Makes pages.
-        clear: Gives what takes away cookies for sites beside us, by our host.
+        clear: Gives what takes away cookies for sites beside us.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -70,7 +70,7 @@ class Logouts:
         endpoints: str,
         desks: Mapping[str, Desk],
         pages: Pages,
-        clear: Callable[[str], Headers] = lambda _: (),
+        clear: Callable[[RequestHead], Headers] = lambda _: (),
     ) -> None:
         self._endpoints = endpoints
         self._desks = desks
@@ -131,7 +131,7 @@ class Logouts:
         """
         stores = {id(desk.sessions): desk.sessions for desk in self._desks.values()}
         ended: list[tuple[Session, ISessionStore]] = []
-        headers: Headers = self._clear(request.head.host)
+        headers: Headers = self._clear(request.head)
         for store in stores.values():
             session = (await store.load(request)).session
             headers += await store.end(request)

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from sso_proxy.endpoints.desks import Desk
 from sso_proxy.interfaces import ILogout, ISessionStore
 from sso_proxy.login import LogoutNotice
-from sso_proxy.model import Headers, Request, Response
+from sso_proxy.model import Headers, Request, RequestHead, Response
 from sso_proxy.session import Session
 
 _log = Logger()
@@ -39,6 +39,7 @@ class ProviderLogouts:
     Args:
         desks: The ways to log in there, by name.
         stores_of: Gives the sessions of a way to log in.
+        clear: Gives what takes away cookies for sites beside us, from a frame.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -46,9 +47,15 @@ class ProviderLogouts:
         "logout/frontchannel": ("GET",),
     }
 
-    def __init__(self, desks: Mapping[str, Desk], stores_of: StoresOf) -> None:
+    def __init__(
+        self,
+        desks: Mapping[str, Desk],
+        stores_of: StoresOf,
+        clear: Callable[[RequestHead], Headers] = lambda _: (),
+    ) -> None:
         self._desks = desks
         self._stores_of = stores_of
+        self._clear = clear
 
     async def answer(self, request: Request, name: str, rest: str) -> Response | None:
         """
@@ -102,9 +109,9 @@ class ProviderLogouts:
         notice = await login.front_channel(request)
         if isinstance(notice, Response):
             return notice
-        cookies = opened.headers
+        cookies, own, named = opened.headers, False, False
         if opened.session is not None and _is_meant(opened.session, desk, notice):
-            cookies = await desk.sessions.end(request)
+            cookies, own = await desk.sessions.end(request), True
             self._tell(request, desk, notice)
         if notice.sid is not None:
             # Nothing is written for a name that nobody has: anybody can make them up.
@@ -112,6 +119,11 @@ class ProviderLogouts:
                 if await store.find_sid(notice.issuer, notice.sid):
                     await store.revoke_sid(notice.issuer, notice.sid)
                     self._tell(request, desk, notice)
+                    named = True
+        # Without its cookie, which seldom comes with a frame, the browser's session is
+        # taken for the one that has ended: it costs a session to be wrong about that.
+        if own or (named and opened.session is None):
+            cookies += self._clear(request.head)
         return Response(
             status=200,
             reason="logged-out-by-provider",

@@ -7,7 +7,7 @@ import pytest
 
 from sso_proxy.endpoints.logout_report import Report
 from sso_proxy.errors import UnavailableError
-from sso_proxy.model import Headers
+from sso_proxy.model import Headers, RequestHead
 from sso_proxy.specs.http.cookies import LOGOUT
 from tests.support.caching import now
 from tests.support.fake_login import LOGOUT as AWAY
@@ -97,8 +97,8 @@ def test_what_other_sites_go_by_is_taken_away_too() -> None:
     """Also from who has no session here any more, but not for another site."""
 
     class TicketScene(LoginScene):
-        def clear(self, host: str) -> Headers:
-            return (("set-cookie", f"ticket=; Domain={host}; Max-Age=0"),)
+        def clear(self, head: RequestHead) -> Headers:
+            return (("set-cookie", f"ticket=; Domain={head.host}; Max-Age=0"),)
 
     scene, gone = TicketScene(), "ticket=; Domain=app.example.com; Max-Age=0"
     scene.log_in()

@@ -27,6 +27,8 @@ from tests.support.told_login import REFUSED, ToldLogin
 ALICE = make_identity("alice", authenticator="corp")
 ISSUER = ALICE.issuer
 OP = "https://login.example.com"
+GONE = ("set-cookie", "ticket=; Max-Age=0")
+"""Takes away what sites beside us go by."""
 
 
 class Scene:
@@ -37,7 +39,8 @@ class Scene:
         self.login = ToldLogin()
         desk = Desk(name="corp", login=self.login, sessions=self.stores[0])
         plain = Desk(name="plain", login=FakeLogin(), sessions=self.stores[0])
-        part = ProviderLogouts({"corp": desk, "plain": plain}, lambda _: self.stores)
+        desks = {"corp": desk, "plain": plain}
+        part = ProviderLogouts(desks, lambda _: self.stores, lambda _: (GONE,))
         nobody: Any = None
         self.endpoints = BrowserEndpoints("/.sso/", nobody, [part])
 
@@ -231,6 +234,40 @@ def test_a_frame_that_names_nobody_leaves_nothing_behind(listed: Scene) -> None:
     for number in range(10):
         assert listed.frame(f"made-up-{number}").status == 200
     assert not any(kind._members for kind in cache._kinds.values())  # noqa: SLF001
+
+
+def test_tickets_are_taken_away_by_a_frame_of_the_session_that_ends(
+    scene: Scene,
+) -> None:
+    browser = scene.log_in(sid="s-1")
+    assert GONE in scene.frame("s-1", browser).headers
+    assert GONE not in scene.frame("s-1", browser).headers, "it is over"
+
+
+def test_so_they_are_where_no_cookie_came_along(listed: Scene) -> None:
+    listed.log_in(sid="s-1")
+    assert GONE in listed.frame("s-1").headers
+
+
+@pytest.mark.parametrize("sid", ["s-2", "s-3", None])
+def test_no_frame_takes_tickets_away_from_who_stays(
+    listed: Scene, sid: str | None
+) -> None:
+    """A page of anybody's may have it, with the name of a session of its own."""
+    browser, _ = listed.log_in(sid="s-1"), listed.log_in(sid="s-2")
+    assert GONE not in listed.frame(sid, browser).headers
+    assert listed.is_in(browser)
+
+
+def test_no_frame_takes_tickets_away_that_names_nobody(listed: Scene) -> None:
+    for sid in ("s-1", None):
+        assert GONE not in listed.frame(sid).headers
+
+
+def test_the_provider_itself_gets_no_cookies(scene: Scene) -> None:
+    """There is no browser at the back channel: its tickets are good until they end."""
+    scene.log_in(sid="s-1")
+    assert GONE not in scene.tell(sid="s-1", mark="m").headers
 
 
 def test_only_the_provider_can_frame_the_answer_and_it_does_nothing(

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,7 +14,7 @@ from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
 from sso_proxy.endpoints.session_iframes import SessionFrames
-from sso_proxy.model import Headers
+from sso_proxy.model import Headers, RequestHead
 from sso_proxy.pages import default_pages
 from sso_proxy.routing import build_own_route
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
@@ -93,7 +94,8 @@ class LoginScene:
         )
         logouts = Logouts("/.sso/", desks, default_pages(), self.clear)
         frames = SessionFrames("/.sso/", desks)
-        self.desk = BrowserEndpoints("/.sso/", logins, [logins, logouts, frames])
+        parts = [logins, logouts, frames, *self.make_parts(desks)]
+        self.desk = BrowserEndpoints("/.sso/", logins, parts)
         asked = (*self.logins.values(), *self.make_others())
         route.setdefault("authenticators", asked)
 
@@ -114,7 +116,11 @@ class LoginScene:
         """Make a way to log in."""
         return FakeLogin(name=name)
 
-    def clear(self, host: str) -> Headers:  # noqa: ARG002
+    def make_parts(self, desks: Mapping[str, Desk]) -> tuple[Any, ...]:  # noqa: ARG002
+        """Make other endpoints that there are."""
+        return ()
+
+    def clear(self, head: RequestHead) -> Headers:  # noqa: ARG002
         """Give what takes away cookies for other sites."""
         return ()
 

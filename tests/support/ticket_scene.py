@@ -27,6 +27,20 @@ class FakeTicketSource(FakeTokenSource):
     cookie = "auth_pubtkt"
 
 
+def make_desk(source: FakeTicketSource) -> TicketDesk:
+    """Make what gives tickets at ``/login``."""
+    return TicketDesk(
+        source=source,
+        cookie=DomainCookie(name="auth_pubtkt", domain="example.com"),
+        back=(read_pattern("site.example.com"),),
+        argument="back",
+        path="/login",
+        logout="/.sso/logout",
+        pages=default_pages(),
+        clock=SystemClock(),
+    )
+
+
 class TicketScene:
     """A login server, and a browser that has logged in."""
 
@@ -36,16 +50,7 @@ class TicketScene:
         self.cookies: dict[str, str] = {}
 
     def _make(self, backend: FakeUpstream, options: dict[str, Any]) -> Any:  # noqa: ANN401
-        desk = TicketDesk(
-            source=self.source,
-            cookie=DomainCookie(name="auth_pubtkt", domain="example.com"),
-            back=(read_pattern("site.example.com"),),
-            argument="back",
-            path="/login",
-            logout="/.sso/logout",
-            pages=default_pages(),
-            clock=SystemClock(),
-        )
+        desk = make_desk(self.source)
         return make_route(backend, path="/login", ticket=desk, **options)
 
     def ask(

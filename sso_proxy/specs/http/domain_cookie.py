@@ -44,9 +44,20 @@ class DomainCookie:
             raise ValueError("no value of a cookie")
         return f"{self.name}={value}{self._attributes()}"
 
-    def clear(self) -> str:
-        """Write the ``Set-Cookie`` that takes it away."""
-        return f"{self.name}={self._attributes()}; Max-Age=0"
+    def clear(self, *, framed: bool = False) -> str:
+        """
+        Write the ``Set-Cookie`` that takes it away.
+
+        Args:
+            framed: In an answer by TLS that a page of another site has in a frame:
+                browsers heed cookies there only that are ``SameSite=None``.  What was
+                said when this one was set does not matter (RFC 6265bis section 5.7).
+        """
+        attributes = self._attributes()
+        if framed:
+            freed = attrs.evolve(self, secure=True, same_site="none")
+            attributes = freed._attributes()  # noqa: SLF001
+        return f"{self.name}={attributes}; Max-Age=0"
 
     def covers(self, host: str) -> bool:
         """Say whether *host* may set it."""

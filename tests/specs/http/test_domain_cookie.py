@@ -25,6 +25,14 @@ def test_it_is_taken_away_where_it_was_set() -> None:
     )
 
 
+def test_in_a_frame_of_another_site_it_is_taken_away_all_the_same() -> None:
+    """Browsers heed no other ones there, whatever they said when it was set."""
+    gone = "t=; Path=/; Domain=b.example; Secure; HttpOnly; SameSite=None; Max-Age=0"
+    for secure in (True, False):
+        cookie = DomainCookie(name="t", domain="b.example", secure=secure)
+        assert cookie.clear(framed=True) == gone
+
+
 @pytest.mark.parametrize(
     "value", ["", "a b", "a;b", 'a"', "a\\b", "a,b", "a\r\nb", "é"]
 )
