@@ -1,8 +1,6 @@
 """Pages learn in Chromium what becomes of somebody's session at Debian's glewlwyd."""
 
-import contextlib
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,6 +11,7 @@ from sso_proxy.testing.pki import Pki
 from tests.support.chromium import Chromium, Tab, key_hash
 from tests.support.glewlwyd import PASSWORD, SCOPES, Glewlwyd
 from tests.support.login_proxy import LoginProxy, Site, login_proxy, write_secret
+from tests.support.programs import take_port
 from tests.support.recorder import BODY, answer
 
 NAME: Final = "basic"
@@ -77,11 +76,8 @@ def _ports() -> tuple[int, int]:
     The provider's frame answers pages only whose origin has the text of its host and
     port somewhere in it.
     """
-    for place in range(4000, 6500):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in (place, place * 10 + 3):
-                taken = stack.enter_context(socket.socket())
-                taken.bind(("127.0.0.1", port))
+    for place in range(2100, 3200):
+        if take_port(place) and take_port(place * 10 + 3):
             return place, place * 10 + 3
     raise AssertionError("no two ports are free")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -29,11 +30,32 @@ def program(name: str) -> str:
     return found
 
 
+_PORTS = range(12_000, 32_000)
+"""Below those that the kernel gives to who asks for any, or connects."""
+
+_marks: list[socket.socket] = []
+
+
+def take_port(port: int) -> bool:
+    """
+    Take a port if nobody has it: no other process of tests gets it while we live.
+
+    What says so is the name of a socket, which is gone with the process.
+    """
+    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        mark.bind(f"\0port of tests {port}")
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        mark.close()
+        return False
+    _marks.append(mark)
+    return True
+
+
 def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-    return port
+    """Give a port that nobody listens on, and that nobody takes until we do."""
+    return next(port for port in random.sample(_PORTS, 1000) if take_port(port))
 
 
 class RealProxy(Proxy):
