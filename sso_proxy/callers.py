@@ -18,6 +18,7 @@ from sso_proxy.model import (
     PERMIT,
     REFUSED,
     Authenticated,
+    Caller,
     Decision,
     Effect,
     Identity,
@@ -181,6 +182,23 @@ def ask_at_once(route: Route, request: Request, identity: Identity) -> Decision 
     if policies is None:
         return PERMIT
     return None if policies.waits else policies.check(identity, request)
+
+
+def is_known_to_permit(route: Route, caller: Caller, method: str, path: str) -> bool:
+    """
+    Say whether what permitted a caller's request permits this one like it.
+
+    Args:
+        route: The route of both.
+        caller: Who was permitted what.
+        method: What differs.
+        path: What differs, too.
+    """
+    identity, policies = caller.identity, route.policies
+    if identity is None or policies is None or route.requirements.depends_on_request:
+        return False
+    host = caller.request.head.host
+    return policies.is_known_to_permit(identity, method, host, path)
 
 
 async def judge(

@@ -122,6 +122,8 @@ def clocks(node: tree.Node, context: Context) -> Iterator[Clock]:
             yield _ages(seconds)
         case tree.Within(window):
             yield lambda _identity, _request, now: window.next_change(now)
+        case Comparison(operand, _, (tree.Now(),)) if _is_changing(operand):
+            yield lambda _identity, _request, now: now  # each path has another moment
         case Comparison(operand, _, (tree.Now(),)):
             yield _passes(make_getter(operand, context))
         case _:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import attrs
 from twisted.logger import Logger
 
-from sso_proxy.interfaces import ILocalPolicy, IPolicy
+from sso_proxy.interfaces import ILocalPolicy, IPolicy, IRememberingPolicy
 from sso_proxy.model import PERMIT, Decision, Effect, Identity, Request
 
 _log = Logger()
@@ -81,6 +81,11 @@ class Policies:
             for each in decisive
             if ILocalPolicy.providedBy(each.policy)
         )
+        self._remembering = tuple(
+            each.policy
+            for each in decisive
+            if IRememberingPolicy.providedBy(each.policy)
+        )
         self.waits = len(self._local) < len(decisive)
         self.depends_on_request = self.waits or any(
             each.policy.depends_on_request for each in (*self._local, *shadows)
@@ -115,6 +120,23 @@ class Policies:
         if self._shadows:
             self._compare(decision, identity, request)
         return decision
+
+    def is_known_to_permit(
+        self, identity: Identity, method: str, host: str, path: str
+    ) -> bool:
+        """
+        Say whether `check` permits this without a look at anything else.
+
+        False if it does not, or if that is not known yet, or if shadows would have to
+        be compared.
+        """
+        remembering = self._remembering
+        if len(remembering) < len(self._decisive) or self._shadows:
+            return False
+        for policy in remembering:
+            if not policy.is_known_to_permit(identity, method, host, path):
+                return False
+        return True
 
     def steady_for(self, identity: Identity, request: Request) -> float:
         """Say for how many seconds the answer to *request* stays the same."""

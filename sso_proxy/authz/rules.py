@@ -15,7 +15,7 @@ from sso_proxy.authz.rule_files import load_rules
 from sso_proxy.authz.rule_index import Place, RuleIndex
 from sso_proxy.authz.rules_config import RulesConfig
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import ILocalPolicy, ITools
+from sso_proxy.interfaces import IRememberingPolicy, ITools
 from sso_proxy.model import Decision, Effect, Identity, Request
 
 NO_RULE: Final = Decision(effect=Effect.DENY, reasons=("no-rule",))
@@ -32,7 +32,7 @@ _Open: TypeAlias = Sequence[tuple[Rule, Sequence[Test]]]
 _Key: TypeAlias = tuple[int, Place, str]
 
 
-@implementer(ILocalPolicy)
+@implementer(IRememberingPolicy)
 class RulesPolicy:
     """
     Rules of one policy.
@@ -115,6 +115,18 @@ class RulesPolicy:
         if isinstance(found, Decision):
             return found
         return self._combine(found, identity, request)
+
+    def is_known_to_permit(
+        self, identity: Identity, method: str, host: str, path: str
+    ) -> bool:
+        """Say whether *identity* may do this, without a look at anything else."""
+        known = self._known.get((id(identity), self._index.find(host, path), method))
+        if known is None or known[0]() is not identity:
+            return False
+        said = known[1]
+        if not isinstance(said, Decision):
+            return False
+        return said.effect is Effect.PERMIT and not said.obligations
 
     def _learn(
         self, key: _Key, identity: Identity, request: Request

@@ -40,6 +40,9 @@ from sso_proxy.interfaces.policies import (
 from sso_proxy.interfaces.policies import (
     IPolicy as IPolicy,
 )
+from sso_proxy.interfaces.policies import (
+    IRememberingPolicy as IRememberingPolicy,
+)
 from sso_proxy.interfaces.stores import (
     ICache as ICache,
 )
@@ -194,6 +197,10 @@ class IUpstream(Interface):
     """
 
     name: str = Attribute("For logs and metrics: its URL.")
+    inside: bool = Attribute(
+        "Whether it serves inside this process, where it can look at the caller's"
+        " connection."
+    )
 
     def forward(exchange: Any, outgoing: Any) -> Any:  # noqa: ANN401
         """

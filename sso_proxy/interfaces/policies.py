@@ -45,6 +45,21 @@ class ILocalPolicy(IPolicy):
         """Say for how many seconds the answer to this request stays the same."""
 
 
+class IRememberingPolicy(ILocalPolicy):
+    """A policy that remembers what it says, where that depends on little."""
+
+    def is_known_to_permit(
+        identity: Identity, method: str, host: str, path: str
+    ) -> bool:
+        """
+        Say whether `check` permits this, with nothing to be done besides.
+
+        That is so for every request of the very same *identity* with this method,
+        host and path, at any time and whatever else there is to it.  False if it is
+        not, or if nobody has asked yet.
+        """
+
+
 class IObligation(Interface):
     """Does what a policy permits something under the condition of."""
 

@@ -162,6 +162,13 @@ def test_a_clock_tells_when_the_answer_may_change(
     assert clock(make_identity(claims=claims), REQUEST, NOW) - NOW == left
 
 
+@pytest.mark.parametrize("key", ["path.id", "path", "method"])
+def test_a_moment_of_a_path_says_nothing_about_other_paths(key: str) -> None:
+    """A repeated request is decided on as of when its like came (edge.memo)."""
+    (clock,) = clocks(parse(f"tables.codes[{key}].country > now"), CONTEXT)
+    assert clock(make_identity(), REQUEST, NOW) == NOW
+
+
 @pytest.mark.parametrize(
     ("text", "steady"),
     [

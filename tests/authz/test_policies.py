@@ -8,12 +8,15 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authz.policies import Local, Named, Policies
+from sso_proxy.authz.rules import RulesPolicy
+from sso_proxy.authz.rules_config import RuleConfig, RulesConfig
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import PERMIT, Decision, Effect
 from sso_proxy.testing.checks import outcome_of
 from sso_proxy.testing.fakes import (
     FakeLocalPolicy,
     FakePolicy,
+    FakeTools,
     make_identity,
     make_request,
 )
@@ -127,3 +130,25 @@ class ShadowTests(TestCase):
         assert line == "Request test-request: shadow policy new failed."
         assert len(self.flushLoggedErrors(ValueError)) == 1
         assert self.differences == {("new", "permit", "failed"): 1}
+
+
+def known(*policies: Any, shadows: tuple[Local, ...] = ()) -> bool:  # noqa: ANN401
+    """Ask a second time, without a request."""
+    alice, request = make_identity(), make_request()
+    made = Policies(named(*policies), shadows)
+    assert made.check(alice, request).effect is Effect.PERMIT
+    return made.is_known_to_permit(alice, "GET", "app.example.com", "/")
+
+
+def rules(**options: Any) -> RulesPolicy:  # noqa: ANN401
+    rule = RuleConfig(name="r", effect="permit", **options)
+    return RulesPolicy.from_config(RulesConfig(rule=(rule,)), FakeTools())
+
+
+def test_all_have_to_know_that_they_permit() -> None:
+    other = rules(when="path == '/'")
+    assert known(rules(), rules())
+    assert not known(rules(), other)
+    assert not known(rules(), FakeLocalPolicy())
+    assert not known(FakePolicy(), rules())
+    assert not known(rules(), shadows=(Local("s", rules()),))

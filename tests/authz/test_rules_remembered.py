@@ -35,6 +35,12 @@ def policy(*rules: RuleConfig, first: bool = False) -> RulesPolicy:
     return RulesPolicy.from_config(config, FakeTools())
 
 
+def knows(made: RulesPolicy, identity: Identity, request: Request) -> bool:
+    """Ask without anything that a request has besides."""
+    head = request.head
+    return made.is_known_to_permit(identity, head.method, head.host, head.path)
+
+
 SIMPLE = st.sampled_from(
     [
         "scope:a",
@@ -143,6 +149,8 @@ def test_who_has_been_here_hears_what_a_stranger_hears(
         identity = callers[number % len(callers)]
         fresh = RulesPolicy(kept.rules, first=first)
         wanted = fresh.check(identity, request)
+        if knows(kept, identity, request):
+            assert (wanted.effect, wanted.obligations) == (Effect.PERMIT, ())
         assert kept.check(identity, request) == wanted
         assert kept.check(identity, request) == wanted
         traces = kept.explain(identity, request)
@@ -214,3 +222,29 @@ def test_what_is_obliged_is_remembered_with_the_answer() -> None:
     alice = make_identity()
     answers: list[Decision] = [made.check(alice, make_request()) for _ in range(3)]
     assert [a.obligations for a in answers] == [(("log", {"message": "seen"}),)] * 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "known"),
+    [
+        (RuleConfig(name="r", effect="permit", when="claims.a == 'x'"), True),
+        (RuleConfig(name="r", effect="permit", when="claims.a == 'y'"), False),
+        (RuleConfig(name="r", effect="deny"), False),
+        (RuleConfig(name="r", effect="permit", obligations=(LOG,)), False),
+        (RuleConfig(name="r", effect="permit", when="path like '/*'"), False),
+        (RuleConfig(name="r", effect="permit", when="claims.until > now"), False),
+        (RuleConfig(name="r", effect="step_up", acr_values=("gold",)), False),
+    ],
+)
+def test_who_was_permitted_something_for_good_is_known(
+    rule: RuleConfig, *, known: bool
+) -> None:
+    made = policy(rule)
+    alice = make_identity(claims={"a": "x", "until": NOW + 1})
+    asked = make_request(path="/a")
+    assert not knows(made, alice, asked)
+    made.check(alice, asked)
+    assert knows(made, alice, asked) is known
+    assert knows(made, alice, make_request(path="/b")) is known
+    assert not knows(made, alice, make_request("POST", "/a"))
+    assert not knows(made, attrs.evolve(alice), asked)
