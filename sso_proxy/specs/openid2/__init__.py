@@ -1,0 +1,1 @@
+"""OpenID Authentication 2.0, the relying party's rules."""
