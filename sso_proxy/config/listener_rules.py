@@ -25,6 +25,7 @@ _TLS_ONLY = (
     "ciphers",
     "ciphersuites",
     "groups",
+    "token_binding",
     "name",
 )
 
@@ -76,15 +77,18 @@ def check_admin(
 def check_forwarded(
     server: Placed[ServerConfig], listeners: Sequence[Placed[ListenerConfig]]
 ) -> Iterator[Mistake]:
-    """Check that somebody is there whose ``Client-Cert`` would be believed."""
+    """Check that somebody is there who would be believed about other connections."""
     for listener in listeners:
-        path = join(listener.path, "forwarded_certificate")
-        if listener.value.forwarded_certificate == "ignore":
-            continue
-        if not server.value.trusted_proxies:
-            yield Mistake(path, "has no effect without server.trusted_proxies")
-        elif not serves(listener.value):
-            yield Mistake(path, "has no effect: this listener only redirects")
+        believed = {
+            "forwarded_certificate": listener.value.forwarded_certificate != "ignore",
+            "forwarded_token_binding": listener.value.forwarded_token_binding,
+        }
+        for option in (name for name, said in believed.items() if said):
+            path = join(listener.path, option)
+            if not server.value.trusted_proxies:
+                yield Mistake(path, "has no effect without server.trusted_proxies")
+            elif not serves(listener.value):
+                yield Mistake(path, "has no effect: this listener only redirects")
 
 
 def serves(listener: ListenerConfig) -> bool:
@@ -156,6 +160,8 @@ def _check_tls(listener: Placed[ListenerConfig]) -> Iterator[Mistake]:
     if config.min_version > config.max_version:
         problem = f"is above max_version = {config.max_version!r}"
         yield Mistake(join(path, "min_version"), problem)
+    if config.token_binding:
+        yield from _check_token_binding(listener)
     yield from _check_client_ca(path, config, None)
     taken = Counter(host for name in config.name for host in name.host)
     for number, name in enumerate(config.name):
@@ -165,6 +171,20 @@ def _check_tls(listener: Placed[ListenerConfig]) -> Iterator[Mistake]:
             if taken[host] > 1:
                 problem = f"{host!r} stands in several [[listener.name]] or twice here"
                 yield Mistake(join(where, "host"), problem)
+
+
+def _check_token_binding(listener: Placed[ListenerConfig]) -> Iterator[Mistake]:
+    """Check that nothing is asked of TLS 1.3, for which there is no Token Binding."""
+    path, config = listener.path, listener.value
+    if config.min_version != "TLSv1.2":
+        problem = "must be TLSv1.2 with token_binding: no later TLS has it"
+        yield Mistake(join(path, "min_version"), problem)
+    if "max_version" in listener.raw and config.max_version != "TLSv1.2":
+        problem = "is TLSv1.2 with token_binding: no later TLS has it; leave it out"
+        yield Mistake(join(path, "max_version"), problem)
+    if "ciphersuites" in listener.raw:
+        problem = "has no effect with token_binding: they are TLS 1.3's"
+        yield Mistake(join(path, "ciphersuites"), problem)
 
 
 def _check_name(

@@ -203,6 +203,9 @@ class ListenerConfig:
         ciphers: OpenSSL cipher list for TLS 1.2; unset, ECDHE with AEAD only.
         ciphersuites: TLS 1.3 cipher suites; unset, OpenSSL's.
         groups: Key exchange groups, in order; unset, OpenSSL's.
+        token_binding: Whether clients may agree on Token Binding (RFC 8472) here, and
+            prove with each request then which key they hold.  It needs TLS 1.2, so
+            that nothing later is spoken here, and no session is resumed.
         handshake_timeout: Seconds for the handshake, PROXY line included.
         proxy_protocol: Addresses and ranges, or ``unix``, of peers that begin with a
             PROXY protocol header (version 1 or 2); from these it is required, from
@@ -212,6 +215,10 @@ class ListenerConfig:
             client holds the key, good for bindings and pins; ``verified``: it has
             checked the issuer, too.  Only for proxies that take the field out of
             what clients send.
+        forwarded_token_binding: Whether a trusted proxy that ended the client's TLS is
+            believed about the client's keys: ``Sec-Provided-Token-Binding-ID`` and
+            its kin.  Only for proxies that take these fields out of what clients send,
+            which few do that know ``Client-Cert``.
         hsts: ``max-age`` in seconds of ``Strict-Transport-Security``; 0 sends none.
         name: What is different for some names.  Clients that ask for no name, or
             for another one, get the listener's own certificate and the strictest
@@ -233,9 +240,11 @@ class ListenerConfig:
     ciphers: str | None = None
     ciphersuites: str | None = None
     groups: tuple[str, ...] = ()
+    token_binding: bool = False
     handshake_timeout: float = attrs.field(default=10.0, validator=positive)
     proxy_protocol: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
     forwarded_certificate: ForwardedCertificate = "ignore"
+    forwarded_token_binding: bool = False
     hsts: int = attrs.field(default=31536000, validator=between(0, 2**31))
     name: tuple[NameConfig, ...] = ()
 

@@ -31,6 +31,7 @@ def one(found: dict[str, str]) -> tuple[str, str]:
         TLS
         + 'client_ca = "a"\nclient_certificate = "optional"\n'
         + '[[listener.name]]\nhost = ["a.example"]\nclient_certificate = "required"',
+        TLS + 'token_binding = true\nmax_version = "TLSv1.2"',
         TLS + TLS.replace("127.0.0.1", "127.0.0.2"),
         TLS + TLS.replace("443", "444"),
         TLS.replace("443", "0") + TLS.replace("443", "0"),
@@ -64,6 +65,7 @@ def test_tls_without_certificate_or_key_is_refused(
         'ciphers = "c"',
         'ciphersuites = "c"',
         'groups = ["c"]',
+        "token_binding = true",
         "name = []",
         "redirect_port = 443",
     ],
@@ -143,6 +145,22 @@ def test_versions_the_wrong_way_round_are_refused(mistakes: Mistakes) -> None:
     versions = 'min_version = "TLSv1.3"\nmax_version = "TLSv1.2"'
     path, _ = one(mistakes(listener=TLS + versions))
     assert path == "listener[0].min_version"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        'min_version = "TLSv1.3"',
+        'max_version = "TLSv1.3"',
+        'ciphersuites = "TLS_AES_128_GCM_SHA256"',
+    ],
+)
+def test_token_binding_goes_with_nothing_of_tls_1_3(
+    mistakes: Mistakes, option: str
+) -> None:
+    path, problem = one(mistakes(listener=f"{TLS}token_binding = true\n{option}"))
+    assert path == f"listener[0].{option.partition(' ')[0]}"
+    assert "token_binding" in problem
 
 
 @pytest.mark.parametrize("other", ["127.0.0.1", "0.0.0.0", "::"])  # noqa: S104
@@ -227,3 +245,9 @@ forwarded_certificate = "verified"
             "has no effect: this listener only redirects"
         )
     }
+
+
+def test_keys_of_nobodys_clients_cannot_be_believed(mistakes: Mistakes) -> None:
+    path, problem = one(mistakes(listener=TLS + "forwarded_token_binding = true\n"))
+    assert path == "listener[0].forwarded_token_binding"
+    assert problem == "has no effect without server.trusted_proxies"

@@ -28,6 +28,7 @@ from sso_proxy.net.tls.names import NameTable
 from sso_proxy.net.tls.plan import Expiry, Plan, read_plans
 from sso_proxy.net.tls.protocol import Protocol, certificate_store, read_protocol
 from sso_proxy.net.tls.rules import ClientRules, digest
+from sso_proxy.net.tls.token_binding import Negotiation
 
 _DAY: Final = 86400
 
@@ -45,14 +46,16 @@ class ListenerTls:
         context: What a connection begins with; the name in the ClientHello may
             switch it to another.
         resumable: Whether clients may resume sessions: only where no name asks for
-            client certificates.
+            client certificates, and without Token Binding.
         client_rules: A hash of what is asked of clients under every name.  While it
             is the same after a reload, what older connections proved still holds.
         ends: When certificates and revocation lists end.
+        token_binding: Whether clients may agree on Token Binding.
     """
 
     context: SSL.Context
     resumable: bool
+    token_binding: bool = False
     client_rules: str
     ends: tuple[Expiry, ...]
     _certificates: CertificateCache = attrs.field(
@@ -71,6 +74,7 @@ class ListenerTls:
             table=self._table,
             rules=self._table.fallback.rules,
             certificates=self._certificates,
+            token_binding=Negotiation() if self.token_binding else None,
         )
 
     def policy_for(self, host: str) -> str:
@@ -120,7 +124,10 @@ def build_listener_tls(
     plans = read_plans(config, path, reader)
     if reader.mistakes:
         raise ConfigError(*reader.mistakes)
-    resumable = all(plan.rules.mode == "none" for plan in plans)
+    # Nobody is asked about extensions when a session is resumed.
+    resumable = not protocol.token_binding and all(
+        plan.rules.mode == "none" for plan in plans
+    )
     built = (
         _build_entry(plan, protocol, reader, resumable=resumable) for plan in plans
     )
@@ -136,6 +143,7 @@ def build_listener_tls(
     return ListenerTls(
         context=table.fallback.context,
         resumable=resumable,
+        token_binding=protocol.token_binding,
         client_rules=_hash_rules(patterns, table.fallback),
         ends=tuple(dict.fromkeys(end for plan in plans for end in plan.ends)),
         table=table,

@@ -9,6 +9,7 @@ from OpenSSL import SSL, crypto
 from sso_proxy.model import CertificateFacts, TlsFacts
 from sso_proxy.net.tls.handshake import ConnectionState
 from sso_proxy.net.tls.probe import has_extended_master_secret
+from sso_proxy.net.tls.token_binding import BindingsReader, settle
 
 _TLS_1_3: Final = SSL.TLS1_3_VERSION
 
@@ -18,10 +19,16 @@ def read_facts(connection: SSL.Connection, state: ConnectionState) -> TlsFacts:
     Read what the handshake of *connection* proved; *state* is its application data.
 
     Raises:
-        PeerError: The client's certificate cannot be read; close the connection.
+        PeerError: The client's certificate cannot be read, or Token Binding was agreed
+            on where it must not be; close the connection.
     """
     modern = connection.get_protocol_version() == _TLS_1_3
     certificate = connection.get_peer_certificate()
+    export = partial(_export, weakref.ref(connection))
+    bindings_reader = None
+    if state.token_binding is not None:
+        agreed = settle(connection, state.token_binding)
+        bindings_reader = BindingsReader(agreed, export)
     return TlsFacts(
         version="TLSv1.3" if modern else "TLSv1.2",
         cipher=connection.get_cipher_name() or "",
@@ -32,7 +39,8 @@ def read_facts(connection: SSL.Connection, state: ConnectionState) -> TlsFacts:
         else _read_client(connection, state, certificate),
         extended_master_secret=modern or has_extended_master_secret(connection),
         policy=state.rules.policy,
-        exporter=partial(_export, weakref.ref(connection)),
+        exporter=export,
+        bindings_reader=bindings_reader,
     )
 
 

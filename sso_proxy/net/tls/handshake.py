@@ -15,6 +15,7 @@ from sso_proxy.net.tls.errors import PeerError
 from sso_proxy.net.tls.names import NameTable, read_server_name
 from sso_proxy.net.tls.probe import error_words
 from sso_proxy.net.tls.rules import ClientRules
+from sso_proxy.net.tls.token_binding import Negotiation
 
 _log = Logger()
 
@@ -51,6 +52,7 @@ class ConnectionState:
         leaf_accepted: OpenSSL came down to the client's own certificate and found
             that it is signed by what is above it.
         errors: Depth and number of each thing that OpenSSL objected to.
+        token_binding: What comes of Token Binding; None where the listener has none.
     """
 
     table: NameTable[Entry] = attrs.field(repr=False)
@@ -60,6 +62,7 @@ class ConnectionState:
     alpn: str | None = None
     leaf_accepted: bool = False
     errors: tuple[tuple[int, int], ...] = ()
+    token_binding: Negotiation | None = None
 
     @property
     def verified(self) -> bool:

@@ -1,9 +1,9 @@
 """
 What OpenSSL can do that pyOpenSSL has no public name for.
 
-The only module that touches pyOpenSSL's private attributes.  Everything here asks
-first whether the function is there; where it is not, the feature is off and
-`missing` says so.
+Besides `token_binding` and its client, which are built on this, the only module that
+touches pyOpenSSL's private attributes.  Everything here asks first whether the function
+is there; where it is not, the feature is off and `missing` says so.
 """
 
 from typing import Any, Final

@@ -8,6 +8,7 @@ from OpenSSL import SSL, crypto
 
 from sso_proxy.config.model import ListenerConfig
 from sso_proxy.net.tls.probe import set_groups
+from sso_proxy.net.tls.token_binding import enable, unavailable
 
 DEFAULT_CIPHERS: Final = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -37,6 +38,7 @@ class Protocol:
         ciphers: OpenSSL cipher list for TLS 1.2.
         ciphersuites: TLS 1.3 cipher suites with colons between; empty, OpenSSL's.
         groups: Key exchange groups with colons between; empty, OpenSSL's.
+        token_binding: Whether clients may agree on Token Binding, and thus on TLS 1.2.
     """
 
     minimum: int = SSL.TLS1_2_VERSION
@@ -44,6 +46,7 @@ class Protocol:
     ciphers: str = DEFAULT_CIPHERS
     ciphersuites: str = ""
     groups: str = ""
+    token_binding: bool = False
 
     def apply(self, context: SSL.Context) -> None:
         """Set *context* to it, and to the modes that our streams need."""
@@ -56,6 +59,8 @@ class Protocol:
             context.set_tls13_ciphersuites(self.ciphersuites.encode("ascii"))
         if self.groups:
             set_groups(context, self.groups)
+        if self.token_binding:
+            enable(context)
 
 
 def read_protocol(
@@ -67,6 +72,16 @@ def read_protocol(
             f"{path}.min_version",
             f"{config.min_version} is more than max_version, {config.max_version}",
         )
+    maximum = _VERSIONS[config.max_version]
+    if config.token_binding:
+        maximum = SSL.TLS1_2_VERSION
+        reason = unavailable()
+        if reason:
+            note(f"{path}.token_binding", f"cannot be had: {reason}; leave it out")
+        if _VERSIONS[config.min_version] > maximum:
+            note(
+                f"{path}.min_version", "is too much for token_binding: that is TLS 1.2"
+            )
     for option, unknown in (
         ("ciphers", unknown_ciphers(config.ciphers or "")),
         ("ciphersuites", unknown_suites(config.ciphersuites or "")),
@@ -76,10 +91,11 @@ def read_protocol(
             note(f"{path}.{option}", f"OpenSSL does not offer {item!r} here")
     return Protocol(
         minimum=_VERSIONS[config.min_version],
-        maximum=_VERSIONS[config.max_version],
+        maximum=maximum,
         ciphers=config.ciphers or DEFAULT_CIPHERS,
         ciphersuites=config.ciphersuites or "",
         groups=":".join(config.groups),
+        token_binding=config.token_binding,
     )
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 
 from sso_proxy.config.model import ListenerConfig, NameConfig
+from sso_proxy.errors import ConfigError
 from sso_proxy.model import CertificateFacts, TlsFacts
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.net.tls.facts import read_facts
@@ -126,6 +127,12 @@ class Lab:
             self.config(*names, **options), now=self.now, read_file=self.read
         )
 
+    def mistakes(self, *names: dict[str, Any], **options: Any) -> dict[str, str]:  # noqa: ANN401
+        """Say what is wrong with a listener, by the path of the option."""
+        with pytest.raises(ConfigError) as caught:
+            self.listener(*names, **options)
+        return {mistake.path: mistake.problem for mistake in caught.value.mistakes}
+
     def client_context(
         self,
         certificate: Issued | None = None,
@@ -172,7 +179,7 @@ class Lab:
         server.set_accept_state()
         return client, server, state
 
-    def connect(
+    def connect(  # noqa: PLR0913
         self,
         tls: ListenerTls,
         certificate: Issued | None = None,
@@ -180,11 +187,15 @@ class Lab:
         sni: str | bytes | None = None,
         session: SSL.Session | None = None,
         context: SSL.Context | None = None,
+        prepare: Callable[[SSL.Connection], None] = lambda _: None,
+        prepare_state: Callable[[ConnectionState], None] = lambda _: None,
         **options: Any,  # noqa: ANN401
     ) -> Shaken:
         """Shake hands with *tls* as a client that has *certificate*."""
         context = context or self.client_context(certificate, **options)
         client, server, state = self.begin(tls, context, sni, session)
+        prepare(client)
+        prepare_state(state)
         client_error, error = shake(client, server)
         shaken = Shaken(
             client=client,
