@@ -371,7 +371,8 @@ class Gateway:
         """Log what will be a problem soon, and what is less safe than it could be."""
         if self.parts is not None:
             parts, now = self.parts, self.clock.time()
-            for line in notes_of(parts.tls, parts.healthy, now):
+            options = self._config.listener
+            for line in notes_of(options, parts.tls, parts.healthy, now):
                 _log.warn("{line}", line=line.removeprefix(WARNING))
 
     def _sweep(self, now: float) -> None:

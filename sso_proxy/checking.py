@@ -67,5 +67,5 @@ def check(config: Config) -> Findings:
     """
     clock = SystemClock()
     parts = build_parts(config, clock)
-    notes = tuple(notes_of(parts.tls, parts.healthy, clock.time()))
+    notes = tuple(notes_of(config.listener, parts.tls, parts.healthy, clock.time()))
     return Findings(notes=notes, needs=parts.needs, public_keys=parts.public_keys)

@@ -1,16 +1,27 @@
 """Operators are told what ends soon, and what is less safe than it could be."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from zope.interface import implementer
 
 from sso_proxy.checking import check
 from sso_proxy.config.load import load_config
+from sso_proxy.config.model import ListenerConfig, NameConfig
 from sso_proxy.interfaces import INoted
 from sso_proxy.notes import notes_of
+from sso_proxy.testing.pki import Pki
 from tests.support.explain_scene import CONFIG, write_config
 
+_LISTENER = """
+[[listener]]
+address = "127.0.0.1"
+port = 8443
+certificate = "ours.crt"
+key = "ours.key"
+"""
 _LOGIN = """
 [authenticator.people]
 type = "oidc"
@@ -41,7 +52,7 @@ class _Noted:
 
 
 def test_all_that_is_noted_is_told() -> None:
-    found = notes_of([None, _Ending()], [object(), _Noted()], 5.0)
+    found = notes_of([], [None, _Ending()], [object(), _Noted()], 5.0)
     assert list(found) == ["ends 5", "first", "second"]
 
 
@@ -51,3 +62,43 @@ def test_a_check_tells_of_logins_without_pkce(
     monkeypatch.setenv("CLIENT_SECRET", "a client secret")
     (note,) = check(load_config(write_config(tmp_path, CONFIG + _LOGIN))).notes
     assert note.startswith("authenticator.people: pkce = 'off'")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Give a directory that everybody can enter, unlike those of pytest."""
+    with TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+def test_operators_are_told_of_private_keys_that_everybody_can_read(
+    place: Path,
+) -> None:
+    for name, mode in (("a.key", 0o644), ("b.key", 0o640), ("c.key", 0o602)):
+        (place / name).write_text("a key")
+        (place / name).chmod(mode)
+    names = tuple(
+        NameConfig(host=(f"{name}.example.com",), key=str(place / f"{name}.key"))
+        for name in ("b", "c", "none")
+    )
+    main = ListenerConfig(address="::", key=str(place / "a.key"), name=names)
+    plain = ListenerConfig(address="::", tls=False, allow_plaintext=True)
+    told = "everybody on this machine can get at it; chmod o= it"
+    assert list(notes_of([plain, main], [], [], 0.0)) == [
+        f"listener[1].key: {str(place / 'a.key')!r}: {told}",
+        f"listener[1].name[1].key: {str(place / 'c.key')!r}: {told}",
+    ]
+    for file in place.iterdir():
+        file.chmod(0o600)
+    assert list(notes_of([plain, main], [], [], 0.0)) == []
+
+
+def test_a_check_tells_of_private_keys_that_everybody_can_read(place: Path) -> None:
+    issued = Pki.create("CA").issue("app", dns=["app.example.com"], server=True)
+    issued.write(place, "ours")
+    (place / "ours.key").chmod(0o644)
+    (note,) = check(load_config(write_config(place, _LISTENER + CONFIG))).notes
+    assert note.startswith("listener[0].key: ")
+    assert note.endswith("chmod o= it")

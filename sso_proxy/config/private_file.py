@@ -1,4 +1,4 @@
-"""Files of ours that nobody else may read or write."""
+"""Files that nobody else should be able to read or write."""
 
 import os
 import stat
@@ -35,6 +35,23 @@ def read_private(path: Path, most: int) -> bytes:
     if os.geteuid() and status.st_uid not in {0, os.geteuid()}:
         raise _error(path, f"belongs to user {status.st_uid}, who could change it")
     return content
+
+
+def is_open(path: Path) -> bool:
+    """
+    Say whether everybody on this machine can get at the file at *path*.
+
+    Who cannot enter a directory above it cannot, whatever the file says.  False if
+    there is none that we can look at.
+    """
+    try:
+        place = path.resolve(strict=True)
+        mode = place.stat().st_mode
+        above = [each.stat().st_mode for each in place.parents]
+    except OSError:
+        return False
+    reachable = all(each & stat.S_IXOTH for each in above)
+    return reachable and bool(mode & (stat.S_IROTH | stat.S_IWOTH))
 
 
 def write_private(path: Path, content: bytes, *, replace: bool) -> None:

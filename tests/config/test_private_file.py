@@ -3,10 +3,11 @@
 import os
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from sso_proxy.config.private_file import read_private, write_private
+from sso_proxy.config.private_file import is_open, read_private, write_private
 from sso_proxy.errors import ConfigError
 from tests.support.running import need_root
 
@@ -82,3 +83,25 @@ def test_file_of_another_user_is_refused(tmp_path: Path) -> None:
         assert problem(path).startswith("cannot be read: ")
     finally:
         os.seteuid(0)
+
+
+def test_a_file_is_open_if_everybody_gets_to_it_and_may_read_or_write_it() -> None:
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        file, link = directory / "file", directory / "link"
+        file.touch()
+        link.symlink_to(file)
+        for above, mode, found in (
+            (0o755, 0o644, True),
+            (0o711, 0o604, True),
+            (0o755, 0o602, True),
+            (0o755, 0o640, False),
+            (0o755, 0o601, False),
+            (0o750, 0o644, False),
+            (0o754, 0o666, False),
+        ):
+            directory.chmod(above)
+            file.chmod(mode)
+            assert is_open(file) is found, (oct(above), oct(mode))
+            assert is_open(link) is found
+        assert not is_open(directory / "none")
