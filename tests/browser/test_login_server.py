@@ -4,9 +4,11 @@ Sites of mod_auth_pubtkt move to OpenID Connect by the URL of their login server
 etc/login-server.toml is run here.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import attrs
 import pytest
@@ -24,6 +26,13 @@ from tests.support.recorder import BODY, Recorder, answer
 
 LOGIN: Final = "login.example.com"
 PAGE: Final = b"<!DOCTYPE html><title>Reports</title><p>Welcome"
+FRAME: Final = """new Promise(done => {
+  var frame = document.createElement("iframe");
+  frame.onload = () => done(true);
+  frame.src = "URL";
+  document.body.append(frame);
+})"""
+_INFO: Final = '[route.session_info]\nshow = ["id_token"]'
 EXAMPLE: Final = Path(__file__).parents[2] / "etc" / "login-server.toml"
 
 
@@ -32,6 +41,7 @@ class Estate:
     """A site, its login server, and a browser that trusts both."""
 
     login: str
+    provider: str
     backend: Recorder
     chromium: Chromium
     site: str
@@ -85,9 +95,12 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         "redirect_uris": [f"https://{LOGIN}:{port}/.sso/callback/corp"],
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
+        # Nobody listens there; but ID tokens name sessions for that.
+        "backchannel_logout_uri": "https://127.0.0.1:1/",
+        "backchannel_logout_session_required": True,
     }
     with OidcProvider(pki, [client]) as server, Recorder() as backend:
-        text = _configure(server.issuer, port, str(site_port))
+        text = _configure(server.issuer, port, str(site_port)) + _INFO
         proxy = RealProxy(
             directory,
             text,
@@ -102,6 +115,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
                 key_hash(server.certificate.cert_pem),
                 key_hash((directory / "server.crt").read_bytes()),
                 key_hash((directory / "site.crt").read_bytes()),
+                third_party=True,
             ) as chromium,
         ):
             for path in ("/reports", "/silent/x"):
@@ -109,6 +123,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
                 backend.scripts[path] = (BODY, page)
             yield Estate(
                 login=login,
+                provider=server.issuer,
                 backend=backend,
                 chromium=chromium,
                 site=f"https://{HOST}:{site_port}",
@@ -154,4 +169,20 @@ def test_a_logout_takes_the_ticket_away(estate: Estate) -> None:
         tab.follow("Log out")
         tab.wait("!document.title.includes('You are logged in')")
         tab.wait("document.body")
+        assert estate.cookies(tab) == []
+
+
+def test_so_does_a_logout_at_the_provider_by_a_frame(estate: Estate) -> None:
+    """The provider is another site: no cookie comes with its frame."""
+    with estate.chromium.tab() as tab:
+        estate.log_in(tab, "/reports")
+        tab.wait("document.title == 'Reports'")
+        ours = estate.login.removesuffix("login") + ".sso/"
+        tab.go(f"{ours}session")
+        sid = json.loads(tab.text)["id_token"]["sid"]
+        said = urlencode({"iss": estate.provider, "sid": sid})
+        frame = f"{ours}logout/frontchannel/corp?{said}"
+        tab.go(f"{estate.provider}/.well-known/openid-configuration")
+        assert estate.cookies(tab)
+        tab.value(FRAME.replace("URL", frame))
         assert estate.cookies(tab) == []

@@ -74,10 +74,17 @@ class Chromium:
     Args:
         trusted: Hashes of public keys whose certificates are taken, whoever made them
             (base64 of SHA-256 over the SubjectPublicKeyInfo); empty: none.
+        third_party: Whether frames of other sites may have cookies; by itself, it does
+            not let them.
     """
 
-    def __init__(self, *trusted: str) -> None:
+    def __init__(self, *trusted: str, third_party: bool = False) -> None:
         self._directory = tempfile.mkdtemp(prefix="chromium-")
+        if third_party:
+            wanted = {"block_third_party_cookies": False, "cookie_controls_mode": 0}
+            preferences = Path(self._directory, "profile", "Default", "Preferences")
+            preferences.parent.mkdir(parents=True)
+            preferences.write_text(json.dumps({"profile": wanted}))
         self._numbers = itertools.count(1)
         self._buffer = b""
         self.events: list[dict[str, Any]] = []
