@@ -121,16 +121,17 @@ class TlsFacts:
     _exporter: Callable[[bytes, int, bytes | None], bytes] | None = attrs.field(
         default=None, repr=False, eq=False, alias="exporter"
     )
+    # Counts when facts are compared: no two connections with Token Binding are alike,
+    # and what was decided on one must not be found on another.
+    _bindings_reader: Callable[[Sequence[str]], TokenBindings | None] | None = (
+        attrs.field(default=None, repr=False, alias="bindings_reader")
+    )
     _exported: list[bytes] = attrs.field(factory=list, init=False, repr=False, eq=False)
 
     @property
     def exported(self) -> bool:
         """Whether anybody has looked at what no two connections share."""
         return bool(self._exported)
-
-    _bindings_reader: Callable[[Sequence[str]], TokenBindings | None] | None = (
-        attrs.field(default=None, repr=False, eq=False, alias="bindings_reader")
-    )
 
     def read_token_bindings(self, values: Sequence[str]) -> TokenBindings | None:
         """
@@ -148,6 +149,7 @@ class TlsFacts:
         """
         if self._bindings_reader is None:
             return None
+        self._exported[:] = [b"token binding"]
         return self._bindings_reader(values)
 
     def export_key(self, label: bytes, length: int, context: bytes | None) -> bytes:

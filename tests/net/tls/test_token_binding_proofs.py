@@ -1,10 +1,12 @@
 """What is proved on one connection is proved nowhere else."""
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sso_proxy.specs.token_binding_keys import TokenBindingError
 from sso_proxy.testing.token_binding import BindingKey, prove
 from tests.support.binding_lab import bind, ekm, proof_of, reason
 
@@ -35,6 +37,20 @@ def test_a_header_of_one_connection_is_refused_on_another_and_stays_refused(
     own = prove(BindingKey.create(), ekm(thief.client))
     assert thief.facts.read_token_bindings([own]) is not None
     assert reason(thief, stolen) == "signature"
+
+
+def test_no_two_connections_are_alike(lab: "Lab", tls: "ListenerTls") -> None:
+    """What was decided for one must not be found by those that are like it."""
+    one, two = (bind(lab, tls)[1].facts for _ in range(2))
+    assert one != two
+    assert len({one, two}) == 2
+    for facts in (one, bind(lab, tls, None)[1].facts):
+        assert not facts.exported
+        with contextlib.suppress(TokenBindingError):
+            facts.read_token_bindings([])
+        assert facts.exported
+    plain = lab.listener()
+    assert len({bind(lab, plain, None)[1].facts for _ in range(2)}) == 1
 
 
 def test_each_request_has_exactly_one_header(lab: "Lab", tls: "ListenerTls") -> None:
