@@ -103,7 +103,7 @@ class TrustService:
             UnavailableError: The service cannot be reached or fails (502), is busy
                 (503), says nothing in time (504), or does not know us (502), which is
                 an error in the log.
-            ValueError: Something in the request has a character that XML cannot hold.
+            TextError: Something in the request has a character that XML cannot hold.
         """
         reply = await self._send(request)
         if reply.status not in {200, *_FAULTS}:

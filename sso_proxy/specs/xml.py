@@ -49,15 +49,19 @@ class XmlError(SsoProxyError):
     detail: str
 
 
+class TextError(ValueError):
+    """XML cannot hold a text."""
+
+
 def check_text(text: str) -> None:
     """
     Check that XML 1.0 can hold *text* (section 2.2).
 
     Raises:
-        ValueError: It has a control character, or half of a surrogate pair.
+        TextError: It has a control character, or half of a surrogate pair.
     """
     if _unholdable(text):
-        raise ValueError("has a character that XML cannot hold")
+        raise TextError("has a character that XML cannot hold")
 
 
 def parse_xml(data: bytes) -> Element:

@@ -21,7 +21,7 @@ from sso_proxy.specs.wstrust.source import (
     UsernameToken,
     read_assertion,
 )
-from sso_proxy.specs.xml import XmlError, check_text
+from sso_proxy.specs.xml import TextError, XmlError, check_text
 from sso_proxy.token import Audience, NotIssued, Token
 from sso_proxy.tokens.refused import unusable
 from sso_proxy.tokens.remote import RemoteSource, Wanted
@@ -96,8 +96,8 @@ class WsTrustSource(RemoteSource):
         try:
             request = self._request(wanted)
             answer = await self._service.ask(request, self._secrets(wanted))
-        except (_UnfitError, XmlError, ValueError) as e:
-            # of what was presented: the options were checked when they were loaded
+        except (_UnfitError, XmlError, TextError) as e:
+            # Of what was presented: the options were checked when they were loaded.
             detail = e.detail if isinstance(e, XmlError) else str(e)
             return NotIssued(reason="token-malformed", status=400, detail=detail)
         match answer:
@@ -189,11 +189,11 @@ class WsTrustSource(RemoteSource):
         value, config = presented.value, self.config
         if form == "saml":
             plain = value.lstrip().startswith("<")
-            return read_assertion(value.encode() if plain else _decode(value))
+            return read_assertion(_encode(value) if plain else _decode(value))
         encoded = getattr(config, option) == "certificate" or (
             option == "subject" and config.subject_encoding == "base64"
         )
-        octets = _decode(value) if encoded else value.encode()
+        octets = _decode(value) if encoded else _encode(value)
         return BinaryToken(value=octets, value_type=config.type_of(option))
 
     def _token(self, issued: Issued, wanted: Wanted) -> Token | NotIssued:
@@ -243,6 +243,14 @@ def _refused(fault: SoapFaultError) -> NotIssued:
         case _:
             return unusable(str(fault))
     return NotIssued(reason=reason, status=status, detail=str(fault))
+
+
+def _encode(text: str) -> bytes:
+    """Give *text* in UTF-8."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise _UnfitError("is no text") from None
 
 
 def _decode(text: str) -> bytes:

@@ -387,6 +387,26 @@ def test_no_assertion_is_not_sent(name: str) -> None:
     assert scene.sts.count == 0
 
 
+@pytest.mark.parametrize("form", ["saml", "binary"])
+@pytest.mark.parametrize("value", ["<\ud800", "\udcff"])
+def test_what_is_no_text_is_not_sent(form: str, value: str) -> None:
+    scene = make(subject="header:X-Token", subject_form=form)
+    request = make_request(headers={"x-token": value})
+    found = refused(scene.ask(caller(request=request)))
+    assert found == ("token-malformed", 400)
+    assert scene.sts.count == 0
+
+
+def test_a_fault_of_ours_is_not_blamed_on_who_asks() -> None:
+    def fail(*_: object) -> Said:
+        raise ValueError("a mistake of ours")
+
+    scene = make()
+    scene.sts.said = fail
+    with pytest.raises(ValueError, match="of ours"):
+        scene.ask()
+
+
 def test_a_name_that_xml_cannot_hold_is_not_sent() -> None:
     scene = make(subject="none", subject_form="username")
     assert refused(scene.ask(caller(user="a\x01"))) == ("token-malformed", 400)

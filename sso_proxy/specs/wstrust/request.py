@@ -103,7 +103,7 @@ def build_request(request: TokenRequest) -> bytes:
     was read as one: nothing that somebody presented can end an element.
 
     Raises:
-        ValueError: Something has a character that XML cannot hold.
+        TextError: Something has a character that XML cannot hold.
     """
     return _Writer(request).write()
 

@@ -101,7 +101,7 @@ def add_username(parent: Element, token: UsernameToken, created: str) -> None:
         created: The time of the message, which a digest is bound to.
 
     Raises:
-        ValueError: The name or the password has a character that XML cannot hold.
+        TextError: The name or the password has a character that XML cannot hold.
     """
     added = etree.SubElement(parent, etree.QName(WSSE, "UsernameToken"))
     add_text(added, WSSE, "Username", token.username)
@@ -126,7 +126,7 @@ def add_binary(parent: Element, token: BinaryToken) -> None:
     Add octets to *parent*.
 
     Raises:
-        ValueError: The type has a character that XML cannot hold.
+        TextError: The type has a character that XML cannot hold.
     """
     check_text(token.value_type)
     value = b64encode(token.value).decode("ascii")
@@ -140,7 +140,7 @@ def add_text(parent: Element, namespace: str, name: str, text: str) -> Element:
     Add an element with *text* in it.
 
     Raises:
-        ValueError: XML cannot hold the text.
+        TextError: XML cannot hold the text.
     """
     check_text(text)
     added = etree.SubElement(parent, etree.QName(namespace, name))
