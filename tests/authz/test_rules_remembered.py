@@ -129,12 +129,29 @@ REQUESTS = st.builds(
 )
 
 
+def alike(request: Request) -> list[Request]:
+    """Give it, and others that differ in one thing."""
+    head, tls = request.head, request.tls
+    return [
+        request,
+        attrs.evolve(request, time=NOW + 40),
+        attrs.evolve(request, time=NOW + 14 * 3600),
+        attrs.evolve(request, client=attrs.evolve(request.client, address="::1")),
+        attrs.evolve(request, bindings=("dpop",)),
+        attrs.evolve(request, tls=tls and attrs.evolve(tls, certificate=None)),
+        attrs.evolve(request, head=attrs.evolve(head, path="/orders/2")),
+        attrs.evolve(request, head=attrs.evolve(head, host="www.example.com")),
+        attrs.evolve(request, head=attrs.evolve(head, method="GET")),
+        request,
+    ]
+
+
 @settings(max_examples=60)
 @given(
     rules=st.lists(RULES, min_size=1, max_size=6),
     first=st.booleans(),
     callers=st.lists(IDENTITIES, min_size=1, max_size=4),
-    asked=st.lists(st.tuples(st.integers(0, 3), REQUESTS), max_size=12),
+    asked=st.lists(st.tuples(st.integers(0, 3), REQUESTS), max_size=4),
 )
 def test_who_has_been_here_hears_what_a_stranger_hears(
     rules: list[RuleConfig],
@@ -145,8 +162,8 @@ def test_who_has_been_here_hears_what_a_stranger_hears(
     """A policy that has seen nobody says the same, in whatever order they come."""
     named = [attrs.evolve(r, name=f"r{n}") for n, r in enumerate(rules)]
     kept = policy(*named, first=first)
-    for number, request in asked:
-        identity = callers[number % len(callers)]
+    each = [(callers[n % len(callers)], like) for n, r in asked for like in alike(r)]
+    for identity, request in each:
         fresh = RulesPolicy(kept.rules, first=first)
         wanted = fresh.check(identity, request)
         if knows(kept, identity, request):
@@ -155,6 +172,48 @@ def test_who_has_been_here_hears_what_a_stranger_hears(
         assert kept.check(identity, request) == wanted
         traces = kept.explain(identity, request)
         assert wanted.effect in kept.effects(traces)
+
+
+LATER = make_request(time=NOW + 60)
+
+
+@pytest.mark.parametrize(
+    ("options", "other"),
+    [
+        ({"when": "claims.until > now"}, LATER),
+        ({"when": "not (claims.until <= now)"}, LATER),
+        ({"when": "claims.a == 'x' and claims.until > now"}, LATER),
+        ({"when": "auth_age <= 60"}, LATER),
+        ({"match": MatchConfig(hours="mon-sun 08:00-08:01 UTC")}, LATER),
+        ({"when": "client == '192.0.2.1'"}, make_request(client="192.0.2.2")),
+        ({"match": MatchConfig(client=("192.0.2.1",))}, make_request(client="::1")),
+        ({"match": MatchConfig(tls_version=("TLSv1.3",))}, make_request(tls=False)),
+        ({"when": "host == 'app.example.com'"}, make_request(host="b.example")),
+        ({"when": "path == '/'"}, make_request(path="/b")),
+        ({"match": MatchConfig(method=("GET",))}, make_request("POST")),
+        ({"match": MatchConfig(host=("app.example.com",))}, make_request(host="b")),
+    ],
+)
+def test_what_permitted_once_denies_once_it_is_over(
+    options: dict[str, Any], other: Request
+) -> None:
+    claims = {"a": "x", "until": NOW + 50, "auth_time": NOW - 30}
+    alice = make_identity(claims=claims)
+    made = policy(RuleConfig(name="r", effect="permit", **options))
+    for request, effect in ((make_request(), Effect.PERMIT), (other, Effect.DENY)) * 2:
+        assert made.check(alice, request).effect is effect
+        assert made.check(alice, request).effect is effect
+
+
+def test_a_login_that_was_new_enough_is_not_so_for_ever() -> None:
+    made = policy(
+        RuleConfig(name="r", effect="permit"),
+        RuleConfig(name="s", effect="step_up", max_age=60),
+    )
+    alice = make_identity(claims={"auth_time": NOW - 30})
+    assert made.check(alice, make_request()).effect is Effect.PERMIT
+    assert not knows(made, alice, make_request())
+    assert made.check(alice, LATER).effect is Effect.STEP_UP
 
 
 def test_a_rule_about_the_caller_is_read_once_for_each() -> None:
@@ -188,9 +247,12 @@ def test_who_is_forgotten_elsewhere_is_not_kept_here() -> None:
     """What was in one place in memory is not what somebody else is there later."""
     made = policy(RuleConfig(name="r", effect="permit", when="subject == 'alice'"))
     for number in range(200):
-        name = "alice" if number % 2 else "bob"
+        somebody = make_identity("alice" if number % 2 else "bob")
         wanted = Effect.PERMIT if number % 2 else Effect.DENY
-        assert made.check(make_identity(name), make_request()).effect is wanted
+        assert not knows(made, somebody, make_request())
+        assert made.check(somebody, make_request()).effect is wanted
+        assert knows(made, somebody, make_request()) is (wanted is Effect.PERMIT)
+        del somebody
     gc.collect()
     living = [known() for known, _ in made._known.values()]  # noqa: SLF001
     assert not any(living)
