@@ -232,11 +232,13 @@ class LoginRedirect:
         status: How (RFC 9110 section 15.4).
         always: Also what looks like no navigation: the clients of this authenticator
             have to be browsers.
+        headers: Further fields, such as cookies.
     """
 
     location: str
     status: int = 302
     always: bool = False
+    headers: Headers = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen

@@ -57,7 +57,7 @@ def _redirect(
     return Response(
         status=redirect.status,
         reason=reason,
-        headers=(NO_STORE, ("location", redirect.location)),
+        headers=(NO_STORE, ("location", redirect.location), *redirect.headers),
     )
 
 

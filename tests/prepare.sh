@@ -34,10 +34,17 @@ if [ "${1-}" = bench ]; then
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
     need wrk wrk
 fi
-[ -n "$missing" ] || exit 0
+# Its package conflicts with libapache2-mod-auth-pubtkt, so it is only unpacked.
+beside=
+unpacked=/usr/local/lib/libapache2-mod-auth-tkt
+[ -e $unpacked/usr/lib/apache2/modules/mod_auth_tkt.so ] || beside=libapache2-mod-auth-tkt
+[ -n "$missing$beside" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "make: missing programs; on Debian and Ubuntu: apt-get install$missing" >&2
+    [ -z "$missing" ] ||
+        echo "make: missing programs; on Debian and Ubuntu: apt-get install$missing" >&2
+    [ -z "$beside" ] ||
+        echo "make: missing in $unpacked: what dpkg -x gives of Debian's $beside" >&2
     exit 1
 fi
 
@@ -58,5 +65,10 @@ esac
 # shellcheck disable=SC2086 # a list of words
 {
     apt-get update -q
-    apt-get install -q -y --no-install-recommends $missing
+    [ -z "$missing" ] || apt-get install -q -y --no-install-recommends $missing
 } >&2 </dev/null
+if [ -n "$beside" ]; then
+    loaded=$(mktemp -d)
+    (cd "$loaded" && apt-get download -q "$beside" && dpkg -x ./*.deb $unpacked) >&2
+    rm -r "$loaded"
+fi

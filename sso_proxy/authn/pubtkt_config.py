@@ -1,12 +1,12 @@
 """The ``pubtkt`` authenticator's part of the configuration file."""
 
-import re
 from collections.abc import Iterator
 from typing import Literal
 
 import attrs
 from attrs.validators import optional
 
+from sso_proxy.authn.ticket_checks import check_argument, check_cookie, check_url
 from sso_proxy.config.checks import Attribute, between, non_empty
 from sso_proxy.config.model import FilePath
 from sso_proxy.config.secrets import Secret
@@ -18,27 +18,6 @@ ClientAuthorization = Literal["remove", "keep"]
 NO_TOKEN = "NULL"  # noqa: S105 - a word of mod_auth_pubtkt
 """The first of ``tokens`` that asks for none, in mod_auth_pubtkt and here."""
 
-_is_url = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(?:[/?][!-\"$-;=?-~]*)?").fullmatch
-_is_argument = re.compile(r"[A-Za-z0-9._~-]{1,64}").fullmatch
-
-
-def _url(_instance: object, _attribute: Attribute, value: str) -> None:
-    """Refuse what browsers cannot be sent to with an argument more."""
-    if not _is_url(value):
-        raise ValueError("must be an http or https URL without a fragment")
-
-
-def _argument(_instance: object, _attribute: Attribute, value: str) -> None:
-    """Refuse what would not be one argument's name."""
-    if not _is_argument(value):
-        raise ValueError(f"{value!r} is no name of an argument; write 'back'")
-
-
-def _cookie(_instance: object, _attribute: Attribute, value: str) -> None:
-    """Refuse what is no cookie's name."""
-    if not is_token(value):
-        raise ValueError(f"{value!r} is no cookie's name; write 'auth_pubtkt'")
-
 
 def _headers(_instance: object, _attribute: Attribute, value: tuple[str, ...]) -> None:
     """Refuse what is no header field's name, or stands twice."""
@@ -49,7 +28,7 @@ def _headers(_instance: object, _attribute: Attribute, value: tuple[str, ...]) -
         raise ValueError("has a name twice")
 
 
-_may_be_url = optional(_url)
+_may_be_url = optional(check_url)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,8 +97,8 @@ class PubtktConfig:
     headers: tuple[str, ...] = attrs.field(
         default=("Cookie",), validator=[non_empty, _headers]
     )
-    cookie_name: str = attrs.field(default="auth_pubtkt", validator=_cookie)
-    back_argument: str = attrs.field(default="back", validator=_argument)
+    cookie_name: str = attrs.field(default="auth_pubtkt", validator=check_cookie)
+    back_argument: str = attrs.field(default="back", validator=check_argument)
     require_ssl: bool = False
     tokens: tuple[str, ...] = ()
     fake_basic: bool = False

@@ -170,7 +170,7 @@ def sign(ticket: Ticket, key: TicketKey, *, ip: str = ANYWHERE) -> str:
     octets = begin + parts.udata
     if parts.tokens or b"!" in parts.udata:
         octets = begin + parts.tokens + b"!" + parts.udata
-    # Else without the "!" of tokens, as all makers do it but mod_auth_tkt when it writes
+    # Else without the "!" of tokens, as all makers do it but mod_auth_tkt when it makes
     # a ticket anew: some readers compare the whole text.
     read = _split(octets, key)
     if read._replace(mark=b"") != parts or _read(read, key) != ticket:

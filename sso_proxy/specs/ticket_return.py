@@ -1,11 +1,12 @@
 """
 Where a login server of tickets is told to send the browser back to.
 
-mod_auth_pubtkt writes it with escapes of its own; login servers compare what it says.
+mod_auth_pubtkt and mod_auth_tkt write it with escapes of their own; login servers
+compare what it says.
 """
 
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from sso_proxy.model import RequestHead
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
@@ -39,6 +40,19 @@ def return_url(head: RequestHead, path: str = "") -> bytes:
     return begin + unquote_to_bytes(path or head.path) + query.encode("latin-1")
 
 
-def add_argument(url: str, name: str, value: str) -> str:
+def add_argument(url: str, name: str, value: str, separator: str = "&") -> str:
     """Add an argument, whose *value* is escaped, to the query of *url*."""
-    return f"{url}{'&' if '?' in url else '?'}{name}={value}"
+    return f"{url}{separator if '?' in url else '?'}{name}={value}"
+
+
+def without_ticket(query: str | None, name: str) -> str | None:
+    """
+    Write a query as mod_auth_tkt does where it tells a login server of it.
+
+    Arguments end at ``;``, too, each has a ``=``, and that called *name* is left out.
+    """
+    if query is None:
+        return None
+    parts = (part.partition("=") for part in query.replace(";", "&").split("&") if part)
+    kept = (f"{key}={value}" for key, _, value in parts if unquote_plus(key) != name)
+    return "&".join(kept) or None

@@ -9,6 +9,7 @@ that is not as `sso_proxy.interfaces` says.
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+from urllib.parse import quote
 
 import attrs
 
@@ -62,7 +63,9 @@ __all__ = [
 CANARY: Final = "c4n4ry-53cr3t"
 """Stands in every credential that the checks present, and must not come out."""
 
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_PLACE = re.compile(
+    r"[a-z0-9!#$%&'*+.^_`|~-]+|(?:cookie:|form:|\?)[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+)
 _REFUSALS: Final = (
     Refusal(error="invalid_token"),
     Refusal(error="insufficient_scope", scope=("a", "b")),
@@ -122,8 +125,9 @@ def check_authenticator(
     check_shape(checked, IAuthenticator)
     consumes = checked.consumes
     require(
-        isinstance(consumes, tuple) and all(map(_HEADER_NAME.fullmatch, consumes)),
-        f"consumes is no tuple of lower-case header names: {consumes!r}",
+        isinstance(consumes, tuple) and all(map(_PLACE.fullmatch, consumes)),
+        "consumes is no tuple of lower-case header names, 'cookie:name', '?name'"
+        f" and 'form:name': {consumes!r}",
     )
     if ITakesTokens.providedBy(checked):
         _check_tokens(checked)
@@ -157,7 +161,7 @@ def _authenticated(authenticator: IAuthenticator, request: Request) -> object:
         raise ContractError(f"authenticate raises {e!r:.200}") from e
 
 
-def _requests(header_names: Iterable[str]) -> Iterable[Request]:
+def _requests(places: Iterable[str]) -> Iterable[Request]:
     """Make requests with and without TLS, certificates and hostile credentials."""
     yield make_request()
     yield make_request(tls=False)
@@ -165,11 +169,20 @@ def _requests(header_names: Iterable[str]) -> Iterable[Request]:
     yield make_request(certificate=unverified)
     yield make_request(certificate=make_certificate("", names=[("dns", "")]))
     credentials = ("Bearer", "Basic", "DPoP", "Negotiate", "")
-    for name in {"authorization", "cookie", *header_names}:
-        for scheme in credentials:
-            yield make_request(headers={name: f"{scheme} {CANARY}"})
-        for text in ("", " ", "Bearer", "Bearer a.b.c", "\xff" * 50, "A" * 8000):
-            yield make_request(headers={name: text})
+    texts = ("", " ", "Bearer", "Bearer a.b.c", "\xff" * 50, "A" * 8000)
+    shown = (*(f"{scheme} {CANARY}" for scheme in credentials), *texts)
+    for place in {"authorization", "cookie", *places}:
+        for text in shown:
+            yield _request_with(place, text)
+
+
+def _request_with(place: str, text: str) -> Request:
+    kind, _, name = place.partition(":")
+    if place.startswith("?"):
+        return make_request(query=f"{place[1:]}={quote(text)}")
+    if name:  # a form is not read here
+        return make_request(headers={"cookie": f"{name}={text}"})
+    return make_request(headers={kind: text})
 
 
 def _check_outcome(outcome: object) -> None:

@@ -4,7 +4,12 @@ import attrs
 import pytest
 
 from sso_proxy.model import RequestHead
-from sso_proxy.specs.ticket_return import add_argument, escape_return, return_url
+from sso_proxy.specs.ticket_return import (
+    add_argument,
+    escape_return,
+    return_url,
+    without_ticket,
+)
 
 HEAD = RequestHead(method="GET", scheme="http", host="app.test", port=80, path="/x")
 APP = "http%3a%2f%2fapp.test"
@@ -51,3 +56,21 @@ def test_nothing_ends_the_argument() -> None:
 def test_an_argument_follows_those_that_are_there() -> None:
     assert add_argument("https://sso/login", "back", "x") == "https://sso/login?back=x"
     assert add_argument("https://sso/?t=1", "back", "x") == "https://sso/?t=1&back=x"
+    assert add_argument("https://sso/?t=1", "back", "x", ";").endswith("t=1;back=x")
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        (None, None),
+        ("", None),
+        ("a=1&b=2;c", "a=1&b=2&c="),
+        ("auth_tkt=x", None),
+        ("a=1&auth_tkt=x;b=2", "a=1&b=2"),
+        ("a=1;auth%5Ftkt=x&auth_tkt", "a=1"),
+        ("xauth_tkt=1&auth_tkts=2", "xauth_tkt=1&auth_tkts=2"),
+        ("&&a==1&", "a==1"),
+    ],
+)
+def test_tickets_are_not_told_on(query: str | None, told: str | None) -> None:
+    assert without_ticket(query, "auth_tkt") == told

@@ -148,7 +148,30 @@ def test_a_bad_challenge_is_found_out(challenge: Any) -> None:  # noqa: ANN401
         check_authenticator(FakeAuthenticator(challenge=challenge))
 
 
-@pytest.mark.parametrize("consumes", [["authorization"], ("Authorization",), ("a b",)])
+@pytest.mark.parametrize("place", ["cookie:T", "?t", "form:t"])
+def test_credentials_may_stand_in_other_places(place: str) -> None:
+    check_authenticator(FakeAuthenticator(consumes=(place,)))
+
+
+class TellingPlaces(FakeAuthenticator):
+    """Repeats what a cookie and the query have in them."""
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """Tell."""
+        told = "".join([*request.head.values("cookie"), request.head.query or ""])
+        return Rejected(reason="bad", detail=told)
+
+
+@pytest.mark.parametrize("place", ["cookie:T", "?t"])
+def test_a_credential_that_gets_out_of_another_place_is_found(place: str) -> None:
+    with pytest.raises(ContractError, match="credential"):
+        check_authenticator(TellingPlaces(consumes=(place,)))
+
+
+@pytest.mark.parametrize(
+    "consumes",
+    [["authorization"], ("Authorization",), ("a b",), ("cookie:",), ("form:a b",)],
+)
 def test_bad_names_of_header_fields_are_found_out(consumes: Any) -> None:  # noqa: ANN401
     with pytest.raises(ContractError, match="consumes"):
         check_authenticator(FakeAuthenticator(consumes=consumes))

@@ -31,6 +31,11 @@ pubtkt_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.pubtkt:PubtktAuthenticator",
 )
+auth_tkt_authenticator = PluginFactory(
+    name="auth_tkt",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.auth_tkt:AuthTktAuthenticator",
+)
 oidc_authenticator = PluginFactory(
     name="oidc",
     makes="IAuthenticator",
