@@ -146,6 +146,7 @@ class Pages:
             status=status,
             title=_explain(say, reason, status, "title") or phrase_of(status),
             text=_explain(say, reason, status, "text"),
+            reason=_told(say, reason),
             again=again,
             again_label=say.find(
                 f"reason.{reason}.again", f"status.{status}.again", "words.again"
@@ -379,13 +380,15 @@ class Pages:
     def _problem(self, reason: str, status: int, request_id: str) -> bytes:
         """Say it to a program (RFC 9457), always in the same language."""
         say = self.catalogues[self.language]
-        problem = {
+        problem: dict[str, str | int] = {
             "type": "about:blank",
             "title": phrase_of(status),
             "status": status,
             "detail": _explain(say, reason, status, "text"),
             "instance": f"urn:request:{request_id}",
         }
+        if told := _told(say, reason):
+            problem["reason"] = told
         return json.dumps(problem).encode() + b"\n"
 
     def _headers_of(self, kind: Kind) -> Headers:
@@ -419,6 +422,11 @@ def _form_target(kind: Kind) -> str:
 def _explain(say: Catalogue, reason: str, status: int, part: str) -> str:
     """Give what there is to say: about the reason, else about the status."""
     return say.find(f"reason.{reason}.{part}", f"status.{status}.{part}")
+
+
+def _told(say: Catalogue, reason: str) -> str:
+    """Give *reason* for programs, if people are told what it means, too."""
+    return reason if say.find(f"reason.{reason}.text") else ""
 
 
 def _check_own(target: str) -> None:

@@ -219,9 +219,9 @@ def _try_all(pages: Pages) -> Iterator[Mistake]:
 
 def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     """Give for each page what it may be told."""
-    said = {"status": 400, "title": "a", "text": "b", "again_label": "c"}
+    said = {"status": 400, "title": "a", "text": "b", "reason": "d", "again_label": "c"}
     yield "error", {**said, "again": "/"}
-    yield "error", {**said, "again": "", "text": ""}
+    yield "error", {**said, "again": "", "text": "", "reason": ""}
     yield "choose", {"choices": (("a", "/a"), ("b", "/b"))}
     typed = {"choices": (), "action": "/", "fields": (("a", "b"),), "problem": "c"}
     yield "discover", typed

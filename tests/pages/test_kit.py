@@ -147,6 +147,21 @@ def test_a_reason_without_an_explanation_is_not_told() -> None:
     assert b"token-signature" not in body
 
 
+@pytest.mark.parametrize("reason", EXPLAINED)
+def test_a_reason_that_is_explained_is_told_to_programs(reason: str) -> None:
+    for head in (BROWSER, GERMAN):
+        _, page = PAGES.error(reason, 400, head, "id-1")
+        told = re.findall(r'<meta name="reason" content="([^"]*)">', page.decode())
+        assert told == [reason]
+    assert json.loads(PAGES.error(reason, 400, None, "id-1")[1])["reason"] == reason
+
+
+@pytest.mark.parametrize("reason", ["", "main/no-rule", "token-signature", "text"])
+def test_no_other_reason_is_told_to_programs(reason: str) -> None:
+    assert b'"reason"' not in PAGES.error(reason, 403, BROWSER, "id-1")[1]
+    assert "reason" not in json.loads(PAGES.error(reason, 403, None, "id-1")[1])
+
+
 def test_a_page_is_in_the_language_asked_for() -> None:
     _, body = PAGES.error("", 404, GERMAN, "id-1")
     page = body.decode()
