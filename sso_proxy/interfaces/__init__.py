@@ -125,7 +125,12 @@ class IAuthenticator(Interface):
     )
 
     async def authenticate(request: Request) -> Outcome:
-        """Say who is calling; ``NotPresented`` if no credential of ours is there."""
+        """
+        Say who is calling; ``NotPresented`` if no credential of ours is there.
+
+        Nothing in an identity may change after it was given, claims included: what
+        rules come to for it is remembered.  Who is known otherwise by now is another.
+        """
 
     def challenge(request: Request) -> LoginRedirect | HeaderChallenge | None:
         """Say how a client without a credential can get in.  Never waits."""
