@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -54,6 +54,7 @@ _KEYS: Final[dict[str, dict[str, object]]] = {
     "Tab": {"windowsVirtualKeyCode": 9},
     "Enter": {"windowsVirtualKeyCode": 13, "text": "\r"},
 }
+_LOADED: Final = "document.readyState === 'complete'"
 
 
 class BrowserError(Exception):
@@ -76,9 +77,15 @@ class Chromium:
             (base64 of SHA-256 over the SubjectPublicKeyInfo); empty: none.
         third_party: Whether frames of other sites may have cookies; by itself, it does
             not let them.
+        ports: Where hosts listen here that are to be at the port of https.
     """
 
-    def __init__(self, *trusted: str, third_party: bool = False) -> None:
+    def __init__(
+        self,
+        *trusted: str,
+        third_party: bool = False,
+        ports: Mapping[str, int] | None = None,
+    ) -> None:
         self._directory = tempfile.mkdtemp(prefix="chromium-")
         if third_party:
             wanted = {"block_third_party_cookies": False, "cookie_controls_mode": 0}
@@ -90,6 +97,9 @@ class Chromium:
         self.events: list[dict[str, Any]] = []
         arguments = [program("chromium"), *ARGUMENTS]
         arguments.append(f"--user-data-dir={self._directory}/profile")
+        if ports:
+            rules = [f"MAP {h}:443 127.0.0.1:{port}" for h, port in ports.items()]
+            arguments.append(f"--host-resolver-rules={', '.join([*rules, NAMES])}")
         if trusted:
             arguments.append(
                 f"--ignore-certificate-errors-spki-list={','.join(trusted)}"
@@ -177,6 +187,7 @@ class Chromium:
         tab = Tab(browser=self, session=session["sessionId"], context=context)
         for domain in ("Page", "Network", "Log"):
             tab.call(f"{domain}.enable")
+        tab.call("Page.setLifecycleEventsEnabled", enabled=True)
         tab.look(**look)
         return tab
 
@@ -254,20 +265,34 @@ class Tab:
         self.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
 
     def go(self, url: str) -> None:
-        """Load *url* and wait until it is there."""
+        """Load *url* and wait until it is there, or where it leads at once."""
         self.browser.events.clear()
         result = self.call("Page.navigate", url=url)
         if "errorText" in result:
             raise BrowserError(f"{url}: {result['errorText']}")
-        self._wait_for("Page.loadEventFired")
+        if "loaderId" in result:  # else it is on the same page
+            frame, loader = result["frameId"], result["loaderId"]
+            begun = self._wait_for(frame, "init", loader)
+            self._wait_for(frame, "load", after=begun)
 
-    def _wait_for(self, method: str) -> None:
+    def _wait_for(
+        self, frame: str, stage: str, loader: str = "", after: int = 0
+    ) -> int:
+        """Wait for a stage of loading; gives the place after it among the events."""
         deadline = time.monotonic() + PATIENCE
-        while not any(
-            event.get("method") == method and event.get("sessionId") == self.session
-            for event in self.browser.events
-        ):
-            self.browser.events.append(self.browser.next_message(deadline))
+        events, place = self.browser.events, after
+        while True:
+            while place == len(events):
+                events.append(self.browser.next_message(deadline))
+            event, place = events[place], place + 1
+            told = event.get("params", {})
+            if (
+                event.get("method") == "Page.lifecycleEvent"
+                and event.get("sessionId") == self.session
+                and (told["frameId"], told["name"]) == (frame, stage)
+                and loader in ("", told["loaderId"])
+            ):
+                return place
 
     def run(self, source: str) -> Any:  # noqa: ANN401 - JSON
         """Give the value of a JavaScript expression in the page."""
@@ -300,8 +325,9 @@ class Tab:
 
     @property
     def text(self) -> str:
-        """What a person reads."""
-        return str(self.run("document.body && document.body.innerText"))
+        """What a person reads when the page has been loaded."""
+        self.wait(_LOADED)
+        return str(self.run("document.body.innerText"))
 
     def press(self, key: str) -> None:
         """Press a key."""
@@ -310,12 +336,13 @@ class Tab:
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def follow(self, text: str) -> None:
-        """Click the link or button that says *text*."""
+        """Click the link or button that says *text*, once it can be clicked."""
         found = json.dumps(text)
         self.wait(
-            f"""(() => {{
-              const all = [...document.querySelectorAll('a[href], button')];
-              const one = all.find(e => e.innerText.includes({found}));
+            f"""{_LOADED} && (() => {{
+              const all = [...document.querySelectorAll('a[href], button:enabled')];
+              const one = all.find(
+                e => e.checkVisibility() && e.innerText.includes({found}));
               if (one) setTimeout(() => one.click());
               return Boolean(one); }})()"""
         )
