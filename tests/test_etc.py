@@ -58,6 +58,7 @@ RUN_ELSEWHERE = {
     "decision-point.toml",
     "xacml.toml",
     "login-server.toml",
+    "login-server-auth-tkt.toml",
     "mapped-users.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
@@ -72,6 +73,7 @@ def test_example_is_read_without_mistakes(
     monkeypatch.setenv("REDIS_PASSWORD", "s3cret")
     monkeypatch.setenv("LDAP_PASSWORD", "s3cret")
     monkeypatch.setenv("PDP_PASSWORD", "s3cret")
+    monkeypatch.setenv("TICKET_SECRET", "s3cret")
     for name in ("CLIENT_SECRET", "STAFF_SECRET", "CUSTOMERS_SECRET", "STS_PASSWORD"):
         monkeypatch.setenv(name, "s3cret")
     load_config(path)
