@@ -62,12 +62,10 @@ class ServerConnection(Uplink):
         "_requests",
         "_state",
         "_unreadable",
-        "facts",
     )
 
     def __init__(self, site: Site, facts: Connection, on_gone: Any) -> None:  # noqa: ANN401
-        super().__init__(site)
-        self.facts = facts
+        super().__init__(site, facts)
         self._on_gone = on_gone
         self._state = State.HANDSHAKE
         self._kept: tuple[bytes, Rules] | None = None
@@ -80,7 +78,7 @@ class ServerConnection(Uplink):
 
     def ready(self, facts: Connection) -> None:
         """Begin to serve: the handshake is done."""
-        self.facts = facts
+        self.learn(facts)
         self._state = _IDLE
         self.deadline = monotonic() + self.site.rules.limits.keep_alive_timeout
         if self.site.draining:
@@ -225,7 +223,8 @@ class ServerConnection(Uplink):
         trail = exchange.trail = Trail()
         self._start_exchange(exchange, keep_alive=framing.keep_alive)
         self._incoming = incoming
-        repeatable = framing.length == 0 and framing.minor == 1 and not framing.upgrade
+        plain = framing.minor == 1 and framing.keep_alive and not framing.upgrade
+        repeatable = framing.length == 0 and plain
         self._kept = (raw[raw.index(b"\r\n") :], rules) if repeatable else None
         if framing.length != 0:
             trail.body = self._expect_body(framing.length, exchange.started)
@@ -292,7 +291,8 @@ class ServerConnection(Uplink):
             return
         rest, rules = self._kept  # of when it was begun: a reload may have come since
         if memo is None or not memo.fits(rest, rules):
-            memo = self._memo = Memo(rules, rest, incoming, admission.host_routes)
+            place, routes = self._place, admission.host_routes
+            memo = self._memo = Memo(rules, rest, incoming, routes, place)
         memo.add(admission)
         self._kept = None
 
@@ -314,8 +314,10 @@ class ServerConnection(Uplink):
         return True
 
     def _vary(self, memo: Memo, data: bytes) -> bool:
-        """Have a request decided on that has another credential than the last one."""
+        """Forward what came before, or elsewhere; have decided what is like the last."""
         rules = self.site.rules
+        if memo.recall(data, rules) and self._repeat(memo, data):
+            return True
         found = memo.read_like(data) if memo.rules is rules else None
         if found is None:
             return False

@@ -102,12 +102,14 @@ class Listener:
         for connection in self.site.connections:
             if isinstance(connection, ServerConnection):
                 facts = connection.facts
-                connection.facts = attrs.evolve(
-                    facts,
-                    trusted=listener_rules.trusted(facts.peer),
-                    forwarded_certificate=listener_rules.forwarded_certificate,
-                    policy_for=tls.policy_for if tls is not None else None,
-                    stale=facts.stale or old_rules != new_rules,
+                connection.learn(
+                    attrs.evolve(
+                        facts,
+                        trusted=listener_rules.trusted(facts.peer),
+                        forwarded_certificate=listener_rules.forwarded_certificate,
+                        policy_for=tls.policy_for if tls is not None else None,
+                        stale=facts.stale or old_rules != new_rules,
+                    )
                 )
 
     def sweep(self, now: float) -> None:

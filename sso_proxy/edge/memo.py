@@ -8,12 +8,13 @@ is decided anew that depends on who calls, and nothing else.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from time import monotonic
 
 import attrs
 
 from sso_proxy.admission import Admission
-from sso_proxy.callers import still_permits
+from sso_proxy.callers import is_known_to_permit, still_permits
+from sso_proxy.edge.known import Known, Place, Repeated, holds_elsewhere
 from sso_proxy.edge.site import Rules
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
@@ -25,43 +26,15 @@ from sso_proxy.specs.http.repeat import (
 )
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.oauth.presentation import octets_name_parameter
-from sso_proxy.upstream import Outgoing
 
 _VERSION = len(" HTTP/1.1")
-
-
-class Repeated(NamedTuple):
-    """
-    A request that differs from an admitted one in its request line only.
-
-    Attributes:
-        method: Its method.
-        path: Its path, canonical.
-        line: Method and target, as they stand in the request line.
-        admission: What was decided for the same caller on the same route.
-    """
-
-    method: str
-    path: str
-    line: bytes
-    admission: Admission
-
-    def outgoing(self, request_id: str) -> Outgoing:
-        """Serialise it for the backend."""
-        admission = self.admission
-        id_ = request_id.encode("ascii")
-        return Outgoing(
-            head=b"%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
-            % (self.line, id_, admission.block),
-            method=self.method,
-            caller=admission.caller,
-            replayable=True,
-        )
 
 
 class Memo:
     """
     The last head on a connection, and what was decided for its bytes.
+
+    The first head stays, for those that differ from it in their credential.
 
     Attributes:
         rules: The configuration it was decided under.
@@ -69,40 +42,52 @@ class Memo:
     """
 
     __slots__ = (
-        "_admissions",
         "_alike",
+        "_first",
         "_incoming",
-        "_last",
-        "_last_line",
+        "_known",
         "_next",
         "_pattern",
+        "_recalled",
         "_routes",
         "rest",
         "rules",
     )
 
     def __init__(
-        self, rules: Rules, rest: bytes, incoming: Incoming, routes: HostRoutes
+        self,
+        rules: Rules,
+        rest: bytes,
+        incoming: Incoming,
+        routes: HostRoutes,
+        place: Place,
     ) -> None:
         self.rules = rules
-        self.rest = rest
+        self.rest = self._first = rest
         self._incoming = incoming
         self._routes = routes
         self._pattern: Pattern | None = None
-        self._admissions: dict[Route, Admission] = {}
+        self._known = rules.known.find(rest, place) or Known(rest, place, routes)
         self._alike: dict[Route, Admission] = {}
+        self._recalled = False
         self._next = b""
-        self._last_line = b""
-        self._last: Repeated | None = None
 
     def add(self, admission: Admission) -> None:
         """Keep what was decided for one route."""
-        self._admissions[admission.route] = self._alike[admission.route] = admission
-        self._last_line = b""
+        elsewhere = holds_elsewhere(admission)
+        known = self._known
+        if not elsewhere and not known.alone:
+            if known.admissions:  # others may have this one
+                known = self._known = known.copy()
+            known.alone = True
+        known.add(admission)
+        self._alike[admission.route] = admission
+        if elsewhere:
+            self.rules.known.add(known)
 
     def is_for(self, ended: Callable[[Session], bool]) -> bool:
         """Say whether any of it was decided for a session that has *ended*."""
-        return any(each.is_for(ended) for each in self._admissions.values())
+        return any(each.is_for(ended) for each in self._known.admissions.values())
 
     def fits(self, rest: bytes, rules: Rules) -> bool:
         """
@@ -113,12 +98,32 @@ class Memo:
         """
         if self.rules is not rules:
             return False
-        if self.rest == rest:
+        if self.rest == rest and not self._recalled:
             return True
         if self._next != rest:
             return False
-        self.rest = rest
-        self._admissions.clear()
+        self.rest, self._recalled = rest, False
+        place = self._known.place
+        known = rules.known.find(rest, place)
+        self._known = known or Known(rest, place, self._routes)
+        return True
+
+    def recall(self, data: bytes, rules: Rules) -> bool:
+        """
+        Say whether *data*, which does not end with `rest`, may be read as a repetition.
+
+        It may if what was decided for all after its request line, by this connection
+        or one that is alike, still holds; that is then the last head here.
+        """
+        if self.rules is not rules:
+            return False
+        end = data.find(b"\r\n", 0, rules.head_limits.request_line + 2)
+        if end < 0:
+            return False
+        known = rules.known.find(data[end:], self._known.place)
+        if known is None or known.until < monotonic():
+            return False
+        self.rest, self._known, self._recalled = known.rest, known, True
         return True
 
     def read_like(self, data: bytes) -> tuple[Incoming, Admission] | None:
@@ -129,7 +134,7 @@ class Memo:
         """
         if self._pattern is None:
             cookies = {name for route in self._alike for name in route.consumed_cookies}
-            self._pattern = find_pattern(self.rest, self._incoming, cookies)
+            self._pattern = find_pattern(self._first, self._incoming, cookies)
             if self._pattern is None:
                 return None
         incoming = read_like(data, self._pattern, self.rules.head_limits)
@@ -159,27 +164,36 @@ class Memo:
         end = len(data) - len(self.rest)
         if end > rules.head_limits.request_line or self.rules is not rules:
             return None
-        line = data[:end]
-        if line != self._last_line:
-            self._last_line, self._last = line, self._read_line(line)
-        return self._last
+        line, known = data[:end], self._known
+        if line != known.line:
+            known.repeated = self._read_line(line)
+            known.line = line
+        return known.repeated
 
     def _read_line(self, line: bytes) -> Repeated | None:
         match = read_repeat_line(line)
         if match is None or (match[3] and octets_name_parameter(match[3])):
             return None  # the latter has a token besides the one that was decided on
         path = match[2].decode("ascii")
-        route = self._routes.find(path)
-        admission = self._admissions.get(route) if route is not None else None
+        route = self._known.routes.find(path)
+        admission = self._known.admissions.get(route) if route is not None else None
         if route is None or admission is None or route.is_own(path):
             return None
         method = match[1].decode("ascii")
         if self._is_refused(method, route):
             return None
         repeated = Repeated(method, path, line[:-_VERSION], admission)
-        if route.depends_on_request and not _permitted(repeated, match[3]):
+        if route.depends_on_request and not self._permitted(repeated, match[3]):
             return None
         return repeated
+
+    def _permitted(self, repeated: Repeated, query: bytes | None) -> bool:
+        """Authorise anew what may depend on method and path."""
+        if not _still_permitted(repeated, query):
+            return False
+        # Who had a look at the connection saw that of the first who sent this.
+        tls = repeated.admission.caller.request.tls
+        return tls is None or not tls.exported or self._known.alone
 
     def _is_refused(self, method: str, route: Route) -> bool:
         """Say whether *method* may not pass, or has to count its steps."""
@@ -188,9 +202,11 @@ class Memo:
         return method == "OPTIONS" and b"max-forwards" in self.rest.lower()
 
 
-def _permitted(repeated: Repeated, query: bytes | None) -> bool:
-    """Authorise anew what may depend on method and path."""
+def _still_permitted(repeated: Repeated, query: bytes | None) -> bool:
+    """Ask conditions and policies about the request line."""
     admission, caller = repeated.admission, repeated.admission.caller
+    if is_known_to_permit(admission.route, caller, repeated.method, repeated.path):
+        return True
     if caller.identity is None:
         return False
     head = attrs.evolve(

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 import attrs
 from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.config.limits import LimitsConfig
+from sso_proxy.edge.known import KnownHeads, Place
 from sso_proxy.interfaces import IClock
 from sso_proxy.pages import Pages, default_pages
 from sso_proxy.session import Session
@@ -79,6 +81,7 @@ class Rules:
         record: Takes each finished exchange.
         new_id: Makes request ids.
         pages: What people see of us.
+        known: What was decided under it, for all connections.
     """
 
     pipeline: Decider
@@ -90,6 +93,7 @@ class Rules:
     record: Callable[["Exchange"], None]
     new_id: Callable[[], str]
     pages: Pages = attrs.field(factory=default_pages)
+    known: KnownHeads = attrs.field(factory=KnownHeads, init=False, repr=False)
 
 
 class Site:
@@ -110,12 +114,22 @@ class Site:
         self.connections: set[Swept] = set()
         self.draining = False
         self.now = clock.monotonic()
+        self._places: WeakValueDictionary[Connection, Place] = WeakValueDictionary()
         self._date_until = -math.inf
         self._date = b""
+
+    def place_of(self, facts: Connection) -> Place:
+        """Give one and the same place to all connections of which *facts* is known."""
+        place = self._places.get(facts)
+        if place is None:
+            place = Place(facts)
+            self._places[place.facts] = place
+        return place
 
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
         self.now = now
+        self.rules.known.forget_old(now)
         for connection in [*self.connections]:
             try:
                 if connection.deadline < now:

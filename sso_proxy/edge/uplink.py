@@ -7,10 +7,11 @@ from enum import Enum
 from time import monotonic
 from typing import Final
 
-from sso_proxy.admission import Verdict
+from sso_proxy.admission import Connection, Verdict
 from sso_proxy.edge.body import BodyReader
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
+from sso_proxy.edge.known import Place
 from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.progress import ProgressWatch
 from sso_proxy.edge.site import Site
@@ -46,6 +47,7 @@ class Uplink(ABC):
     Attributes:
         stream: The client's bytes; set by the listener.
         site: The listener.
+        facts: What holds for all requests here.
         deadline: Monotonic time at which ``timed_out`` is due.
     """
 
@@ -57,17 +59,21 @@ class Uplink(ABC):
         "_incoming",
         "_intake",
         "_memo",
+        "_place",
         "_waiting",
         "_watch",
         "deadline",
+        "facts",
         "site",
         "stream",
     )
 
     stream: Stream
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, facts: Connection) -> None:
         self.site = site
+        self.facts = facts
+        self._place = Place(facts)
         self.deadline = math.inf
         self._buffer = b""
         self._closing = False
@@ -78,6 +84,11 @@ class Uplink(ABC):
         self._waiting: Waiting[Verdict] | None = None
         self._watch = ProgressWatch()
         self._memo: Memo | None = None
+
+    def learn(self, facts: Connection) -> None:
+        """Hold *facts* for what is known of this connection."""
+        self.facts = facts
+        self._place = self.site.place_of(facts)
 
     @abstractmethod
     def refuse(self, status: int, reason: str) -> None:

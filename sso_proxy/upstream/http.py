@@ -59,6 +59,8 @@ class Patience:
 class HttpUpstream:
     """Connections to one backend, the most recently used first."""
 
+    inside = False
+
     def __init__(
         self,
         backend: Target,

@@ -121,6 +121,8 @@ class Mount(Resource):
 class ResourceUpstream:
     """Serves requests by a twisted.web resource."""
 
+    inside = True
+
     def __init__(  # noqa: PLR0913
         self,
         name: str,

@@ -3,21 +3,10 @@
 from typing import Any
 
 import pytest
-from zope.interface import implementer
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.config.limits import LimitsConfig
-from sso_proxy.edge import connection
-from sso_proxy.interfaces import IAuthenticator
-from sso_proxy.model import (
-    Authenticated,
-    NotPresented,
-    Outcome,
-    Refusal,
-    Rejected,
-    Request,
-)
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.model import Authenticated, NotPresented
 from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
 from tests.support.doubles import (
     HOST,
@@ -26,6 +15,13 @@ from tests.support.doubles import (
     answer_ok,
     make_route,
     status_of,
+)
+from tests.support.repeating import (
+    BROWSER,
+    ByToken,
+    check_as_fresh,
+    request_of,
+    scene_by_token,
 )
 
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -164,53 +160,6 @@ def test_a_failed_repetition_of_head_has_no_body() -> None:
 # Requests that differ in their credential
 
 
-@implementer(IAuthenticator)
-class ByToken:
-    """The token is the subject's name; ``bad`` is no token."""
-
-    consumes = ("authorization",)
-
-    async def authenticate(self, request: Request) -> Outcome:
-        (value,) = request.head.values("authorization")
-        name = value.removeprefix("Bearer ")
-        if name == "bad":
-            return Rejected(reason="token-invalid")
-        return Authenticated(make_identity(name))
-
-    def challenge(self, request: Request) -> None: ...
-
-    def refusal(self, request: Request, refusal: Refusal) -> None: ...
-
-
-BROWSER = b"Accept: */*\r\nCookie: a=b; __Host-sso=secret\r\nVia: 1.1 x\r\n"
-
-
-def request_of(name: bytes, line: bytes = b"GET / HTTP/1.1") -> bytes:
-    credential = b"Authorization: Bearer " + name + b"\r\n"
-    return line + b"\r\n" + HOST + credential + BROWSER + b"\r\n"
-
-
-def scene_by_token(**route: Any) -> Scene:  # noqa: ANN401
-    return Scene(
-        authenticators=(ByToken(),),
-        consumed=frozenset({"authorization", "dpop"}),
-        **route,
-    )
-
-
-@pytest.fixture
-def read_whole(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Give the heads that are read as a whole, as they are."""
-    heads: list[bytes] = []
-
-    def read(raw: bytes, **options: Any) -> Incoming:  # noqa: ANN401
-        heads.append(raw)
-        return read_request(raw, **options)
-
-    monkeypatch.setattr(connection, "read_request", read)
-    return heads
-
-
 def test_who_differs_in_the_credential_gets_what_a_fresh_connection_gets(
     read_whole: list[bytes],
 ) -> None:
@@ -222,20 +171,10 @@ def test_who_differs_in_the_credential_gets_what_a_fresh_connection_gets(
         request_of(b"alice"),
     ]
     kept = scene_by_token()
-    for number, request in enumerate(requests):
-        kept.client.receive(request)
-        fresh = scene_by_token()
-        fresh.client.receive(request)
-        mine, wanted = kept.backend.exchange, fresh.backend.exchange
-        assert kept.backend.head == fresh.backend.head.replace(
-            b"id-1\r", b"id-%d\r" % (number + 1)
-        )
-        assert mine.admission is not None
-        assert wanted.admission is not None
-        assert mine.admission.stable == wanted.admission.stable
-        assert mine.admission.caller.identity == wanted.admission.caller.identity
-        assert (mine.path, mine.method) == (wanted.path, wanted.method)
-        answer_ok(mine)
+    for request in requests:
+        exchange = check_as_fresh(kept, scene_by_token, request, kept.client)
+        assert exchange is not None
+        answer_ok(exchange)
     assert len(read_whole) == len(requests) + 1
     assert kept.statuses() == [200] * len(requests)
 

@@ -165,6 +165,7 @@ class FakeUpstream:
     """
 
     name = "http://backend.example"
+    inside = False
 
     def __init__(self, at_once: Callable[[Exchange], None] | None = None) -> None:
         self.asked: list[tuple[Exchange, Outgoing, FakeSink]] = []
