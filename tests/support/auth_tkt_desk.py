@@ -29,7 +29,7 @@ OLD_SECRET: Final = "what it was before"
 TIMEOUT: Final = 600
 HERE: Final = "127.0.0.1"
 SIX: Final = "2001:db8::1"
-DIGESTS: Final[Mapping[str, Any]] = {
+DIGEST_OF: Final[Mapping[str, Any]] = {
     "app.test": "md5",
     "sha256.test": "sha256",
     "sha512.test": "sha512",

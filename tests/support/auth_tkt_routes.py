@@ -16,7 +16,7 @@ from sso_proxy.outgoing import sort_consumed
 from sso_proxy.routing import Route, RouteHeaders
 from sso_proxy.testing.fakes import FakeTools
 from tests.support.auth_tkt_desk import (
-    DIGESTS,
+    DIGEST_OF,
     HERE,
     OLD_SECRET,
     SECRET,
@@ -40,7 +40,7 @@ class Site:
     def __init__(self) -> None:
         def routes(backend: FakeUpstream) -> list[Route]:
             places = {("app.test", path): each for path, each in SETTINGS.items()}
-            for host in DIGESTS:
+            for host in DIGEST_OF:
                 places[host, "/"] = {}
             return [route(backend, *at, options) for at, options in places.items()]
 
@@ -73,7 +73,7 @@ def route(
     given: dict[str, Any] = {
         "secret": Secret(SECRET),
         "secret_old": Secret(OLD_SECRET),
-        "digest": DIGESTS[host].upper(),
+        "digest": DIGEST_OF[host].upper(),
         "timeout": float(TIMEOUT),
         **URLS,
         **options,
