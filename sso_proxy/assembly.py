@@ -38,6 +38,7 @@ from sso_proxy.session_desk import close_ended, manage_sessions
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.revocations import Revocation
+from sso_proxy.token_binding_pipeline import TokenBindingPipeline
 from sso_proxy.tools import Tools
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
@@ -83,14 +84,23 @@ class Generation:
             clock=gateway.clock,
             counts=gateway.counts,
         )
-        self.pipeline = Pipeline(
-            self.parts.routes,
-            clock=gateway.clock,
-            trusted=self.trusted,
-            via=server.name,
-            new_id=gateway.new_id,
-            revoked=gateway.revocations.decide,
-            refused=gateway.refusals.note,
+        self._deciding: dict[str, Any] = {
+            "clock": gateway.clock,
+            "trusted": self.trusted,
+            "via": server.name,
+            "new_id": gateway.new_id,
+            "revoked": gateway.revocations.decide,
+            "refused": gateway.refusals.note,
+        }
+        self.pipeline = Pipeline(self.parts.routes, **self._deciding)
+
+    def _pipeline_for(self, listener: ListenerConfig) -> Pipeline:
+        """Give what decides on requests that come in at *listener*."""
+        believed = listener.forwarded_token_binding
+        if not (listener.token_binding or believed):
+            return self.pipeline
+        return TokenBindingPipeline(
+            self.parts.routes, believed=believed, **self._deciding
         )
 
     def _share(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
@@ -148,7 +158,7 @@ class Generation:
             speaks = trusted_ranges(listener.proxy_protocol)
         return ListenerRules(
             rules=Rules(
-                pipeline=self.pipeline if serves else redirect,
+                pipeline=self._pipeline_for(listener) if serves else redirect,
                 limits=limits,
                 head_limits=HeadLimits(
                     request_line=limits.request_line,

@@ -382,6 +382,7 @@ class Builder:
                 claims=tuple(claims),
                 tokens=tuple(headers.tokens.items()),
                 client_certificate=headers.client_certificate,
+                token_binding=headers.token_binding,
                 apache=build_apache_fields(route),
             ),
             supplies=supplies,

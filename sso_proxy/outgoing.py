@@ -1,6 +1,6 @@
 """What a backend gets: serialised from the canonical request, never copied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ import attrs
 from sso_proxy.equipment import NO_EQUIPMENT, Equipment
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, Identity, Request, RequestHead
-from sso_proxy.routing import Route
+from sso_proxy.routing import Route, RouteHeaders
 from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cert_chain
 from sso_proxy.specs.http.cookies import OURS
@@ -25,6 +25,7 @@ from sso_proxy.specs.http.parameters import (
 from sso_proxy.specs.http.request import Framing, Incoming
 from sso_proxy.specs.http.signature import read_field_lines
 from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
+from sso_proxy.specs.token_binding import build_fields as build_binding_fields
 from sso_proxy.upstream import Outgoing
 
 if TYPE_CHECKING:
@@ -182,15 +183,27 @@ def build_identity(
         kept = request.session.data.get(token) if request.session else None
         if kept is not None:
             fields.append((field, encode_value(str(kept))))
-    certificate = request.tls.certificate if request.tls is not None else None
-    if headers.client_certificate and certificate is not None:
-        fields.append(("Client-Cert", build_client_cert(certificate.der).encode()))
-        if certificate.chain:
-            chain = build_client_cert_chain(certificate.chain)
-            fields.append(("Client-Cert-Chain", chain.encode()))
+    if headers.of_connection:
+        fields += _of_connection(request, headers)
     return b"".join(
         name.encode("ascii") + b": " + value + b"\r\n" for name, value in fields
     )
+
+
+def _of_connection(
+    request: Request, headers: RouteHeaders
+) -> Iterator[tuple[str, bytes]]:
+    """Give the fields about what the client's connection proves."""
+    certificate = request.tls.certificate if request.tls is not None else None
+    if headers.client_certificate and certificate is not None:
+        yield "Client-Cert", build_client_cert(certificate.der).encode()
+        if certificate.chain:
+            chain = build_client_cert_chain(certificate.chain)
+            yield "Client-Cert-Chain", chain.encode()
+    if headers.token_binding and request.token_binding is not None:
+        told = build_binding_fields(request.token_binding, headers.token_binding)
+        for name, value in told:
+            yield display_name(name), value.encode()
 
 
 def build_fields(headers: Headers) -> bytes:

@@ -56,6 +56,8 @@ class RouteHeaders:
         claims: Claim name and header field.
         tokens: Name of a token in the session's data, and header field.
         client_certificate: Whether to send ``Client-Cert`` (RFC 9440).
+        token_binding: What to send of the keys that the client has proved to hold.
+        of_connection: Whether any of that, which the connection proves, is sent.
         apache: The fields that Apache's mod_auth_openidc sends; None: none.
     """
 
@@ -63,7 +65,13 @@ class RouteHeaders:
     claims: tuple[tuple[str, str], ...] = ()
     tokens: tuple[tuple[str, str], ...] = ()
     client_certificate: bool = False
+    token_binding: tuple[str, ...] = ()
     apache: ApacheFields | None = None
+    of_connection: bool = attrs.field(init=False)
+
+    @of_connection.default
+    def _is_any_sent(self) -> bool:
+        return self.client_certificate or bool(self.token_binding)
 
 
 @attrs.frozen(kw_only=True)

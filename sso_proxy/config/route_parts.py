@@ -17,6 +17,7 @@ Shown = Literal[
     "userinfo",
     "access_token",
 ]
+ToldBinding = Literal["provided", "referred", "other", "context"]
 SessionToken = Literal["access_token", "id_token"]
 
 
@@ -50,6 +51,12 @@ class HeadersConfig:
             ``access_token`` and ``id_token``.  Whoever has the first can do what the
             user may do; give it to no backend that does not need it.
         client_certificate: Send ``Client-Cert`` and ``Client-Cert-Chain`` (RFC 9440).
+        token_binding: What to send of the keys that the client has proved to hold
+            (draft-ietf-tokbind-ttrp): ``provided``, its key for this host, as
+            ``Sec-Provided-Token-Binding-ID``; ``referred``, for another one, where it
+            was asked for that; ``other``, of types without a standard; ``context``:
+            the connection's keying material, with which a backend can check other
+            messages itself.  Keep that from who does not need it.
         remove: What clients send and this backend must not get: ``authorization``,
             ``cookie`` for all cookies, ``cookie:NAME`` for one, or any other header
             field.  What finds out who calls, and tokens that are made from it, have it
@@ -62,6 +69,7 @@ class HeadersConfig:
     claim_names: Mapping[str, str] = attrs.field(factory=dict)
     tokens: Mapping[SessionToken, str] = attrs.field(factory=dict)
     client_certificate: bool = False
+    token_binding: tuple[ToldBinding, ...] = ()
     remove: tuple[str, ...] = ()
 
 

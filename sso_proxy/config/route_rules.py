@@ -47,6 +47,7 @@ def check_routes(draft: Draft) -> Iterator[Mistake]:
             problem = unknown("sessions", name, known)
             yield Mistake(join(route.path, "session"), problem)
         yield from _check_certificate(route, draft)
+        yield from _check_told_bindings(route, draft)
         yield from _check_dpop(route, draft)
         yield from _check_backend(route)
         yield from _check_headers(join(route.path, "headers"), route.value.headers)
@@ -113,6 +114,21 @@ def _check_certificate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mis
     for number, name in enumerate(route.value.authenticate):
         if _type_of(name, draft) == "mtls":
             yield Mistake(join(route.path, f"authenticate[{number}]"), never)
+
+
+def _check_told_bindings(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:
+    """Check that a backend that is to be told of clients' keys can ever be."""
+    listeners = [listener.value for listener in draft.listeners]
+    if not route.value.headers.token_binding or not any(map(serves, listeners)):
+        return
+    if not any(
+        each.token_binding or each.forwarded_token_binding for each in listeners
+    ):
+        problem = (
+            "no listener has token_binding, nor forwarded_token_binding behind a proxy"
+            " that passes on what it has checked"
+        )
+        yield Mistake(join(route.path, "headers.token_binding"), problem)
 
 
 def _check_dpop(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:

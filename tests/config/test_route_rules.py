@@ -193,6 +193,19 @@ def test_certificate_may_come_from_a_trusted_terminator(mistakes: Mistakes) -> N
     assert path == "route[0].binding.certificate"
 
 
+@pytest.mark.parametrize("option", ["token_binding", "forwarded_token_binding"])
+def test_backend_is_told_of_keys_only_where_they_can_be_proved(
+    mistakes: Mistakes, option: str
+) -> None:
+    text = route(headers='{ token_binding = ["provided"] }')
+    server = '[server]\ntrusted_proxies = ["10.0.0.0/8"]'
+    path, problem = one(mistakes(server, listener=NEVER, route=text))
+    assert path == "route[0].headers.token_binding"
+    assert "no listener" in problem
+    listener = f"{NEVER}{option} = true\n"
+    assert mistakes(server, listener=listener, route=text) == {}
+
+
 def test_backend_that_is_none_is_refused(mistakes: Mistakes) -> None:
     path, problem = one(mistakes(route=route(backend='"127.0.0.1:9000"')))
     assert path == "route[0].backend"

@@ -383,6 +383,8 @@ def test_managed_fields_and_aliases_are_dropped(read: Reader, name: str) -> None
         *("X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"),
         *("X-Original-URL", "X-Rewrite-URL", "Client-Cert", "Client-Cert-Chain"),
         *("Sec-Provided-Token-Binding-ID", "Sec-Referred-Token-Binding-ID"),
+        *("Sec-Other-Token-Binding-ID", "Sec-Token-Binding-Context"),
+        "Sec-Token-Binding",
         *("X-SSL-Client-Cert", "SSL-Client-Verify", "X-Request-Id"),
         *("x-envoy-original-path", "X-Forwarded-Uri"),
     ],
