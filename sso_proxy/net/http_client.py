@@ -89,7 +89,7 @@ class HttpClient:
         guard: Guard | None = None,
     ) -> None:
         self._guard = guard
-        self._others: dict[Guard | tuple[str, int], HttpClient] = {}
+        self._others: dict[tuple[Guard | str, int], HttpClient] = {}
         self._reactor = reactor
         self._config = config
         self._policy = policy
@@ -97,23 +97,28 @@ class HttpClient:
         self._proxy = read_proxy(config.proxy)
         self._agents: dict[ClientTls | None, Agents] = {}
 
-    def guarded(self, guard: Guard) -> "HttpClient":
+    def guarded(self, guard: Guard, max_bytes: int = _GUARDED_BYTES) -> "HttpClient":
         """
         Give a client for what strangers name, with smaller limits.
 
         It resolves each host once, and connects to exactly what was found, if *guard*
         allows all of it.  Its connections are its own, and are closed with ours.
+
+        Args:
+            guard: Which addresses may be asked.
+            max_bytes: Octets of an answer's body, if that is less than configured.
         """
-        if guard not in self._others:
+        key = guard, max_bytes
+        if key not in self._others:
             config = attrs.evolve(
                 self._config,
                 timeout=min(self._config.timeout, _GUARDED_TIMEOUT),
-                max_bytes=min(self._config.max_bytes, _GUARDED_BYTES),
+                max_bytes=min(self._config.max_bytes, max_bytes),
             )
-            self._others[guard] = HttpClient(
+            self._others[key] = HttpClient(
                 self._reactor, config, policy=self._policy, guard=guard
             )
-        return self._others[guard]
+        return self._others[key]
 
     def through(self, proxy: tuple[str, int]) -> "HttpClient":
         """
