@@ -191,7 +191,7 @@ class OidcAuthenticator:
 
     async def opens(self, response: str) -> bool:
         """
-        Say whether *response* is a signed answer of the provider to us.
+        Say whether *response* is a signed answer of the provider to us, or was once.
 
         Raises:
             UnavailableError: The provider's keys cannot be had.

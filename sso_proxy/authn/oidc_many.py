@@ -374,7 +374,7 @@ class OidcDiscovery:
         Raises:
             UnavailableError: It may be one whose keys cannot be had now.
         """
-        begun = request.sessions.logins.waiting(request)
+        begun = request.sessions.logins.known(request)
         names = [kept["iss"] for kept in begun if kept.get("by") == self._name]
         down: UnavailableError | None = None
         for issuer in dict.fromkeys(names):

@@ -5,9 +5,9 @@ A sealed cookie for each login that has begun: anonymous visitors, and whoever m
 them come, cause nothing to be stored here.  A browser keeps a few of them, so that ten
 tabs that are restored at once all end logged in; the oldest go first.
 
-Of a login that is finished, its browser keeps where it went on: who comes back to the
-answer, mostly by the Back button, is sent there once more.  Who has copied the answer,
-or the cookie from before, has nothing of that.
+Of a login that is finished, its browser keeps at which provider it was, and where it
+went on: who comes back to the answer, mostly by the Back button, is sent there once
+more.  Who has copied the answer, or the cookie from before, has nothing of that.
 """
 
 import json
@@ -31,6 +31,8 @@ from sso_proxy.specs.http.cookies import (
 
 MOST: Final = 12
 """Logins that one browser can have begun."""
+WHERE: Final[tuple[str, ...]] = ("by", "iss")
+"""Members of a state that say where a login is: they are kept when it is finished."""
 MOST_OCTETS: Final = 12000
 """Octets of all their cookies: servers in front of us may take no more than 16,384."""
 
@@ -44,11 +46,13 @@ class _Begun:
         created: Seconds since the epoch.
         state: What is kept of it; None if it is finished.
         target: Where it went on then; empty before.
+        where: What is kept then of where it was.
     """
 
     created: float
     state: dict[str, Any] | None = attrs.field(repr=False)
     target: str = ""
+    where: dict[str, Any] = attrs.field(factory=dict)
 
 
 class LoginStates:
@@ -118,8 +122,12 @@ class LoginStates:
         fields = (("set-cookie", _removal(name)), NO_STORE)
         return (None if begun is None else begun.state), fields
 
-    def waiting(self, request: Request) -> list[dict[str, Any]]:
-        """Give what is kept of all logins that wait, the newest first; all stay."""
+    def known(self, request: Request) -> list[dict[str, Any]]:
+        """
+        Give what is kept of all logins: of those that wait, and then of the finished.
+
+        Of these it is where they were (`WHERE`); the newest come first, and all stay.
+        """
         begin = login_name("")
         found = [
             self._open(name.removeprefix(begin), value)
@@ -127,15 +135,17 @@ class LoginStates:
             if value
         ]
         ordered = sorted(
-            (b for b in found if b is not None), key=lambda b: b.created, reverse=True
+            (b for b in found if b is not None),
+            key=lambda b: (b.state is not None, b.created),
+            reverse=True,
         )
-        return [begun.state for begun in ordered if begun.state is not None]
+        return [b.where if b.state is None else b.state for b in ordered]
 
     def finish(
         self, request: Request, login: str, target: str, *, cross_site: bool = False
     ) -> Headers:
         """
-        Have the browser keep nothing of *login* but where it went on.
+        Have the browser keep nothing of *login* but where it was and where it went on.
 
         Args:
             request: Whose browser, as it brought the answer.
@@ -148,7 +158,9 @@ class LoginStates:
         begun = None if value is None else self._open(login, value)
         if begun is None:
             return (("set-cookie", _removal(name)), NO_STORE)
-        record = {"at": begun.created, "to": target}
+        state: dict[str, Any] = begun.state or {}
+        where = {name: state[name] for name in WHERE if name in state}
+        record: dict[str, Any] = {"at": begun.created, "to": target, **where}
         sealed = encode(self._sealer.seal(json.dumps(record).encode(), login.encode()))
         age = max(0.0, self._clock.time() - begun.created)
         field = build_set_cookie(
@@ -180,7 +192,8 @@ class LoginStates:
         if octets is None:
             return None
         record = json.loads(octets)
-        begun = _Begun(record["at"], record.get("state"), record.get("to", ""))
+        where = {name: record[name] for name in WHERE if name in record}
+        begun = _Begun(record["at"], record.get("state"), record.get("to", ""), where)
         age = self._clock.time() - begun.created
         return begun if -SKEW <= age < self._lifetime else None
 

@@ -40,6 +40,7 @@ class SignedTests(TestCase):
         scene = self.scene()
         state = scene.state()
         assert now(scene.login.opens(self.answer(scene, state)))
+        assert now(scene.login.opens(self.answer(scene, state, exp=1)))
         for bad in ("a.b.c.d.e", self.answer(scene, state, aud="other")):
             assert not now(scene.login.opens(bad))
 

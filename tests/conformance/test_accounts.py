@@ -17,7 +17,7 @@ from sso_proxy.testing.pki import Pki
 from tests.conformance.faults import client_key
 from tests.conformance.parts import Asked, Client, Reply, json_reply
 from tests.conformance.provider import Provider
-from tests.conformance.serving import Host
+from tests.conformance.serving import Host, now
 from tests.conformance.tokens import Encryption, private_half
 from tests.support.login_proxy import LoginProxy, Site, login_proxy, write_secret
 
@@ -166,6 +166,32 @@ def test_an_encrypted_answer_goes_to_the_provider_that_signed_it(scene: Scene) -
         page = browser.go(url)
         story = scene.gate.story(browser, page)
         assert page.url == scene.gate.url("many", name), story
+
+
+def test_back_to_an_encrypted_answer_that_is_over_leads_to_the_page_once(
+    scene: Scene,
+) -> None:
+    """It is known at which provider that login was, though none of its logins waits."""
+    browser, provider = scene.gate.browser(), scene.providers["second"]
+    page = browser.go(scene.gate.url("many", "page"))
+    link = next(link for link in page.links if link.endswith("second"))
+    page = browser.go(link)
+    assert page.url == scene.gate.url("many", "page"), scene.gate.story(browser, page)
+    asked = provider.grants[-1].asked
+    claims = {"iss": provider.issuer, "aud": "proxy", "exp": now() - 60}
+    claims |= {"state": asked["state"], "code": "used"}
+    signed = provider.signer("RS256").sign(claims, typ="JWT")
+    ended = Encryption(key=client_key(), alg="RSA-OAEP-256").encrypt(signed)
+    old = f"{asked['redirect_uri']}?response={ended}"
+    stranger = scene.gate.browser().go(old)
+    assert stranger.status == 400
+    browser.cookies[:] = [c for c in browser.cookies if c.name != "__Host-sso"]
+    page = browser.go(old)
+    assert page.url == scene.gate.url("many", "page"), scene.gate.story(browser, page)
+    assert any(link.endswith("second") for link in page.links)
+    page = browser.go(old)
+    assert page.status == 400, scene.gate.story(browser, page)
+    assert provider.complaints == []
 
 
 def test_an_encrypted_answer_that_nobody_began_is_none(scene: Scene) -> None:

@@ -176,6 +176,17 @@ def test_any_state_may_come_back_to_what_is_finished(text: str) -> None:
     assert make().finished(Browser(a="b").request(), text) == (None, ())
 
 
+def test_of_a_finished_login_it_is_known_where_it_was() -> None:
+    states, browser = make(), Browser()
+    secret = {"nonce": "n", "pkce": "v"}
+    login = begin(states, browser, by="people", iss="https://a.example", **secret)
+    browser.take(states.finish(browser.request(), login, "/x"))
+    where = {"by": "people", "iss": "https://a.example"}
+    begin(states, browser, tab=1)
+    assert states.known(browser.request()) == [{"tab": 1}, where]
+    assert states.finished(browser.request(), login)[0] == "/x"
+
+
 def test_those_that_wait_are_known_the_newest_first() -> None:
     clock = SettableClock()
     states, browser = make(clock), Browser(**{"__Host-sso-login-forged": "x"})
@@ -184,5 +195,5 @@ def test_those_that_wait_are_known_the_newest_first() -> None:
     begin(states, browser, tab=2)
     finish(states, browser)
     for _ in range(2):
-        assert states.waiting(browser.request()) == [{"tab": 2}, {"tab": 1}]
-    assert states.waiting(Browser().request()) == []
+        assert states.known(browser.request()) == [{"tab": 2}, {"tab": 1}, {}]
+    assert states.known(Browser().request()) == []
