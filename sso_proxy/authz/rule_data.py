@@ -3,25 +3,22 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from stat import S_ISREG
 from typing import Any, Final
 
 from sso_proxy.authz.facts import Table
 from sso_proxy.authz.rules_config import GroupFileConfig, TableConfig
+from sso_proxy.net.watched_file import WatchedFile
 
 MOST_TABLE_OCTETS: Final = 1 << 24
 """Of one file with a group or table."""
-
-_State = tuple[int, int, int, int]
 
 
 class Files:
     """Reads files, and can tell which of them have changed since."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _State] = {}
+        self._read: dict[str, WatchedFile] = {}
 
     def read_text(self, file: str, most: int = MOST_TABLE_OCTETS) -> str:
         """
@@ -29,36 +26,21 @@ class Files:
 
         Raises:
             OSError: It cannot be read.
-            ValueError: It is too large, or no text.
+            ValueError: It is too large, or no text, or being written.
         """
-        # Without O_NONBLOCK, a FIFO here would let the start wait for ever.
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-            found = os.fstat(stream.fileno())
-            if not S_ISREG(found.st_mode):
-                raise ValueError(f"{file} is no file")
-            self._seen[file] = _state(found)
-            content = stream.read(most + 1)
-        if len(content) > most:
-            raise ValueError(f"{file} has more than {most} octets")
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ValueError(f"{file} is not UTF-8") from None
+        watched = WatchedFile(file, most)
+        text = watched.read()
+        self._read[file] = watched
+        return text
 
     def changed(self) -> Iterator[str]:
         """Give those that are others now than they were when they were read."""
-        for file, before in self._seen.items():
+        for file, watched in self._read.items():
             try:
-                now = _state(os.stat(file))  # noqa: PTH116 - of the same as fstat
+                if watched.changed():
+                    yield file
             except OSError:
                 yield file
-                continue
-            if now != before:
-                yield file
-
-
-def _state(stat: os.stat_result) -> _State:
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def read_group(files: Files, config: GroupFileConfig) -> Sequence[str]:

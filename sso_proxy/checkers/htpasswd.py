@@ -6,11 +6,9 @@ reactor does not wait for it.
 """
 
 import hmac
-import os
 import unicodedata
 from collections.abc import Mapping
 from hashlib import sha256
-from stat import S_ISREG
 from threading import Lock
 from typing import ClassVar, Final, Literal, Self
 
@@ -24,6 +22,7 @@ from sso_proxy.interfaces import IHealth, IPasswordChecker, ITools
 from sso_proxy.login import Account, Unproved
 from sso_proxy.model import WARNING
 from sso_proxy.net.threads import Threads
+from sso_proxy.net.watched_file import WatchedFile
 from sso_proxy.specs.htpasswd import (
     STAND_IN,
     HtpasswdError,
@@ -40,7 +39,6 @@ LONGEST_PASSWORD: Final = 1024
 """Octets; a longer one is wrong without a look."""
 
 _THREADS: Final = 2
-_State = tuple[int, int, int, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -66,13 +64,11 @@ class _Users:
     What one reading of the file gave.
 
     Attributes:
-        state: What the file was then.
         hashes: The name in the file, and its hash, by the name that is compared.
         every: All hashes.
         key: Chooses among them for names that there are not.
     """
 
-    state: _State
     hashes: Mapping[str, tuple[str, PasswordHash]] = attrs.field(repr=False)
     every: tuple[PasswordHash, ...] = attrs.field(repr=False)
     key: bytes = attrs.field(repr=False)
@@ -118,7 +114,7 @@ class HtpasswdChecker:
         self._config = config
         self._threads = threads
         self._lock = Lock()
-        self._failed: _State | None = None
+        self._file = WatchedFile(config.file, MOST_OCTETS)
         self._problem = ""
         self._users = self._read()
 
@@ -167,13 +163,8 @@ class HtpasswdChecker:
         """Give the users that there are now, in a thread."""
         with self._lock:
             try:
-                state = _state(os.stat(self._config.file))  # noqa: PTH116 - as fstat
-                if state == self._users.state:
-                    self._problem = ""
-                elif state != self._failed:
-                    self._failed = state
+                if self._file.changed():
                     self._users = self._read()
-                    self._failed = None
                     self._problem = ""
                     _log.info("checker.{name}: users are read anew.", name=self._name)
             except HtpasswdError as e:
@@ -209,34 +200,17 @@ class HtpasswdChecker:
             OSError: It cannot be read.
             ValueError: It is too large, or no text, or being written.
         """
-        file = self._config.file
-        # Without O_NONBLOCK, a FIFO here would let the start wait for ever.
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-            state = _state(os.fstat(stream.fileno()))
-            if not S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise ValueError(f"{file} is no file")
-            content = stream.read(MOST_OCTETS + 1)
-            if state != _state(os.fstat(stream.fileno())):
-                raise ValueError(f"{file} was written while it was read")
-        if len(content) > MOST_OCTETS:
-            raise ValueError(f"{file} has more than {MOST_OCTETS} octets")
-        try:
-            found = read_htpasswd(content.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            raise ValueError(f"{file} is not UTF-8") from None
+        text = self._file.read()
+        found = read_htpasswd(text)
         hashes: dict[str, tuple[str, PasswordHash]] = {}
         for user, known in found.items():
             other = hashes.setdefault(self._fold(user), (user, known))[0]
             if other != user:
                 raise HtpasswdError((f"{user!r} and {other!r} are the same name here",))
-        key = sha256(content).digest()
-        return _Users(state, hashes, tuple(found.values()), key)
+        key = sha256(text.encode()).digest()
+        return _Users(hashes, tuple(found.values()), key)
 
     def _fold(self, user: str) -> str:
         if self._config.names == "exact":
             return user
         return unicodedata.normalize("NFKC", user).casefold()
-
-
-def _state(stat: os.stat_result) -> _State:
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
