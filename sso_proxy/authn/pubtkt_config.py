@@ -109,7 +109,7 @@ class PubtktConfig:
     every_header: bool = False
     encoding: TicketEncoding = "utf-8"
     issuer: str = attrs.field(default="pubtkt", validator=non_empty)
-    cache_size: int = attrs.field(default=10_000, validator=between(1, 1_000_000))
+    cache_size: int = attrs.field(default=16_384, validator=between(1, 1_000_000))
     debug: int = attrs.field(default=0, validator=between(0, 3))
 
     def problems(self) -> Iterator[tuple[str, str]]:
