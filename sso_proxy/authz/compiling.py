@@ -6,10 +6,20 @@ compared with, is neither true nor false, and so is its opposite.
 """
 
 import ipaddress
-import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from sso_proxy.authz.clocks import (
+    AgeClock,
+    Clock,
+    Hours,
+    HoursClock,
+    MomentClock,
+    always,
+    moment_of,
+    number_of,
+)
 from sso_proxy.authz.facts import (
     CHANGING,
     STEADY,
@@ -18,22 +28,24 @@ from sso_proxy.authz.facts import (
     UndefinedError,
     make_getter,
 )
-from sso_proxy.authz.logins import authenticated_at, authenticated_within
+from sso_proxy.authz.logins import authenticated_within
 from sso_proxy.model import Identity, Request
 from sso_proxy.specs import expression_tree as tree
 from sso_proxy.specs.expression_patterns import compile_pattern, is_text
-from sso_proxy.specs.expression_times import Moment, Window, read_moment
+from sso_proxy.specs.expression_times import Moment, Window
 from sso_proxy.specs.expression_tree import Comparison, FactOperand, children
 
 Test: TypeAlias = Callable[[Identity, Request], bool | None]
 """True, False, or None where it cannot be told."""
 
-Clock: TypeAlias = Callable[[Identity, Request, float], float]
-"""Gives the next moment, after the one given, at which an answer may change."""
+_ADDRESSES: Final = 128
+"""Of how many clients a condition knows whether they are in its networks."""
 
+_TEXTS: Final = 128
+"""Of how many paths a condition knows whether they fit its pattern."""
 
-_EVER: Final = 1e15
-"""Seconds since the epoch that are no moment any more, and no float either."""
+_SHORT: Final = 256
+"""Characters of these at most."""
 
 
 def compile_tree(node: tree.Node, context: Context) -> Test:  # noqa: PLR0911 - one for each kind
@@ -119,36 +131,18 @@ def clocks(node: tree.Node, context: Context) -> Iterator[Clock]:
     """Give what says when the answer may change as time goes by."""
     match node:
         case tree.AuthAge(seconds):
-            yield _ages(seconds)
+            yield AgeClock(seconds)
         case tree.Within(window):
-            yield lambda _identity, _request, now: window.next_change(now)
+            yield HoursClock(window)
         case Comparison(operand, _, (tree.Now(),)) if _is_changing(operand):
-            yield lambda _identity, _request, now: now  # each path has another moment
+            yield always
         case Comparison(operand, _, (tree.Now(),)):
-            yield _passes(make_getter(operand, context))
+            # Only claims are the same whatever the groups and tables.
+            of = operand if isinstance(operand, tree.ClaimOperand) else object()
+            yield MomentClock(of, make_getter(operand, context))
         case _:
             for child in children(node):
                 yield from clocks(child, context)
-
-
-def _ages(seconds: int) -> Clock:
-    def ages(identity: Identity, _request: Request, now: float) -> float:
-        since = authenticated_at(identity)
-        if since is None or since + seconds < now:
-            return math.inf
-        return since + seconds
-
-    return ages
-
-
-def _passes(get: Getter) -> Clock:
-    def passes(identity: Identity, request: Request, now: float) -> float:
-        moment = _moment_of(get(identity, request))
-        if moment is None or not now <= moment < _EVER:
-            return math.inf
-        return moment
-
-    return passes
 
 
 def _maybe_not(test: Test, *, negated: bool) -> Test:
@@ -192,8 +186,10 @@ def _any(tests: tuple[Test, ...]) -> Test:
 
 
 def _within(window: Window) -> Test:
+    hours = Hours(window)
+
     def within(_identity: Identity, request: Request) -> bool | None:
-        return None if request.time is None else window.has(request.time)
+        return None if request.time is None else hours.has(request.time)
 
     return within
 
@@ -227,6 +223,8 @@ def _compare(node: Comparison, context: Context) -> Test:
             return _contains(get, value)
         case "starts with" | "like" | "matches":
             fits = compile_pattern(node.operator, str(value))
+            if node.operand == FactOperand("path"):
+                fits = _remembered(fits)
             if node.inside:
                 return _some(get, lambda item: is_text(item) and fits(item))
             return _fits(get, fits)
@@ -255,7 +253,7 @@ def _is_one_of(get: Getter, values: tuple[tree.Value, ...]) -> Test:
 
 def _is_moment(get: Getter, wanted: set[float]) -> Test:
     def is_moment(identity: Identity, request: Request) -> bool | None:
-        found = _moment_of(get(identity, request))
+        found = moment_of(get(identity, request))
         return None if found is None else found in wanted
 
     return is_moment
@@ -265,7 +263,7 @@ def _contains(get: Getter, value: tree.Value) -> Test:
     types = _types(value)
     if isinstance(value, Moment):
         moment = value.seconds
-        return _some(get, lambda item: _moment_of(item) == moment)
+        return _some(get, lambda item: moment_of(item) == moment)
 
     def contains(identity: Identity, request: Request) -> bool | None:
         found = get(identity, request)
@@ -282,6 +280,12 @@ def _fits(get: Getter, fits: Callable[[str], bool]) -> Test:
         return fits(found) if is_text(found) else None
 
     return fitting
+
+
+def _remembered(fits: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Remember of short texts whether they fit: that is a tenth of the time."""
+    known = lru_cache(_TEXTS)(fits)
+    return lambda text: known(text) if len(text) <= _SHORT else fits(text)
 
 
 def _some(get: Getter, fits: Callable[[Any], bool]) -> Test:
@@ -305,15 +309,16 @@ def _in_networks(get: Getter, texts: list[str]) -> Test:
     unix = True if "unix" in texts else None
     networks = [ipaddress.ip_network(text) for text in texts if text != "unix"]
 
-    def in_networks(identity: Identity, request: Request) -> bool | None:
+    @lru_cache(_ADDRESSES)
+    def has(text: str) -> bool | None:
         try:
-            address = ipaddress.ip_address(get(identity, request))
+            address = ipaddress.ip_address(text)
         except ValueError:
             return unix
         mapped = getattr(address, "ipv4_mapped", None)
         return any((mapped or address) in network for network in networks)
 
-    return in_networks
+    return lambda identity, request: has(get(identity, request))
 
 
 _ORDERS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -328,7 +333,7 @@ def _ordered(
     get: Getter, order: Callable[[float, float], bool], value: tree.Value
 ) -> Test:
     """Compare with a number, a moment, or the moment of the request."""
-    read = _number_of if type(value) is int else _moment_of
+    read = number_of if type(value) is int else moment_of
     limit = value.seconds if isinstance(value, Moment) else value
 
     def ordered(identity: Identity, request: Request) -> bool | None:
@@ -339,20 +344,3 @@ def _ordered(
         return order(found, other)
 
     return ordered
-
-
-def _number_of(found: Any) -> float | None:  # noqa: ANN401
-    if type(found) not in {int, float} or found != found:  # noqa: PLR0124 - a NaN
-        return None
-    number: float = found
-    return number
-
-
-def _moment_of(found: Any) -> float | None:  # noqa: ANN401
-    """Read seconds since the epoch (RFC 7519 section 2), or a moment as text."""
-    if type(found) is str:
-        try:
-            return read_moment(found).seconds
-        except ValueError:
-            return None
-    return _number_of(found)

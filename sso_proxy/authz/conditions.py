@@ -21,8 +21,8 @@ from typing import ClassVar, TypeVar
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.authz.clocks import Clock
 from sso_proxy.authz.compiling import (
-    Clock,
     Test,
     clocks,
     compile_tree,
@@ -44,7 +44,7 @@ from sso_proxy.specs import expression_tree as tree
 from sso_proxy.specs.expression_tokens import ExpressionError
 from sso_proxy.specs.expression_tree import Comparison, FactOperand, children
 
-T = TypeVar("T", str, int)
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -169,7 +169,7 @@ class Requirements:
         self._tests = tuple(c.test for c in self.conditions)
         self._acr_values = _once(a for c in self.conditions for a in c.acr_values)
         self._ages = _once(age for c in self.conditions for age in c.ages)
-        self._clocks = tuple(clock for c in self.conditions for clock in c.clocks)
+        self._clocks = _once(clock for c in self.conditions for clock in c.clocks)
         self.depends_on_time = bool(self._clocks)
 
     async def decide(self, identity: Identity, request: Request) -> Decision:

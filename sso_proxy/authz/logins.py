@@ -13,7 +13,7 @@ import attrs
 
 from sso_proxy.model import Identity, Request
 
-_SKEW: Final = 60.0
+SKEW: Final = 60.0
 """Seconds that the clock of an authorization server may be ahead of ours."""
 
 _EVER: Final = 1e12
@@ -60,7 +60,7 @@ def authenticated_within(
         return None
     age = request.time - since
     # Who will have authenticated tomorrow has a clock that tells nothing.
-    return age <= seconds if age >= -_SKEW else None
+    return age <= seconds if age >= -SKEW else None
 
 
 def is_enough(

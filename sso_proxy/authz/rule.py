@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from sso_proxy.authz.clocks import Clock
 from sso_proxy.authz.compiling import (
-    Clock,
     Test,
     clocks,
     compile_tree,

@@ -65,7 +65,7 @@ class RulesPolicy:
         self._index = RuleIndex(rules)
         self._first = first
         self._known: dict[_Key, tuple[ref[Identity], Decision | _Open]] = {}
-        self._clocks = tuple(clock for rule in rules for clock in rule.clocks)
+        self._clocks = tuple(dict.fromkeys(c for rule in rules for c in rule.clocks))
 
     @classmethod
     def from_config(cls, config: RulesConfig, _tools: ITools) -> Self:
@@ -168,8 +168,10 @@ class RulesPolicy:
         """Say for how many seconds the answer to *request* stays the same."""
         if not self._clocks or request.time is None:
             return math.inf
-        now = request.time
-        return min(clock(identity, request, now) for clock in self._clocks) - now
+        now, change = request.time, math.inf
+        for clock in self._clocks:
+            change = min(change, clock(identity, request, now))
+        return change - now
 
     def explain(
         self,

@@ -210,3 +210,19 @@ def test_what_is_steady_reads_nothing_of_a_request_but_its_method() -> None:
         found = FACTS[name](identity, asked)
         assert found is not None, name
         assert found == FACTS[name](identity, other), name
+
+
+@pytest.mark.parametrize("text", ["path like '/a/**'", "path matches '/a/.*'"])
+def test_a_pattern_says_the_same_of_a_path_each_time(text: str) -> None:
+    compiled = compile_tree(parse(text), CONTEXT)
+    paths = ("/a/b", "/b", "/a/" + "x" * 1000, "/b/" + "x" * 1000)
+    for path in paths * 2 + tuple(f"/a/{n}" for n in range(300)) + paths:
+        fits = compiled(make_identity(), make_request(path=path))
+        assert fits is path.startswith("/a/"), path
+
+
+def test_a_network_says_the_same_of_a_client_each_time() -> None:
+    compiled = compile_tree(parse("client in ['192.0.2.0/25']"), CONTEXT)
+    for number in (*range(256), *range(0, 256, 7)):
+        request = make_request(client=f"192.0.2.{number}")
+        assert compiled(make_identity(), request) is (number < 128)
