@@ -13,6 +13,7 @@ from sso_proxy.config.checks import Attribute, between, non_empty
 from sso_proxy.config.secrets import Secret
 from sso_proxy.specs.auth_tkt import (
     DIGESTS,
+    SHORTEST_SECRET,
     Digest,
     IPv6Form,
     TicketEncoding,
@@ -24,9 +25,6 @@ from sso_proxy.specs.user_name import is_safe_user_name
 
 UrlTicket = Literal["off", "once", "cookie"]
 Separator = Literal[";", "&"]
-
-SHORTEST_SECRET = 8
-"""Octets of a secret: whoever has a ticket can try secrets at leisure."""
 
 _is_domain = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+").fullmatch
 _pattern = re.compile(r"%[0-9]*U")

@@ -31,6 +31,8 @@ LONGEST: Final = 4096
 """Octets of a whole ticket; what is encoded for a cookie may have a third more."""
 LATEST: Final = 2**32 - 1
 """The last time that a ticket can name, in 2106."""
+SHORTEST_SECRET: Final = 8
+"""Octets that a secret should have: whoever has a ticket can try secrets at leisure."""
 ANYWHERE: Final = "0.0.0.0"  # noqa: S104 - nothing listens there
 """The address in tickets that are good from any address."""
 

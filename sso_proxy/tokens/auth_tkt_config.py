@@ -7,6 +7,7 @@ import attrs
 
 from sso_proxy.config.checks import between
 from sso_proxy.config.secrets import Secret
+from sso_proxy.specs.auth_tkt import SHORTEST_SECRET
 from sso_proxy.tokens.ticket_config import TicketConfig
 
 Wrapping = Literal["base64", "url", "none"]
@@ -51,5 +52,7 @@ class AuthTktTokenConfig(TicketConfig):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Give options that contradict each other, each with the reason."""
         yield from super().problems()
+        if len(self.secret.reveal().encode()) < SHORTEST_SECRET:
+            yield "secret", f"must have {SHORTEST_SECRET} characters at least"
         if self.ipv6 != "packed" and not self.cip:
             yield "ipv6", "has no effect without cip"

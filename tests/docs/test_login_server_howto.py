@@ -34,7 +34,7 @@ def test_the_examples_have_no_mistake(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TICKET_SECRET", "s3cret")
+    monkeypatch.setenv("TICKET_SECRET", "a secret of all")
     issued = Pki.create().issue("app", dns=["login.example.com"], server=True)
     issued.write(tmp_path, "server")
     write_secret(tmp_path, "ticket.pem", private_pem("rsa").decode())

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from auth_tkt.ticket import validate
 
+from sso_proxy.authn.auth_tkt import AuthTktAuthenticator
+from sso_proxy.authn.auth_tkt_config import AuthTktConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.equipment import Equipment
 from sso_proxy.errors import ConfigError
-from sso_proxy.model import Caller
+from sso_proxy.model import Authenticated, Caller, Rejected
 from sso_proxy.registry import provided_problems
 from sso_proxy.specs.auth_tkt import Ticket, TicketKey, decode_cookie, verify
 from sso_proxy.specs.pubtkt_keys import TicketError
@@ -162,6 +164,30 @@ def test_the_library_auth_tkt_counts_as_we_do() -> None:
     value = Scene(now, lifetime=600).value(expires=now + 30)
     assert validate(value, SECRET, timeout=600)
     assert not validate(value, SECRET, timeout=500)
+
+
+@pytest.mark.parametrize("wrapped", ["base64", "url"])
+@pytest.mark.parametrize("client", ["192.0.2.1", "2001:db8::1"])
+def test_our_own_authenticator_takes_them(wrapped: str, client: str) -> None:
+    scene = Scene(wrapped=wrapped, cip=True, tokens=("g",), udata="m", lifetime=600)
+    claims = {"g": ["a", "b"], "m": "x!y \u00e9"}
+    value = scene.value(claims=claims, client=client, expires=NOW + 90)
+    config = AuthTktConfig(secret=Secret(SECRET), tokens=("b",), timeout=600)
+    reader = AuthTktAuthenticator.from_config(config, FakeTools(clock=scene.clock))
+
+    def show(client: str) -> object:
+        fields = {"cookie": f"auth_tkt={value}"}
+        request = make_request(headers=fields, client=client)
+        return outcome_of(reader.authenticate(request))
+
+    found = show(client)
+    assert isinstance(found, Authenticated)
+    assert found.identity.subject == "alice"
+    said = {name: found.identity.claims[name] for name in ("tokens", "udata")}
+    assert said == {"tokens": ["a", "b"], "udata": "x!y \u00e9"}
+    assert isinstance(show("192.0.2.9"), Rejected)
+    scene.clock.now += 91
+    assert isinstance(show(client), Rejected)
 
 
 def test_a_contradiction_stops_the_start() -> None:

@@ -22,6 +22,12 @@ def test_a_contradiction_is_named(options: dict[str, object], named: list[str]) 
     assert [option for option, _ in config.problems()] == named
 
 
+def test_a_secret_that_can_be_tried_out_is_refused() -> None:
+    for secret, named in (("seven77", ["secret"]), ("eight888", [])):
+        found = AuthTktTokenConfig(secret=Secret(secret)).problems()
+        assert [option for option, _ in found] == named
+
+
 def test_it_is_as_the_module_is_without_options() -> None:
     """But for the address, which few sites can do with."""
     config = AuthTktTokenConfig(secret=SECRET)
