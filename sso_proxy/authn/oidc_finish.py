@@ -76,7 +76,9 @@ class Finisher:
         except AnswerError as e:
             # Of what is over, nothing logs anybody in; mostly it is the Back button.
             state = e.state if isinstance(e, OverError) else None
-            back = None if state is None else self._back(request, state, ())
+            # Only to where that login led: of one that waits, the next answer would be
+            # over as well, and the browser sent round.
+            back = None if state is None else self._back(request, state, (), None)
             return back or _refuse(request, _RefusedError.of(e))
         if came is None:
             return self._lost(request, None, ())
@@ -266,19 +268,27 @@ class Finisher:
 
     def _lost(self, request: Request, state: str | None, headers: Headers) -> Response:
         """Answer an answer to nothing that this browser has begun."""
-        back = self._back(request, state, headers)
+        back = self._back(request, state, headers, "/")
         if back is not None:
             return back
         lost = explain_lost(request, state)
         return _refuse(request, _RefusedError(400, lost.reason, lost.detail), headers)
 
     def _back(
-        self, request: Request, state: str | None, headers: Headers
+        self, request: Request, state: str | None, headers: Headers, other: str | None
     ) -> Response | None:
         """
         Send somebody on who comes back to the answer of a login that is finished.
 
-        None if this browser has no session, and did not finish it.
+        Args:
+            request: Whose browser.
+            state: The answer's.
+            headers: For that browser.
+            other: Where who has a session goes if nobody knows where the login led;
+                None for nowhere.
+
+        Returns:
+            None if it is not this browser that has finished it.
         """
         session = request.session
         if session is not None and self._is_logged_in(request):
@@ -286,7 +296,8 @@ class Finisher:
             target, _ = request.sessions.logins.finished(request, state or "")
             if state is not None and session.data.get("login") == _digest(state):
                 target = session.data.get("target")
-            return _send_on(target or "/", headers)
+            to = target or other
+            return None if to is None else _send_on(to, headers)
         return begin_again(request, state)
 
 

@@ -121,6 +121,19 @@ class SignedTests(TestCase):
             scene.callback({"response": self.answer(scene, state)}), Finished
         )
 
+    def test_nobody_is_sent_round_by_a_provider_whose_answers_are_always_over(
+        self,
+    ) -> None:
+        """Somebody with a session needs a better login, and this one is none."""
+        scene = self.scene()
+        answer = {"response": self.answer(scene, scene.state())}
+        assert isinstance(scene.callback(answer), Finished)
+        text = self.answer(scene, scene.state(), exp=scene.clock.time() - 60)
+        found = scene.callback({"response": text})
+        assert isinstance(found, Response)
+        assert (found.status, found.reason) == (400, "login-refused")
+        assert scene.request().session is not None
+
     def test_what_is_over_and_never_was_good_begins_nothing_again(self) -> None:
         for changes in ({"iss": ISSUER + "/x"}, {"aud": "other"}, {"code": 1}):
             scene = self.scene()
