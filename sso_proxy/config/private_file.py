@@ -48,7 +48,7 @@ def is_open(path: Path) -> bool:
         place = path.resolve(strict=True)
         mode = place.stat().st_mode
         above = [each.stat().st_mode for each in place.parents]
-    except OSError:
+    except (OSError, RuntimeError):  # the latter: links that lead round
         return False
     reachable = all(each & stat.S_IXOTH for each in above)
     return reachable and bool(mode & (stat.S_IROTH | stat.S_IWOTH))

@@ -105,3 +105,6 @@ def test_a_file_is_open_if_everybody_gets_to_it_and_may_read_or_write_it() -> No
             assert is_open(file) is found, (oct(above), oct(mode))
             assert is_open(link) is found
         assert not is_open(directory / "none")
+        link.unlink()
+        link.symlink_to(link)
+        assert not is_open(link)
