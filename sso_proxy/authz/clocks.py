@@ -14,6 +14,7 @@ from sso_proxy.authz.facts import Getter
 from sso_proxy.authz.logins import SKEW, authenticated_at
 from sso_proxy.model import Identity, Request
 from sso_proxy.specs.expression_times import Window, read_moment
+from sso_proxy.specs.expression_tree import Operand
 
 Clock: TypeAlias = Callable[[Identity, Request, float], float]
 """Gives the next moment, after the one given, at which an answer may change."""
@@ -91,11 +92,11 @@ class MomentClock:
     Tells when a moment has passed.
 
     Attributes:
-        of: What has it: clocks of the same are equal.
+        of: What has it: clocks of the same, in the same tables, are equal.
         get: Gives it.
     """
 
-    of: object
+    of: Operand
     get: Getter = attrs.field(eq=False, repr=False)
 
     def __call__(self, identity: Identity, request: Request, now: float) -> float:

@@ -137,9 +137,7 @@ def clocks(node: tree.Node, context: Context) -> Iterator[Clock]:
         case Comparison(operand, _, (tree.Now(),)) if _is_changing(operand):
             yield always
         case Comparison(operand, _, (tree.Now(),)):
-            # Only claims are the same whatever the groups and tables.
-            of = operand if isinstance(operand, tree.ClaimOperand) else object()
-            yield MomentClock(of, make_getter(operand, context))
+            yield MomentClock(operand, make_getter(operand, context))
         case _:
             for child in children(node):
                 yield from clocks(child, context)

@@ -68,9 +68,9 @@ def test_clocks_of_the_same_are_equal() -> None:
     window = "mon-fri 08:00-18:00 UTC"
     assert AgeClock(60) == AgeClock(60) != AgeClock(61)
     assert HoursClock(read_window(window)) == HoursClock(read_window(window))
-    get = make_getter(ClaimOperand(("a",)), NOTHING)
-    other = make_getter(ClaimOperand(("a",)), NOTHING)
-    assert MomentClock("a", get) == MomentClock("a", other) != MomentClock("b", get)
+    a, b = ClaimOperand(("a",)), ClaimOperand(("b",))
+    first, second = make_getter(a, NOTHING), make_getter(a, NOTHING)
+    assert MomentClock(a, first) == MomentClock(a, second) != MomentClock(b, first)
 
 
 def test_a_hundred_rules_about_the_same_hours_look_at_one_clock() -> None:
