@@ -64,7 +64,7 @@ class TokenBindingPipeline(Pipeline):
             told = read_fields(fields)
             if found is not None and told is not None:
                 # The proxy's own key and its client's: nobody could say whose counts.
-                raise TokenBindingError("conflict")
+                raise TokenBindingError("token-binding-conflict")
             found = found or told
         return found
 

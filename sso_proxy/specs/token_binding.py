@@ -79,10 +79,10 @@ def parse_message(message: bytes) -> tuple[TokenBinding, ...]:
         octets.end()
         while bindings.left:
             if len(found) == MOST_BINDINGS:
-                raise TokenBindingError("too-many")
+                raise TokenBindingError("token-binding-too-many")
             found.append(_read_binding(bindings))
     except PresentationError:
-        raise TokenBindingError("malformed") from None
+        raise TokenBindingError("token-binding-malformed") from None
     return tuple(found)
 
 
@@ -134,7 +134,7 @@ def verify(value: str, ekm: bytes, key_parameters: int) -> TokenBindings:
         if kind not in (PROVIDED, REFERRED) and not known:
             continue
         if kind == PROVIDED and id_.key_parameters != key_parameters:
-            raise TokenBindingError("key-parameters")
+            raise TokenBindingError("token-binding-key-parameters")
         check_signature(id_, kind, binding.signature, ekm)
         if kind == PROVIDED:
             provided.append(id_)
@@ -153,7 +153,9 @@ def _settle(
 ) -> TokenBindings:
     """Put together what was found; it says one thing, or nothing."""
     if len(provided) != 1 or len(referred) > 1:
-        raise TokenBindingError("ambiguous" if provided else "not-provided")
+        if not provided:
+            raise TokenBindingError("token-binding-not-provided")
+        raise TokenBindingError("token-binding-ambiguous")
     return TokenBindings(
         provided=provided[0],
         referred=referred[0] if referred else None,
@@ -205,7 +207,7 @@ def read_fields(fields: Headers) -> TokenBindings | None:
     if not any(found):
         return None
     if any(len(values) > 1 for values in found):
-        raise TokenBindingError("repeated")
+        raise TokenBindingError("token-binding-repeated")
     provided, referred, other, context = found
     return _settle(
         list(map(_read_encoded, provided)),
@@ -224,14 +226,14 @@ def _read_encoded(value: str) -> TokenBindingId:
 def _read_others(value: str) -> list[tuple[int, TokenBindingId]]:
     members = value.split(",")
     if len(members) > MOST_BINDINGS:
-        raise TokenBindingError("too-many")
+        raise TokenBindingError("token-binding-too-many")
     found = []
     for member in members:
         digits, _, encoded = member.strip(" \t").partition(".")
         # Upper-case and leading zeros would be other ways to write the same.
         kind = int(digits, 16) if digits and set(digits) <= _HEX else _TYPES
         if kind >= _TYPES or kind in (PROVIDED, REFERRED) or f"{kind:x}" != digits:
-            raise TokenBindingError("malformed")
+            raise TokenBindingError("token-binding-malformed")
         found.append((kind, _read_encoded(encoded)))
     return found
 
@@ -242,7 +244,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 def _read_context(value: str) -> bytes:
     context = _decode(value)
     if len(context) != len(VERSION) + 1 + EKM_LENGTH:
-        raise TokenBindingError("malformed")
+        raise TokenBindingError("token-binding-malformed")
     return context
 
 
@@ -250,4 +252,4 @@ def _decode(value: str) -> bytes:
     try:
         return decode_base64url(value.encode("ascii"))
     except (TokenError, UnicodeEncodeError):
-        raise TokenBindingError("malformed") from None
+        raise TokenBindingError("token-binding-malformed") from None

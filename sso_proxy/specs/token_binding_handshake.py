@@ -47,7 +47,7 @@ def parse_parameters(data: bytes) -> Parameters:
         keys = octets.vector(1, 1, _MOST_OCTETS)
         octets.end()
     except PresentationError:
-        raise TokenBindingError("malformed") from None
+        raise TokenBindingError("token-binding-malformed") from None
     return Parameters(version, tuple(keys))
 
 
@@ -86,9 +86,9 @@ def check_answer(answered: Parameters, offered: Parameters) -> int:
             not exactly one kind of keys out of those that were offered.
     """
     if answered.version > offered.version or len(answered.keys) != 1:
-        raise TokenBindingError("not-offered")
+        raise TokenBindingError("token-binding-not-offered")
     if answered.keys[0] not in offered.keys:
-        raise TokenBindingError("not-offered")
+        raise TokenBindingError("token-binding-not-offered")
     return answered.keys[0]
 
 
@@ -115,7 +115,7 @@ def allows_token_binding(message: bytes) -> bool:
         octets.vector(1, 1)
         extensions = _read_extensions(octets) if octets.left else set()
     except PresentationError:
-        raise TokenBindingError("malformed") from None
+        raise TokenBindingError("token-binding-malformed") from None
     pairs = (suites[at : at + 2] for at in range(0, len(suites), 2))
     renegotiates = _RENEGOTIATION_INFO in extensions or _RENEGOTIATION_SUITE in pairs
     return renegotiates and _EXTENDED_MASTER_SECRET in extensions

@@ -44,8 +44,8 @@ class TokenBindingError(BadMessageError):
         reason: A short code: ``token-binding-`` and what is wrong.
     """
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(400, f"token-binding-{problem}")
+    def __init__(self, reason: str) -> None:
+        super().__init__(400, reason)
 
 
 def read_id(octets: Octets) -> TokenBindingId:
@@ -83,7 +83,7 @@ def check_signature(
         else:
             _check_rsa(id_, signature, signed)
     except InvalidSignature:
-        raise TokenBindingError("signature") from None
+        raise TokenBindingError("token-binding-signature") from None
 
 
 def check_id(id_: TokenBindingId) -> None:
@@ -121,12 +121,12 @@ def _ec_key(id_: TokenBindingId) -> ec.EllipticCurvePublicKey:
         x, y = (int.from_bytes(half, "big") for half in _halves(point))
         return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     except ValueError:  # no point of the curve
-        raise TokenBindingError("key") from None
+        raise TokenBindingError("token-binding-key") from None
 
 
 def _rsa_key(id_: TokenBindingId) -> rsa.RSAPublicKey:
     if id_.key_parameters not in (RSA2048_PSS, RSA2048_PKCS1_5):
-        raise TokenBindingError("key-parameters")
+        raise TokenBindingError("token-binding-key-parameters")
     try:
         octets = _key_of(id_)
         modulus = octets.vector(2, _RSA_OCTETS, _RSA_OCTETS)
@@ -138,7 +138,7 @@ def _rsa_key(id_: TokenBindingId) -> rsa.RSAPublicKey:
         e, n = (int.from_bytes(number, "big") for number in (exponent, modulus))
         return rsa.RSAPublicNumbers(e, n).public_key()
     except ValueError:
-        raise TokenBindingError("key") from None
+        raise TokenBindingError("token-binding-key") from None
 
 
 def _key_of(id_: TokenBindingId) -> Octets:

@@ -156,10 +156,12 @@ class BindingsReader:
         """
         if self._agreed is None:
             if values:
-                raise TokenBindingError("not-agreed")
+                raise TokenBindingError("token-binding-not-agreed")
             return None
-        if len(values) != 1:
-            raise TokenBindingError("repeated" if values else "missing")
+        if not values:
+            raise TokenBindingError("token-binding-missing")
+        if len(values) > 1:
+            raise TokenBindingError("token-binding-repeated")
         value = values[0]
         if value != self._value or self._found is None:
             if not self._ekm:
