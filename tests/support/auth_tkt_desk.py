@@ -63,6 +63,8 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "/relative": {"login_url": "/login"},
     "/domain": {"cookie_domain": "estate.test"},
     "/secure": {"cookie_secure": True},
+    "/url": {"url_ticket": "cookie"},
+    "/every": {"every_cookie": True},
 }
 """Options that our routes have beside those of all."""
 URLS: Final[Mapping[str, str]] = {
