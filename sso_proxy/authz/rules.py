@@ -24,6 +24,9 @@ NO_RULE: Final = Decision(effect=Effect.DENY, reasons=("no-rule",))
 MOST_REMEMBERED: Final = 32768
 """Answers that a policy remembers, which take some 300 octets each."""
 
+_LONGEST: Final = 32
+"""Characters of a method; who asks at an endpoint for decisions may take any."""
+
 _SET_HEADER: Final = "set-header"
 
 _Open: TypeAlias = Sequence[tuple[Rule, Sequence[Test]]]
@@ -140,9 +143,10 @@ class RulesPolicy:
         found: Decision | _Open = left
         if not any(varying or rule.looks_at_time for rule, varying in left):
             found = self._combine(left, identity, request)
-        if len(self._known) >= MOST_REMEMBERED:
-            self._known.clear()
-        self._known[key] = ref(identity), found
+        if len(key[2]) <= _LONGEST:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = ref(identity), found
         return found
 
     def _combine(self, rules: _Open, identity: Identity, request: Request) -> Decision:

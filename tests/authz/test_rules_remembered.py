@@ -277,6 +277,10 @@ def test_callers_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         request = make_request(method=f"M{number}")
         assert made.check(alice, request).effect is Effect.PERMIT
         assert len(made._known) <= 10  # noqa: SLF001
+    before = dict(made._known)  # noqa: SLF001
+    long = make_request(method="M" * 1000)
+    assert made.check(alice, long).effect is Effect.PERMIT
+    assert made._known == before  # noqa: SLF001
 
 
 def test_what_is_obliged_is_remembered_with_the_answer() -> None:
