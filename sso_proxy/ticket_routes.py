@@ -70,6 +70,9 @@ class TicketRoutes:
             cookie=cookie,
             back=tuple(map(read_pattern, wanted.back)),
             argument=wanted.back_argument,
+            back_cookie=attrs.evolve(cookie, name=wanted.back_cookie)
+            if wanted.back_cookie
+            else None,
             path=route.path,
             logout="" if route.logins is None else f"{route.endpoints}logout",
             pages=pages,

@@ -47,6 +47,11 @@ def test_a_route_gives_tickets_as_it_says() -> None:
     named = add(routes, cookie="sso").ticket
     assert named is not None
     assert named.cookie.name == "sso"
+    assert (desk.back_cookie, named.back_cookie) == (None, None)
+    told = add(routes, back_cookie="back_to").ticket
+    assert told is not None
+    assert told.back_cookie is not None
+    assert told.back_cookie.clear().startswith("back_to=; Path=/; Domain=example.com;")
 
 
 def test_other_routes_stay_as_they_are() -> None:

@@ -27,6 +27,9 @@ class RouteTicketConfig:
             with ``http://`` sites without TLS.
         back_argument: What sites call the argument that says where to
             (``TKTAuthBackArgName``).
+        back_cookie: The cookie that says so, without that argument
+            (``TKTAuthBackCookieName`` of mod_auth_tkt, whose ``TKTAuthDomain`` has to
+            be ``domain`` for that); unset, none does.
         cookie: The cookie's name (``TKTAuthCookieName``); unset, that of the kind of
             ticket.
         secure: Whether browsers send it over TLS only.
@@ -37,6 +40,7 @@ class RouteTicketConfig:
     domain: str = attrs.field(validator=non_empty)
     back: tuple[str, ...] = attrs.field(validator=_patterns)
     back_argument: str = attrs.field(default="back", validator=non_empty)
+    back_cookie: str = ""
     cookie: str = ""
     secure: bool = True
     http_only: bool = True

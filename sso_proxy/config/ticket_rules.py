@@ -61,12 +61,13 @@ def _check_cookie(path: str, ticket: RouteTicketConfig, host: str) -> Iterator[M
     elif not ("." + host.removeprefix("*.")).endswith("." + domain):
         problem = f"browsers take no cookie for {domain} from {host}"
         yield Mistake(join(path, "domain"), problem)
-    name = ticket.cookie
-    if name and (not FIELD_NAME.fullmatch(name) or name.startswith("__Host-")):
-        problem = f"{name!r} is no name of a cookie for a domain"
-        yield Mistake(join(path, "cookie"), problem)
-    if name.startswith(OURS):
-        yield Mistake(join(path, "cookie"), "is the name of a cookie of ours")
+    for option in ("cookie", "back_cookie"):
+        name = getattr(ticket, option)
+        if name and (not FIELD_NAME.fullmatch(name) or name.startswith("__Host-")):
+            problem = f"{name!r} is no name of a cookie for a domain"
+            yield Mistake(join(path, option), problem)
+        if name.startswith(OURS):
+            yield Mistake(join(path, option), "is the name of a cookie of ours")
     if ticket.same_site == "none" and not ticket.secure:
         problem = "browsers refuse SameSite=None without Secure"
         yield Mistake(join(path, "same_site"), problem)

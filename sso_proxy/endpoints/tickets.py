@@ -9,7 +9,7 @@ has the browser send here what was meant for it.
 
 from collections.abc import Sequence
 from typing import Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import attrs
 from twisted.logger import Logger
@@ -20,10 +20,11 @@ from sso_proxy.endpoints.ticket_rounds import (
     is_going_round,
 )
 from sso_proxy.interfaces import IClock, ITicketSource
-from sso_proxy.model import Headers, Request, Response
+from sso_proxy.model import Headers, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.back_target import BackPattern, read_arguments, read_back
 from sso_proxy.specs.http.domain_cookie import DomainCookie
+from sso_proxy.specs.http.parameters import read_cookie
 from sso_proxy.specs.http.return_target import TargetError
 from sso_proxy.token import Token
 
@@ -31,6 +32,7 @@ _log = Logger()
 
 State = Literal["here", "unauth", "address", "loop", "posted"]
 
+_NOTHING: Final[Headers] = ()
 _NO_STORE: Final = ("cache-control", "no-store")
 _METHODS: Final = ("GET", "HEAD", "POST")
 _STATUS: Final[dict[State, int]] = {
@@ -50,10 +52,12 @@ class Asked:
     Attributes:
         back: Where its user goes back to; empty: nowhere.
         state: What the page says that its user gets; None: they are sent back.
+        spent: What takes away the cookie that said where to, if one did.
     """
 
     back: str
     state: State | None
+    spent: Headers = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +70,7 @@ class TicketDesk:
         cookie: Carries them.
         back: Sites that users may be sent back to.
         argument: The argument that says where.
+        back_cookie: The cookie that says so without that argument, if there is one.
         path: Where this is.
         logout: Where people log out: a path, or empty.
         pages: Makes pages.
@@ -76,6 +81,7 @@ class TicketDesk:
     cookie: DomainCookie
     back: tuple[BackPattern, ...]
     argument: str
+    back_cookie: DomainCookie | None = None
     path: str
     logout: str
     pages: Pages
@@ -90,14 +96,27 @@ class TicketDesk:
             allow = ("allow", ", ".join(_METHODS))
             return Response(status=405, reason="method", headers=(allow,))
         said = read_arguments(head.query)
-        wanted = said.get(self.argument, [])
+        wanted, spent = said.get(self.argument, []), _NOTHING
+        if not wanted:
+            wanted, spent = self._read_cookie(head)
         try:
             back = self._read_back(wanted)
         except TargetError as e:
             _log.info("Request {id}: no way back: {why}", id=request.id, why=e.detail)
-            headers = (_NO_STORE,)
+            headers = (_NO_STORE, *spent)
             return Response(status=400, reason="ticket-back", headers=headers)
-        return Asked(back=back, state=self._state(request, said, back))
+        return Asked(back=back, state=self._state(request, said, back), spent=spent)
+
+    def _read_cookie(self, head: RequestHead) -> tuple[list[bytes], Headers]:
+        """Give what a site has a cookie say, and what takes that away."""
+        cookie = self.back_cookie
+        if cookie is None:
+            return [], _NOTHING
+        fields = head.values("cookie")
+        found = [each for field in fields for each in read_cookie(field, cookie.name)]
+        spent: Headers = (("set-cookie", cookie.clear()),) if found else ()
+        # The same is often there twice, of a host and of its domain.
+        return [unquote_to_bytes(each) for each in dict.fromkeys(found)], spent
 
     def _read_back(self, wanted: Sequence[bytes]) -> str:
         """
@@ -132,7 +151,7 @@ class TicketDesk:
         self, request: Request, asked: Asked, user: str, headers: Headers
     ) -> Response:
         """Answer who gets no ticket: one would have the site send them here again."""
-        fields = headers
+        fields = (*headers, *asked.spent)
         if asked.back:
             now = self.clock.time()
             fields += forget_rounds(request, asked.back, now)
@@ -147,7 +166,8 @@ class TicketDesk:
         headers: Headers,
     ) -> Response:
         """Give a ticket, and send its user back or say that they are logged in."""
-        fields = (*headers, ("set-cookie", self.cookie.set(token.value)))
+        ticket = ("set-cookie", self.cookie.set(token.value))
+        fields = (*headers, ticket, *asked.spent)
         if asked.state is not None:
             return self._page(request, asked, user, fields)
         fields += count_round(request, asked.back, self.clock.time())

@@ -58,6 +58,7 @@ def test_it_is_accepted(mistakes: Mistakes, ticket: str) -> None:
         ("domain = 'example.com', back = ['http://a.example.com']", "back[0]"),
         (GOOD + ", cookie = 'a b'", "cookie"),
         (GOOD + ", cookie = '__Host-x'", "cookie"),
+        (GOOD + ", back_cookie = 'a b'", "back_cookie"),
         (GOOD + ", cookie = '__Secure-sso'", "cookie"),
         (GOOD + ", same_site = 'none', secure = false", "same_site"),
         (GOOD + ", back_argument = 'unauth'", "back_argument"),

@@ -10,6 +10,10 @@ from sso_proxy.token import NotIssued, Token
 from tests.support.doubles import HOST
 from tests.support.ticket_scene import ASK, BACK, TICKET, TicketScene, given
 
+SPENT = (
+    "back_to=; Path=/; Domain=example.com; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
+)
+
 
 def test_who_has_logged_in_gets_a_ticket_and_goes_back() -> None:
     scene = TicketScene()
@@ -107,6 +111,50 @@ def test_nobody_goes_back_to_where_no_site_is(back: str) -> None:
     assert (seen.status, scene.reason, seen.location) == (400, "ticket-back", "")
     assert given(seen) == []
     assert "evil" not in seen.body
+
+
+def test_a_cookie_may_say_where_to_once() -> None:
+    scene = TicketScene()
+    scene.cookies = {"x_back_to": "no", "back_to": quote(BACK, safe="")}
+    seen = scene.ask("/login")
+    assert (seen.status, seen.location) == (303, BACK)
+    assert ("set-cookie", SPENT) in seen.headers
+    assert scene.cookies["back_to"] == ""
+
+
+def test_the_argument_comes_before_the_cookie() -> None:
+    scene = TicketScene()
+    scene.cookies = {"back_to": quote("https://site.example.com/other", safe="")}
+    seen = scene.ask(ASK)
+    assert seen.location == BACK
+    assert ("set-cookie", SPENT) not in seen.headers
+
+
+def test_a_page_takes_that_cookie_away_too() -> None:
+    scene = TicketScene()
+    scene.cookies = {"back_to": quote(BACK, safe="")}
+    seen = scene.ask("/login?unauth=1")
+    assert (seen.status, given(seen)) == (403, [])
+    assert ("set-cookie", SPENT) in seen.headers
+    assert f'href="{ASK}"' in seen.body
+
+
+def test_a_cookie_leads_to_no_site_that_is_not_listed() -> None:
+    """Any host of the domain can set it; who has such a one is not stuck with it."""
+    scene = TicketScene()
+    scene.cookies = {"back_to": quote("https://evil.example/", safe="")}
+    seen = scene.ask("/login")
+    assert (seen.status, given(seen)) == (400, [])
+    assert ("set-cookie", SPENT) in seen.headers
+    assert scene.ask("/login").status == 200
+
+
+def test_two_cookies_lead_nowhere_unless_they_say_the_same() -> None:
+    other = quote("https://site.example.com/other", safe="")
+    here = quote(BACK, safe="")
+    for second, status in ((other, 400), (here, 303)):
+        field = f"Cookie: back_to={here}; back_to={second}".encode()
+        assert TicketScene().ask("/login", field).status == status
 
 
 def test_of_two_ways_back_none_is_taken() -> None:

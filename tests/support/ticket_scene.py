@@ -34,6 +34,7 @@ def make_desk(source: FakeTicketSource) -> TicketDesk:
         cookie=DomainCookie(name="auth_pubtkt", domain="example.com"),
         back=(read_pattern("site.example.com"),),
         argument="back",
+        back_cookie=DomainCookie(name="back_to", domain="example.com"),
         path="/login",
         logout="/.sso/logout",
         pages=default_pages(),
