@@ -98,6 +98,12 @@ class TlsStream(Stream):
     def _greet(self) -> None:
         self.shake_hands()
 
+    def _lose(self, reason: str) -> None:
+        # Whoever waits for the handshake has this stream: without this, what is left of
+        # those that fail stays until cycles are sought, and OpenSSL's part is large.
+        self._on_handshake = None
+        super()._lose(reason)
+
     def refuse(self, reason: str) -> None:
         """Be lost at once: the peer is not who we want to talk to."""
         self._lose(reason)

@@ -198,6 +198,32 @@ def test_what_has_ended_goes_without_a_search_for_cycles(end: str) -> None:
         both.nest.close()
 
 
+def _waiting_for_facts(nest: Nest, sock: socket.socket) -> tuple[list[str], Any]:
+    """Accept as a listener does: who waits for the facts has the stream."""
+    heard: Any = Heard()
+    heard.stream = server_stream(nest, sock, heard, TLS, lambda _: heard.stream)
+    return heard.said, weakref.ref(heard.stream._connection)  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x80"]
+)
+def test_a_handshake_that_fails_goes_without_a_search_for_cycles(sent: bytes) -> None:
+    nest, (near, far) = new_nest(), tcp_pair()
+    gc.disable()
+    try:
+        said, gone = _waiting_for_facts(nest, far)
+        near.sendall(sent)
+        near.close()
+        until(nest, lambda: said)
+        turn(nest)
+        assert said == ["lost"]
+        assert gone() is None
+    finally:
+        gc.enable()
+        nest.close()
+
+
 def test_an_end_without_notice_is_a_loss(both: Both) -> None:
     """Whoever can cut a connection must not make an answer look complete."""
     both.shake()
