@@ -16,6 +16,8 @@ TESTS = Path(__file__).parent.parent
 PUBTKT = "authn/test_pubtkt.py::"
 ROWS = "authn/test_pubtkt_rows.py::test_ours_answers_as_the_row_says"
 SPEC = "specs/test_pubtkt.py::"
+DESK = "endpoints/test_tickets.py::"
+FRAMES = "endpoints/test_provider_logouts.py::"
 HERE = "attacks/test_tickets_attacked.py::"
 
 TABLE = {
@@ -72,6 +74,24 @@ TABLE = {
     ),
     "bauth that was changed": (
         SPEC + "test_no_octet_of_what_was_signed_can_be_another",
+    ),
+    "a login server that sends its users elsewhere": (
+        DESK + "test_nobody_goes_back_to_where_no_site_is",
+        DESK + "test_of_two_ways_back_none_is_taken",
+        DESK + "test_a_cookie_leads_to_no_site_that_is_not_listed",
+    ),
+    "a page that has a frame take tickets away": (
+        FRAMES + "test_no_frame_takes_tickets_away_from_who_stays",
+        FRAMES + "test_no_frame_takes_tickets_away_that_names_nobody",
+    ),
+    "a ticket that outlasts its session": (
+        "test_issuing.py::test_who_is_logged_out_by_the_provider_gets_no_other_ticket",
+        "tokens/test_tickets.py::test_it_never_lasts_longer_than_what_it_says",
+        "interop/test_auth_tkt_tickets.py::test_it_ends_with_its_users_session",
+    ),
+    "a name that says more in a new ticket": (
+        "tokens/test_auth_tkt.py::test_a_name_that_would_be_more_makes_no_ticket",
+        "tokens/test_pubtkt.py::test_what_cannot_be_a_name_gets_none",
     ),
     "an address in another form": (
         PUBTKT + "test_addresses_are_compared_and_not_their_text",
