@@ -164,10 +164,16 @@ class Discovery:
             raise DiscoveryError(e.reason, e.detail) from None
         if not found.endpoints:
             raise DiscoveryError("openid-no-provider", "it names no provider")
-        counting = [each for each in found.endpoints if self.allows(each.op_endpoint)]
+        endpoints = found.endpoints
+        if found.claimed_id.startswith(_HTTPS):
+            # else who is between us and the provider could be anybody there
+            endpoints = tuple(e for e in endpoints if e.op_endpoint.startswith(_HTTPS))
+            if not endpoints:
+                raise DiscoveryError("openid-plain", "its provider is not https")
+        counting = tuple(e for e in endpoints if self.allows(e.op_endpoint))
         if not counting:
             raise DiscoveryError("openid-provider", "its provider is not allowed")
-        return attrs.evolve(found, endpoints=tuple(counting))
+        return attrs.evolve(found, endpoints=counting)
 
     async def _find(self, url: str, until: float) -> Discovered:
         """Fetch the page, and the document that it names, if any (Yadis 6.2)."""

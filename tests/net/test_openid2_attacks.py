@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from sso_proxy.net.http_client import ClientTls, HttpReply, NoReplyError
@@ -64,6 +65,18 @@ class AttackTests(Scene):
         assert await self.refused(work) == "openid-signature"
         # the handle is none of that provider's: it was asked, and knows nothing of it
         assert ours.modes() == ["check_authentication"]
+
+    async def test_two_providers_may_have_one_handle(self) -> None:
+        """Neither loses its association by what the other one calls its own."""
+        ours, evil = self.run_op(), self.run_op()
+        providers = self.make()
+        first = await providers.associate(ours.op_endpoint)
+        assert first is not None
+        stolen = attrs.evolve(first, op_endpoint=evil.op_endpoint, mac_key=bytes(32))
+        await providers._keep(stolen)  # noqa: SLF001 - as if that one had named it so
+        assertion, _ = await self.log_in(ours, providers, ours.identity("alice"))
+        assert assertion.handle == stolen.handle
+        assert ours.modes() == ["associate", "checkid_setup"]
 
     async def test_a_change_after_signing_is_found(self) -> None:
         """With an association, and by the provider itself."""

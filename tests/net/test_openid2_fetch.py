@@ -185,8 +185,9 @@ def test_a_redirect_to_no_url_is_refused(place: str) -> None:
 
 
 def test_a_redirect_to_two_places_is_refused() -> None:
-    twice = attrs.evolve(to(OP), headers=(("location", OP), ("location", ALICE)))
-    assert refusal({ALICE: twice}) == "openid-redirects"
+    other = f"{ALICE}other"
+    twice = attrs.evolve(to(OP), headers=(("location", OP), ("location", other)))
+    assert refusal({ALICE: twice, OP: LINKS, other: LINKS}) == "openid-redirects"
 
 
 def test_nothing_leads_from_https_to_http() -> None:
@@ -196,12 +197,19 @@ def test_nothing_leads_from_https_to_http() -> None:
     assert refusal(pages) == "openid-plain"
 
 
+def test_a_provider_of_https_is_asked_by_https() -> None:
+    """Nobody on the way may speak for it."""
+    links = reply('<link rel="openid2.provider" href="http://op.example/">')
+    assert refusal({ALICE: links}) == "openid-plain"
+    plain = "http://alice.example/"
+    assert discover({plain: links}, plain).endpoints
+
+
 def test_only_https_counts_where_that_is_said() -> None:
     plain = "http://alice.example/"
     assert discover({plain: LINKS}, plain).endpoints
     assert refusal({plain: LINKS}, plain, https_only=True) == "openid-plain"
-    links = reply('<link rel="openid2.provider" href="http://op.example/">')
-    assert refusal({ALICE: links}, https_only=True) == "openid-provider"
+    assert not FetchRules(https_only=True).allows("http://op.example/")
 
 
 def test_a_document_that_was_named_is_not_replaced_by_links() -> None:

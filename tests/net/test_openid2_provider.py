@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import attrs
@@ -18,9 +19,11 @@ from sso_proxy.net.openid2_provider import (
     RETRY_AFTER,
 )
 from sso_proxy.specs.openid2.association import OFFERS, read_offer
-from sso_proxy.specs.openid2.discovery import Discovered
+from sso_proxy.specs.openid2.discovery import Discovered, Endpoint
 from sso_proxy.specs.openid2.message import read_message
-from sso_proxy.specs.openid2.names import NS
+from sso_proxy.specs.openid2.names import NS, XRDS
+from sso_proxy.specs.openid2.realm import build_return_to_document
+from sso_proxy.specs.openid2.request import build_request, request_url
 from sso_proxy.testing.fakes import FakeTools
 from tests.support.openid2_op import KINDS
 from tests.support.openid2_scene import PKI, Said, Scene
@@ -130,17 +133,53 @@ class LoginTests(Scene):
 
     async def test_a_provider_may_make_no_association(self) -> None:
         """Then it is asked about its answers, and not again at each login."""
-        for switches in ({"kinds": ()}, {"refuses": True}):
+        for switches, most in (({"kinds": ()}, 2), ({"refuses": True}, 1)):
             op = self.run_op(**switches)
             providers = self.make()
             await self.log_in(op, providers, op.identity("alice"))
-            tries = op.modes().count("associate")
             await self.log_in(op, providers, op.identity("alice"))
-            assert op.modes().count("associate") == tries
+            assert op.modes().count("associate") == most
             assert op.modes().count("check_authentication") == 2
             self.clock.advance(RETRY_AFTER + 1)
             op.switches.kinds, op.switches.refuses = KINDS, False
             assert await providers.associate(op.op_endpoint) is not None
+
+
+class Document(BaseHTTPRequestHandler):
+    """Says where answers may go: below the path that its server has."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        server: Any = self.server
+        place = f"http://127.0.0.1:{server.server_port}/"
+        body = build_return_to_document(f"{place}{server.allowed}")
+        self.send_response(200)
+        self.send_header("Content-Type", XRDS)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class RealmTests(Scene):
+    """A provider that looks up where answers may go (section 9.2.1)."""
+
+    async def test_answers_may_go_where_our_document_says(self) -> None:
+        """And nowhere else, as another implementation reads it."""
+        op = self.run_op(verifies=True)
+        endpoint = Endpoint(op_endpoint=op.op_endpoint, select=True)
+        server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Document)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        realm = f"http://127.0.0.1:{server.server_port}/"
+        for server.allowed in ("callback/openid", "callback/other"):
+            place = f"{realm}callback/openid?login=a"
+            fields = build_request(endpoint, return_to=place, realm=realm)
+            op.visit(request_url(op.op_endpoint, fields))
+        assert op.verified == [True, False]
 
 
 OP = "https://op.example/login"
@@ -260,6 +299,18 @@ class QuestionTests(Scene):
         ):
             reply = HttpReply(status=status, body=body.encode())
             assert await self.refused(self.ask(reply)) == "openid-signature"
+
+    async def test_a_handle_that_the_provider_did_not_name_is_kept(self) -> None:
+        """It says with its answer which one it does not know, and signs that it did."""
+        op = self.run_op()
+        assertion, found = await self.log_in(op, self.make(), op.identity("alice"))
+        self.cache = FakeTools().cache(None, NEEDS)
+        kept = await self.make().associate(op.op_endpoint)
+        assert kept is not None
+        lines = f"ns:{NS}\nis_valid:true\ninvalidate_handle:{kept.handle}\n"
+        said = Said(HttpReply(status=200, body=lines.encode()))
+        await self.make(said).verify(assertion, found)
+        assert await self.make().associate(op.op_endpoint) == kept
 
     async def test_a_provider_that_is_down_is_no_refusal(self) -> None:
         for said in (NOBODY, HttpReply(status=503)):
