@@ -19,6 +19,8 @@ LIMITS: Final = "attacks/test_limits.py::"
 GENERATED: Final = "attacks/test_generated.py::"
 TLS: Final = "attacks/test_tls.py::"
 CONTEXT: Final = "net/tls/test_context.py::"
+BOUND: Final = "net/tls/test_token_binding.py::"
+PROVED: Final = "test_token_binding_pipeline.py::"
 BEARER: Final = "authn/test_bearer.py::"
 CLAIMS: Final = "specs/oauth/test_claims.py::"
 JWT: Final = "authn/verifiers/test_jwt.py::"
@@ -516,6 +518,8 @@ TABLE: Final = {
         TLS + "test_no_session_of_tls_1_3_is_resumed",
         CONTEXT + "test_a_session_of_one_name_is_not_resumed_under_another",
         CONTEXT + "test_a_listener_that_asks_for_certificates_resumes_nothing",
+        BOUND + "test_no_session_is_resumed",
+        BOUND + "test_a_session_of_another_listener_is_not_resumed",
     ),
     "E2": row(
         "odd spellings of a name; Host is not the name",
@@ -527,6 +531,7 @@ TABLE: Final = {
         "a ClientHello in several records",
         TLS + "test_a_hello_in_pieces_chooses_the_same_rules",
         CONTEXT + "test_a_client_hello_in_small_records_is_read_whole",
+        BOUND + "test_a_client_hello_in_pieces_is_read_whole",
     ),
     "E4": row(
         "HTTP/3 and 0-RTT ignore client certificates",
@@ -547,6 +552,8 @@ TABLE: Final = {
     "E8": row(
         "stale fields about certificates",
         TLS + "test_a_stale_certificate_field_is_not_passed_on",
+        PROVED + "test_what_clients_say_of_keys_themselves_is_never_passed_on",
+        PROVED + "test_nobody_else_is_believed",
         STRIPPED,
     ),
     "E9": row(
@@ -564,6 +571,11 @@ TABLE: Final = {
         "keying material without extended master secret",
         "net/tls/test_facts.py::"
         "test_without_extended_master_secret_nothing_is_exported",
+        BOUND + "test_without_extended_master_secret_nothing_is_agreed_on",
+        BOUND + "test_a_server_that_leaves_it_out_closes_the_connection",
+        BOUND + "test_without_secure_renegotiation_nothing_is_agreed_on",
+        PROVED + "test_a_captured_header_is_refused_on_every_other_connection",
+        PROVED + "test_a_token_and_header_that_were_seen_are_of_no_use_elsewhere",
     ),
     "F1": row(
         "two lengths, length and coding, LF",

@@ -30,6 +30,7 @@ MANAGED = [
     *("X-Cluster-Client-IP", "Fastly-Client-IP", "X-Forwarded-Prefix"),
     *("X-Forwarded-Uri", "X-Forwarded-Method", "X-Original-Method"),
     *("Sec-Provided-Token-Binding-ID", "X-Forwarded-Server", "X-Scheme"),
+    *("Sec-Other-Token-Binding-ID", "Sec-Token-Binding-Context", "Sec-Token-Binding"),
 ]
 
 
