@@ -14,6 +14,8 @@ from sso_proxy.specs.pubtkt_keys import TicketError
 from sso_proxy.tokens.auth_tkt_config import AuthTktTokenConfig
 from sso_proxy.tokens.tickets import Facts, TicketSource
 
+MOST_OCTETS: Final = 4000
+"""Of a ticket in a cookie: browsers forget a cookie that has some more (RFC 6265)."""
 _UNUSABLE: Final = "has characters that cannot stand in a cookie"
 
 
@@ -74,7 +76,11 @@ class AuthTktSource(TicketSource[Facts]):
             tokens=said.tokens,
             udata=said.udata,
         )
-        return self._wrap(sign(ticket, self._key, ip=said.address or ANYWHERE))
+        value = self._wrap(sign(ticket, self._key, ip=said.address or ANYWHERE))
+        if len(value) > MOST_OCTETS:
+            problem = f"has {len(value)} octets; a cookie has room for {MOST_OCTETS}"
+            raise TicketError(problem, reason="ticket-long")
+        return value
 
     def _wrap(self, text: str) -> str:
         encoding = self._config.encoding

@@ -19,7 +19,7 @@ from sso_proxy.testing import outcome_of
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
 from sso_proxy.token import Audience, NotIssued, Token
-from sso_proxy.tokens.auth_tkt import AuthTktSource
+from sso_proxy.tokens.auth_tkt import MOST_OCTETS, AuthTktSource
 from sso_proxy.tokens.auth_tkt_config import AuthTktTokenConfig
 from sso_proxy.tokens.delivery import CookieDelivery
 
@@ -164,6 +164,16 @@ def test_the_library_auth_tkt_counts_as_we_do() -> None:
     value = Scene(now, lifetime=600).value(expires=now + 30)
     assert validate(value, SECRET, timeout=600)
     assert not validate(value, SECRET, timeout=500)
+
+
+def test_one_that_browsers_would_forget_is_not_made() -> None:
+    """Its user would be sent round, and not know why."""
+    groups = [f"a-group-with-a-long-name-{number:04}" for number in range(200)]
+    scene = Scene(tokens=("g",))
+    answers = [scene.ask(claims={"g": groups[:n]}) for n in range(1, 200)]
+    made = [each for each in answers if isinstance(each, Token)]
+    assert MOST_OCTETS - 50 < len(made[-1].value) <= MOST_OCTETS
+    assert scene.reason(claims={"g": groups}) == "token-ticket"
 
 
 @pytest.mark.parametrize("wrapped", ["base64", "url"])

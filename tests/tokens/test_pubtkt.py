@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sso_proxy.config.secrets import Secret
 from sso_proxy.equipment import Equipment
 from sso_proxy.errors import ConfigError
-from sso_proxy.model import ANONYMOUS, Caller
+from sso_proxy.model import Caller
 from sso_proxy.registry import provided_problems
 from sso_proxy.specs.pubtkt import Ticket, decode_cookie, decrypt_bauth, verify
 from sso_proxy.specs.pubtkt_keys import read_verifying_key
@@ -123,14 +123,6 @@ def test_it_never_lasts_longer_than_what_it_says(tmp_path: Path) -> None:
     assert (ticket.valid_until, ticket.grace_period) == (int(NOW) + 100, int(NOW) + 75)
 
 
-def test_who_is_about_to_be_gone_logs_in_again(tmp_path: Path) -> None:
-    assert Scene(tmp_path).reason(expires=NOW + 3) == "token-expired"
-
-
-def test_nobody_in_particular_gets_none(tmp_path: Path) -> None:
-    assert Scene(tmp_path).reason(issuer=ANONYMOUS) == "token-nobody"
-
-
 @pytest.mark.parametrize(
     "user", ["", "a;uid=root", "a\nb", " root", "u" * 256, "ü" * 200]
 )
@@ -144,10 +136,6 @@ def test_what_does_not_fit_is_not_cut_off(tmp_path: Path) -> None:
     many = [f"group-{number:04}" for number in range(40)]
     assert scene.reason(claims={"g": many}) == "token-ticket"
     assert scene.reason(claims={"u": "x;tokens=admin"}) == "token-ticket"
-
-
-def test_a_ticket_for_an_address_needs_one(tmp_path: Path) -> None:
-    assert Scene(tmp_path, cip=True).reason(client="unix") == "token-address"
 
 
 def test_a_password_is_encrypted_for_the_sites(tmp_path: Path) -> None:
@@ -185,13 +173,6 @@ def test_what_cannot_be_used_is_named(
     with pytest.raises(ConfigError) as e:
         Scene(tmp_path, **options)
     assert [mistake.path for mistake in e.value.mistakes] == [path]
-
-
-def test_a_ticket_is_for_no_site_alone(tmp_path: Path) -> None:
-    source = Scene(tmp_path).source
-    source.check_audience(Audience())
-    with pytest.raises(ValueError, match="at all sites"):
-        source.check_audience(Audience(name="https://app.example.com"))
 
 
 def test_nothing_shows_what_is_secret(tmp_path: Path) -> None:
