@@ -88,3 +88,9 @@ def test_what_goes_through_the_browser_says_no_more_than_it_must(scene: Scene) -
     asked = next(url for _, url, _ in browser.trail if "/auth?" in url)
     names = re.findall(r"[?&]([a-z_]+)=", asked)
     assert sorted(names) == ["client_id", "request_uri"]
+
+
+def test_a_signed_answer_may_be_encrypted_besides(scene: Scene) -> None:
+    browser, _ = scene.log_in("jarm-encrypted")
+    answers = [url for _, url, _ in browser.trail if "?response=" in url]
+    assert [url.partition("?response=")[2].count(".") for url in answers] == [4]

@@ -128,6 +128,15 @@ LOGIN_CLIENTS: Final[Mapping[str, LoginClient]] = {
     "implicit": _typed("id_token token"),
     "jarm": LoginClient(more=_ANSWERS, options='response_mode = "jwt"'),
     "jarm-form": LoginClient(more=_ANSWERS, options='response_mode = "form_post.jwt"'),
+    "jarm-encrypted": LoginClient(
+        more={
+            **_ANSWERS,
+            "authorization_encrypted_response_alg": "RSA-OAEP-256",
+            "authorization_encrypted_response_enc": "A256GCM",
+        },
+        options='response_mode = "jwt"\ndecryption_keys = ["enc.pem"]',
+        encrypted=True,
+    ),
     "dpop": LoginClient(more=DPOP, options=PROVING),
     "nonce-dpop": LoginClient(more=DPOP, options=f'{PROVING}\npar = "on"'),
     "fapi": LoginClient(
