@@ -215,15 +215,18 @@ def test_a_ticket_in_the_query_goes_no_further(site: Site, desk: Desk) -> None:
     assert refused.location.endswith("%2furl%3fb%3d2")
 
 
-def test_what_one_url_said_is_nothing_to_the_next(site: Site, desk: Desk) -> None:
+@pytest.mark.parametrize("path", ["/url", "/once"])
+def test_what_one_url_said_is_nothing_to_the_next(
+    path: str, site: Site, desk: Desk
+) -> None:
     """The bytes that follow the request line are the same."""
     stream, _ = site.scene.connect()
     for user in ("alice", "bob"):
         value = quote(encode_cookie(desk.ticket(user)))
-        stream.receive(lines(f"GET /url?auth_tkt={value}"))
+        stream.receive(lines(f"GET {path}?auth_tkt={value}"))
         assert stream.take().startswith(b"HTTP/1.1 200 ")
         assert f"\r\nX-Env-User: {user}\r\n".encode() in site.scene.backend.head
-    stream.receive(lines("GET /url"))
+    stream.receive(lines(f"GET {path}"))
     assert stream.take().startswith(b"HTTP/1.1 307 ")
 
 

@@ -355,6 +355,8 @@ def test_a_guest_needs_the_tokens_too() -> None:
 def test_who_had_an_old_ticket_is_a_guest_only_if_that_is_wanted() -> None:
     late = showing(text(timestamp=1))
     assert refuse(make(guest_login=True), late).reason == "ticket-expired"
+    every = make(guest_login=True, every_cookie=True)
+    assert refuse(every, late).reason == "ticket-expired"
     for empty in (False, True):
         wanted = make(guest_login=True, guest_fallback=True, guest_empty=empty)
         outcome = admit(wanted, late)

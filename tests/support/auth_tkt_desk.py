@@ -64,6 +64,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "/domain": {"cookie_domain": "estate.test"},
     "/secure": {"cookie_secure": True},
     "/url": {"url_ticket": "cookie"},
+    "/once": {"url_ticket": "once"},
     "/every": {"every_cookie": True},
 }
 """Options that our routes have beside those of all."""
