@@ -21,6 +21,10 @@ from sso_proxy.specs.openid2.names import XRDS_LOCATION
 
 MAX_HEAD: Final = 131072
 """Octets of a page that are looked at."""
+MOST_TAGS: Final = 1000
+"""Tags that are."""
+
+_LONGEST_TAG: Final = 4096
 
 _EMPTY: Final = frozenset({"base", "basefont", "bgsound", "link", "meta"})
 _TEXT: Final = frozenset({"title", "script", "style", "noscript", "noframes"})
@@ -28,7 +32,7 @@ _TEXT: Final = frozenset({"title", "script", "style", "noscript", "noframes"})
 _FRAME: Final = frozenset({"html", "head"})
 _LINKS: Final = {"openid2.provider": "provider", "openid2.local_id": "local_id"}
 
-_SPACE: Final = " \t\r\n\f"
+_space = re.compile(r"[ \t\r\n\f]*+").match
 _comment_end = re.compile("--!?>").search
 _ATTRIBUTE: Final = (
     r"([^\s/>][^\s/>=]*+)"
@@ -40,8 +44,7 @@ _tag = re.compile(
     rf"(?P<rest>(?:[\s/]++|{_ATTRIBUTE})*+)>"
 ).match
 _ends = {
-    name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>", re.IGNORECASE).search
-    for name in _TEXT
+    name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search for name in _TEXT
 }
 _reference = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]*);")
 
@@ -107,7 +110,10 @@ def _said(name: str, attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]
 def _head(text: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Give the elements of the head, with their attributes, until it is over."""
     place = _skip(text, 0)
-    while tag := _tag(text, place):
+    for _ in range(MOST_TAGS):
+        tag = _tag(text, place)
+        if tag is None or tag.end() - place > _LONGEST_TAG:
+            return
         closes, name = bool(tag["slash"]), tag["name"].lower()
         place = tag.end()
         if closes:
@@ -128,8 +134,8 @@ def _head(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 def _skip(text: str, place: int) -> int:
     """Skip white space, comments and declarations; at an open one, all is over."""
     while True:
-        while place < len(text) and text[place] in _SPACE:
-            place += 1
+        space = _space(text, place)
+        place = place if space is None else space.end()
         if text.startswith("<!--", place):
             # ``<!-->`` and ``<!--->`` are whole comments
             end = _comment_end(text, place + 2)
@@ -146,12 +152,12 @@ def _skip(text: str, place: int) -> int:
 def _text_end(text: str, name: str, place: int) -> int | None:
     """Give where the element is over in which nothing is read, None if nowhere."""
     end = _ends[name](text, place)
-    if end is None:
+    over = -1 if end is None else text.find(">", end.end())
+    if end is None or over < 0:
         return None
-    inside = text[place : end.start()].lower()
-    if f"<{name}" in inside:  # ``<script><!--<script>`` ends elsewhere
-        return None
-    return end.end()
+    if f"<{name}" in text[place : end.start()].lower():
+        return None  # ``<script><!--<script>`` ends elsewhere
+    return over + 1
 
 
 def _attributes(text: str) -> dict[str, str]:

@@ -101,6 +101,8 @@ def read_message(query: str | None, form: str | None = None) -> Message:
     """
     if len(query or "") + len(form or "") > MAX_MESSAGE:
         raise _refused("the message is too long")
+    if (query or "").count("&") + (form or "").count("&") > 2 * MOST_FIELDS:
+        raise _refused("too many parameters")
     outside, inside = [*_pairs(query or "")], [*_pairs(form or "")]
     if _has_fields(outside) and _has_fields(inside):
         raise _refused("fields in the query and in the form")

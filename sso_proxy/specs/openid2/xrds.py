@@ -18,6 +18,9 @@ from sso_proxy.specs.xml import (
 
 MOST_SERVICES: Final = 64
 """Services in a document, and values of one kind in a service."""
+MAX_DOCUMENT: Final = 65536
+"""Octets of a document, which anybody can have us read."""
+MOST_TAGS: Final = 2000
 
 _XRDS: Final = ("xri://$xrds", "XRDS")
 _XRD: Final = "xri://$xrd*($v*2.0)"
@@ -64,8 +67,10 @@ def read_xrds(document: bytes) -> tuple[Service, ...]:
 
     Raises:
         XrdsError: It is no XRDS document, has a document type, a comment or a
-            processing instruction, or more services than `MOST_SERVICES`.
+            processing instruction, or more in it than the limits above.
     """
+    if len(document) > MAX_DOCUMENT or document.count(b"<") > MOST_TAGS:
+        raise XrdsError("is too long")
     try:
         root = parse_xml(document)
         if name_of(root) != _XRDS:

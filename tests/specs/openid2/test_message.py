@@ -57,6 +57,7 @@ REFUSED = {
     "a worse escape": (f"{START}&openid.a=%zz", None),
     "raw octets": (f"{START}&openid.a=\xe4", None),
     "too many fields": (START + "".join(f"&openid.a{n}=" for n in range(100)), None),
+    "too many parameters": (START + "&a" * 201, None),
     "too long": (f"{START}&openid.a={'a' * MAX_MESSAGE}", None),
     "too long in both": ("a" * 40000, f"{START}&openid.a={'a' * 40000}"),
     "an extension called like a field": (f"{START}&openid.ns.sig=urn:a", None),

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.specs.openid2.xrds import MOST_SERVICES, Service, XrdsError, read_xrds
+from sso_proxy.specs.openid2.xrds import (
+    MAX_DOCUMENT,
+    MOST_SERVICES,
+    MOST_TAGS,
+    Service,
+    XrdsError,
+    read_xrds,
+)
 
 HEAD = '<xrds:XRDS xmlns:xrds="xri://$xrds" xmlns="xri://$xrd*($v*2.0)">'
 
@@ -81,7 +88,8 @@ REFUSED = {
     "elements in a uri": document(service("https://op<b/>.example/")),
     "too many services": document(service() * (MOST_SERVICES + 1)),
     "too many uris": document(f"<Service>{'<URI>u</URI>' * 65}</Service>"),
-    "too long": document(service("u" * 1048577)),
+    "too long": document(service("u" * MAX_DOCUMENT)),
+    "too many tags": document("<a/>" * MOST_TAGS),
     "utf-16": document().decode().encode("utf-16"),
 }
 
