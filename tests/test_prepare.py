@@ -7,11 +7,15 @@ from pathlib import Path
 SCRIPT = Path(__file__).parent / "prepare.sh"
 
 
-def prepare(programs: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def prepare(
+    programs: Path, *arguments: str, unpacked: str = "/usr/local/lib"
+) -> "subprocess.CompletedProcess[str]":
     """Run the script as if *programs* had all that is installed."""
     text = SCRIPT.read_text().replace(
         "PATH=$PATH:/usr/sbin:/sbin", f"PATH={programs}", 1
     )
+    assert "unpacked=/usr/local/lib/" in text
+    text = text.replace("unpacked=/usr/local/lib/", f"unpacked={unpacked}/", 1)
     return subprocess.run(  # noqa: S603
         ["/bin/sh", "-c", text, "prepare.sh", *arguments],
         check=False,
@@ -59,6 +63,14 @@ def test_missing_packages_are_named_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith("apt-get install slowhttptest openssl\n")
+
+
+def test_a_package_that_is_only_unpacked_is_named_in_another(tmp_path: Path) -> None:
+    install(tmp_path, "id", *PROGRAMS)
+    done = prepare(tmp_path, unpacked=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith("dpkg -x gives of Debian's libapache2-mod-auth-tkt\n")
 
 
 def test_measurements_need_more(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class AuthTktAuthenticator:
     """
     Believes the tickets of who shares a secret, and gives new ones, as mod_auth_tkt.
 
-    Nothing is kept of tickets: making two digests takes no longer than looking up.
+    Nothing is kept of tickets: a digest is made faster than a signature is checked.
     """
 
     config_class: ClassVar = AuthTktConfig

@@ -13,8 +13,9 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hmac import compare_digest
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -309,17 +310,31 @@ def _address(ip: str, timestamp: int, form: IPv6Form) -> bytes:
         TicketError: *ip* is no address, or the time has too few digits.
     """
     try:
-        address = ip_address(ip)
+        packed, text = _both_forms(ip)
     except ValueError:
         raise TicketError("is shown by no address", reason="ticket-address") from None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if isinstance(address, IPv6Address) and form == "text":
+    if text and form == "text":
         # With fewer digits, ::1 with 1234567890 and ::11 with 234567890 are the same.
         if timestamp < _SHORTEST_TEXT_TIME:
             raise TicketError("names a time too long ago", reason="ticket-time")
-        return f"{address}{timestamp}".encode()
-    return address.packed + timestamp.to_bytes(4, "big")
+        return f"{text}{timestamp}".encode()
+    return packed + timestamp.to_bytes(4, "big")
+
+
+@lru_cache(maxsize=1024)
+def _both_forms(ip: str) -> tuple[bytes, str]:
+    """
+    Give the octets of an address, and its text if it is one of IPv6.
+
+    Raises:
+        ValueError: It is none.
+    """
+    address = ip_address(ip)
+    if isinstance(address, IPv4Address):
+        return address.packed, ""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped.packed, ""
+    return address.packed, str(address)
 
 
 def _read(parts: _Parts, key: TicketKey) -> Ticket:
