@@ -23,6 +23,7 @@ from tests.support.auth_tkt_desk import SECRET, TIMEOUT
 from tests.support.programs import free_port
 from tests.support.recorder import Recorder
 from tests.support.running import PATIENCE
+from tests.support.ticket_scene import TicketScene, make_desk
 
 ELSEWHERE = "/ignoreip"
 """Where tickets are good from any address."""
@@ -41,17 +42,24 @@ class Sites:
     port: int
     backend: Recorder
 
-    def show(self, ticket: str, path: str = "/x", host: str = "app.test") -> str:
-        """Show a ticket, and give where that leads to: nowhere, or to the backend."""
+    def ask(self, ticket: str, path: str, host: str = "app.test") -> dict[str, str]:
+        """Show a ticket, and give the fields of the answer."""
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}", f"Cookie: auth_tkt={ticket}"]
         octets = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
-        before = len(self.backend.seen)
         address = ("127.0.0.1", self.port)
         with socket.create_connection(address, timeout=PATIENCE) as client:
             client.sendall(octets)
             answer = b"".join(iter(lambda: client.recv(65536), b""))
+        line, *fields = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+        named = dict(field.split(": ", 1) for field in fields)
+        return {"status": line.split(" ")[1], **named}
+
+    def show(self, ticket: str, path: str = "/x", host: str = "app.test") -> str:
+        """Show a ticket, and give where that leads to: nowhere, or to the backend."""
+        before = len(self.backend.seen)
+        answer = self.ask(ticket, path, host)
         if len(self.backend.seen) == before:
-            return answer[9:12].decode()
+            return answer["status"]
         last = self.backend.seen[-1]
         fields = ("X-Env-User", "X-Env-Tokens", "X-Env-Data")
         said = "|".join("".join(last.values(field)) for field in fields)
@@ -66,6 +74,20 @@ def sites() -> Iterator[Sites]:
         directory.chmod(0o755)
         with auth_tkt_apache(directory, port, backend.port):
             yield Sites(port, backend)
+
+
+def make_source(ago: float = 0, **options: Any) -> AuthTktSource:  # noqa: ANN401
+    """Make what makes tickets, so many seconds *ago*."""
+    given: dict[str, Any] = {
+        "lifetime": TIMEOUT,
+        "cip": True,
+        "tokens": ("groups",),
+        "udata": "m",
+    }
+    config = AuthTktTokenConfig(secret=Secret(SECRET), **given | options)
+    clock = SettableClock()
+    clock.now = time.time() - ago
+    return AuthTktSource.from_config(config, FakeTools(clock=clock))
 
 
 def made(
@@ -88,17 +110,8 @@ def made(
         claims: What is known about them.
         options: How.
     """
-    given: dict[str, Any] = {
-        "lifetime": TIMEOUT,
-        "cip": True,
-        "tokens": ("groups",),
-        "udata": "m",
-    }
-    config = AuthTktTokenConfig(secret=Secret(SECRET), **given | options)
-    clock = SettableClock()
-    clock.now = time.time() - ago
-    source = AuthTktSource.from_config(config, FakeTools(clock=clock))
-    expires = None if left is None else clock.now + left
+    source = make_source(ago, **options)
+    expires = None if left is None else time.time() - ago + left
     caller = Caller(
         request=make_request(client=client),
         identity=make_identity(claims=claims or {}, expires=expires),
@@ -156,3 +169,40 @@ def test_it_ends_with_its_users_session(sites: Sites) -> None:
     """The site counts from the time in it, and knows nothing of sessions."""
     for left, ago, said in ((None, 90, "alice||"), (60, 0, "alice||"), (60, 90, "307")):
         assert sites.show(made(left=left, ago=ago), "/norefresh") == said
+
+
+@pytest.mark.parametrize(
+    ("age", "path", "why"),
+    [
+        (None, "/x?a=1&b=%C3%A9+%26", ""),
+        (TIMEOUT + 30, "/x", "timeout=1;"),
+        (None, "/amp", ""),
+        (None, "/backcookie", None),
+    ],
+)
+def test_sites_and_login_server_pass_a_user_on(
+    age: float | None, path: str, why: str | None, sites: Sites
+) -> None:
+    """From the site to the login server with what it says, and back with a ticket."""
+    old = "" if age is None else made(ago=age)
+    answer = sites.ask(old, path)
+    assert answer["status"] == "307"
+    login = answer["Location"].removeprefix("http://sso.test")
+    assert login == "/login" if why is None else login.startswith(f"/login?{why}back=")
+
+    desk = make_desk(make_source(cip=False), "http://app.test")
+    scene = TicketScene(ticket=desk)
+    name, _, value = answer.get("Set-Cookie", "").partition(";")[0].partition("=")
+    scene.cookies = {name: value} if name else {}
+    seen = scene.ask(login)
+    assert (seen.status, seen.location) == (303, f"http://app.test{path}")
+    assert sites.show(scene.cookies["auth_tkt"], ELSEWHERE) == "alice||"
+
+
+def test_a_site_says_who_may_not_use_it(sites: Sites) -> None:
+    login = sites.ask(made(claims={"groups": ["guests"]}), "/tok")["Location"]
+    desk = make_desk(make_source(), "http://app.test")
+    scene = TicketScene(ticket=desk)
+    seen = scene.ask(login.removeprefix("http://sso.test"))
+    assert (seen.status, scene.reason) == (403, "ticket-unauth")
+    assert "auth_tkt" not in scene.cookies

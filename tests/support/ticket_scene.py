@@ -27,12 +27,12 @@ class FakeTicketSource(FakeTokenSource):
     cookie = "auth_pubtkt"
 
 
-def make_desk(source: FakeTicketSource) -> TicketDesk:
-    """Make what gives tickets at ``/login``."""
+def make_desk(source: ITicketSource, back: str = "site.example.com") -> TicketDesk:
+    """Make what gives tickets at ``/login``, for a site."""
     return TicketDesk(
         source=source,
-        cookie=DomainCookie(name="auth_pubtkt", domain="example.com"),
-        back=(read_pattern("site.example.com"),),
+        cookie=DomainCookie(name=source.cookie, domain="example.com"),
+        back=(read_pattern(back),),
         argument="back",
         back_cookie=DomainCookie(name="back_to", domain="example.com"),
         path="/login",
@@ -47,12 +47,12 @@ class TicketScene:
 
     def __init__(self, *answers: Any, **route: Any) -> None:  # noqa: ANN401
         self.source = FakeTicketSource(*answers)
+        route.setdefault("ticket", make_desk(self.source))
         self.scene = Scene(routes=lambda backend: [self._make(backend, route)])
         self.cookies: dict[str, str] = {}
 
     def _make(self, backend: FakeUpstream, options: dict[str, Any]) -> Any:  # noqa: ANN401
-        desk = make_desk(self.source)
-        return make_route(backend, path="/login", ticket=desk, **options)
+        return make_route(backend, path="/login", **options)
 
     def ask(
         self, target: str, *fields: bytes, method: str = "GET", version: str = "1.1"
