@@ -62,13 +62,13 @@ def read_id(octets: Octets) -> TokenBindingId:
 
 
 def check_signature(
-    id_: TokenBindingId, kind: int, signature: bytes, ekm: bytes
+    key_id: TokenBindingId, kind: int, signature: bytes, ekm: bytes
 ) -> None:
     """
-    Check that who holds the key of *id_* has signed for one connection.
+    Check that who holds the key of *key_id* has signed for one connection.
 
     Args:
-        id_: The key.
+        key_id: The key.
         kind: The type of the binding.
         signature: As it stands in the message.
         ekm: Keying material of that connection, 32 octets.
@@ -76,46 +76,46 @@ def check_signature(
     Raises:
         TokenBindingError: They have not, or it is no key that can be checked.
     """
-    signed = bytes((kind, id_.key_parameters)) + ekm
+    signed = bytes((kind, key_id.key_parameters)) + ekm
     try:
-        if id_.key_parameters == ECDSAP256:
-            _check_ec(id_, signature, signed)
+        if key_id.key_parameters == ECDSAP256:
+            _check_ec(key_id, signature, signed)
         else:
-            _check_rsa(id_, signature, signed)
+            _check_rsa(key_id, signature, signed)
     except InvalidSignature:
         raise TokenBindingError("token-binding-signature") from None
 
 
-def check_id(id_: TokenBindingId) -> None:
+def check_id(key_id: TokenBindingId) -> None:
     """
-    Check that *id_* is a key that could be checked.
+    Check that *key_id* is a key that could be checked.
 
     Raises:
         TokenBindingError: It is none, or of a kind that we do not know.
     """
-    if id_.key_parameters == ECDSAP256:
-        _ec_key(id_)
+    if key_id.key_parameters == ECDSAP256:
+        _ec_key(key_id)
     else:
-        _rsa_key(id_)
+        _rsa_key(key_id)
 
 
-def _check_ec(id_: TokenBindingId, signature: bytes, signed: bytes) -> None:
-    key = _ec_key(id_)
+def _check_ec(key_id: TokenBindingId, signature: bytes, signed: bytes) -> None:
+    key = _ec_key(key_id)
     if len(signature) != 2 * _HALF:
         raise InvalidSignature
     r, s = (int.from_bytes(half, "big") for half in _halves(signature))
     key.verify(encode_dss_signature(r, s), signed, _ECDSA)
 
 
-def _check_rsa(id_: TokenBindingId, signature: bytes, signed: bytes) -> None:
-    key = _rsa_key(id_)
-    pad = _PSS if id_.key_parameters == RSA2048_PSS else _PKCS1
+def _check_rsa(key_id: TokenBindingId, signature: bytes, signed: bytes) -> None:
+    key = _rsa_key(key_id)
+    pad = _PSS if key_id.key_parameters == RSA2048_PSS else _PKCS1
     key.verify(signature, signed, pad, _SHA256)
 
 
-def _ec_key(id_: TokenBindingId) -> ec.EllipticCurvePublicKey:
+def _ec_key(key_id: TokenBindingId) -> ec.EllipticCurvePublicKey:
     try:
-        octets = _key_of(id_)
+        octets = _key_of(key_id)
         point = octets.vector(1, 2 * _HALF, 2 * _HALF)
         octets.end()
         x, y = (int.from_bytes(half, "big") for half in _halves(point))
@@ -124,11 +124,11 @@ def _ec_key(id_: TokenBindingId) -> ec.EllipticCurvePublicKey:
         raise TokenBindingError("token-binding-key") from None
 
 
-def _rsa_key(id_: TokenBindingId) -> rsa.RSAPublicKey:
-    if id_.key_parameters not in (RSA2048_PSS, RSA2048_PKCS1_5):
+def _rsa_key(key_id: TokenBindingId) -> rsa.RSAPublicKey:
+    if key_id.key_parameters not in (RSA2048_PSS, RSA2048_PKCS1_5):
         raise TokenBindingError("token-binding-key-parameters")
     try:
-        octets = _key_of(id_)
+        octets = _key_of(key_id)
         modulus = octets.vector(2, _RSA_OCTETS, _RSA_OCTETS)
         exponent = octets.vector(1, 1, _EXPONENT_OCTETS)
         octets.end()
@@ -141,8 +141,8 @@ def _rsa_key(id_: TokenBindingId) -> rsa.RSAPublicKey:
         raise TokenBindingError("token-binding-key") from None
 
 
-def _key_of(id_: TokenBindingId) -> Octets:
-    octets = Octets(id_.raw, 1)
+def _key_of(key_id: TokenBindingId) -> Octets:
+    octets = Octets(key_id.raw, 1)
     key = octets.vector(2, 1)
     octets.end()
     return Octets(key)

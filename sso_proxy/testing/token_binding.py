@@ -126,7 +126,7 @@ def prove(key: BindingKey, ekm: bytes, referred: BindingKey | None = None) -> st
 
 
 class _Stream(io.RawIOBase):
-    """What `http.client` takes for a socket."""
+    """What the standard library's HTTP client takes for a socket."""
 
     def __init__(self, connection: BindingConnection) -> None:
         self._connection = connection
