@@ -11,22 +11,23 @@ from sso_proxy.authn.auth_tkt_config import AuthTktConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.equipment import Equipment
 from sso_proxy.errors import ConfigError
-from sso_proxy.model import Authenticated, Caller, Rejected
+from sso_proxy.model import Authenticated, Rejected
 from sso_proxy.registry import provided_problems
 from sso_proxy.specs.auth_tkt import Ticket, TicketKey, decode_cookie, verify
 from sso_proxy.specs.pubtkt_keys import TicketError
 from sso_proxy.testing import outcome_of
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
-from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.testing.fakes import NOW, FakeTools, make_request
+from sso_proxy.token import Token
 from sso_proxy.tokens.auth_tkt import MOST_OCTETS, AuthTktSource
 from sso_proxy.tokens.auth_tkt_config import AuthTktTokenConfig
 from sso_proxy.tokens.delivery import CookieDelivery
+from tests.support.minting import Asking
 
 SECRET = "a long s\u00e9cret of all sites"
 
 
-class Scene:
+class Scene(Asking):
     """A source of tickets, and those who ask it."""
 
     def __init__(self, now: float = NOW, **options: Any) -> None:  # noqa: ANN401
@@ -34,33 +35,6 @@ class Scene:
         self.clock = SettableClock()
         self.clock.now = now
         self.source = AuthTktSource.from_config(config, FakeTools(clock=self.clock))
-
-    def ask(
-        self,
-        *,
-        user: str = "alice",
-        client: str = "192.0.2.1",
-        **identity: Any,  # noqa: ANN401
-    ) -> Token | NotIssued:
-        caller = Caller(
-            request=make_request(client=client),
-            identity=make_identity(**identity),
-            user=user,
-        )
-        given: Token | NotIssued = outcome_of(self.source.token_for(caller, Audience()))
-        return given
-
-    def value(self, **asked: Any) -> str:  # noqa: ANN401
-        given = self.ask(**asked)
-        assert isinstance(given, Token), given
-        assert given.kind == "auth_tkt"
-        assert given.value not in repr(given)
-        return given.value
-
-    def reason(self, **asked: Any) -> str:  # noqa: ANN401
-        given = self.ask(**asked)
-        assert isinstance(given, NotIssued)
-        return given.reason
 
 
 def read(value: str, *, ip: str = "0.0.0.0", **key: Any) -> Ticket:  # noqa: ANN401, S104

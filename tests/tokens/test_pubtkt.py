@@ -17,17 +17,16 @@ from cryptography.hazmat.primitives.serialization import (
 from sso_proxy.config.secrets import Secret
 from sso_proxy.equipment import Equipment
 from sso_proxy.errors import ConfigError
-from sso_proxy.model import Caller
 from sso_proxy.registry import provided_problems
 from sso_proxy.specs.pubtkt import Ticket, decode_cookie, decrypt_bauth, verify
 from sso_proxy.specs.pubtkt_keys import read_verifying_key
-from sso_proxy.testing import outcome_of
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
-from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.testing.fakes import NOW, FakeTools
+from sso_proxy.token import Token
 from sso_proxy.tokens.delivery import CookieDelivery
 from sso_proxy.tokens.pubtkt import PubtktSource
 from sso_proxy.tokens.pubtkt_config import PubtktTokenConfig
+from tests.support.minting import Asking
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = read_verifying_key(
@@ -41,7 +40,7 @@ def pem(password: bytes | None = None) -> bytes:
     return KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
 
 
-class Scene:
+class Scene(Asking):
     """A source of tickets, and those who ask it."""
 
     def __init__(self, directory: Path, key: bytes = b"", **options: Any) -> None:  # noqa: ANN401
@@ -51,33 +50,10 @@ class Scene:
         self.clock = SettableClock()
         self.source = PubtktSource.from_config(config, FakeTools(clock=self.clock))
 
-    def ask(
-        self,
-        *,
-        user: str = "alice",
-        client: str = "192.0.2.1",
-        **identity: Any,  # noqa: ANN401
-    ) -> Token | NotIssued:
-        caller = Caller(
-            request=make_request(client=client),
-            identity=make_identity(**identity),
-            user=user,
-        )
-        given: Token | NotIssued = outcome_of(self.source.token_for(caller, Audience()))
-        return given
-
     def ticket(self, **asked: Any) -> Ticket:  # noqa: ANN401
-        given = self.ask(**asked)
-        assert isinstance(given, Token), given
-        assert given.kind == "pubtkt"
-        octets = decode_cookie(given.value)
+        octets = decode_cookie(self.value(**asked))
         assert octets is not None
         return verify(octets, PUBLIC)
-
-    def reason(self, **asked: Any) -> str:  # noqa: ANN401
-        given = self.ask(**asked)
-        assert isinstance(given, NotIssued)
-        return given.reason
 
 
 def test_it_is_a_source_of_tickets(tmp_path: Path) -> None:

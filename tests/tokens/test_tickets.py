@@ -6,12 +6,12 @@ import pytest
 
 from sso_proxy.model import ANONYMOUS, Caller, Identity
 from sso_proxy.specs.pubtkt_keys import TicketError
-from sso_proxy.testing import outcome_of
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import NOW, make_identity, make_request
-from sso_proxy.token import Audience, NotIssued, Token
+from sso_proxy.testing.fakes import NOW
+from sso_proxy.token import Audience, Token
 from sso_proxy.tokens.ticket_config import TicketConfig
 from sso_proxy.tokens.tickets import Facts, TicketSource
+from tests.support.minting import Asking
 
 
 class Source(TicketSource[Facts]):
@@ -30,37 +30,12 @@ class Source(TicketSource[Facts]):
         return "/".join(map(str, words))
 
 
-class Scene:
+class Scene(Asking):
     """A source, and those who ask it."""
 
     def __init__(self, *, fresh: float = 3600, **options: Any) -> None:  # noqa: ANN401
         self.clock = SettableClock()
         self.source = Source(TicketConfig(**options), self.clock, fresh)
-
-    def ask(
-        self,
-        *,
-        user: str = "alice",
-        client: str = "192.0.2.1",
-        **identity: Any,  # noqa: ANN401
-    ) -> Token | NotIssued:
-        caller = Caller(
-            request=make_request(client=client),
-            identity=make_identity(**identity),
-            user=user,
-        )
-        given: Token | NotIssued = outcome_of(self.source.token_for(caller, Audience()))
-        return given
-
-    def value(self, **asked: Any) -> str:  # noqa: ANN401
-        given = self.ask(**asked)
-        assert isinstance(given, Token), given
-        return given.value
-
-    def reason(self, **asked: Any) -> str:  # noqa: ANN401
-        given = self.ask(**asked)
-        assert isinstance(given, NotIssued)
-        return given.reason
 
 
 def test_everything_that_is_configured_is_in_it() -> None:
