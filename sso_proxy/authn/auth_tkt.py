@@ -18,6 +18,7 @@ from sso_proxy.interfaces import IAuthenticator, IClock, ITools
 from sso_proxy.model import (
     ANONYMOUS,
     Authenticated,
+    HeaderChallenge,
     Headers,
     Identity,
     LoginRedirect,
@@ -315,7 +316,8 @@ class AuthTktAuthenticator:
     ) -> Rejected:
         """Send somebody to *url*; without one, refuse."""
         redirect = self._answers.redirect(request, url, cookies)
-        return Rejected(status=403, reason=reason, redirect=redirect)
+        told = HeaderChallenge((), cookies) if redirect is None and cookies else None
+        return Rejected(status=403, reason=reason, redirect=redirect, challenge=told)
 
 
 _NO_LOGIN_HELPS: Final = frozenset({"ticket-control"})

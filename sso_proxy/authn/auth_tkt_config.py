@@ -165,6 +165,8 @@ class AuthTktConfig:
             secret: Secret | None = getattr(self, option)
             if secret is not None and len(secret.reveal().encode()) < SHORTEST_SECRET:
                 yield option, f"must have {SHORTEST_SECRET} characters at least"
+        if self.cookie_name.startswith("__Host-"):
+            yield "cookie_name", "browsers want no domain with '__Host-': leave it out"
         for token in self.tokens:
             if not token or "," in token or "!" in token:
                 yield "tokens", f"{token!r} is no token: tickets have commas between"

@@ -53,6 +53,7 @@ def test_a_value_that_cannot_be_meant_is_refused(option: str, value: object) -> 
         ({"tokens": ("a,b",)}, "tokens"),
         ({"tokens": ("a!b",)}, "tokens"),
         ({"tokens": ("",)}, "tokens"),
+        ({"cookie_name": "__Host-tkt"}, "cookie_name"),
         ({"guest_cookie": True}, "guest_cookie"),
         ({"guest_fallback": True}, "guest_fallback"),
         ({"guest_empty": True}, "guest_empty"),

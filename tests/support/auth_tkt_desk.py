@@ -37,6 +37,12 @@ DIGEST_OF: Final[Mapping[str, Any]] = {
     "six.test": "md5",
 }
 """The digest of each site."""
+URLS: Final[Mapping[str, str]] = {
+    "login_url": SSO + "login",
+    "timeout_url": SSO + "login?timeout=1",
+    "post_timeout_url": SSO + "login?posttimeout=1",
+    "unauth_url": SSO + "login?unauth=1",
+}
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "/": {},
     "/ignoreip": {"ignore_ip": True},
@@ -65,15 +71,10 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "/secure": {"cookie_secure": True},
     "/url": {"url_ticket": "cookie"},
     "/once": {"url_ticket": "once"},
+    "/alone": {"guest_login": True, **dict.fromkeys(URLS)},
     "/every": {"every_cookie": True},
 }
 """Options that our routes have beside those of all."""
-URLS: Final[Mapping[str, str]] = {
-    "login_url": SSO + "login",
-    "timeout_url": SSO + "login?timeout=1",
-    "post_timeout_url": SSO + "login?posttimeout=1",
-    "unauth_url": SSO + "login?unauth=1",
-}
 
 
 def made(
