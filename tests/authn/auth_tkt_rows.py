@@ -225,6 +225,11 @@ TICKETS: Final = (
         written(lambda t: encode_cookie(t.replace("!!", "!", 1)), udata="admin!x"),
     ),
     Row(
+        'ambiguity: uid "a!admin"',
+        LOGIN,
+        octets(b"a!admin!", meant=(b"a!admin", b"", b"")),
+    ),
+    Row(
         'two "!" before udata with one',
         ok(tok="", data="admin!x"),
         base64(udata="admin!x"),

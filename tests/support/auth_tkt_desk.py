@@ -78,7 +78,11 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def made(
-    body: bytes, ip: str = ANYWHERE, time_text: bytes = b"6b49d200", more: bytes = b""
+    body: bytes,
+    ip: str = ANYWHERE,
+    time_text: bytes = b"6b49d200",
+    more: bytes = b"",
+    meant: tuple[bytes, bytes, bytes] | None = None,
 ) -> bytes:
     """
     Make an MD5 ticket, good or not, whose octets behind the time are *body*.
@@ -88,10 +92,11 @@ def made(
         ip: For which address.
         time_text: The digits of its time.
         more: What follows that is not in the digest.
+        meant: User, tokens and data in the digest, if not those of *body*.
     """
     uid, _, others = body.partition(b"!")
     tokens, found, udata = others.partition(b"!")
-    fields = (uid, tokens, udata) if found else (uid, b"", others)
+    fields = meant or ((uid, tokens, udata) if found else (uid, b"", others))
     begin = ip_address(ip).packed + int(time_text, 16).to_bytes(4, "big")
     secret = SECRET.encode()
     first = hashlib.md5(begin + secret + b"\0".join(fields), usedforsecurity=False)
@@ -277,7 +282,10 @@ def written(
 
 
 def octets(
-    body: bytes, more: bytes = b"", write: Callable[[bytes], bytes] = bytes
+    body: bytes,
+    more: bytes = b"",
+    write: Callable[[bytes], bytes] = bytes,
+    meant: tuple[bytes, bytes, bytes] | None = None,
 ) -> Fields:
     """Show a ticket of these octets in base64; *write* changes its time."""
 
@@ -285,7 +293,8 @@ def octets(
         now = int(time.time())
         now = next(t for t in range(now, 0, -1) if not (b"%08x" % t).isdigit())
         text = write(b"%08x" % now)
-        return [f"Cookie: auth_tkt={b64encode(made(body, HERE, text, more)).decode()}"]
+        ticket = made(body, HERE, text, more, meant)
+        return [f"Cookie: auth_tkt={b64encode(ticket).decode()}"]
 
     return fields
 
