@@ -146,7 +146,7 @@ class Discovery:
         Find out who vouches for *url*, and what it is called (section 7.3).
 
         Args:
-            url: As `read_identifier` gives it.
+            url: As `sso_proxy.specs.openid2.identifier.read_identifier` gives it.
 
         Returns:
             What is known, with one endpoint at least, and only those that count.

@@ -131,8 +131,8 @@ class Providers:
         """
         Check that a provider has said so, may say so, and says so for the first time.
 
-        After `read_assertion` this is all that is left of section 11: (b), (c), (e) and
-        (f).
+        This is all that `sso_proxy.specs.openid2.assertion.read_assertion` has left of
+        section 11: (b), (c), (e) and (f).
 
         Args:
             assertion: The answer.

@@ -3,14 +3,14 @@ Positive assertions: a provider says whose browser this is (sections 10 and 11).
 
 What is checked, and by whom, all of which has to hold:
 
-* (a) the answer is to us: `read_assertion`;
-* (b) the provider is the one that the identifier names: `check_discovered`;
-* (c) it is new: `read_assertion` looks at the time of its nonce, and whoever calls it
+* a: the answer is to us: `read_assertion`;
+* b: the provider is the one that the identifier names: `check_discovered`;
+* c: it is new: `read_assertion` looks at the time of its nonce, and whoever calls it
   keeps `Assertion.mark` for as long as `Assertion.keep_for` says;
-* (d) all that is relied upon is signed: `read_assertion`;
-* (e) the signature is right: `check_signature`, or the provider says so:
+* d: all that is relied upon is signed: `read_assertion`;
+* e: the signature is right: `check_signature`, or the provider says so:
   `build_check` and `read_check`;
-* (f) the secret is one that this provider shares with us: `check_signature`.
+* f: the secret is one that this provider shares with us: `check_signature`.
 """
 
 import hmac
