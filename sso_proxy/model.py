@@ -134,6 +134,27 @@ class Request:
     token_binding: TokenBindings | None = None
 
 
+def with_bindings(request: Request, kinds: tuple[str, ...]) -> Request:
+    """Give *request* with the kinds of keys that its caller has proved to hold."""
+    return Request(  # attrs.evolve takes four times as long, and this is in each proof
+        id=request.id,
+        head=request.head,
+        tls=request.tls,
+        client=request.client,
+        session=request.session,
+        sessions=request.sessions,
+        time=request.time,
+        listener_port=request.listener_port,
+        path_asked=request.path_asked,
+        body=request.body,
+        bindings=kinds,
+        refresh_failed=request.refresh_failed,
+        passive=request.passive,
+        minor=request.minor,
+        token_binding=request.token_binding,
+    )
+
+
 @attrs.frozen(kw_only=True)
 class Identity:
     """

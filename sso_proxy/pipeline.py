@@ -39,6 +39,7 @@ from sso_proxy.model import (
     RequestHead,
     Response,
     Unbound,
+    with_bindings,
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
 from sso_proxy.outgoing import build_block, without_credentials
@@ -203,7 +204,7 @@ class Pipeline:
         if route.signer is not None and trail.body is not None:
             await route.signer.read(trail.body, route.body_bytes)
         if trail.bound:
-            request = attrs.evolve(request, bindings=trail.bound)
+            request = with_bindings(request, trail.bound)
             trail.request = request
         decision = self._check(route, request, identity)
         said = None if decision else ask_at_once(route, request, identity)

@@ -18,7 +18,7 @@ from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.edge.answers import failure_fields, own_answer
 from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
-from sso_proxy.edge.memo import Memo
+from sso_proxy.edge.memo import Memo, recall_first
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.edge.uplink import CONTINUE, State, Uplink
 from sso_proxy.errors import BadMessageError
@@ -89,6 +89,9 @@ class ServerConnection(Uplink):
         if self._state is _IDLE:
             if not self._buffer:
                 memo = self._memo
+                if memo is None:
+                    rules = self.site.rules
+                    memo = self._memo = recall_first(data, rules, self._place)
                 if memo is not None and (
                     self._repeat(memo, data)
                     if data.endswith(memo.rest)
@@ -290,6 +293,9 @@ class ServerConnection(Uplink):
         if self._kept is None or incoming is None or admission.own:
             return
         rest, rules = self._kept  # of when it was begun: a reload may have come since
+        over = admission.reuse_until <= monotonic()
+        if over and memo is not None and memo.is_like(rest, rules):
+            return  # for being alike, the one before is as good
         if memo is None or not memo.fits(rest, rules):
             place, routes = self._place, admission.host_routes
             memo = self._memo = Memo(rules, rest, incoming, routes, place)
@@ -314,7 +320,7 @@ class ServerConnection(Uplink):
         return True
 
     def _vary(self, memo: Memo, data: bytes) -> bool:
-        """Forward what came before, or elsewhere; have decided what is like the last."""
+        """Forward what came before, or elsewhere; or decide on what is like it."""
         rules = self.site.rules
         if memo.recall(data, rules) and self._repeat(memo, data):
             return True

@@ -58,7 +58,7 @@ class Memo:
         self,
         rules: Rules,
         rest: bytes,
-        incoming: Incoming,
+        incoming: Incoming | None,
         routes: HostRoutes,
         place: Place,
     ) -> None:
@@ -69,7 +69,7 @@ class Memo:
         self._pattern: Pattern | None = None
         self._known = rules.known.find(rest, place) or Known(rest, place, routes)
         self._alike: dict[Route, Admission] = {}
-        self._recalled = False
+        self._recalled = incoming is None
         self._next = b""
 
     def add(self, admission: Admission) -> None:
@@ -88,6 +88,10 @@ class Memo:
     def is_for(self, ended: Callable[[Session], bool]) -> bool:
         """Say whether any of it was decided for a session that has *ended*."""
         return any(each.is_for(ended) for each in self._known.admissions.values())
+
+    def is_like(self, rest: bytes, rules: Rules) -> bool:
+        """Say whether *rest* was the last to be read as differing in its credential."""
+        return self.rules is rules and self._next == rest
 
     def fits(self, rest: bytes, rules: Rules) -> bool:
         """
@@ -115,13 +119,10 @@ class Memo:
         It may if what was decided for all after its request line, by this connection
         or one that is alike, still holds; that is then the last head here.
         """
-        if self.rules is not rules:
+        if self.rules is not rules or (self._pattern and self._pattern.once):
             return False
-        end = data.find(b"\r\n", 0, rules.head_limits.request_line + 2)
-        if end < 0:
-            return False
-        known = rules.known.find(data[end:], self._known.place)
-        if known is None or known.until < monotonic():
+        known = _find(data, rules, self._known.place)
+        if known is None:
             return False
         self.rest, self._known, self._recalled = known.rest, known, True
         return True
@@ -133,8 +134,7 @@ class Memo:
         Gives the head, and what was decided for another credential on its route.
         """
         if self._pattern is None:
-            cookies = {name for route in self._alike for name in route.consumed_cookies}
-            self._pattern = find_pattern(self._first, self._incoming, cookies)
+            self._pattern = self._find_pattern()
             if self._pattern is None:
                 return None
         incoming = read_like(data, self._pattern, self.rules.head_limits)
@@ -152,6 +152,13 @@ class Memo:
             return None
         self._next = data[data.index(b"\r\n") :]
         return incoming, like
+
+    def _find_pattern(self) -> Pattern | None:
+        """Give what others may be like; nothing if all heads here were recalled."""
+        if self._incoming is None:
+            return None
+        cookies = {name for route in self._alike for name in route.consumed_cookies}
+        return find_pattern(self._first, self._incoming, cookies)
 
     def read(self, data: bytes, rules: Rules) -> Repeated | None:
         """
@@ -200,6 +207,21 @@ class Memo:
         if route.methods and method not in route.methods:
             return True
         return method == "OPTIONS" and b"max-forwards" in self.rest.lower()
+
+
+def recall_first(data: bytes, rules: Rules, place: Place) -> Memo | None:
+    """Give what is known elsewhere of the first head on a connection, *data*."""
+    known = _find(data, rules, place)
+    if known is None:
+        return None
+    return Memo(rules, known.rest, None, known.routes, place)
+
+
+def _find(data: bytes, rules: Rules, place: Place) -> Known | None:
+    """Give what still holds of what was decided for all after the request line."""
+    end = data.find(b"\r\n", 0, rules.head_limits.request_line + 2)
+    known = rules.known.find(data[end:], place) if end >= 0 else None
+    return None if known is None or known.until < monotonic() else known
 
 
 def _still_permitted(repeated: Repeated, query: bytes | None) -> bool:

@@ -195,6 +195,19 @@ def test_who_differs_in_token_and_proof_is_decided_on_alike(
     assert len(read_whole) == 1
 
 
+def test_after_proofs_another_head_goes_the_whole_way_and_is_known_then(
+    read_whole: list[bytes],
+) -> None:
+    scene = scene_by_token()
+    proof = request_of(b"alice").replace(BROWSER, b"DPoP: e30.1.x\r\n" + BROWSER)
+    other = proof.replace(b"*/*", b"text/html")
+    for request in (proof, proof.replace(b".1.", b".2."), other, other):
+        exchange = check_as_fresh(scene, scene_by_token, request, scene.client)
+        assert exchange is not None
+        answer_ok(exchange)
+    assert len(read_whole) == 2 + 4
+
+
 def test_a_proof_that_the_backend_gets_is_never_another_s(
     read_whole: list[bytes],
 ) -> None:

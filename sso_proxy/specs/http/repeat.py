@@ -77,11 +77,13 @@ class Pattern:
         incoming: The head as read.
         holes: What may differ, in the order of the octets.
         after: Octets from the last hole to the end of the head.
+        once: One of the holes has proofs, of which none comes twice.
     """
 
     incoming: Incoming = attrs.field(repr=False)
     holes: tuple[Hole, ...]
     after: bytes = attrs.field(repr=False)
+    once: bool = False
 
 
 def find_pattern(
@@ -124,7 +126,8 @@ def find_pattern(
             )
         )
         at = match.end(group)
-    return Pattern(incoming=incoming, holes=tuple(holes), after=rest[at:])
+    once = any(hole.name == "dpop" for hole in holes)
+    return Pattern(incoming, tuple(holes), after=rest[at:], once=once)
 
 
 def _find_cookie(
@@ -191,7 +194,8 @@ def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | N
         headers[hole.place] = (hole.name, value)
         at = found.end()
     match = read_repeat_line(data, 0, end)
-    if match is None or data[at:] != pattern.after:
+    after = pattern.after
+    if match is None or len(data) - at != len(after) or not data.endswith(after):
         return None
     query = match[3]
     return Incoming(
