@@ -67,6 +67,15 @@ def test_the_backend_is_told_the_key_and_what_else_it_asks_for(
     assert _told(scene) == {}
 
 
+def test_an_application_in_this_process_is_told_alike(scene: BindingScene) -> None:
+    for _ in range(2):
+        client = scene.connect()
+        said = (PROVIDED, BindingKey.create().id.encoded)
+        for _ in range(2):
+            got = client.prove(said, path="/hosted/")
+            assert (got.status, got.body.decode()) == (200, client.key.id.encoded)
+
+
 @pytest.mark.parametrize("listener", [0, 1])
 def test_what_clients_say_of_keys_themselves_is_never_passed_on(
     scene: BindingScene, listener: int

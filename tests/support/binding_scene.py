@@ -11,6 +11,7 @@ from typing import Any, Self
 import attrs
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
+from twisted.web.resource import Resource
 
 from sso_proxy.assembly import Gateway
 from sso_proxy.config.load import load_config
@@ -20,6 +21,7 @@ from sso_proxy.net.tls.token_binding_client import (
     Trust,
     client_context,
 )
+from sso_proxy.specs.token_binding import PROVIDED_FIELD
 from sso_proxy.testing.pki import Issued, Pki
 from sso_proxy.testing.token_binding import BindingKey, prove
 from sso_proxy.testing.tokens import TokenSigner
@@ -110,11 +112,29 @@ backend = "{backend}"
 
 [[route]]
 host = "*"
+path = "/hosted/"
+authenticate = ["anonymous"]
+headers = {{ token_binding = ["provided"] }}
+backend = "resource:tests.support.binding_scene:Shown"
+
+[[route]]
+host = "*"
 path = "/token/"
 authenticate = ["token"]
 headers = {{ token_binding = ["provided"] }}
 backend = "{backend}"
 """
+
+
+class Shown(Resource):
+    """A hosted application that shows what it is told of its client's key."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:  # noqa: ANN401
+        """Show it."""
+        told: list[str] = request.requestHeaders.getRawHeaders(PROVIDED_FIELD, [])
+        return " ".join(told).encode()
 
 
 class Reactor(Clock, StillReactor):
@@ -286,13 +306,18 @@ class BindingScene:
         self._clients.append(sock)
         return TurningSocket(self, sock)
 
-    def token(self, subject: str = "alice") -> tuple[str, str]:
-        """Make the field with an access token."""
+    def token(
+        self,
+        subject: str = "alice",
+        **more: Any,  # noqa: ANN401
+    ) -> tuple[str, str]:
+        """Make the field with an access token that has *more* claims."""
         claims = {
             "iss": "https://login.example",
             "aud": "https://api.example",
             "sub": subject,
             "exp": int(time.time()) + 600,
+            **more,
         }
         token = self._signer.sign(claims, typ="at+jwt")
         return "Authorization", f"Bearer {token}"
