@@ -26,6 +26,7 @@ need chromium chromium
 need fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 need gsoap soapcpp2
 need libgsoap-dev /usr/include/stdsoap2.h
+need libnet-openid-server-perl /usr/share/perl5/Net/OpenID/Server.pm
 need gcc cc
 need libc6-dev /usr/include/stdio.h
 need libssl-dev /usr/include/openssl/ssl.h
