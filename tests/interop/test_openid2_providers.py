@@ -8,7 +8,7 @@ from tests.support.openid2_scene import Scene
 
 
 class _Stays(HTTPErrorProcessor):
-    def http_response(self, request: object, response: object) -> object:  # type: ignore[override]
+    def http_response(self, request: object, response: object) -> object:
         del request
         return response
 
