@@ -56,8 +56,8 @@ from sso_proxy.storage import Needs, Storage, state_dir_of
 from sso_proxy.ticket_routes import TicketRoutes
 from sso_proxy.tools import Tools
 
-_ALWAYS_CHECKED = "certificate"
-"""The binding that needs nothing: no configuration has to ask for it."""
+_ALWAYS_CHECKED = ("certificate", "token_binding")
+"""The bindings that need nothing: no configuration has to ask for them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -196,7 +196,7 @@ class Builder:
     def _bindings(self) -> dict[str, ComponentConfig]:
         """Give the bindings that any route uses; what none does may need a cache."""
         config = self._config
-        kinds = (_ALWAYS_CHECKED, *(k for r in config.route for k in _levels(r)))
+        kinds = (*_ALWAYS_CHECKED, *(k for r in config.route for k in _levels(r)))
         given = {kind: ComponentConfig(type=kind) for kind in kinds}
         return {**given, **config.binding}
 
@@ -327,7 +327,7 @@ class Builder:
         asked = [authenticators.get(name) for name in route.authenticate]
         mapped = [self._mappers.find(name) for name in route.map_user]
         levels = _levels(route)
-        checked = dict.fromkeys((_ALWAYS_CHECKED, *self._config.binding, *levels))
+        checked = dict.fromkeys((*_ALWAYS_CHECKED, *self._config.binding, *levels))
         bound = {kind: bindings[kind] for kind in checked if kind in bindings}
         missing = len(bound) < len(checked)
         unmade = None in conditions or None in asked or None in mapped

@@ -31,10 +31,12 @@ class BindingConfig:
             tokens that are not bound, ``prefer`` and ``observe`` record it.
         dpop: To a key that signs each request (RFC 9449), likewise.  Unset, tokens that
             are bound to a key are refused, unless there is a table ``[binding.dpop]``.
+        token_binding: To the key of Token Binding (RFC 8471), likewise.
     """
 
     certificate: BindingLevel | None = None
     dpop: BindingLevel | None = None
+    token_binding: BindingLevel | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -146,6 +146,11 @@ certificate_binding = PluginFactory(
     makes="IBinding",
     target="sso_proxy.authn.certificate_binding:CertificateBinding",
 )
+token_binding = PluginFactory(
+    name="token_binding",
+    makes="IBinding",
+    target="sso_proxy.authn.token_binding:TokenBinding",
+)
 jwt_token = PluginFactory(
     name="jwt",
     makes="ITokenSource",

@@ -15,6 +15,10 @@ CERTIFICATE_MEMBER: Final = "x5t#S256"
 KEY_MEMBER: Final = "jkt"
 """The member that names a key by its thumbprint (RFC 9449 section 6.1)."""
 
+TOKEN_BINDING_MEMBER: Final = "tbh"  # noqa: S105 - no password
+"""The member that names a Token Binding ID by its hash (OpenID Connect Token Bound
+Authentication section 2, draft-ietf-oauth-token-binding section 3.1)."""
+
 
 # 32 octets in base64url: the last character has two bits that encode nothing.
 _is_thumbprint = re.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]").fullmatch
@@ -129,6 +133,30 @@ def check_thumbprint_binding(
         raise CertificateMismatchError(
             "another client certificate", reason="certificate-mismatch"
         )
+
+
+def check_token_binding(confirmation: Mapping[str, Any], provided: str | None) -> None:
+    """
+    Check that a token may be used with the key that its bearer proves to hold.
+
+    Args:
+        confirmation: The members of ``cnf``.
+        provided: The hash of the Token Binding ID that was proved, or None.
+
+    Raises:
+        TokenError: It is bound to none, or to another, or there is none to compare.
+    """
+    if TOKEN_BINDING_MEMBER not in confirmation:
+        raise TokenError(
+            "bound to no Token Binding ID", reason="not-token-binding-bound"
+        )
+    expected = confirmation[TOKEN_BINDING_MEMBER]
+    if not is_thumbprint(expected):
+        raise TokenError("tbh is no SHA-256 hash", reason="cnf-malformed")
+    if provided is None:
+        raise TokenError("no Token Binding", reason="token-binding-missing")
+    if not hmac.compare_digest(expected.encode("ascii"), provided.encode("ascii")):
+        raise TokenError("another Token Binding ID", reason="token-binding-mismatch")
 
 
 def is_thumbprint(value: object) -> TypeGuard[str]:
