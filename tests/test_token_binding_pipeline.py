@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sso_proxy.net.tls.token_binding_client import OFFER
 from sso_proxy.specs.token_binding import REFERRED
 from sso_proxy.testing.token_binding import BindingKey, make_binding, make_header
 from tests.support.binding_scene import (
@@ -187,6 +188,22 @@ def test_a_token_and_header_that_were_seen_are_of_no_use_elsewhere(
     assert thief.prove(fields[1], path="/token/").status == 200
     assert thief.ask(*fields, path="/token/").status == 400
     assert scene.seen()[-1].values(PROVIDED) == [thief.key.id.encoded]
+
+
+def test_nothing_that_was_decided_is_kept_for_other_connections(
+    scene: BindingScene,
+) -> None:
+    for offer in (OFFER, None):
+        for _ in range(3):
+            client, token = scene.connect(offer=offer), scene.token()
+            ask = client.prove if offer else client.ask
+            assert ask(token, path="/token/").status == 200
+    plain, token = scene.connect(1), scene.token()
+    for _ in range(3):
+        assert plain.ask(token, path="/token/").status == 200
+    known = [len(each.site.rules.known) for each in scene.gateway.listeners]
+    assert known[0] == 0
+    assert known[1] > 0
 
 
 def test_a_request_that_differs_in_its_token_keeps_the_key(scene: BindingScene) -> None:

@@ -373,7 +373,6 @@ def test_tls_1_3_alone_and_token_binding_are_a_mistake(lab: "Lab") -> None:
 
 
 in_bounds = settings(
-    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
