@@ -24,6 +24,9 @@ MOST_OCTETS: Final = 24 << 20
 """Octets of all these heads.  With what was decided for them they take about four times
 as much."""
 
+MOST_OF_NOBODY: Final = 1024
+"""Of these heads, those besides that are about nobody in particular."""
+
 LONGEST: Final = 8192
 """Octets of a head that is remembered."""
 
@@ -84,6 +87,7 @@ class Known:
         admissions: What was decided, by route.
         until: Monotonic time at which the last of it is over.
         alone: Some of it holds on the connection alone that it was decided for.
+        somebody: Some of it is about somebody in particular.
         line: The last request line that was read with it.
         repeated: As what; None if that request has to go the whole way.
     """
@@ -96,6 +100,7 @@ class Known:
         "repeated",
         "rest",
         "routes",
+        "somebody",
         "until",
     )
 
@@ -105,7 +110,7 @@ class Known:
         self.routes = routes
         self.admissions: dict[Route, Admission] = {}
         self.until = 0.0
-        self.alone = False
+        self.alone = self.somebody = False
         self.line = b""
         self.repeated: Repeated | None = None
 
@@ -113,59 +118,98 @@ class Known:
         """Keep what was decided for one route."""
         self.admissions[admission.route] = admission
         self.until = max(self.until, admission.reuse_until)
+        identity = admission.caller.identity
+        self.somebody |= identity is not None and identity.issuer != ANONYMOUS
         self.line, self.repeated = b"", None
 
     def copy(self) -> "Known":
         """Give another with the same in it, to be changed for one connection alone."""
         known = Known(self.rest, self.place, self.routes)
         known.admissions.update(self.admissions)
-        known.until = self.until
+        known.until, known.somebody = self.until, self.somebody
         return known
+
+
+class _Heads:
+    """So many heads at most; who was decided on longest ago goes first."""
+
+    __slots__ = ("_by_rest", "_most", "_octets", "_octets_at_most")
+
+    def __init__(self, most: int, octets: int) -> None:
+        self._by_rest: OrderedDict[bytes, Known] = OrderedDict()
+        self._octets = 0
+        self._most, self._octets_at_most = most, octets
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._by_rest)
+
+    def get(self, rest: bytes) -> Known | None:
+        """Give what is known of *rest*."""
+        return self._by_rest.get(rest)
+
+    def add(self, known: Known) -> None:
+        """Keep *known*, in the place of what is there."""
+        rest = known.rest
+        self.drop(rest)
+        self._by_rest[rest] = known  # the last: oldest decisions are to go first
+        self._octets += len(rest)
+        while len(self._by_rest) > self._most or self._octets > self._octets_at_most:
+            self._drop_first()
+
+    def drop(self, rest: bytes) -> None:
+        """Forget *rest*."""
+        if self._by_rest.pop(rest, None) is not None:
+            self._octets -= len(rest)
+
+    def drop_old(self, now: float) -> None:
+        """Forget what is over, as far as it is first."""
+        while self._by_rest and next(iter(self._by_rest.values())).until < now:
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        rest, _ = self._by_rest.popitem(last=False)
+        self._octets -= len(rest)
 
 
 class KnownHeads:
     """
     Finds what connections that are alike have decided, for as long as it holds.
 
-    Bounded; who comes in longest ago goes first, and everything goes with the
-    configuration that it was decided under, and at a revocation (`Rules`).
+    Bounded, those of nobody in particular by themselves: anybody can send these.
+    Everything goes with the configuration that it was decided under, and at a
+    revocation (`Rules`).
     """
 
-    __slots__ = ("_heads", "_octets")
+    __slots__ = ("_nobodys", "_somebodys")
 
     def __init__(self) -> None:
-        self._heads: OrderedDict[bytes, Known] = OrderedDict()
-        self._octets = 0
+        self._somebodys = _Heads(MOST_HEADS, MOST_OCTETS)
+        self._nobodys = _Heads(MOST_OF_NOBODY, MOST_OF_NOBODY * LONGEST // 4)
 
     def __len__(self) -> int:
         """Count them."""
-        return len(self._heads)
+        return len(self._somebodys) + len(self._nobodys)
 
     def find(self, rest: bytes, place: Place) -> Known | None:
         """Give what was decided for *rest*, which comes from *place*."""
-        known = self._heads.get(rest)
+        known = self._somebodys.get(rest) or self._nobodys.get(rest)
         return known if known is not None and known.place is place else None
 
     def add(self, known: Known) -> None:
         """Let others find *known*, if it is one for others."""
-        rest = known.rest
-        if known.alone or len(rest) > LONGEST or known.until <= monotonic():
+        if known.alone or len(known.rest) > LONGEST or known.until <= monotonic():
             return
-        if self._heads.pop(rest, None) is None:
-            self._octets += len(rest)
-        self._heads[rest] = known  # the last: oldest decisions are to go first
-        while len(self._heads) > MOST_HEADS or self._octets > MOST_OCTETS:
-            self._forget_first()
+        if known.somebody:
+            self._nobodys.drop(known.rest)
+            self._somebodys.add(known)
+        else:
+            self._nobodys.add(known)
 
     def forget_old(self, now: float) -> None:
-        """Forget what is over at the monotonic time *now*, as far as it is first."""
-        heads = self._heads
-        while heads and next(iter(heads.values())).until < now:
-            self._forget_first()
-
-    def _forget_first(self) -> None:
-        rest, _ = self._heads.popitem(last=False)
-        self._octets -= len(rest)
+        """Forget what is over at the monotonic time *now*."""
+        self._somebodys.drop_old(now)
+        self._nobodys.drop_old(now)
 
 
 def holds_elsewhere(admission: Admission) -> bool:
@@ -173,14 +217,12 @@ def holds_elsewhere(admission: Admission) -> bool:
     Say whether what was decided holds on every connection that is alike.
 
     Not if somebody looked at what no two connections share, or the backend may, since
-    it serves inside this process; nor for sessions, whose end has to be heard of; and
-    nobody who is unknown takes room from others.
+    it serves inside this process; nor for sessions, whose end has to be heard of.
     """
     caller = admission.caller
-    request, identity = caller.request, caller.identity
+    request = caller.request
     return (
-        identity is not None
-        and identity.issuer != ANONYMOUS
+        caller.identity is not None
         and request.session is None
         and (request.tls is None or not request.tls.exported)
         and not getattr(admission.route.upstream, "inside", True)

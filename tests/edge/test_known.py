@@ -203,13 +203,8 @@ def in_session(identity: Identity) -> Session:
         (ByToken(), False, 2),
         (ByToken(), True, 12),
         (ByKeys(), False, 12),
-        (
-            FakeAuthenticator(Authenticated(make_identity("x", issuer=ANONYMOUS))),
-            False,
-            12,
-        ),
     ],
-    ids=["known", "served inside", "by keys", "nobody"],
+    ids=["known", "served inside", "by keys"],
 )
 def test_what_may_differ_between_connections_is_decided_by_each(
     authenticator: Any,  # noqa: ANN401
@@ -328,9 +323,12 @@ ADMISSION = admitted()
 PLACE = Place(Scene().facts)
 
 
-def known_head(rest: bytes, until: float = 60.0) -> Known:
+def known_head(rest: bytes, until: float = 60.0, issuer: str = "") -> Known:
     known = Known(rest, PLACE, ADMISSION.host_routes)
-    known.add(attrs.evolve(ADMISSION, reuse_until=monotonic() + until))
+    identity = make_identity("x", issuer=issuer)
+    caller = attrs.evolve(ADMISSION.caller, identity=identity)
+    over = monotonic() + until
+    known.add(attrs.evolve(ADMISSION, caller=caller, reuse_until=over))
     return known
 
 
@@ -356,6 +354,32 @@ def test_so_they_do_if_they_are_too_long_together(
     assert heads.find(b"aaaa", PLACE) is not None
     heads.add(known_head(b"d" * 10))
     assert len(heads) == 1
+
+
+def test_nobody_in_particular_takes_no_room_from_somebody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_OF_NOBODY", 2)
+    heads = KnownHeads()
+    heads.add(known_head(b"a"))
+    for rest in (b"b", b"c", b"d"):
+        heads.add(known_head(rest, issuer=ANONYMOUS))
+    assert [heads.find(rest, PLACE) is None for rest in (b"a", b"b", b"c", b"d")] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    heads.add(known_head(b"c"))
+    heads.add(known_head(b"e", issuer=ANONYMOUS))
+    assert len(heads) == 4
+
+
+def test_what_was_decided_for_nobody_in_particular_holds_elsewhere() -> None:
+    nobody = Authenticated(make_identity("x", issuer=ANONYMOUS))
+    authenticator = FakeAuthenticator(nobody)
+    begin_twice(scene_by_token(authenticators=(authenticator,)))
+    assert len(authenticator.asked) == 2
 
 
 def test_what_is_long_or_over_is_not_kept() -> None:
