@@ -18,7 +18,7 @@ ifndef TOGETHER
 .NOTPARALLEL:
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools benchtools lint types layers unit docs texts format bench search soak memory clean
+.PHONY: help demo test tools benchtools lint types layers unit docs texts docstrings collected format bench search soak memory clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,7 +28,8 @@ demo: $(VENV)/.runs ## see it work: an API with tokens, an application with logi
 
 test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run everything
 	@status=0; \
-	$(MAKE) $(CHECKING) --jobs=2 --output-sync=target TOGETHER=1 lint types layers texts || status=2; \
+	$(MAKE) $(CHECKING) --jobs=2 --output-sync=target TOGETHER=1 \
+		docstrings collected lint types layers texts || status=2; \
 	$(MAKE) $(CHECKING) unit || status=2; \
 	exit $$status
 
@@ -57,8 +58,15 @@ docs: $(VENV)/.tests ## build docs/_build/html; a warning is an error
 
 texts: $(VENV)/.tests ## what `make docs` warns of, without the pages of the code
 	$(BIN)/python -m sphinx -q -W --keep-going -E -b html docs docs/_build/checked
+
+docstrings: $(VENV)/.tests ## what `make docs` warns of in the code
 	PYTHONPATH=docs $(BIN)/pydoctor --config docs/pydoctor.ini \
-		--html-writer checked_api.Checked --html-output docs/_build/checked
+		--html-writer checked_api.Checked --html-output docs/_build/docstrings
+
+# Each process that runs tests collects all of them; this one compiles them for the others.
+collected: $(VENV)/.tests ## the tests can be imported
+	@said=$$($(BIN)/python -m pytest --collect-only -qq 2>&1) || { \
+		echo "$$said" | tail -n 50; exit 1; }
 
 format: $(VENV)/.tests ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -162,4 +162,6 @@ if __name__ == "__main__":
 
     if sys.argv[1] == "--worker":
         sys.exit(run_worker(reactor, sys.argv[2:], FakeGateway))
+    for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
+        del os.environ[name]  # what workers run is measured where they are real ones
     app.run(runApp, FakeOptions)
