@@ -184,7 +184,9 @@ def _listener(listener: ListenerConfig) -> str:
         host = f"[{address}]" if ":" in address else address
         address = f"{host}:{listener.port}"
     if listener.tls:
-        return f"https {address}  client certificates: {listener.client_certificate}"
+        more = "  Token Binding" if listener.token_binding else ""
+        asked = f"client certificates: {listener.client_certificate}"
+        return f"https {address}  {asked}{more}"
     if listener.allow_plaintext:
         return f"http {address}  without TLS"
     return f"http {address}  redirects to https port {listener.redirect_port}"

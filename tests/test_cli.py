@@ -14,6 +14,7 @@ from jwcrypto.jwk import JWK
 import sso_proxy
 from sso_proxy.cli import main
 from sso_proxy.config.key_ring import read_key_ring
+from sso_proxy.testing.pki import Pki
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -61,6 +62,19 @@ def test_good_file_is_summarised(run: Run, tmp_path: Path) -> None:
         "listener[1]  http [::1]:8081  redirects to https port 443\n"
         "route[0]  */  anonymous  -> http://127.0.0.1:9000\n"
     )
+
+
+def test_a_listener_with_token_binding_says_so(run: Run, tmp_path: Path) -> None:
+    listener = (
+        '[[listener]]\naddress = "127.0.0.1"\nport = 8443\n'
+        'certificate = "proxy.crt"\nkey = "proxy.key"\ntoken_binding = true\n'
+    )
+    Pki.create().issue("proxy", server=True).write(tmp_path, "proxy")
+    (tmp_path / "proxy.key").chmod(0o600)
+    status, out, _ = run("check", config(tmp_path, listener + PLAIN))
+    assert status == 0
+    line = "listener[0]  https 127.0.0.1:8443  client certificates: none  Token Binding"
+    assert line in out.splitlines()
 
 
 def test_policies_shadows_and_tokens_of_routes_are_listed(
