@@ -62,6 +62,9 @@ _nonce = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)[!-~]*+"
 ).fullmatch
 _LONGEST_NONCE: Final = 255
+_fragment = re.compile(
+    r"#(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++"
+).fullmatch
 
 
 @attrs.frozen
@@ -174,10 +177,12 @@ def read_assertion(
     nonce, at = _read_nonce(message, now, window)
     claimed_id = _required(message, "claimed_id")
     try:
-        if normal_url(claimed_id) != without_fragment(claimed_id):
-            raise _refused("claimed_id is not in its normal form")
+        normal = normal_url(claimed_id)
     except IdentifierError as e:
         raise _refused(f"claimed_id: {e.detail}") from None
+    rest = claimed_id.removeprefix(normal)
+    if not claimed_id.startswith(normal) or (rest and not _fragment(rest)):
+        raise _refused("claimed_id is not in its normal form")
     return Assertion(
         op_endpoint=_required(message, "op_endpoint"),
         claimed_id=claimed_id,
