@@ -66,22 +66,25 @@ PROMISED = [
 ]
 
 
-@pytest.mark.parametrize("source", MODULES, ids=str)
-def test_module_has_its_test_file(source: Path) -> None:
-    if str(source) not in TESTED_ELSEWHERE:
-        wanted = source.with_name(f"test_{source.name}")
-        assert (ROOT / "tests" / wanted).exists(), f"there is no tests/{wanted}"
+def test_modules_have_their_test_files() -> None:
+    alone = [
+        str(source.with_name(f"test_{source.name}"))
+        for source in MODULES
+        if str(source) not in TESTED_ELSEWHERE
+        and not (ROOT / "tests" / source.with_name(f"test_{source.name}")).exists()
+    ]
+    assert alone == [], f"there is no {', '.join(alone)} in tests"
 
 
-@pytest.mark.parametrize("name", TESTED_ELSEWHERE)
-def test_no_exception_outlives_its_module(name: str) -> None:
-    assert (PACKAGE / name).exists()
+def test_no_exception_outlives_its_module() -> None:
+    assert [name for name in TESTED_ELSEWHERE if not (PACKAGE / name).exists()] == []
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_module_fits_in_one_sitting(source: Path) -> None:
-    lines = (PACKAGE / source).read_text().count("\n")
-    assert lines <= LONGEST, f"{source} has {lines} lines; split it"
+def test_modules_fit_in_one_sitting() -> None:
+    lines = {
+        str(source): (PACKAGE / source).read_text().count("\n") for source in SOURCES
+    }
+    assert {source: n for source, n in lines.items() if n > LONGEST} == {}, "split them"
 
 
 @pytest.mark.parametrize("package", ["twisted", "twisted/plugins"])
@@ -105,35 +108,44 @@ def log_calls(tree: ast.AST) -> Iterator[ast.Call]:
                 pass
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_log_formats_are_literals(source: Path) -> None:
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    """Give what all modules consist of."""
+    return {source: ast.parse((PACKAGE / source).read_text()) for source in SOURCES}
+
+
+def test_log_formats_are_literals(trees: dict[Path, ast.Module]) -> None:
     """A format from outside could read any attribute of what is logged."""
-    for call in log_calls(ast.parse((PACKAGE / source).read_text())):
-        assert isinstance(call.func, ast.Attribute)
-        place = 1 if call.func.attr == "emit" else 0
-        for formatted in call.args[place : place + 1]:
-            assert isinstance(formatted, ast.Constant), f"{source}:{call.lineno}"
+    for source, tree in trees.items():
+        for call in log_calls(tree):
+            assert isinstance(call.func, ast.Attribute)
+            place = 1 if call.func.attr == "emit" else 0
+            for formatted in call.args[place : place + 1]:
+                assert isinstance(formatted, ast.Constant), f"{source}:{call.lineno}"
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_only_the_entry_imports_the_reactor(source: Path) -> None:
-    """An import installs it, before twistd has read which one is wanted."""
-    if source.name == "tap.py":
-        return
-    for node in ast.walk(ast.parse((PACKAGE / source).read_text())):
+def reactor_imports(tree: ast.AST) -> Iterator[int]:
+    """Find the lines that import the reactor."""
+    for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module="twisted.internet", names=names):
-                assert "reactor" not in {n.name for n in names}, node.lineno
+                if "reactor" in {n.name for n in names}:
+                    yield node.lineno
             case ast.Import(names=names):
-                imported = {n.name for n in names}
-                assert "twisted.internet.reactor" not in imported, node.lineno
+                if "twisted.internet.reactor" in {n.name for n in names}:
+                    yield node.lineno
             case _:
                 pass
 
 
-@pytest.mark.parametrize("name", PROMISED)
-def test_promised_file_exists(name: str) -> None:
-    assert (ROOT / name).is_file()
+def test_only_the_entry_imports_the_reactor(trees: dict[Path, ast.Module]) -> None:
+    """An import installs it, before twistd has read which one is wanted."""
+    found = {source: list(reactor_imports(tree)) for source, tree in trees.items()}
+    assert {str(source) for source, lines in found.items() if lines} == {"tap.py"}
+
+
+def test_promised_files_exist() -> None:
+    assert [name for name in PROMISED if not (ROOT / name).is_file()] == []
 
 
 def test_what_guards_the_tree_can_be_run() -> None:
