@@ -4,6 +4,7 @@ Who calls, which keys they hold, and what the backend calls them.
 Phases 4 to 6 of a request's way (`sso_proxy.pipeline`).
 """
 
+from collections.abc import Collection
 from typing import Final, NamedTuple, assert_never
 
 import attrs
@@ -33,6 +34,7 @@ from sso_proxy.outgoing import build_fields
 from sso_proxy.refusals import NO_STORE, invite, reject
 from sso_proxy.routing import Route
 from sso_proxy.session import Opened, Session
+from sso_proxy.sessions.keys import proved_kinds
 from sso_proxy.specs.user_name import is_safe_user_name
 
 
@@ -106,7 +108,7 @@ async def authenticate(
                 assert_never(outcome)
     if rejected is not None:
         return reject(rejected, request, route)
-    return await invite(request, route, body)
+    return _because(opened, await invite(request, route, body))
 
 
 async def open_session(route: Route, request: Request) -> Opened:
@@ -124,6 +126,13 @@ def with_session(route: Route, request: Request, session: Session | None) -> Req
         sessions=route.sessions,
         refresh_failed=route.refresh_failed,
     )
+
+
+def _because(opened: Opened | None, response: Response) -> Response:
+    """Tell the audit record that there was a session, and it was not used."""
+    if opened is None or not opened.refused:
+        return response
+    return attrs.evolve(response, reason=opened.refused)
 
 
 def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:
@@ -243,9 +252,19 @@ def session_ended(request: Request) -> Decision | None:
     return Decision(effect=Effect.REVOKED, reasons=("session-ended",))
 
 
-def wanted_bindings(route: Route, identity: Identity) -> dict[str, IBinding] | Unbound:
-    """Give, by their kinds, the bindings that have to be checked."""
-    wanted = {binding.kind: binding for binding in route.demanded}
+def wanted_bindings(
+    route: Route, identity: Identity, proved: Collection[str] = ()
+) -> dict[str, IBinding] | Unbound:
+    """
+    Give, by their kinds, the bindings that have to be checked.
+
+    Args:
+        route: The route.
+        identity: Who calls.
+        proved: Kinds of keys that they have proved already, as what they go by is
+            bound to them.
+    """
+    wanted = {b.kind: b for b in route.demanded if b.kind not in proved}
     for member in identity.confirmation:
         binding = route.bindings.get(member)
         if binding is None:
@@ -257,11 +276,12 @@ def wanted_bindings(route: Route, identity: Identity) -> dict[str, IBinding] | U
 
 async def bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
     """Check every key that the identity is bound to or the route demands."""
-    wanted = wanted_bindings(route, identity)
+    proved = proved_kinds(request, identity)
+    wanted = wanted_bindings(route, identity, proved)
     if isinstance(wanted, Unbound):
         return wanted
     if not wanted:
-        return NO_PROOF
+        return Proof(proved) if proved else NO_PROOF
     answer = b""
     # A proof that is good once must not be used up by a request refused for another.
     in_order = sorted(wanted.values(), key=lambda binding: binding.once)
@@ -271,7 +291,8 @@ async def bind(route: Route, request: Request, identity: Identity) -> Proof | Un
             return found
         if found is not None:
             answer += build_fields(found.headers)
-    return Proof(tuple(wanted), in_order[-1].once, answer)
+    kinds = tuple(dict.fromkeys((*proved, *wanted)))
+    return Proof(kinds, in_order[-1].once, answer)
 
 
 async def name_user(route: Route, identity: Identity) -> UserName | Response:

@@ -24,6 +24,8 @@ class Session:
             JSON.  A secret.
         revision: Counts the changes of *identity* and *data*.
         extra: Members of its record that only a newer release understands.
+        keys: Hashes of the keys that it is bound to, by kind: it is good for who proves
+            to hold them.
         kept_in: Name of the ``[session.N]`` that has it; empty for one that begins.
     """
 
@@ -35,6 +37,7 @@ class Session:
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     revision: int = 0
     extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    keys: Mapping[str, str] = attrs.field(factory=dict)
     kept_in: str = attrs.field(default="", eq=False)
 
 
@@ -47,11 +50,13 @@ class Opened:
         session: The session, or None.
         until: Seconds since the epoch when it has to be looked at again, or None.
         headers: Fields for the answer: ``set-cookie``.
+        refused: Why there is none although its cookie came; else empty.
     """
 
     session: Session | None
     until: float | None = attrs.field(default=None, kw_only=True)
     headers: Headers = attrs.field(default=(), kw_only=True, repr=False)
+    refused: str = attrs.field(default="", kw_only=True)
 
 
 @attrs.frozen(kw_only=True)

@@ -165,7 +165,9 @@ class Logins:
             case "login" if not rest:
                 return await self._answer_login(request)
             case "callback" if rest in self._desks:
-                return await self._answer_callback(request, self._desks[rest])
+                desk = self._desks[rest]
+                refused = _refuse_without_key(request, desk)
+                return refused or await self._answer_callback(request, desk)
             case "jwks" if not rest:
                 return self._answer_jwks()
             case "request":
@@ -193,6 +195,8 @@ class Logins:
                 status=200, reason="login-choice", headers=headers, body=body
             )
         desk = self._desks[names[0]]
+        if refused := _refuse_without_key(request, desk):
+            return refused
         response = await desk.login.begin(
             attrs.evolve(request, sessions=desk.sessions),
             attrs.evolve(wanted, endpoints=self._endpoints, callback=desk.callback),
@@ -388,6 +392,20 @@ async def _read_form(request: Request) -> str:
         return ""
     # What is no ASCII is escaped, in the forms that browsers send.
     return (await request.body.read(MAX_FORM)).decode("latin-1")
+
+
+def _refuse_without_key(request: Request, desk: Desk) -> Response | None:
+    """Refuse who could not have a session, before anybody logs in for nothing."""
+    kind = desk.sessions.lacks_key(request)
+    if not kind:
+        return None
+    _log.info(
+        "Request {id}: logins by {name} need a key: {kind}",
+        id=request.id,
+        name=desk.name,
+        kind=kind,
+    )
+    return Response(status=403, reason="session-key-missing", headers=NO_STORE)
 
 
 def _unreadable(request: Request, reason: str, detail: str) -> Response:

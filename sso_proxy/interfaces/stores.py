@@ -34,8 +34,15 @@ class ISessionStore(Interface):
         " `revoke_user` and `revoke_sid`."
     )
 
+    def lacks_key(request: Request) -> str:
+        """Give the kind of key without which who sent *request* cannot log in."""
+
     async def load(request: Request) -> Opened:
-        """Give the session that the cookies of *request* name, if it is not over."""
+        """
+        Give the session that the cookies of *request* name, if it is not over.
+
+        `Opened.refused` says so if it is one of somebody else, who holds another key.
+        """
 
     async def start(
         request: Request, identity: Identity, data: Mapping[str, Any]

@@ -1,16 +1,18 @@
 """What both types of sessions have."""
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 from twisted.internet.task import deferLater
 
 from sso_proxy.interfaces import ICache, ITools
-from sso_proxy.session import Session
+from sso_proxy.model import Request
+from sso_proxy.session import Opened, Session
 from sso_proxy.sessions.endings import Ended, Endings
 from sso_proxy.sessions.jar import Jar
 from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
 from sso_proxy.sessions.kept import KeptBodies
+from sso_proxy.sessions.keys import REASON, Keys, SessionBindingConfig
 from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
 from sso_proxy.sessions.logout_state import LogoutStates
@@ -23,6 +25,10 @@ class Options(Protocol):
     @property
     def cookie(self) -> CookieConfig:
         """The cookie."""
+
+    @property
+    def binding(self) -> SessionBindingConfig:
+        """Keys that they are bound to."""
 
     @property
     def inactivity(self) -> float:
@@ -43,6 +49,7 @@ class Common:
         jar: The cookie.
         lifetime: How long they last.
         endings: Those that ended before their time.
+        keys: Keys that they are bound to.
         logins: What is kept of logins that have begun.
         logouts: What is kept of a logout that a provider has to finish.
         kept: What is kept of requests that have to wait for a login; None if there is
@@ -53,9 +60,14 @@ class Common:
     jar: Jar
     lifetime: Lifetime
     endings: Endings
+    keys: Keys
     logins: LoginStates
     logouts: LogoutStates
     kept: KeptBodies | None = None
+
+
+NOT_FOR_THEM: Final = Opened(None, refused=REASON)
+"""The session of who comes without the key that it is bound to."""
 
 
 class Sessions:
@@ -66,6 +78,31 @@ class Sessions:
         self.logins = common.logins
         self.logouts = common.logouts
         self.kept = common.kept
+
+    def lacks_key(self, request: Request) -> str:
+        """Give the kind of key without which who sent *request* cannot log in."""
+        return self.common.keys.lacks(request)
+
+    def _bind(self, request: Request, session: Session) -> Session:
+        """
+        Bind *session*, which begins with *request*.
+
+        Raises:
+            RuntimeError: It may not begin (`lacks_key`), and nobody has looked.
+        """
+        keys = self.common.keys
+        if lacking := keys.lacks(request):
+            raise RuntimeError(f"a session begins without its {lacking}")
+        return attrs.evolve(session, keys=keys.of(request))
+
+    def _is_for(self, request: Request, session: Session) -> bool:
+        """
+        Say whether *session* is for who sent *request*, who has its cookie.
+
+        Who has stolen it is told nothing of it, and cannot end it either: that would
+        be one more thing that a cookie is good for.
+        """
+        return self.common.keys.fit(request, session.keys, f"session {session.id}")
 
     def is_over(self, session: Session) -> bool:
         """Say whether *session* is known to have ended a moment ago."""
@@ -122,7 +159,7 @@ def build_common(
             sleep=sleeper(tools),
         )
 
-    kept = None
+    keys, kept = Keys(options.binding), None
     if store is not None and store.operations >= KEPT_NEEDS:
         kept = KeptBodies(store, tools.sealer("login-body"))
     # Nobody else has this key: it is closed when this configuration is not served.
@@ -136,7 +173,8 @@ def build_common(
         ),
         lifetime=Lifetime(options.inactivity, options.lifetime),
         endings=endings,
-        logins=LoginStates(tools.sealer("login"), tools.clock),
+        keys=keys,
+        logins=LoginStates(tools.sealer("login"), tools.clock, keys=keys),
         logouts=LogoutStates(tools.sealer("logout"), tools.clock),
         kept=kept,
     )

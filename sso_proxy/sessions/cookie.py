@@ -19,9 +19,16 @@ from sso_proxy.interfaces import ICache, IClock, ISealer, ISessionStore, ITools
 from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import Opened, Session, SessionEntry
 from sso_proxy.sessions import denials, newest, renewal
-from sso_proxy.sessions.common import Common, Sessions, build_common, sleeper
+from sso_proxy.sessions.common import (
+    NOT_FOR_THEM,
+    Common,
+    Sessions,
+    build_common,
+    sleeper,
+)
 from sso_proxy.sessions.denials import Denials
 from sso_proxy.sessions.groups import Group
+from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.names import OCTETS, decode, digest, encode, read_name
 from sso_proxy.sessions.newest import Newest
 from sso_proxy.sessions.options import CookieConfig, OnStoreFailure
@@ -43,6 +50,7 @@ class CookieSessionConfig:
 
     Attributes:
         cookie: The cookie; a session of more than 4,000 octets takes several.
+        binding: Keys that a session is bound to.
         inactivity: Seconds without a request after which a session is over.
         lifetime: Seconds after the login when it is over in any case.
         max_bytes: Octets of a session's cookies.  Servers between browsers and this
@@ -55,6 +63,7 @@ class CookieSessionConfig:
     """
 
     cookie: CookieConfig = attrs.field(factory=CookieConfig)
+    binding: SessionBindingConfig = attrs.field(factory=SessionBindingConfig)
     inactivity: float = attrs.field(default=1800.0, validator=between(10, 3.2e7))
     lifetime: float = attrs.field(default=28800.0, validator=between(10, 3.2e8))
     max_bytes: int = attrs.field(default=8000, validator=between(1000, 32000))
@@ -126,6 +135,8 @@ class CookieSessions(Sessions):
         session = self._read(request)
         if session is None:
             return Opened(None)
+        if not self._is_for(request, session):
+            return NOT_FOR_THEM
         self.common.endings.listen()
         try:
             known, due = await self._check(session)
@@ -152,6 +163,7 @@ class CookieSessions(Sessions):
         session = self.common.lifetime.begin(
             encode(secrets.token_bytes(OCTETS)), identity, data, self._clock.time()
         )
+        session = self._bind(request, session)
         return self._opened(request, session)
 
     async def replace(
@@ -258,7 +270,7 @@ class CookieSessions(Sessions):
 
     async def _end(self, request: Request) -> None:
         session = self._read(request)
-        if session is None:
+        if session is None or not self._is_for(request, session):
             return
         if self._denials is not None:
             await self._denials.deny(session.id)

@@ -20,6 +20,7 @@ import attrs
 from sso_proxy.interfaces import IClock, ISealer
 from sso_proxy.model import Headers, Request
 from sso_proxy.sessions.jar import NO_STORE, cookies_of
+from sso_proxy.sessions.keys import Keys
 from sso_proxy.sessions.lifetime import SKEW
 from sso_proxy.sessions.names import OCTETS, decode, encode, read_name
 from sso_proxy.specs.http.cookies import (
@@ -47,12 +48,14 @@ class _Begun:
         state: What is kept of it; None if it is finished.
         target: Where it went on then; empty before.
         where: What is kept then of where it was.
+        keys: Hashes of the keys that it is bound to, by kind.
     """
 
     created: float
     state: dict[str, Any] | None = attrs.field(repr=False)
     target: str = ""
     where: dict[str, Any] = attrs.field(factory=dict)
+    keys: dict[str, str] = attrs.field(factory=dict)
 
 
 class LoginStates:
@@ -63,11 +66,17 @@ class LoginStates:
         sealer: Seals what is in the browser.
         clock: The time.
         lifetime: Seconds that a login may take.
+        keys: Keys that logins are bound to: who began one finishes it.
     """
 
     def __init__(
-        self, sealer: ISealer, clock: IClock, lifetime: float = 3600.0
+        self,
+        sealer: ISealer,
+        clock: IClock,
+        lifetime: float = 3600.0,
+        keys: Keys | None = None,
     ) -> None:
+        self._keys = keys or Keys()
         self._sealer = sealer
         self._clock = clock
         self._lifetime = lifetime
@@ -91,8 +100,10 @@ class LoginStates:
             ValueError: There is too much of it for a cookie.
         """
         login = encode(secrets.token_bytes(OCTETS))
-        now = self._clock.time()
-        octets = json.dumps({"at": now, "state": dict(state)}).encode()
+        record: dict[str, Any] = {"at": self._clock.time(), "state": dict(state)}
+        if keys := self._keys.of(request):
+            record["keys"] = keys
+        octets = json.dumps(record).encode()
         value = encode(self._sealer.seal(octets, login.encode()))
         name, scope = login_name(login), _scope(cross_site=cross_site)
         if len(name) + 1 + len(value) > CHUNK:
@@ -116,7 +127,7 @@ class LoginStates:
         value = cookies_of(request, name).get(name)
         if value is None:
             return None, ()
-        begun = self._open(login, value)
+        begun = self._open(request, login, value)
         if begun is not None and begun.state is None:
             return None, ()
         fields = (("set-cookie", _removal(name)), NO_STORE)
@@ -130,7 +141,7 @@ class LoginStates:
         """
         begin = login_name("")
         found = [
-            self._open(name.removeprefix(begin), value)
+            self._open(request, name.removeprefix(begin), value)
             for name, value in cookies_of(request, begin).items()
             if value
         ]
@@ -155,12 +166,14 @@ class LoginStates:
         """
         name = login_name(login)
         value = cookies_of(request, name).get(name)
-        begun = None if value is None else self._open(login, value)
+        begun = None if value is None else self._open(request, login, value)
         if begun is None:
             return (("set-cookie", _removal(name)), NO_STORE)
         state: dict[str, Any] = begun.state or {}
         where = {name: state[name] for name in WHERE if name in state}
         record: dict[str, Any] = {"at": begun.created, "to": target, **where}
+        if begun.keys:
+            record["keys"] = begun.keys
         sealed = encode(self._sealer.seal(json.dumps(record).encode(), login.encode()))
         age = max(0.0, self._clock.time() - begun.created)
         field = build_set_cookie(
@@ -181,28 +194,38 @@ class LoginStates:
             return None, ()
         name = login_name(login)
         value = cookies_of(request, name).get(name)
-        begun = None if value is None else self._open(login, value)
+        begun = None if value is None else self._open(request, login, value)
         if begun is None or begun.state is not None:
             return None, ()
         return begun.target, (("set-cookie", _removal(name)), NO_STORE)
 
-    def _open(self, login: str, value: str) -> _Begun | None:
+    def _open(self, request: Request, login: str, value: str) -> _Begun | None:
         sealed = decode(value)
         octets = None if sealed is None else self._sealer.open(sealed, login.encode())
         if octets is None:
             return None
         record = json.loads(octets)
         where = {name: record[name] for name in WHERE if name in record}
-        begun = _Begun(record["at"], record.get("state"), record.get("to", ""), where)
+        begun = _Begun(
+            record["at"],
+            record.get("state"),
+            record.get("to", ""),
+            where,
+            record.get("keys", {}),
+        )
         age = self._clock.time() - begun.created
-        return begun if -SKEW <= age < self._lifetime else None
+        if not -SKEW <= age < self._lifetime:
+            return None
+        return begun if self._keys.fit(request, begun.keys, "a login") else None
 
     def _evict(self, request: Request, most: int, room: int) -> list[str]:
         """Take the oldest away, finished ones first, until so few are left."""
         begin = login_name("")
         found = []
         for name, value in cookies_of(request, begin).items():
-            begun = self._open(name.removeprefix(begin), value) if value else None
+            begun = (
+                self._open(request, name.removeprefix(begin), value) if value else None
+            )
             created = begun.created if begun is not None else 0.0
             waits = begun is not None and begun.state is not None
             found.append((waits, created, name, len(name) + len(value or "") + 3))

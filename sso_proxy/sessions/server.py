@@ -20,8 +20,15 @@ from sso_proxy.interfaces import ICache, IClock, ISealer, ISessionStore, ITools
 from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import Opened, Session, SessionEntry
 from sso_proxy.sessions import members, records, renewal
-from sso_proxy.sessions.common import Common, Sessions, build_common, sleeper
+from sso_proxy.sessions.common import (
+    NOT_FOR_THEM,
+    Common,
+    Sessions,
+    build_common,
+    sleeper,
+)
 from sso_proxy.sessions.groups import Group, groups_of, user_of
+from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.members import Member, Members
 from sso_proxy.sessions.names import OCTETS, digest, encode, read_name
 from sso_proxy.sessions.options import CookieConfig, OnStoreFailure
@@ -40,6 +47,7 @@ class ServerSessionConfig:
 
     Attributes:
         cookie: The cookie.
+        binding: Keys that a session is bound to.
         inactivity: Seconds without a request after which a session is over.
         lifetime: Seconds after the login when it is over in any case.
         cache: Name of the cache; unset, the default one.
@@ -52,6 +60,7 @@ class ServerSessionConfig:
     """
 
     cookie: CookieConfig = attrs.field(factory=CookieConfig)
+    binding: SessionBindingConfig = attrs.field(factory=SessionBindingConfig)
     inactivity: float = attrs.field(default=1800.0, validator=between(10, 3.2e7))
     lifetime: float = attrs.field(default=28800.0, validator=between(10, 3.2e8))
     cache: str | None = None
@@ -120,7 +129,10 @@ class ServerSessions(Sessions):
             return Opened(None)
         self.common.endings.listen()
         try:
-            session = await self._use(name, passive=request.passive)
+            found = await self._records.find(name)
+            if found is not None and not self._is_for(request, found[0]):
+                return NOT_FOR_THEM
+            session = await self._use(name, found, passive=request.passive)
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
@@ -139,10 +151,11 @@ class ServerSessions(Sessions):
             UnavailableError: Its user's sessions, or those that come from the same
                 session at the provider, were ended at the same time.
         """
-        await self._end(self._name(request))
+        await self._end_of(request)
         text, now = encode(secrets.token_bytes(OCTETS)), self._clock.time()
         name = self._digest(text)
         session = self.common.lifetime.begin(encode(name), identity, data, now)
+        session = self._bind(request, session)
         await self._enlist(session, name)
         await self._records.put(name, session)
         await self._check_groups(session, name)
@@ -176,7 +189,7 @@ class ServerSessions(Sessions):
 
     async def end(self, request: Request) -> Headers:
         """End the session of *request* and take its cookie away."""
-        await self._end(self._name(request))
+        await self._end_of(request)
         return self.common.jar.clear(request)
 
     async def sessions_of(self, issuer: str, subject: str) -> tuple[SessionEntry, ...]:
@@ -241,9 +254,11 @@ class ServerSessions(Sessions):
     def _digest(self, text: str) -> bytes:
         return digest("session", self.common.name, text)
 
-    async def _use(self, name: bytes, *, passive: bool) -> Session | None:
+    async def _use(
+        self, name: bytes, found: tuple[Session, bytes] | None, *, passive: bool
+    ) -> Session | None:
         """Give a session, and note that it is used if that was not noted lately."""
-        found, now = await self._records.find(name), self._clock.time()
+        now = self._clock.time()
         if found is None:
             return None
         if passive or not self.common.lifetime.is_due(found[0], now):
@@ -304,6 +319,13 @@ class ServerSessions(Sessions):
         if self._members is not None:
             for each in {group, *(groups_of(session) if session else ())}:
                 await self._members.remove(each, member)
+
+    async def _end_of(self, request: Request) -> None:
+        """End the session of *request*, if it is for who sent that."""
+        name = self._name(request)
+        found = None if name is None else await self._records.find(name)
+        if found is None or self._is_for(request, found[0]):
+            await self._end(name)
 
     async def _end(self, name: bytes | None) -> bool:
         """End the session called *name*, if there is one."""

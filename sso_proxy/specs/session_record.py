@@ -7,6 +7,8 @@ release may share a store while one takes the other's place: what a newer one ad
 mean nothing where it is not known, or ``f`` has to become larger.  A record with a
 larger ``f`` than ours cannot be read, and is no session.
 
+``keys`` has hashes of the keys that a session is bound to, by kind.
+
 ``sources`` has for each source the names of claims that say there what they say in
 ``claims``, and the other claims: most are the same, and cookies are short.
 """
@@ -18,13 +20,15 @@ from typing import Any, Final
 from sso_proxy.model import Identity
 from sso_proxy.session import Session
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""That of sessions that are bound to keys: who does not know it must not let them in.
+Others are of format 1."""
 
 _STRINGS: Final = ("id", "iss", "sub", "by")
 _NUMBERS: Final = ("born", "used", "ends")
 _OBJECTS: Final = ("claims", "cnf", "data")
 _KNOWN: Final = frozenset(
-    ("f", "scopes", "until", "rev", "sources", *_STRINGS, *_NUMBERS, *_OBJECTS)
+    ("f", "scopes", "until", "rev", "sources", "keys", *_STRINGS, *_NUMBERS, *_OBJECTS)
 )
 
 
@@ -39,7 +43,7 @@ def write_record(session: Session) -> bytes:
     identity = session.identity
     record = {
         **session.extra,
-        "f": FORMAT,
+        "f": FORMAT if session.keys else 1,
         "id": session.id,
         "iss": identity.issuer,
         "sub": identity.subject,
@@ -55,6 +59,8 @@ def write_record(session: Session) -> bytes:
         "data": dict(session.data),
         "sources": _write_sources(identity),
     }
+    if session.keys:
+        record["keys"] = dict(session.keys)
     return json.dumps(
         record, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode("utf-8", "surrogatepass")
@@ -94,6 +100,7 @@ def read_record(octets: bytes) -> Session:
         expires=record["ends"],
         data=record["data"],
         revision=record["rev"],
+        keys=record.get("keys", {}),
         extra={name: record[name] for name in record.keys() - _KNOWN},
     )
 
@@ -141,9 +148,14 @@ def _check_types(record: Mapping[str, Any]) -> None:
         and all(isinstance(scope, str) for scope in record["scopes"])
         and (record.get("until") is None or _is_number(record["until"]))
         and _is_count(record.get("rev"))
+        and _is_texts(record.get("keys", {}))
     )
     if not good:
         raise ValueError("a member of the record is missing, or of another type")
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
 
 
 def _is_number(value: object) -> bool:

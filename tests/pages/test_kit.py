@@ -30,6 +30,8 @@ EXPLAINED = [
     "too-many-logins",
     "provider-error",
     "session-too-large",
+    "session-binding",
+    "session-key-missing",
     "login-form-not-kept",
     "login-form-foreign",
     "login-form-large",

@@ -90,7 +90,7 @@ def test_a_record_of_another_kind_is_none() -> None:
 
 def test_a_record_of_a_later_release_is_none() -> None:
     desk = Desk()
-    later = write_record(SESSION).replace(b'"f":1', b'"f":2')
+    later = write_record(SESSION).replace(b'"f":1', b'"f":3')
     sealed = desk.tools.sealer("session").seal(later, NAME)
     now(desk.tools.memory.put(PURPOSE, NAME, sealed, 60))
     assert now(desk.records.find(NAME)) is None

@@ -41,6 +41,7 @@ SESSIONS = st.builds(
     expires=TIMES,
     data=OBJECTS,
     revision=st.integers(0, 2**40),
+    keys=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
     extra=OBJECTS.map(lambda members: {"x-" + name: v for name, v in members.items()}),
 )
 SESSION = Session(
@@ -108,6 +109,14 @@ def test_nothing_added_takes_the_place_of_what_is_known() -> None:
     assert read_record(write_record(session)).identity.subject == "alice"
 
 
+def test_who_does_not_know_of_keys_does_not_read_what_is_bound_to_them() -> None:
+    """A release from before there were any would let whoever has the cookie in."""
+    assert json.loads(write_record(SESSION))["f"] == 1
+    assert "keys" not in json.loads(write_record(SESSION))
+    bound = attrs.evolve(SESSION, keys={"certificate": "x"})
+    assert json.loads(write_record(bound))["f"] == 2
+
+
 def test_a_later_format_is_not_read() -> None:
     with pytest.raises(ValueError, match="later format"):
         read_record(record(f=FORMAT + 1))
@@ -136,6 +145,9 @@ def test_a_later_format_is_not_read() -> None:
         record(rev=-1),
         record(data=None),
         record(sources=[]),
+        record(keys=[]),
+        record(keys=None),
+        record(keys={"certificate": 1}),
         record(sources={"id_token": {}}),
         record(sources={"id_token": [["acr"]]}),
         record(sources={"id_token": [["not-there"], {}]}),
