@@ -364,6 +364,13 @@ def test_where_openssl_cannot_do_it_the_option_is_refused(
     lab.listener()
 
 
+def test_a_context_that_cannot_take_it_is_a_mistake() -> None:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    token_binding.enable(context)
+    with pytest.raises(ValueError, match="takes no extension"):
+        token_binding.enable(context)
+
+
 def test_tls_1_3_alone_and_token_binding_are_a_mistake(lab: "Lab") -> None:
     found = lab.mistakes(token_binding=True, min_version="TLSv1.3")
     assert found.keys() == {"listener[0].min_version"}
