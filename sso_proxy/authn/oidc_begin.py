@@ -6,6 +6,7 @@ from typing import Any, Final
 from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_bound import tell_referred
 from sso_proxy.authn.oidc_logout import hint_of
 from sso_proxy.authn.oidc_parts import Parts
 from sso_proxy.authn.oidc_wishes import Asked
@@ -87,7 +88,8 @@ class Beginner:
         except ProviderError as e:
             detail = f"{e.error} {e.description}".strip()
             return self._refuse(request, 502, "provider-error", detail, wanted)
-        fields = (("location", location), *headers)
+        told = tell_referred(request, self._config.token_binding)
+        fields = (("location", location), *told, *headers)
         return Response(status=303, reason="login", headers=_final(fields))
 
     async def request_object(self, name: str) -> Response | None:

@@ -32,6 +32,8 @@ class Begun:
         resource: What access tokens were asked for for, likewise.
         at: Seconds since the epoch when it began.
         wanted: What for.
+        provided: The hash of the Token Binding ID of who has come back; empty without
+            one.  Not kept.
     """
 
     by: str
@@ -48,6 +50,7 @@ class Begun:
     resource: tuple[str, ...] | None = None
     at: float
     wanted: Wanted
+    provided: str = attrs.field(default="", eq=False)
 
     def as_json(self) -> dict[str, Any]:
         """Give what `from_json` reads, as short as it can be said."""

@@ -108,6 +108,10 @@ class OidcConfig(ClientConfig):
         pkce: ``S256``: a code is good only together with what the proxy alone knows
             (RFC 7636).  ``off``: it is not, for providers that refuse that; then nobody
             but the nonce tells a code that was put in somebody's way from their own.
+        token_binding: Whether ID tokens are bound to the Token Binding ID by which the
+            browser is known here, where it has one: ``prefer`` has it tell the provider
+            that, ``require`` takes no others besides.  One that is bound is always
+            checked.
         par: Whether requests are pushed (RFC 9126): if the provider wants it
             (``auto``), always, or never.
         request_object: Whether requests are signed (RFC 9101) with the first of the
@@ -191,6 +195,7 @@ class OidcConfig(ClientConfig):
     logout_params: Mapping[str, str] = attrs.field(factory=dict)
     backchannel_logout: Literal["auto", "on", "off"] = "auto"
     pkce: str = attrs.field(default="S256", validator=_pkce)
+    token_binding: Literal["", "prefer", "require"] = ""
     par: Literal["auto", "on", "off"] = "auto"
     request_object: Literal["", "off", "value", "reference"] = ""
     request_object_lifetime: int = attrs.field(default=300, validator=between(10, 3600))

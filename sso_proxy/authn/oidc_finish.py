@@ -7,6 +7,7 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_bound import provided_hash
 from sso_proxy.authn.oidc_callback import (
     FRAGMENT_FIELD,
     lacks_answer,
@@ -89,7 +90,8 @@ class Finisher:
         if not kept.keys() >= {"by", "iss", "uri", "nonce", "at", "for"}:
             detail = "the login was begun by an authenticator of another type"
             return _refuse(request, _RefusedError(400, "login-state", detail), headers)
-        return await self._go_on(request, Begun.from_json(kept), came, headers)
+        begun = attrs.evolve(Begun.from_json(kept), provided=provided_hash(request))
+        return await self._go_on(request, begun, came, headers)
 
     async def opens(self, response: str) -> bool:
         """

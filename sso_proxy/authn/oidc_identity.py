@@ -7,6 +7,7 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.authn.oidc_begun import Begun
+from sso_proxy.authn.oidc_bound import check_bound, check_still_bound
 from sso_proxy.authn.oidc_checks import check_essential, check_prompt
 from sso_proxy.authn.oidc_given import Given
 from sso_proxy.authn.oidc_parts import Parts
@@ -166,7 +167,12 @@ class Identifier:
         """Add what else there is to know to the claims of an ID token that is good."""
         leeway = self._config.leeway
         check_prompt(begun.prompt, claims, begun=begun.at, leeway=leeway)
-        self._check_confirmation(claims)
+        check_bound(
+            claims,
+            thumbprint=self._parts.provider.proof_thumbprint,
+            provided=begun.provided,
+            required=self._config.token_binding == "require",  # noqa: S105
+        )
         sources: dict[str, Mapping[str, Any]] = {"id_token": claims}
         userinfo = await self._userinfo(given, endpoints, claims)
         if userinfo is not None:
@@ -224,7 +230,8 @@ class Identifier:
                 before=before,
                 access_token=tokens.access_token,
             )
-            self._check_confirmation(claims)
+            thumbprint = self._parts.provider.proof_thumbprint
+            check_still_bound(claims, before, thumbprint=thumbprint)
             # What only the first one said, such as how the user logged in, still holds.
             sources["id_token"] = {**before, **claims}
         scopes = identity.scopes if tokens.scope is None else tokens.scope.split()
@@ -300,19 +307,6 @@ class Identifier:
                 now=self._parts.clock.time(),
             ),
         )
-
-    def _check_confirmation(self, claims: Mapping[str, Any]) -> None:
-        """
-        Check that an ID token is bound to nothing but the key of ours (RFC 7800).
-
-        Raises:
-            TokenError: It is bound to something that we do not hold.
-        """
-        found = claims.get("cnf")
-        ours = {"jkt": self._parts.provider.proof_thumbprint}
-        if found is not None and (found != ours or ours["jkt"] is None):
-            detail = "cnf of the ID token is no key of ours"
-            raise TokenError(detail, reason="unknown-confirmation")
 
     def _identify(
         self, sources: dict[str, Mapping[str, Any]], given: Given
