@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sso_proxy.config.answer_rules import check_answers
+from sso_proxy.config.binding_rules import check_bindings
 from sso_proxy.config.draft import Draft, Placed
 from sso_proxy.config.listener_rules import (
     check_admin,
@@ -37,6 +38,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from _check_sessions(draft)
     yield from check_listeners(draft.listeners)
     yield from check_routes(draft)
+    yield from check_bindings(draft)
     yield from check_answers(draft)
     yield from check_session_info(draft)
     yield from check_tokens(draft)
