@@ -230,12 +230,17 @@ class BindingScene:
     """
     The proxy and what is around it.
 
+    Args:
+        directory: Where its files are.
+        backend: The backend.
+        more: More of the configuration, for `str.format` as all of it.
+
     Attributes:
         backend: The backend.
         pki: The clients' CA.
     """
 
-    def __init__(self, directory: Path, backend: Recorder) -> None:
+    def __init__(self, directory: Path, backend: Recorder, more: str = "") -> None:
         self.backend = backend
         self.pki = Pki.create("Client CA")
         self.alice = self.pki.issue("alice", client=True)
@@ -246,7 +251,7 @@ class BindingScene:
         (directory / "issuer.pem").write_bytes(self._signer.public_pem())
         self._file = directory / "proxy.toml"
         url = f"http://127.0.0.1:{backend.port}"
-        self._file.write_text(CONFIG.format(backend=url))
+        self._file.write_text((CONFIG + more).format(backend=url))
         self.sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]
         for sock in self.sockets:
             sock.setblocking(False)
@@ -353,9 +358,9 @@ class BindingScene:
 
 
 @contextmanager
-def binding_scene(directory: Path) -> Iterator[BindingScene]:
-    """Serve from files in *directory*."""
-    with Recorder() as backend, BindingScene(directory, backend) as scene:
+def binding_scene(directory: Path, more: str = "") -> Iterator[BindingScene]:
+    """Serve from files in *directory*, as *more* of the configuration says, too."""
+    with Recorder() as backend, BindingScene(directory, backend, more) as scene:
         yield scene
 
 
