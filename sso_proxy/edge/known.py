@@ -20,15 +20,26 @@ from sso_proxy.upstream import Outgoing
 MOST_HEADS: Final = 16_384
 """Heads that are remembered at once, those that were decided on last."""
 
-MOST_OCTETS: Final = 24 << 20
-"""Octets of all these heads.  With what was decided for them they take about four times
-as much."""
+MOST_OCTETS: Final = 96 << 20
+"""Octets of memory that all these may take, with what was decided for them."""
 
 MOST_OF_NOBODY: Final = 1024
 """Of these heads, those besides that are about nobody in particular."""
 
+MOST_OCTETS_OF_NOBODY: Final = 8 << 20
+"""Octets of memory that those may take."""
+
 LONGEST: Final = 8192
 """Octets of a head that is remembered."""
+
+LONGEST_LINE: Final = 256
+"""Octets of a request line that is remembered with it."""
+
+_EACH: Final = 1024
+"""Octets that anything remembered takes, about."""
+
+_FIELD: Final = 144
+"""Octets that a header field takes besides its value, about."""
 
 
 class Repeated(NamedTuple):
@@ -86,6 +97,7 @@ class Known:
         routes: The routes of its host.
         admissions: What was decided, by route.
         until: Monotonic time at which the last of it is over.
+        octets: Memory that all of this takes, about.
         alone: Some of it holds on the connection alone that it was decided for.
         somebody: Some of it is about somebody in particular.
         line: The last request line that was read with it.
@@ -96,6 +108,7 @@ class Known:
         "admissions",
         "alone",
         "line",
+        "octets",
         "place",
         "repeated",
         "rest",
@@ -110,12 +123,17 @@ class Known:
         self.routes = routes
         self.admissions: dict[Route, Admission] = {}
         self.until = 0.0
+        self.octets = _EACH + len(rest)
         self.alone = self.somebody = False
         self.line = b""
         self.repeated: Repeated | None = None
 
     def add(self, admission: Admission) -> None:
         """Keep what was decided for one route."""
+        before = self.admissions.get(admission.route)
+        if before is not None:
+            self.octets -= self._octets_of(before)
+        self.octets += self._octets_of(admission)
         self.admissions[admission.route] = admission
         self.until = max(self.until, admission.reuse_until)
         identity = admission.caller.identity
@@ -127,7 +145,15 @@ class Known:
         known = Known(self.rest, self.place, self.routes)
         known.admissions.update(self.admissions)
         known.until, known.somebody = self.until, self.somebody
+        known.octets = self.octets
         return known
+
+    def _octets_of(self, admission: Admission) -> int:
+        """Say what *admission* takes: of the first head, it has all there is."""
+        head = admission.caller.request.head
+        texts = len(head.path) + len(head.query or "") + len(admission.stable)
+        fields = len(self.rest) + _FIELD * len(head.headers)
+        return _EACH + texts + fields + len(admission.block) + len(admission.answer)
 
 
 class _Heads:
@@ -136,7 +162,7 @@ class _Heads:
     __slots__ = ("_by_rest", "_most", "_octets", "_octets_at_most")
 
     def __init__(self, most: int, octets: int) -> None:
-        self._by_rest: OrderedDict[bytes, Known] = OrderedDict()
+        self._by_rest: OrderedDict[bytes, tuple[Known, int]] = OrderedDict()
         self._octets = 0
         self._most, self._octets_at_most = most, octets
 
@@ -146,30 +172,34 @@ class _Heads:
 
     def get(self, rest: bytes) -> Known | None:
         """Give what is known of *rest*."""
-        return self._by_rest.get(rest)
+        found = self._by_rest.get(rest)
+        return None if found is None else found[0]
 
     def add(self, known: Known) -> None:
         """Keep *known*, in the place of what is there."""
         rest = known.rest
         self.drop(rest)
-        self._by_rest[rest] = known  # the last: oldest decisions are to go first
-        self._octets += len(rest)
+        # The last: oldest decisions are to go first.  It grows if more is added to it,
+        # and comes here again then.
+        self._by_rest[rest] = known, known.octets
+        self._octets += known.octets
         while len(self._by_rest) > self._most or self._octets > self._octets_at_most:
             self._drop_first()
 
     def drop(self, rest: bytes) -> None:
         """Forget *rest*."""
-        if self._by_rest.pop(rest, None) is not None:
-            self._octets -= len(rest)
+        found = self._by_rest.pop(rest, None)
+        if found is not None:
+            self._octets -= found[1]
 
     def drop_old(self, now: float) -> None:
         """Forget what is over, as far as it is first."""
-        while self._by_rest and next(iter(self._by_rest.values())).until < now:
+        while self._by_rest and next(iter(self._by_rest.values()))[0].until < now:
             self._drop_first()
 
     def _drop_first(self) -> None:
-        rest, _ = self._by_rest.popitem(last=False)
-        self._octets -= len(rest)
+        _, (_, octets) = self._by_rest.popitem(last=False)
+        self._octets -= octets
 
 
 class KnownHeads:
@@ -185,7 +215,7 @@ class KnownHeads:
 
     def __init__(self) -> None:
         self._somebodys = _Heads(MOST_HEADS, MOST_OCTETS)
-        self._nobodys = _Heads(MOST_OF_NOBODY, MOST_OF_NOBODY * LONGEST // 4)
+        self._nobodys = _Heads(MOST_OF_NOBODY, MOST_OCTETS_OF_NOBODY)
 
     def __len__(self) -> int:
         """Count them."""
@@ -210,6 +240,14 @@ class KnownHeads:
         """Forget what is over at the monotonic time *now*."""
         self._somebodys.drop_old(now)
         self._nobodys.drop_old(now)
+
+    def close(self) -> None:
+        """
+        Forget everything, and keep nothing any more: other rules hold now.
+
+        Connections that have nothing to do know of them only when they have.
+        """
+        self._somebodys = self._nobodys = _Heads(0, 0)
 
 
 def holds_elsewhere(admission: Admission) -> bool:

@@ -95,7 +95,7 @@ class Listener:
     def reload(self, listener_rules: ListenerRules) -> None:
         """Use other rules, for open connections too."""
         old, self._rules = self._rules, listener_rules
-        self.site.rules = listener_rules.rules
+        self.site.adopt(listener_rules.rules)
         old_rules = old.tls.client_rules if old.tls is not None else ""
         tls = listener_rules.tls
         new_rules = tls.client_rules if tls is not None else ""

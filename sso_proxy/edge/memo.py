@@ -14,7 +14,13 @@ import attrs
 
 from sso_proxy.admission import Admission
 from sso_proxy.callers import is_known_to_permit, still_permits
-from sso_proxy.edge.known import Known, Place, Repeated, holds_elsewhere
+from sso_proxy.edge.known import (
+    LONGEST_LINE,
+    Known,
+    Place,
+    Repeated,
+    holds_elsewhere,
+)
 from sso_proxy.edge.site import Rules
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
@@ -172,10 +178,12 @@ class Memo:
         if end > rules.head_limits.request_line or self.rules is not rules:
             return None
         line, known = data[:end], self._known
-        if line != known.line:
-            known.repeated = self._read_line(line)
-            known.line = line
-        return known.repeated
+        if line == known.line:
+            return known.repeated
+        repeated = self._read_line(line)
+        if len(line) <= LONGEST_LINE:
+            known.line, known.repeated = line, repeated
+        return repeated
 
     def _read_line(self, line: bytes) -> Repeated | None:
         match = read_repeat_line(line)

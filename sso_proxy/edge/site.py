@@ -142,9 +142,15 @@ class Site:
                 self.connections.discard(connection)
                 connection.abort()
 
+    def adopt(self, rules: Rules) -> None:
+        """Go by *rules* from now on; what was decided by those before is forgotten."""
+        if rules is not self.rules:
+            self.rules.known.close()
+            self.rules = rules
+
     def decide_anew(self) -> None:
         """Forget what was decided for the heads that connections repeat."""
-        self.rules = attrs.evolve(self.rules)  # compared by identity
+        self.adopt(attrs.evolve(self.rules))  # compared by identity
 
     def end_sessions(self, ended: Callable[[Session], bool]) -> None:
         """Forget what was decided for sessions that have *ended*, and what runs."""

@@ -7,10 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from sso_proxy.admission import Admission
 from sso_proxy.authz.conditions import Requirements, compile_condition
-from sso_proxy.edge import known as module
-from sso_proxy.edge.known import Known, KnownHeads, Place, holds_elsewhere
+from sso_proxy.edge.known import holds_elsewhere
 from sso_proxy.model import (
     ANONYMOUS,
     Authenticated,
@@ -23,12 +21,16 @@ from sso_proxy.model import (
 from sso_proxy.routing import Route
 from sso_proxy.session import Session
 from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
-from tests.support.doubles import FakeStream, FakeUpstream, Scene, answer_ok, make_route
+from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
 from tests.support.repeating import (
     ByToken,
+    admitted,
+    asked_about,
+    begin,
     check_as_fresh,
     request_of,
     scene_by_token,
+    send,
 )
 
 TLS = TlsFacts(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384")
@@ -41,31 +43,6 @@ CERTIFICATE = CertificateFacts(
     serial="1",
     not_after=0.0,
 )
-
-
-def begin(scene: Scene, *names: bytes) -> FakeStream:
-    """Let a client connect, and ask with each of *names*."""
-    client, _ = scene.connect()
-    for name in names:
-        send(scene, client, request_of(name))
-    return client
-
-
-def send(scene: Scene, client: FakeStream, request: bytes) -> None:
-    asked = len(scene.backend.asked)
-    client.receive(request)
-    if len(scene.backend.asked) > asked:
-        answer_ok(scene.backend.exchange)
-
-
-def asked_about(scene: Scene) -> list[str]:
-    """Give the tokens that were looked at."""
-    routes = scene.routes.of_host("app.example.com")
-    route = routes.find("/") if routes is not None else None
-    assert route is not None
-    (authenticator,) = route.authenticators
-    assert isinstance(authenticator, ByToken)
-    return authenticator.asked
 
 
 def test_what_was_decided_on_one_connection_holds_on_another() -> None:
@@ -254,6 +231,13 @@ def test_a_backend_that_says_nothing_of_itself_may_look_at_the_connection() -> N
     assert not holds_elsewhere(admission)
 
 
+def test_what_was_decided_for_nobody_in_particular_holds_elsewhere() -> None:
+    nobody = Authenticated(make_identity("x", issuer=ANONYMOUS))
+    authenticator = FakeAuthenticator(nobody)
+    begin_twice(scene_by_token(authenticators=(authenticator,)))
+    assert len(authenticator.asked) == 2
+
+
 def test_what_a_session_is_about_stays_with_its_connection() -> None:
     admission = admitted()
     request = admission.caller.request
@@ -306,104 +290,3 @@ def test_two_routes_in_any_order() -> None:
             upstream = inside if path == b"/in/" else scene.backend
             answer_ok(upstream.exchange)
         assert by.asked.count("alice") == expected
-
-
-# The heads that are known
-
-
-def admitted(**changes: Any) -> Admission:  # noqa: ANN401
-    scene = scene_by_token()
-    scene.client.receive(request_of(b"alice"))
-    admission = scene.backend.exchange.admission
-    assert admission is not None
-    return attrs.evolve(admission, **changes)
-
-
-ADMISSION = admitted()
-PLACE = Place(Scene().facts)
-
-
-def known_head(rest: bytes, until: float = 60.0, issuer: str = "") -> Known:
-    known = Known(rest, PLACE, ADMISSION.host_routes)
-    identity = make_identity("x", issuer=issuer)
-    caller = attrs.evolve(ADMISSION.caller, identity=identity)
-    over = monotonic() + until
-    known.add(attrs.evolve(ADMISSION, caller=caller, reuse_until=over))
-    return known
-
-
-def test_of_too_many_those_go_that_were_decided_on_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_HEADS", 3)
-    heads = KnownHeads()
-    for rest in (b"a", b"b", b"c", b"a", b"d"):
-        heads.add(known_head(rest))
-    assert heads.find(b"b", PLACE) is None
-    assert all(heads.find(rest, PLACE) for rest in (b"a", b"c", b"d"))
-
-
-def test_so_they_do_if_they_are_too_long_together(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_OCTETS", 10)
-    heads = KnownHeads()
-    for rest in (b"aaaa", b"bbbb", b"aaaa", b"cccc"):
-        heads.add(known_head(rest))
-    assert heads.find(b"bbbb", PLACE) is None
-    assert heads.find(b"aaaa", PLACE) is not None
-    heads.add(known_head(b"d" * 10))
-    assert len(heads) == 1
-
-
-def test_nobody_in_particular_takes_no_room_from_somebody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MOST_OF_NOBODY", 2)
-    heads = KnownHeads()
-    heads.add(known_head(b"a"))
-    for rest in (b"b", b"c", b"d"):
-        heads.add(known_head(rest, issuer=ANONYMOUS))
-    assert [heads.find(rest, PLACE) is None for rest in (b"a", b"b", b"c", b"d")] == [
-        False,
-        True,
-        False,
-        False,
-    ]
-    heads.add(known_head(b"c"))
-    heads.add(known_head(b"e", issuer=ANONYMOUS))
-    assert len(heads) == 4
-
-
-def test_what_was_decided_for_nobody_in_particular_holds_elsewhere() -> None:
-    nobody = Authenticated(make_identity("x", issuer=ANONYMOUS))
-    authenticator = FakeAuthenticator(nobody)
-    begin_twice(scene_by_token(authenticators=(authenticator,)))
-    assert len(authenticator.asked) == 2
-
-
-def test_what_is_long_or_over_is_not_kept() -> None:
-    heads = KnownHeads()
-    heads.add(known_head(b"a" * (module.LONGEST + 1)))
-    heads.add(known_head(b"b", until=0.0))
-    assert len(heads) == 0
-
-
-def test_what_is_over_is_forgotten() -> None:
-    scene, now = Scene(), monotonic()
-    heads = scene.site.rules.known
-    for number in range(3):
-        heads.add(known_head(b"%d" % number, until=10.0 * (number + 1)))
-    scene.site.sweep(now + 15)
-    assert len(heads) == 2
-    scene.site.sweep(now + 45)
-    assert len(heads) == 0
-
-
-def test_places_are_forgotten_with_their_connections() -> None:
-    scene = Scene()
-    place = scene.site.place_of(scene.facts)
-    assert scene.site.place_of(attrs.evolve(scene.facts)) is place
-    other = attrs.evolve(scene.facts, peer="192.0.2.2")
-    assert scene.site.place_of(other) is not place
-    assert len(scene.site._places) == 1  # noqa: SLF001

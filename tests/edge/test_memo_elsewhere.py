@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.routing import Route
-from tests.support.doubles import FakeStream, FakeUpstream, Scene, answer_ok, make_route
-from tests.support.repeating import ByToken, check_as_fresh, request_of
-
-
-def send(scene: Scene, client: FakeStream, request: bytes) -> None:
-    asked = len(scene.backend.asked)
-    client.receive(request)
-    if len(scene.backend.asked) > asked:
-        answer_ok(scene.backend.exchange)
-
+from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
+from tests.support.repeating import ByToken, check_as_fresh, request_of, send
 
 # What is recalled, and what is like the first head
 

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 from zope.interface import implementer
 
+from sso_proxy.admission import Admission
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import Authenticated, Outcome, Refusal, Rejected, Request
 from sso_proxy.specs.http.parameters import read_cookie
 from sso_proxy.testing.fakes import make_identity
-from tests.support.doubles import HOST, FakeStream, Scene
+from tests.support.doubles import HOST, FakeStream, Scene, answer_ok
 
 BROWSER = b"Accept: */*\r\nCookie: a=b; __Host-sso=secret\r\nVia: 1.1 x\r\n"
 
@@ -112,3 +114,38 @@ def check_as_fresh(
     assert (caller.identity, caller.user) == (rightful.identity, rightful.user)
     assert caller.request.head.headers == rightful.request.head.headers
     return mine
+
+
+def begin(scene: Scene, *names: bytes) -> FakeStream:
+    """Let a client connect, and ask with each of *names*."""
+    client, _ = scene.connect()
+    for name in names:
+        send(scene, client, request_of(name))
+    return client
+
+
+def send(scene: Scene, client: FakeStream, request: bytes) -> None:
+    """Send *request*; its backend answers."""
+    asked = len(scene.backend.asked)
+    client.receive(request)
+    if len(scene.backend.asked) > asked:
+        answer_ok(scene.backend.exchange)
+
+
+def asked_about(scene: Scene) -> list[str]:
+    """Give the tokens that were looked at."""
+    routes = scene.routes.of_host("app.example.com")
+    route = routes.find("/") if routes is not None else None
+    assert route is not None
+    (authenticator,) = route.authenticators
+    assert isinstance(authenticator, ByToken)
+    return authenticator.asked
+
+
+def admitted(**changes: Any) -> Admission:  # noqa: ANN401
+    """Give what is decided for a request of Alice's, with *changes*."""
+    scene = scene_by_token()
+    scene.client.receive(request_of(b"alice"))
+    admission = scene.backend.exchange.admission
+    assert admission is not None
+    return attrs.evolve(admission, **changes)
