@@ -132,7 +132,8 @@ class Admission:
         asserted: The fields of the block that say who calls or hold tokens, if they
             are to be signed.
         answer: Field lines that the answer gets besides the backend's, serialised.
-        cors: The CORS fields of the answer are those in *answer*, not the backend's.
+        rewrite: Changes the backend's fields of the answer: takes out those of which
+            there are others in *answer*, seals cookies; None leaves them as they are.
         host_routes: Where to look for the route of a repeated request's path.
     """
 
@@ -146,7 +147,7 @@ class Admission:
     body: bytes | None = attrs.field(default=None, repr=False)
     asserted: tuple[str, ...] = ()
     answer: bytes = b""
-    cors: bool = False
+    rewrite: Callable[[bytes], bytes] | None = None
     own: bool = False
     host_routes: HostRoutes
 

@@ -43,6 +43,7 @@ from sso_proxy.outgoing import sort_consumed, sort_removed
 from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
+from sso_proxy.route_cookies import build_bound_cookies
 from sso_proxy.route_policies import RoutePolicies
 from sso_proxy.route_sessions import RouteSessions
 from sso_proxy.route_signatures import build_signer
@@ -333,8 +334,8 @@ class Builder:
         unmade = None in conditions or None in asked or None in mapped
         if missing or unmade or any(x is None for x in (upstream, supplies, policies)):
             return None  # said already
-        limits = self._config.server.limits
-        headers = route.headers
+        limits, host = self._config.server.limits, route.upstream.host
+        headers, tools = route.headers, self._tools_for(path)
         claims = [
             (claim, headers.claim_names.get(claim, headers.claim_prefix + claim))
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
@@ -362,6 +363,7 @@ class Builder:
             wishes=wishes,
             login_checks=login_checks,
             refresh_failed=(route.login and route.login.refresh_failed) or "",
+            cookies=self._try(build_bound_cookies, path, route, tools),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
             policies=policies.asked,
@@ -392,9 +394,7 @@ class Builder:
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
-            upstream_host=None
-            if route.upstream.host == "client"
-            else route.upstream.host,
+            upstream_host=None if host == "client" else host,
             methods=frozenset(route.methods),
             encoded_slashes=route.encoded_slashes,
             path_parameters=route.path_parameters,
@@ -442,8 +442,8 @@ class Builder:
 
 def _levels(route: RouteConfig) -> dict[str, str]:
     """Give the kinds of binding that a route says something about."""
-    levels: dict[str, str | None] = attrs.asdict(route.binding)
-    return {kind: level for kind, level in levels.items() if level is not None}
+    levels = attrs.asdict(route.binding)  # and a table, of cookies
+    return {kind: level for kind, level in levels.items() if isinstance(level, str)}
 
 
 def _condition(path: str, text: str, template: str) -> Any:  # noqa: ANN401

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail
 from sso_proxy.body import Body
+from sso_proxy.bound_cookies import both
 from sso_proxy.callers import Proof
 from sso_proxy.equipment import Equipment
 from sso_proxy.errors import UnavailableError
@@ -38,7 +39,7 @@ from sso_proxy.outgoing import (
 )
 from sso_proxy.refusals import NO_STORE, deny, final_recipient
 from sso_proxy.routing import Route, Supply
-from sso_proxy.specs.http.cors import asks_for_method, build_cors_fields
+from sso_proxy.specs.http.cors import asks_for_method, build_cors_fields, without_cors
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
 from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.http.request import Incoming
@@ -222,9 +223,9 @@ def equip(  # noqa: PLR0913
     answer = proof.answer
     if outcome.headers or equipment.answer:
         answer += build_fields((*outcome.headers, *equipment.answer))
-    cors = False
+    rewrite = None if route.cookies is None else route.cookies.sealing(request)
     if route.cors is not None and route.cors.preflight == "answer":
-        cors = True
+        rewrite = both(without_cors, rewrite)
         answer += build_fields(build_cors_fields(route.cors, request.head))
     return Admission(
         route=route,
@@ -242,7 +243,7 @@ def equip(  # noqa: PLR0913
         reuse_until=clock.monotonic() + left,
         answer=answer,
         body=add_form(remaining_body(request, route), equipment.form),
-        cors=cors,
+        rewrite=rewrite,
         host_routes=trail.routes,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from sso_proxy.authz.policies import DIFFERENCES
+from sso_proxy.bound_cookies import COUNTS
 from sso_proxy.interfaces.tokens import ICountsTokens
 
 if TYPE_CHECKING:
@@ -84,3 +85,11 @@ class GatewayCollector:
         for labels, count in self._gateway.shared.get(DIFFERENCES, {}).items():
             differences.add_metric(labels, count)
         yield differences
+        cookies = CounterMetricFamily(
+            "sso_proxy_bound_cookies",
+            "Cookies of applications that were not passed on, by route and reason.",
+            labels=["route", "reason"],
+        )
+        for reasons, count in self._gateway.shared.get(COUNTS, {}).items():
+            cookies.add_metric(reasons, count)
+        yield cookies

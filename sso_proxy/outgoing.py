@@ -120,7 +120,13 @@ def sort_removed(
 
 
 def without_credentials(request: Request, route: Route) -> Request:
-    """Take credentials out of query and cookies: nothing after this sees them."""
+    """
+    Take credentials out of query and cookies: nothing after this sees them.
+
+    The application's own cookies are opened, if they are bound and this is their owner.
+    """
+    if route.cookies is not None:
+        request = route.cookies.open(request)
     if not (route.consumed_parameters or route.consumed_cookies):
         return request
     head = request.head

@@ -9,6 +9,7 @@ import attrs
 from sso_proxy.authz.conditions import Requirements
 from sso_proxy.authz.obligations import Obligations
 from sso_proxy.authz.policies import Policies
+from sso_proxy.bound_cookies import BoundCookies
 from sso_proxy.endpoints.desks import BrowserEndpoints
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.endpoints.session_info import SessionInfo
@@ -110,6 +111,7 @@ class Route:
         path: The path pattern.
         authenticators: Asked in this order.
         bindings: Every binding there is, by the ``cnf`` member it answers for.
+        cookies: Binds cookies of the application; None if none are bound.
         demanded: Bindings that the route requires.
         sessions: What keeps its browser sessions, if it has authenticators that go by
             them.
@@ -167,6 +169,7 @@ class Route:
     path: str
     authenticators: tuple[IAuthenticator, ...]
     bindings: dict[str, IBinding]
+    cookies: BoundCookies | None = None
     demanded: tuple[IBinding, ...] = ()
     sessions: ISessionStore | None = None
     mappers: tuple[IUserMapper, ...] = ()

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from zope.interface import implementer
 
 from sso_proxy.authz.policies import DIFFERENCES
+from sso_proxy.bound_cookies import COUNTS
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.metrics import GatewayCollector
 from tests.support.doubles import Scene
@@ -53,6 +54,13 @@ def test_where_shadow_policies_differ_is_counted() -> None:
     name = "sso_proxy_shadow_differences_total"
     labels = 'decided="permit",policy="new",says="deny"'
     assert f"{name}{{{labels}}} 3.0" in text(counted)
+
+
+def test_cookies_that_are_not_passed_on_are_counted() -> None:
+    counted = gateway(parts())
+    counted.shared[COUNTS] = {("app.example.com/", "refused"): 2}
+    labels = 'reason="refused",route="app.example.com/"'
+    assert f"sso_proxy_bound_cookies_total{{{labels}}} 2.0" in text(counted)
 
 
 def test_what_became_of_tokens_is_counted_by_their_source() -> None:

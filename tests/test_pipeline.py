@@ -35,7 +35,7 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.routing import RouteHeaders, Supply
-from sso_proxy.specs.http.cors import CorsRules
+from sso_proxy.specs.http.cors import CorsRules, without_cors
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.oauth.offer import Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN, read_identifier
@@ -292,7 +292,7 @@ def test_a_preflight_for_the_backend_says_nothing_about_anybody() -> None:
     assert b"Client-Cert" not in admission.block
     assert b"Origin: https://app.example.com\r\n" in admission.block
     assert admission.caller.request.head.query == "b=1"
-    assert not admission.cors
+    assert admission.rewrite is None
     assert admission.answer == b""
 
 
@@ -336,17 +336,17 @@ def test_refusals_can_be_read_by_pages_of_listed_origins(cors: CorsRules) -> Non
 
 def test_answers_get_our_fields_or_the_backends_never_both() -> None:
     ours = Asked(read("GET /", ASKS[0]), cors=CORS).admission
-    assert ours.cors
+    assert ours.rewrite is without_cors
     assert ours.answer == (
         b"Vary: Origin\r\n"
         b"Access-Control-Allow-Origin: https://app.example.com\r\n"
         b"Access-Control-Expose-Headers: DPoP-Nonce, WWW-Authenticate\r\n"
     )
     theirs = Asked(read("GET /", ASKS[0]), cors=PASSED_ON).admission
-    assert not theirs.cors
+    assert theirs.rewrite is None
     assert theirs.answer == b""
     nobody = Asked(read("GET /"), cors=CORS).admission
-    assert nobody.cors
+    assert nobody.rewrite is without_cors
     assert nobody.answer == b"Vary: Origin\r\n"
 
 

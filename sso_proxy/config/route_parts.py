@@ -22,6 +22,28 @@ SessionToken = Literal["access_token", "id_token"]
 
 
 @attrs.frozen(kw_only=True)
+class CookieBindingConfig:
+    """
+    Cookies that the application sets itself, bound to the key of who gets them.
+
+    Their values are sealed on the way out and opened on the way in.  One that somebody
+    else has got, or that was never sealed, does not reach the backend.
+
+    Attributes:
+        names: Names of cookies, or how they begin: ``PHP*``; ``*`` is all, also those
+            that scripts set, which are sealed for nobody and so never arrive.
+        certificate: To the key of the client's TLS certificate.  ``require``: without
+            one, these cookies are neither set nor passed on.  ``prefer``: who has
+            none gets and sends them as they are.
+        token_binding: To the key of Token Binding (RFC 8471), likewise.
+    """
+
+    names: tuple[str, ...] = attrs.field(validator=non_empty)
+    certificate: Literal["require", "prefer"] | None = None
+    token_binding: Literal["require", "prefer"] | None = None
+
+
+@attrs.frozen(kw_only=True)
 class BindingConfig:
     """
     Keys that callers must prove to hold.  A bound token is always checked.
@@ -32,11 +54,13 @@ class BindingConfig:
         dpop: To a key that signs each request (RFC 9449), likewise.  Unset, tokens that
             are bound to a key are refused, unless there is a table ``[binding.dpop]``.
         token_binding: To the key of Token Binding (RFC 8471), likewise.
+        cookies: Cookies of the application, which are bound by themselves.
     """
 
     certificate: BindingLevel | None = None
     dpop: BindingLevel | None = None
     token_binding: BindingLevel | None = None
+    cookies: CookieBindingConfig | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -18,10 +18,19 @@ from sso_proxy.config.route_parts import HeadersConfig
 from sso_proxy.config.structure import join
 from sso_proxy.config.suggest import unknown
 from sso_proxy.errors import Mistake
+from sso_proxy.specs.http.bound_cookies import pattern_problem
 from sso_proxy.specs.http.cookies import OURS
 
 _HOST_VALUE = re.compile(
     r"client|[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d+)?"
+)
+_NO_CERTIFICATES = (
+    "no listener asks for client certificates here; set client_certificate on one,"
+    " or forwarded_certificate behind a proxy that passes them on"
+)
+_NOBODY_AGREES = (
+    "no listener has token_binding, nor forwarded_token_binding behind a proxy"
+    " that passes on what it has checked"
 )
 _TLS_ONLY = ("ca", "certificate", "key", "server_name")
 
@@ -48,6 +57,7 @@ def check_routes(draft: Draft) -> Iterator[Mistake]:
             yield Mistake(join(route.path, "session"), problem)
         yield from _check_certificate(route, draft)
         yield from _check_told_bindings(route, draft)
+        yield from _check_bound_cookies(route, draft)
         yield from _check_dpop(route, draft)
         yield from _check_backend(route)
         yield from _check_headers(join(route.path, "headers"), route.value.headers)
@@ -105,10 +115,7 @@ def _check_certificate(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mis
     listeners = [listener.value for listener in draft.listeners]
     if not any(map(serves, listeners)) or _asks(listeners, route.value.host):
         return
-    never = (
-        "no listener asks for client certificates here; set client_certificate on one,"
-        " or forwarded_certificate behind a proxy that passes them on"
-    )
+    never = _NO_CERTIFICATES
     if route.value.binding.certificate == "require":
         yield Mistake(join(route.path, "binding.certificate"), never)
     for number, name in enumerate(route.value.authenticate):
@@ -121,14 +128,33 @@ def _check_told_bindings(route: Placed[RouteConfig], draft: Draft) -> Iterator[M
     listeners = [listener.value for listener in draft.listeners]
     if not route.value.headers.token_binding or not any(map(serves, listeners)):
         return
-    if not any(
-        each.token_binding or each.forwarded_token_binding for each in listeners
-    ):
-        problem = (
-            "no listener has token_binding, nor forwarded_token_binding behind a proxy"
-            " that passes on what it has checked"
-        )
-        yield Mistake(join(route.path, "headers.token_binding"), problem)
+    if not _agree(listeners):
+        yield Mistake(join(route.path, "headers.token_binding"), _NOBODY_AGREES)
+
+
+def _agree(listeners: Iterable[ListenerConfig]) -> bool:
+    """Say whether any listener hears of the keys of Token Binding."""
+    return any(each.token_binding or each.forwarded_token_binding for each in listeners)
+
+
+def _check_bound_cookies(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:
+    """Check which cookies of the application are bound, and that there are keys."""
+    cookies = route.value.binding.cookies
+    if cookies is None:
+        return
+    path = join(route.path, "binding.cookies")
+    for number, name in enumerate(cookies.names):
+        if problem := pattern_problem(name):
+            yield Mistake(join(join(path, "names"), number), problem)
+    if cookies.certificate is None and cookies.token_binding is None:
+        yield Mistake(path, "to which key? write certificate = 'require'")
+    listeners = [listener.value for listener in draft.listeners]
+    if not any(map(serves, listeners)):
+        return
+    if cookies.certificate and not _asks(listeners, route.value.host):
+        yield Mistake(join(path, "certificate"), _NO_CERTIFICATES)
+    if cookies.token_binding and not _agree(listeners):
+        yield Mistake(join(path, "token_binding"), _NOBODY_AGREES)
 
 
 def _check_dpop(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:

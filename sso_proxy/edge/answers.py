@@ -1,7 +1,5 @@
 """What clients get: answers serialised from values, with our own framing."""
 
-import re
-
 from sso_proxy.admission import Admission
 from sso_proxy.edge.site import Site
 from sso_proxy.model import Headers, RequestHead, Response
@@ -9,13 +7,11 @@ from sso_proxy.outgoing import display_name
 from sso_proxy.pages import phrase_of
 from sso_proxy.specs.http.answer import Answer
 from sso_proxy.specs.http.cookies import OURS
-from sso_proxy.specs.http.cors import PREFIX, build_cors_fields
+from sso_proxy.specs.http.cors import build_cors_fields
 from sso_proxy.specs.http.request import ALLOW
 from sso_proxy.upstream import Reply
 
 _BODYLESS = frozenset({204, 304})
-_CORS = b"\r\n" + PREFIX.encode("ascii")
-_cors_lines = re.compile(b"(?<=\r\n)" + PREFIX.encode("ascii") + b"[^\r\n]*\r\n")
 
 
 def client_block(reply: Reply, site: Site) -> bytes:
@@ -50,11 +46,6 @@ def client_block(reply: Reply, site: Site) -> bytes:
     else:
         block += b"Date: " + site.date() + b"\r\n"
     return block
-
-
-def without_cors(block: bytes) -> bytes:
-    """Take the backend's CORS fields out of *block*: ours say what holds."""
-    return _cors_lines.sub(b"", block) if _CORS in block else block
 
 
 def failure_fields(

@@ -4,7 +4,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from sso_proxy.admission import Admission, Trail
-from sso_proxy.edge.answers import client_block, without_cors
+from sso_proxy.edge.answers import client_block
 from sso_proxy.edge.tunnel import Tunnel
 from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.chunked import LAST_CHUNK, encode_chunk
@@ -97,8 +97,8 @@ class Exchange:
         block, ours = client_block(reply, connection.site), b""
         if (admission := self.admission) is not None:
             ours = admission.answer
-            if admission.cors:
-                block = without_cors(block)
+            if admission.rewrite is not None:
+                block = admission.rewrite(block)
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b\r\n%b"
             % (
@@ -126,8 +126,8 @@ class Exchange:
         block, ours = client_block(reply, connection.site), b""
         if (admission := self.admission) is not None:
             ours = admission.answer
-            if admission.cors:
-                block = without_cors(block)
+            if admission.rewrite is not None:
+                block = admission.rewrite(block)
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b%b\r\n"
             % (
@@ -172,10 +172,13 @@ class Exchange:
             return
         connection = self.connection
         client = connection.stream
+        block = client_block(reply, connection.site)
+        if self.admission.rewrite is not None:
+            block = self.admission.rewrite(block)
         client.write(
             b"%bX-Request-Id: %b\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n"
             % (
-                client_block(reply, connection.site),
+                block,
                 self.id.encode("ascii"),
                 (reply.answer.upgrade or "").encode("latin-1"),
             )

@@ -322,3 +322,49 @@ def test_what_cannot_be_removed_is_said(mistakes: Mistakes, removed: str) -> Non
     headers = f"{{ remove = [{removed}] }}"
     place, _ = one(mistakes(route=route(headers=headers)))
     assert place == "route[0].headers.remove[1]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'names = ["JSESSIONID"], certificate = "require"',
+        'names = ["*"], certificate = "prefer"',
+        'names = ["PHP*", "ASP.NET_SessionId", "__Host-id"], certificate = "require"',
+    ],
+)
+def test_cookies_can_be_bound(mistakes: Mistakes, text: str) -> None:
+    assert mistakes(route=route(binding=f"{{ cookies = {{ {text} }} }}")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        (
+            'names = ["a b"], certificate = "require"',
+            ".names[0]",
+            "no name of a cookie",
+        ),
+        ('names = ["a", "a*b"], certificate = "prefer"', ".names[1]", "at its end"),
+        ('names = ["__Host-sso"], certificate = "require"', ".names[0]", "is ours"),
+        ('names = ["a"]', "", "to which key?"),
+        ('names = ["a"], certificate = "observe"', ".certificate", "require"),
+        ('names = ["a"], token_binding = "require"', ".token_binding", "no listener"),
+        ('names = [], certificate = "require"', ".names", "empty"),
+    ],
+)
+def test_cookies_that_cannot_be_bound_are_refused(
+    mistakes: Mistakes, text: str, place: str, said: str
+) -> None:
+    found = mistakes(route=route(binding=f"{{ cookies = {{ {text} }} }}"))
+    path, problem = one(found)
+    assert path == "route[0].binding.cookies" + place
+    assert said in problem
+
+
+def test_cookies_are_bound_to_certificates_where_these_are_asked_for(
+    mistakes: Mistakes,
+) -> None:
+    text = route(binding='{ cookies = { names = ["a"], certificate = "prefer" } }')
+    path, problem = one(mistakes(route=text, listener=NEVER))
+    assert path == "route[0].binding.cookies.certificate"
+    assert "client_certificate" in problem

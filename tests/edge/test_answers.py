@@ -5,12 +5,7 @@ import pytest
 
 from sso_proxy.admission import Admission
 from sso_proxy.config.model import PagesConfig
-from sso_proxy.edge.answers import (
-    client_block,
-    failure_fields,
-    own_answer,
-    without_cors,
-)
+from sso_proxy.edge.answers import client_block, failure_fields, own_answer
 from sso_proxy.model import Caller, Response
 from sso_proxy.pages import load_pages
 from sso_proxy.routing import HostRoutes
@@ -153,20 +148,6 @@ def test_204_has_neither() -> None:
 def test_a_value_that_would_not_stay_one_line_is_refused(value: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         own(Response(status=401, headers=(("www-authenticate", value),)))
-
-
-def test_a_backends_cors_fields_are_taken_out_and_nothing_else() -> None:
-    block = (
-        b"HTTP/1.1 200 OK\r\n"
-        b"Access-Control-Allow-Origin: *\r\n"
-        b"X-Note: Access-Control-Allow-Origin: *\r\n"
-        b"Access-Control-Expose-Headers: a\r\n"
-        b"Vary: Accept\r\n"
-    )
-    assert without_cors(block) == (
-        b"HTTP/1.1 200 OK\r\nX-Note: Access-Control-Allow-Origin: *\r\nVary: Accept\r\n"
-    )
-    assert without_cors(b"HTTP/1.1 200 OK\r\n") == b"HTTP/1.1 200 OK\r\n"
 
 
 def test_a_failure_is_told_to_pages_that_may_read_answers() -> None:

@@ -5,6 +5,7 @@ An origin that is not listed is never named in an answer, so nothing that a page
 comes back to it.
 """
 
+import re
 from typing import Final, Literal
 
 import attrs
@@ -15,6 +16,9 @@ _CREDENTIALS: Final = frozenset({"authorization", "cookie", "dpop"})
 
 PREFIX: Final = "Access-Control-"
 """What the names of all fields of the protocol begin with."""
+
+_CORS: Final = b"\r\n" + PREFIX.encode("ascii")
+_lines = re.compile(b"(?<=\r\n)" + PREFIX.encode("ascii") + b"[^\r\n]*\r\n")
 
 
 @attrs.frozen(kw_only=True)
@@ -88,3 +92,8 @@ def build_preflight_fields(rules: CorsRules) -> Headers:
         ("access-control-allow-headers", rules.headers),
         ("access-control-max-age", str(rules.max_age)),
     )
+
+
+def without_cors(block: bytes) -> bytes:
+    """Take the backend's CORS fields out of *block*: ours say what holds."""
+    return _lines.sub(b"", block) if _CORS in block else block

@@ -13,6 +13,7 @@ from sso_proxy.specs.http.cors import (
     build_cors_fields,
     build_preflight_fields,
     is_preflight,
+    without_cors,
 )
 
 APP = "https://app.example.com"
@@ -125,3 +126,17 @@ def test_a_preflight_is_told_what_may_be_sent() -> None:
         ("access-control-allow-headers", "Authorization, DPoP"),
         ("access-control-max-age", "600"),
     )
+
+
+def test_a_backends_cors_fields_are_taken_out_and_nothing_else() -> None:
+    block = (
+        b"HTTP/1.1 200 OK\r\n"
+        b"Access-Control-Allow-Origin: *\r\n"
+        b"X-Note: Access-Control-Allow-Origin: *\r\n"
+        b"Access-Control-Expose-Headers: a\r\n"
+        b"Vary: Accept\r\n"
+    )
+    assert without_cors(block) == (
+        b"HTTP/1.1 200 OK\r\nX-Note: Access-Control-Allow-Origin: *\r\nVary: Accept\r\n"
+    )
+    assert without_cors(b"HTTP/1.1 200 OK\r\n") == b"HTTP/1.1 200 OK\r\n"

@@ -1,0 +1,184 @@
+"""
+Cookies that applications set, bound to the key of who gets them.
+
+A session of an application is worth what ours is, and its cookie is as easily copied.
+On its way out, the value is sealed for the key that the client has proved to hold; on
+its way in, it is opened for the key that came with it.  The backend knows nothing of
+it.  What does not open never reaches the backend.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, Literal
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.interfaces import IClock, ISealer
+from sso_proxy.model import Headers, Request
+from sso_proxy.sessions.keys import key_of
+from sso_proxy.specs.http.bound_cookies import (
+    MOST,
+    CookieNames,
+    build_context,
+    read_set_cookie,
+)
+
+_log = Logger()
+
+Counts = Counter[tuple[str, str]]
+"""How often what became of cookies, by route and outcome."""
+
+COUNTS: Final = ("bound-cookies",)
+"""Where that is kept among what all parts share."""
+
+BEGIN: Final = "sso-sealed."
+"""How sealed values begin, so that nobody takes one for a value."""
+
+Rewrite = Callable[[bytes], bytes]
+"""Changes an answer's block of fields."""
+
+Keys = tuple[tuple[str, str], ...]
+"""Kinds and hashes of keys."""
+
+_lines = re.compile(rb"(?<=\r\n)Set-Cookie: ([^\r\n]*)\r\n")
+_BEFORE_LINE: Final = b"\r\nSet-Cookie: "
+_is_encoded = re.compile("[A-Za-z0-9_-]+").fullmatch
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class BoundCookies:
+    """
+    The cookies of one route's application that are bound.
+
+    Attributes:
+        route: The route, for the log.
+        names: Which they are.
+        levels: What they are bound to: by kinds of keys, whether it must be there.
+        sealer: Seals and opens them.
+        clock: The time.
+        counts: What became of them.
+    """
+
+    route: str
+    names: CookieNames
+    levels: Mapping[str, Literal["require", "prefer"]]
+    sealer: ISealer
+    clock: IClock
+    counts: Counts = attrs.field(factory=Counter)
+
+    def open(self, request: Request) -> Request:
+        """Give *request* as its backend gets it: with the cookies that are its own."""
+        head = request.head
+        if not any(name == "cookie" for name, _ in head.headers):
+            return request
+        give, dropped = partial(self._open, self._keys_of(request)), Counter[str]()
+        headers: list[tuple[str, str]] = []
+        for field in head.headers:
+            if field[0] == "cookie":
+                value, hidden = self.names.replace(field[1], partial(give, dropped))
+                if hidden:
+                    dropped["what backends may take for one"] += hidden
+                if value:
+                    headers.append(("cookie", value))
+            else:
+                headers.append(field)
+        if dropped:
+            self._tell(request, dropped)
+        found: Headers = tuple(headers)
+        if found == head.headers:
+            return request
+        return attrs.evolve(request, head=attrs.evolve(head, headers=found))
+
+    def sealing(self, request: Request) -> Rewrite:
+        """Give what seals the cookies in an answer's block of fields to *request*."""
+        return partial(self._seal_all, self._keys_of(request))
+
+    def _keys_of(self, request: Request) -> Keys | None:
+        """Give the keys to bind to; None without one that is required."""
+        found = []
+        for kind, level in self.levels.items():
+            key = key_of(request, kind)
+            if key is not None:
+                found.append((kind, key))
+            elif level == "require":
+                return None
+        return tuple(found)
+
+    def _open(
+        self, keys: Keys | None, dropped: Counter[str], pattern: str, name: str, v: str
+    ) -> str | None:
+        """Give the value that the backend gets instead of *v*, or None for none."""
+        if keys == () and not v.startswith(BEGIN):
+            return v  # who has no key, and needs none
+        text = v.removeprefix(BEGIN)
+        if keys and text != v and _is_encoded(text):
+            try:
+                sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            except ValueError:
+                sealed = b""
+            if _encode(sealed) == text:  # the one way to write it
+                value = self.sealer.open(sealed, build_context(name, keys))
+                if value is not None:
+                    return value.decode("latin-1")
+        dropped[pattern] += 1
+        return None
+
+    def _tell(self, request: Request, dropped: Counter[str]) -> None:
+        self.counts[self.route, "refused"] += sum(dropped.values())
+        _log.warn(
+            "Request {id}: {count} cookies are not this caller's, and are not passed on"
+            " ({names}; {reason})",
+            id=request.id,
+            count=sum(dropped.values()),
+            names=", ".join(dropped),
+            reason="cookie-binding",
+        )
+
+    def _seal_all(self, keys: Keys | None, block: bytes) -> bytes:
+        if keys == () or _BEFORE_LINE not in block:
+            return block
+        return _lines.sub(partial(self._seal_line, keys), block)
+
+    def _seal_line(self, keys: Keys | None, match: re.Match[bytes]) -> bytes:
+        """Give the line with a sealed value; or none if there is nobody to seal for."""
+        cookie = read_set_cookie(match[1].decode("latin-1"))
+        if not self.names.find(cookie.name):
+            return match[0]
+        if cookie.deletes(self.clock.time()):
+            return _line(cookie.with_value(""))
+        if not keys:
+            self.counts[self.route, "not_set"] += 1
+            return b""
+        octets = cookie.value.encode("latin-1")
+        sealed = self.sealer.seal(octets, build_context(cookie.name, keys))
+        value = BEGIN + _encode(sealed)
+        if len(cookie.name) + len(value) > MOST:
+            self.counts[self.route, "too_long"] += 1
+            _log.error(
+                "Route {route}: a cookie of {size} octets is too long to be sealed, and"
+                " is not set",
+                route=self.route,
+                size=len(octets),
+            )
+            return b""
+        return _line(cookie.with_value(value))
+
+
+def both(first: Rewrite, second: Rewrite | None) -> Rewrite:
+    """Give what does *first*, and then *second*, if there is one."""
+    if second is None:
+        return first
+    then = second
+    return lambda block: then(first(block))
+
+
+def _line(text: str) -> bytes:
+    return b"Set-Cookie: " + text.encode("latin-1") + b"\r\n"
+
+
+def _encode(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

@@ -1,0 +1,197 @@
+"""Cookies of an application: which are meant, and how they travel."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sso_proxy.specs.http.bound_cookies import (
+    CookieNames,
+    build_context,
+    pattern_problem,
+    read_set_cookie,
+)
+
+NOW = 1_800_000_000.0
+texts = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"))
+NAMES = CookieNames(["JSESSIONID", "PHP*", "my_app"])
+
+
+def opened(field: str, names: CookieNames = NAMES) -> str:
+    """Give the field if no bound cookie opens."""
+    return names.replace(field, lambda *_: None)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value", "attributes"),
+    [
+        ("a=b", "a", "b", ""),
+        ("a=b; Path=/; HttpOnly", "a", "b", "; Path=/; HttpOnly"),
+        (' a = "b c" ;Path=/', "a", '"b c"', ";Path=/"),
+        ("a=b=c;", "a", "b=c", ";"),
+        ("a=", "a", "", ""),
+        ("alone; Path=/", "", "alone", "; Path=/"),
+        ("=a=b", "", "a=b", ""),
+    ],
+)
+def test_a_set_cookie_is_read_as_browsers_do(
+    text: str, name: str, value: str, attributes: str
+) -> None:
+    cookie = read_set_cookie(text)
+    assert (cookie.name, cookie.value, cookie.attributes) == (name, value, attributes)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a=b", "a=new; Secure"),
+        ("a=b; Path=/x; HttpOnly; SameSite=Lax", None),
+        ("a=b; path=/; SECURE ;Priority=High", "a=new; path=/; SECURE ;Priority=High"),
+        ("a=b;secure=yes", "a=new;secure=yes"),
+        ("a=b; Comment=Secure", "a=new; Comment=Secure; Secure"),
+    ],
+)
+def test_attributes_stay_and_secure_is_added(text: str, written: str | None) -> None:
+    expected = written or text.replace("=b", "=new") + "; Secure"
+    assert read_set_cookie(text).with_value("new") == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "deletes"),
+    [
+        ("", False),
+        ("; Max-Age=0", True),
+        ("; max-age = -5 ", True),
+        ("; Max-Age=000", True),
+        ("; Max-Age=10", False),
+        ("; Max-Age=soon", False),
+        ("; Max-Age=10; Max-Age=0", True),
+        ("; Expires=Thu, 01 Jan 1970 00:00:00 GMT", True),
+        ("; expires=Thu, 01-Jan-1970 00:00:01 GMT", True),
+        ("; expires=Thursday, 01-Jan-70 00:00:00 GMT", True),
+        ("; Expires=Wed, 21 Oct 2099 07:28:00 GMT", False),
+        ("; Expires=Wed, 21 Oct 2099 07:28:00 GMT; Max-Age=0", True),
+        ("; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60", False),
+        ("; Expires=0", False),
+        ("; Expires", False),
+    ],
+)
+def test_a_deletion_is_known(attributes: str, *, deletes: bool) -> None:
+    assert read_set_cookie("a=b" + attributes).deletes(NOW) is deletes
+
+
+@given(texts)
+def test_whatever_a_backend_sets_can_be_read(text: str) -> None:
+    cookie = read_set_cookie(text)
+    cookie.deletes(NOW)
+    again = read_set_cookie(cookie.with_value(cookie.value))
+    assert again.attributes.startswith(cookie.attributes)
+
+
+@given(texts)
+def test_whatever_a_backend_calls_a_date_can_be_read(text: str) -> None:
+    read_set_cookie("a=b; Expires=" + text).deletes(NOW)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("JSESSIONID", "jsessionid", "JSessionId", "%4ASESSIONID", "PHPSESSID", "PHP"),
+        *("my_app", "my.app", "my[app", "my%5Fapp", "my_app[x]"),
+    ],
+)
+def test_a_name_is_known_however_a_backend_reads_it(name: str) -> None:
+    assert NAMES.find(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["JSESSIONIDSSO", "XPHP", "my-app", "", "__Host-JSESSIONID"]
+)
+def test_another_name_is_another(name: str) -> None:
+    assert not NAMES.find(name)
+
+
+def test_a_star_is_every_name_but_ours() -> None:
+    names = CookieNames(["*"])
+    assert names.find("anything")
+    assert names.find("__Host-id") == "*"
+    assert not names.find("__Host-sso")
+    assert not names.find("__Secure-sso-admin.1")
+
+
+@pytest.mark.parametrize(
+    ("field", "left"),
+    [
+        ("theme=dark; JSESSIONID=1; lang=de", "theme=dark; lang=de"),
+        ("JSESSIONID=1", ""),
+        ("JSESSIONID", ""),
+        ("=JSESSIONID=1; a=b", "a=b"),
+        ("a=1, JSESSIONID=stolen", ""),
+        ('a="x; JSESSIONID=stolen"; b=c', 'a="x; b=c'),
+        ("a=1 JSESSIONID = stolen", ""),
+        ("a=1%2CJSESSIONID=stolen", ""),
+        ("a=x%3B%20JSESSIONID%3Dstolen", ""),
+        ("\xa0JSESSIONID=stolen; b=c", "b=c"),
+        ("a=1\xe2\x80\x83JSESSIONID=stolen", ""),
+        ('"JSESSIONID"=stolen', ""),
+        ("%20JSESSIONID=stolen", ""),
+        ("  my app=stolen", ""),
+        ("a=b=c; d=NOJSESSIONID=1", "a=b=c; d=NOJSESSIONID=1"),
+        ("a=JSESSIONID; b=PHP", "a=JSESSIONID; b=PHP"),
+        ("$Version=1; JSESSIONID=stolen; $Path=/", "$Version=1; $Path=/"),
+        ("__Host-sso=1.abc; PHPSESSID=1", "__Host-sso=1.abc"),
+        ("; ;a=b;;", "a=b"),
+    ],
+)
+def test_nothing_that_a_backend_may_take_for_a_bound_cookie_is_left(
+    field: str, left: str
+) -> None:
+    assert opened(field) == left
+
+
+def test_values_are_replaced_in_their_places() -> None:
+    given: list[tuple[str, str, str]] = []
+
+    def give(*found: str) -> str:
+        given.append(found)  # type: ignore[arg-type]
+        return f"new{len(given)}"
+
+    field = 'a=b;JSESSIONID = "x" ; PHPSESSID=2; JSESSIONID=3'
+    found = NAMES.replace(field, give)
+    assert found == ("a=b; JSESSIONID=new1; PHPSESSID=new2; JSESSIONID=new3", 0)
+    assert given == [
+        ("JSESSIONID", "JSESSIONID", '"x"'),
+        ("PHP*", "PHPSESSID", "2"),
+        ("JSESSIONID", "JSESSIONID", "3"),
+    ]
+
+
+@given(texts)
+def test_any_field_can_be_read_and_then_stays_as_it_is(field: str) -> None:
+    once = opened(field)
+    assert opened(once) == once
+    assert not any(NAMES.find(p.split("=")[0].strip(" \t")) for p in once.split(";"))
+
+
+def test_a_long_field_takes_time_in_proportion() -> None:
+    """A quadratic search would take minutes here."""
+    for text in ("php/" * 16_000, "PHP" * 20_000 + "=", "=" * 60_000, "a%3D" * 16_000):
+        opened("a=" + text)
+
+
+@pytest.mark.parametrize("pattern", ["", "a b", "a=b", "a*b", "**", "a;", "ä", "a\n"])
+def test_what_is_no_name_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"cookie|end"):
+        CookieNames([pattern])
+
+
+@pytest.mark.parametrize("pattern", ["__Host-sso", "__Secure-sso*", "__Host-sso-x"])
+def test_ours_are_no_applications(pattern: str) -> None:
+    assert "ours" in pattern_problem(pattern)
+
+
+def test_a_value_is_sealed_for_its_name_and_all_keys_in_any_order() -> None:
+    first, second = ("certificate", "x"), ("token_binding", "y")
+    context = build_context("a", [first, second])
+    assert context == build_context("a", [second, first])
+    others = [("b", [first, second]), ("a", [first]), ("a", [second]), ("a", [])]
+    assert context not in [build_context(*other) for other in others]
