@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ import attrs
 import pytest
 
 from sso_proxy.sessions.names import decode
+from sso_proxy.testing.pki import Pki
 from tests.support.memcached import Memcached
 from tests.support.redis_servers import RedisServer
 from tests.support.running import environment, eventually
@@ -52,8 +54,9 @@ def place(
         else:
             store = stack.enter_context(Memcached(directory))
             options = f'type = "memcached"\nservers = ["{store.name}"]\n'
-        table = f"[cache.shared]\n{options}\n{SESSIONS[kind]}"
-        desk = stack.enter_context(Desk(directory, table, count=2))
+        bound = 'binding = { certificate = "prefer" }\n'
+        table = f"[cache.shared]\n{options}\n{SESSIONS[kind]}{bound}"
+        desk = stack.enter_context(Desk(directory, table, count=2, terminated=True))
         yield Place(desk, store)
 
 
@@ -73,6 +76,32 @@ def test_a_session_is_good_at_each_proxy_until_it_ends(place: Place) -> None:
         assert (await connections[0].ask(browser, X_Logout="1")).status == 401
         for connection in await everywhere(desk):
             assert (await connection.ask(Browser(**copy))).status == 401
+
+    place.desk.run(conversation)
+
+
+def test_a_session_is_bound_to_one_certificate_at_each_proxy(place: Place) -> None:
+    pki = Pki.create()
+    ours, others = (
+        f":{b64encode(pki.issue(name, client=True).der).decode()}:"
+        for name in ("alice", "mallory")
+    )
+
+    async def conversation(desk: Desk) -> None:
+        browser = Browser()
+        connections = await everywhere(desk)
+        await connections[0].ask(browser, X_Login="alice", Client_Cert=ours)
+        for connection in connections:
+            assert (await connection.ask(browser, Client_Cert=ours)).body == "alice"
+        await connections[0].ask(browser, Client_Cert=ours, X_Renew="1")
+        cookies = dict(browser.cookies)
+        for connection in connections:
+            stolen = Browser(**cookies)
+            assert (await connection.ask(stolen, Client_Cert=others)).status == 401
+            assert (await connection.ask(stolen)).status == 401
+            assert (await connection.ask(stolen, X_Logout="1")).status == 401
+        for connection in connections:
+            assert (await connection.ask(browser, Client_Cert=ours)).body == "alice"
 
     place.desk.run(conversation)
 

@@ -25,6 +25,7 @@ address = "127.0.0.1"
 port = 0
 tls = false
 allow_plaintext = true
+{listener}
 
 [authenticator.corp]
 type = "tests.support.header_login:HeaderLogin"
@@ -134,12 +135,15 @@ class Desk:
         directory: Where their files are.
         table: Where sessions are, as the configuration has it.
         count: How many proxies there are, as on so many machines.
+        terminated: Clients are trusted proxies, which say what certificates theirs have
+            shown.
         proxies: Those that run.
     """
 
     directory: Path
     table: str
     count: int = 1
+    terminated: bool = False
     proxies: list[RealProxy] = attrs.field(factory=list)
     connections: list[Connection] = attrs.field(factory=list)
     _backend: socket.socket = attrs.field(init=False)
@@ -155,7 +159,13 @@ class Desk:
         self._backend = socket.create_server(("127.0.0.1", 0))
         self._running.enter_context(self._backend)
         port = self._backend.getsockname()[1]
-        text = CONFIG.format(session=self.table, backend=port, calls=self.calls)
+        listener, server = "", {}
+        if self.terminated:
+            listener = 'forwarded_certificate = "unverified"'
+            server = {"trusted_proxies": ["127.0.0.1"]}
+        text = CONFIG.format(
+            session=self.table, backend=port, calls=self.calls, listener=listener
+        )
         if self.count > 1:
             ring = self.directory / "keys.json"
             key = make_key(time.time(), os.urandom)
@@ -166,7 +176,7 @@ class Desk:
                 place = self.directory / str(number) if number else self.directory
                 place.mkdir(exist_ok=True)
                 state = str(place / "state")
-                proxy = RealProxy(place, text, workers=2, state_dir=state)
+                proxy = RealProxy(place, text, workers=2, state_dir=state, **server)
                 self.proxies.append(self._running.enter_context(proxy))
                 proxy.serve()
         except BaseException:
