@@ -65,6 +65,7 @@ class Generation:
             reactor=gateway.reactor,
             spawn=_spawn,
             shared=self._share,
+            decide_anew=gateway.decide_anew,
         )
         self._upstreams: list[Any] = []
         try:
@@ -298,6 +299,10 @@ class Gateway:
         What was decided before is decided anew, too.
         """
         self.revocations.change(add, remove)
+        self.decide_anew()
+
+    def decide_anew(self) -> None:
+        """Decide again on what was decided before, whatever is remembered of it."""
         for listener in self._listeners:
             listener.site.decide_anew()
 

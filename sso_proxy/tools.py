@@ -39,6 +39,7 @@ class Tools:
     reactor: Any
     spawn: Callable[[Coroutine[Any, Any, Any]], None]
     shared: Callable[[tuple[Any, ...], Callable[[], Any]], Any]
+    decide_anew: Callable[[], None] = lambda: None
     state_dir: Path = Path("/nonexistent")
     cache: Callable[[str | None, frozenset[str]], ICache] = _not_here
     sealer: Callable[[str], ISealer] = _not_here

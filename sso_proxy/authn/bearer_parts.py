@@ -156,8 +156,11 @@ def _issuer(config: BearerConfig, tools: ITools) -> Any:  # noqa: ANN401
 
 
 def _shared(kind: type[Any], url: str, tools: ITools) -> Any:  # noqa: ANN401
-    client, clock = tools.http_client, tools.clock
-    return tools.shared((kind.__name__, url, client), lambda: kind(url, client, clock))
+    client, clock, changed = tools.http_client, tools.clock, tools.decide_anew
+    return tools.shared(
+        (f"bearer {kind.__name__}", url, client),
+        lambda: kind(url, client, clock, changed=changed),
+    )
 
 
 def _introspector(

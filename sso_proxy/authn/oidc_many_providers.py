@@ -69,6 +69,7 @@ class _InnerTools:
     http_client: Any
     reactor: Any
     spawn: Callable[..., Any]
+    decide_anew: Callable[[], None]
     shared: Callable[..., Any]
     state_dir: Path
     cache: Callable[..., ICache]
@@ -240,6 +241,7 @@ class Providers:
             http_client=self.stranger if found else tools.http_client,
             reactor=tools.reactor,
             spawn=tools.spawn,
+            decide_anew=tools.decide_anew,
             # What is shared with the next configuration is not forgotten: strangers
             # must not fill that.
             shared=self._share_of(issuer) if found else tools.shared,

@@ -275,6 +275,9 @@ class ITools(Interface):
     spawn: Callable[[Any], None] = Attribute(
         "Start a coroutine in the background; failures are logged."
     )
+    decide_anew: Callable[[], None] = Attribute(
+        "Say that requests which were decided may be decided otherwise from now on."
+    )
     state_dir: Path = Attribute(
         "Where files may be kept; may not be there yet, and nothing may be made in it"
         " while only checking."

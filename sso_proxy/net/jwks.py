@@ -54,20 +54,24 @@ class _KeySource:
     be used are no keys: the last good ones stay in use.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         form: _Form,
         url: str,
         http_client: HttpClient,
         clock: IClock,
         tls: ClientTls | None = None,
+        *,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._form = form
         self._url = url
         self._http_client = http_client
         self._tls = tls
         self._ignored: tuple[str, ...] = ()
-        self._keys: Published[KeySet] = Published(self._name(), self._fetch, clock)
+        self._keys: Published[KeySet] = Published(
+            self._name(), self._fetch, clock, changed
+        )
 
     def current(self) -> KeySet | None:
         """Give the last good keys, if any; newer ones are fetched meanwhile if due."""
@@ -154,6 +158,7 @@ class JwksSource(_KeySource):
         http_client: Fetches it.
         clock: Says how old it is.
         tls: Whom to trust; None for what is usual.
+        changed: Called when other keys may be good than before.
     """
 
     def __init__(
@@ -162,8 +167,10 @@ class JwksSource(_KeySource):
         http_client: HttpClient,
         clock: IClock,
         tls: ClientTls | None = None,
+        *,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(_JWKS, url, http_client, clock, tls)
+        super().__init__(_JWKS, url, http_client, clock, tls, changed=changed)
 
 
 class EcKeySource(_KeySource):
@@ -177,10 +184,18 @@ class EcKeySource(_KeySource):
         url: Where the key is; https, or an address of this machine.
         http_client: Fetches it.
         clock: Says how old it is.
+        changed: Called when another key may be good than before.
     """
 
-    def __init__(self, url: str, http_client: HttpClient, clock: IClock) -> None:
-        super().__init__(_EC_KEY, url, http_client, clock)
+    def __init__(
+        self,
+        url: str,
+        http_client: HttpClient,
+        clock: IClock,
+        *,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(_EC_KEY, url, http_client, clock, changed=changed)
 
 
 @implementer(IHealth)

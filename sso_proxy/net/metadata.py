@@ -1,5 +1,6 @@
 """An issuer's metadata and keys, found by its name alone."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from zope.interface import implementer
@@ -40,19 +41,22 @@ class IssuerSource:
         clock: Says how old that is.
         tls: Whom to trust; None for what is usual.
         url: Where its metadata is; None for the well-known places.
+        changed: Called when other keys may be good than before.
 
     Raises:
         UrlRefusedError: *issuer* is no issuer identifier (`read_issuer`), and there is
             no *url*.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         issuer: str,
         http_client: HttpClient,
         clock: IClock,
         tls: ClientTls | None = None,
         url: str | None = None,
+        *,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         if url is None:
             read_issuer(issuer)
@@ -61,10 +65,11 @@ class IssuerSource:
         self._clock = clock
         self._tls = tls
         self._url = url
+        self._changed = changed
         self._place: str | None = None
         self._keys: JwksSource | None = None
         self._metadata: Published[ServerMetadata] = Published(
-            f"metadata of {issuer}", self._fetch, clock
+            f"metadata of {issuer}", self._fetch, clock, changed
         )
 
     async def metadata(self) -> ServerMetadata:
@@ -166,6 +171,12 @@ class IssuerSource:
         if jwks_uri is None:
             self._keys = None
         elif self._keys is None:
-            self._keys = JwksSource(jwks_uri, self._http_client, self._clock, self._tls)
+            self._keys = JwksSource(
+                jwks_uri,
+                self._http_client,
+                self._clock,
+                self._tls,
+                changed=self._changed,
+            )
         else:
             self._keys.move(jwks_uri)

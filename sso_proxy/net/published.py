@@ -61,6 +61,7 @@ class Published(Generic[T]):
         what: That.
         fetch: Gets it, in bounded time, or raises `UnavailableError` with the reason.
         clock: Says how old it is.
+        changed: Called when there is a newer one, which may be another.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class Published(Generic[T]):
         what: str,
         fetch: Callable[[], Coroutine[Any, Any, Fetched[T]]],
         clock: IClock,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.what = what
         self._fetch = fetch
         self._clock = clock
+        self._changed = changed
         self._once: Once[T] = Once(self._get)
         self._value: T | None = None
         self._problem = ""
@@ -166,10 +169,13 @@ class Published(Generic[T]):
         except Exception as e:
             raise self._failed(e) from e
         self._problem = ""
+        newer = self._value is not None
         self._value = fetched.value
         self._fetched_at = self._clock.monotonic()
         self._retry_at = float("-inf")
         self._stale_at = self._fetched_at + fetched.ttl
+        if newer:
+            self._changed()
         return fetched.value
 
     def _failed(self, error: Exception) -> UnavailableError:

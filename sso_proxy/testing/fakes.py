@@ -172,6 +172,7 @@ class FakeTools:
         tokens: Token sources by name.
         checkers: Password checkers by name.
         mappers: User mappers by name.
+        changes: How often something was to be decided anew.
     """
 
     name: str = "test"
@@ -183,6 +184,7 @@ class FakeTools:
     tokens: dict[str, ITokenSource] = attrs.field(factory=dict)
     checkers: dict[str, IPasswordChecker] = attrs.field(factory=dict)
     mappers: dict[str, IUserMapper] = attrs.field(factory=dict)
+    changes: int = 0
     memory: MemoryCache = attrs.field()
 
     @memory.default
@@ -214,6 +216,10 @@ class FakeTools:
     def condition(self, text: str, option: str) -> Callable[[Identity, Request], bool]:
         """Give the test that a condition is."""
         return compile_condition(text, option).holds
+
+    def decide_anew(self) -> None:
+        """Count it in `changes`."""
+        self.changes += 1
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Note *coroutine*."""

@@ -69,6 +69,25 @@ class PublishedTests(TestCase):
         self.publisher.publish(value, seconds)
         assert self.successResultOf(waiting) == value
 
+    def test_a_newer_one_is_told_of_when_it_is_there(self) -> None:
+        told: list[str | None] = []
+        thing: Published[str] = Published(
+            "a thing",
+            self.publisher.fetch,
+            self.clock,
+            changed=lambda: told.append(thing.current()),
+        )
+        first = self.run_(thing.get())
+        self.publisher.publish("first")
+        self.successResultOf(first)
+        assert told == []
+        self.clock.advance(UNKNOWN_AFTER)
+        newer = self.run_(thing.renewed())
+        assert told == []
+        self.publisher.publish("newer")
+        assert self.successResultOf(newer) == "newer"
+        assert told == ["newer"]
+
     def test_nothing_is_fetched_before_somebody_asks(self) -> None:
         assert self.thing.current() is None
         assert self.publisher.asked == 0
