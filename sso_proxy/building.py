@@ -20,6 +20,7 @@ from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
+from sso_proxy.endpoints.openid import OpenIds
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
 from sso_proxy.endpoints.session_iframes import SessionFrames
@@ -133,13 +134,9 @@ class Builder:
         self._storage.make_configured()
         pages = self._try(lambda _, c: load_pages(c.pages), "pages", config)
         self._pages = pages or self._pages
-        known = {"anonymous": ComponentConfig(type="anonymous")}
+        known = {"anonymous": ComponentConfig(type="anonymous"), **config.authenticator}
         self._checkers = self._family("IPasswordChecker", "checker", config.checker)
-        authenticators = self._family(
-            "IAuthenticator",
-            "authenticator",
-            {**known, **config.authenticator},
-        )
+        authenticators = self._family("IAuthenticator", "authenticator", known)
         self._mappers.make_all()
         bindings = self._family("IBinding", "binding", self._bindings())
         self._check_kinds(bindings)
@@ -218,7 +215,10 @@ class Builder:
         clear = partial(self._tickets.clear, framed=True)
         notices = ProviderLogouts(desks, self._logins.stores_of, clear)
         frames = SessionFrames(endpoints, desks)
-        return BrowserEndpoints(endpoints, logins, [logins, logouts, notices, frames])
+        openids = OpenIds(endpoints, desks, pages=self._pages, limit=self._limit)
+        return BrowserEndpoints(
+            endpoints, logins, [logins, logouts, notices, frames, openids]
+        )
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
         """Make browser sessions; None if that cannot be done."""
@@ -234,9 +234,8 @@ class Builder:
 
     def _make_mapper(self, name: str, component: ComponentConfig) -> IUserMapper:
         """Make what names users, perhaps by asking others."""
-        tools = attrs.evolve(self._tools_for(name), mapper=self._mappers.give)
-        made: IUserMapper
-        made = self._make(f"mapper.{name}", "IUserMapper", component, tools)
+        path, tools = f"mapper.{name}", self._tools_for(name)
+        made: IUserMapper = self._make(path, "IUserMapper", component, tools)
         return made
 
     def _make(
@@ -285,6 +284,7 @@ class Builder:
             cache=self._storage.cache,
             sealer=self._storage.sealer,
             checker=self._checker,
+            mapper=self._mappers.give,
         )
 
     def _checker(self, name: str) -> IPasswordChecker:

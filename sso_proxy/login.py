@@ -53,6 +53,7 @@ class Wanted:
         issuer: The provider at which it is to be, where there are several; empty if
             nobody has said.  Not kept.
         account: What somebody has typed to say where they log in; not kept.
+        anywhere: Whether nobody has said where to go on; not kept.
         own: Whether a page of ours, or somebody with their own browser, began it; else
             it may be any page of the Internet.  Not kept.
         wishes: What the route of *target* asks for; None if it says nothing.  Not kept.
@@ -70,6 +71,7 @@ class Wanted:
     callback: str = attrs.field(default="", eq=False)
     issuer: str = attrs.field(default="", eq=False)
     account: str = attrs.field(default="", eq=False, repr=False)
+    anywhere: bool = attrs.field(default=False, eq=False)
     own: bool = attrs.field(default=False, eq=False)
     wishes: Wishes | None = attrs.field(default=None, eq=False)
     silent_for: tuple[str, str] | None = attrs.field(default=None, repr=False)
@@ -109,11 +111,35 @@ class Question:
         choices: What each is called, and its issuer.
         typed: Whether an account or a URL may be typed instead.
         problem: What was wrong with the last one: ``unknown``, ``unusable``; or empty.
+        openid: Whether it is an OpenID that is typed, which browsers know by the name
+            of the form's field.
+        status: The answer's status, if nothing was wrong; else it is 400.
     """
 
     choices: tuple[tuple[str, str], ...] = ()
     typed: bool = False
     problem: str = ""
+    openid: bool = False
+    status: int = 200
+
+
+@attrs.frozen(kw_only=True)
+class OpenIdShown:
+    """
+    Somebody has proved whose an OpenID is, and is told so: that is all.
+
+    Attributes:
+        identifier: It, with what tells its owners from each other.
+        known: Whether they wanted to see it; else they wanted to log in, and nobody
+            here has it.
+        again: Path and query on the same host where another one can be tried.
+        headers: Fields for the answer.
+    """
+
+    identifier: str
+    known: bool
+    again: str = "/"
+    headers: Headers = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -13,9 +13,10 @@ import attrs
 
 from sso_proxy.endpoints.desks import Desk
 from sso_proxy.errors import SsoProxyError
+from sso_proxy.interfaces import IOpenIdLogin
 from sso_proxy.login import Wanted
-from sso_proxy.model import RequestHead
-from sso_proxy.specs.http.parameters import read_parameter
+from sso_proxy.model import Request, RequestHead
+from sso_proxy.specs.http.parameters import is_form, read_parameter
 from sso_proxy.specs.http.return_target import TargetError, read_target
 
 LONG: Final = 1500
@@ -26,6 +27,10 @@ MAX_FORM: Final = 16384
 _ASKED: Final = ("with", "to", "acr", "age", "body")
 _THIRD_PARTY: Final = ("iss", "target_link_uri", "login_hint")
 _TYPED: Final = "who"
+_OPENID: Final = "openid_identifier"
+"""What is typed, as browsers know an OpenID (OpenID Authentication 2.0 section 7.1)."""
+_OLD_TARGET: Final = "aoid_redirect_to"
+"""``to``, in forms that were made for mod_auth_oid."""
 _MOST_CONTEXTS: Final = 8
 _LONGEST_ISSUER: Final = 500
 _LONGEST_HINT: Final = 320
@@ -88,8 +93,10 @@ def read_choice(
     given = _read_fields(text)
     if given["iss"] and not own:
         given = {**dict.fromkeys(given, ""), **{n: given[n] for n in _THIRD_PARTY}}
-    if given["to"] and given["target_link_uri"]:
-        raise _bad("there are two targets")
+    targets = [given[n] for n in ("to", "target_link_uri", _OLD_TARGET) if given[n]]
+    typed = [given[n] for n in (_TYPED, _OPENID) if given[n]]
+    if len(targets) > 1 or len(typed) > 1:
+        raise _bad("there are two targets, or two accounts")
     if max(len(given["iss"]), len(given["acr"])) > _LONGEST_ISSUER * 2:
         raise _bad("iss or acr is too long")
     age, contexts = given["age"], tuple(given["acr"].split())
@@ -100,16 +107,18 @@ def read_choice(
     if len(given["login_hint"]) > _LONGEST_HINT:
         raise _bad("login_hint is too long")
     wanted = Wanted(
-        target=_target(given["to"] or given["target_link_uri"] or "/", head, endpoints),
+        target=_target(targets[0] if targets else "/", head, endpoints),
         acr_values=contexts,
         max_age=int(age) if age else None,
         restore=given["body"],
         login_hint=given["login_hint"],
         issuer=given["iss"],
-        account=given[_TYPED] if own else "",
+        account=typed[0] if own and typed else "",
+        anywhere=not targets,
         own=own,
     )
-    return Choice(_find(given["with"], given["iss"], desks), wanted)
+    openid = bool(given[_OPENID])
+    return Choice(_find(given["with"], given["iss"], desks, openid=openid), wanted)
 
 
 def write_choice(
@@ -126,7 +135,7 @@ def write_choice(
     age = "" if wanted.max_age is None else str(wanted.max_age)
     every = (
         ("with", name),
-        ("to", wanted.target),
+        ("to", "" if wanted.anywhere else wanted.target),
         ("acr", " ".join(wanted.acr_values)),
         ("age", age),
         ("body", wanted.restore),
@@ -143,9 +152,22 @@ def choice_url(endpoints: str, name: str, wanted: Wanted, issuer: str = "") -> s
     return f"{endpoints}login?{query}"
 
 
+async def read_form(request: Request) -> str:
+    """
+    Give the form that says how to log in, as a query has it.
+
+    Raises:
+        BadMessageError: It is none, or too long.
+    """
+    if request.body is None or not is_form(request.head):
+        return ""
+    # What is no ASCII is escaped, in the forms that browsers send.
+    return (await request.body.read(MAX_FORM)).decode("latin-1")
+
+
 def _read_fields(text: str | None) -> dict[str, str]:
     given = {}
-    for name in (*_ASKED, *_THIRD_PARTY, _TYPED):
+    for name in (*_ASKED, *_THIRD_PARTY, _TYPED, _OPENID, _OLD_TARGET):
         values = read_parameter(text, name)
         if len(values) > 1:
             raise _bad(f"{name} is there twice")
@@ -153,9 +175,14 @@ def _read_fields(text: str | None) -> dict[str, str]:
     return given
 
 
-def _find(name: str, issuer: str, desks: Mapping[str, Desk]) -> Sequence[str]:
+def _find(
+    name: str, issuer: str, desks: Mapping[str, Desk], *, openid: bool
+) -> Sequence[str]:
     """Give the logins that are meant; nobody is asked for it."""
     names = [name] if name else list(desks)
+    if openid and not name:  # a form of the application's own, which has one field
+        fitting = [n for n in names if IOpenIdLogin.providedBy(desks[n].login)]
+        names = fitting or names
     if any(each not in desks for each in names):
         raise _bad("there is no such login")
     if issuer:

@@ -16,10 +16,10 @@ from sso_proxy.endpoints.desks import Desk
 from sso_proxy.endpoints.jwks import answer_jwks
 from sso_proxy.endpoints.login_choice import (
     LONG,
-    MAX_FORM,
     ChoiceError,
     choice_url,
     read_choice,
+    read_form,
     write_choice,
 )
 from sso_proxy.endpoints.login_limits import (
@@ -28,6 +28,7 @@ from sso_proxy.endpoints.login_limits import (
     forget_tries,
     is_going_round,
 )
+from sso_proxy.endpoints.openid_pages import ask_for, show_identifier
 from sso_proxy.endpoints.password_form import show_form
 from sso_proxy.endpoints.posted import give_posted, keep_posted
 from sso_proxy.endpoints.silent_logins import judge_silent
@@ -36,6 +37,7 @@ from sso_proxy.interfaces import IClock
 from sso_proxy.login import (
     Finished,
     InFragment,
+    OpenIdShown,
     PasswordForm,
     Question,
     Wanted,
@@ -49,7 +51,6 @@ from sso_proxy.specs.http.accept import (
     is_navigation,
 )
 from sso_proxy.specs.http.own_origin import own_origin
-from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.http.return_target import TargetError, read_target
 from sso_proxy.specs.jose.public_jwk import PublicKey
 
@@ -211,20 +212,16 @@ class Logins:
         self, request: Request, name: str, question: Question, wanted: Wanted
     ) -> Response:
         """Have somebody say at which of the providers of one login it is to be."""
-        headers, body = self._pages.discover(
-            [
-                (title, choice_url(self._endpoints, name, wanted, issuer))
-                for title, issuer in question.choices
+        return ask_for(
+            self._pages,
+            question,
+            request,
+            place=f"{self._endpoints}login",
+            links=[
+                choice_url(self._endpoints, name, wanted, issuer)
+                for _, issuer in question.choices
             ],
-            request.head,
-            request.id,
-            action=f"{self._endpoints}login" if question.typed else "",
             fields=write_choice(name, attrs.evolve(wanted, issuer="")),
-            problem=question.problem,
-        )
-        status = 400 if question.problem else 200
-        return Response(
-            status=status, reason="login-question", headers=headers, body=body
         )
 
     def _stop(self, request: Request, again: str) -> Response | None:
@@ -256,7 +253,7 @@ class Logins:
         text = head.query
         if posted:
             own = comes_from_own_page(head, own_origin(head))
-            text = await _read_form(request)
+            text = await read_form(request)
         try:
             choice = read_choice(text, head, self._desks, self._endpoints, own=own)
         except ChoiceError as e:
@@ -282,8 +279,8 @@ class Logins:
         opened = await desk.sessions.load(request)
         request = attrs.evolve(request, session=opened.session, sessions=desk.sessions)
         finished = await desk.login.finish(request)
-        if isinstance(finished, InFragment | PasswordForm):
-            return self._show(request, finished)
+        if isinstance(finished, InFragment | PasswordForm | OpenIdShown):
+            return self._show(request, finished, desk.name)
         present = opened.session
         if isinstance(finished, Finished) and finished.wanted.silent_for is not None:
             # Who has logged out while the provider was asked stays that.
@@ -319,8 +316,18 @@ class Logins:
         headers += count_try(request, self._clock.time())
         return await self._send_on(request, desk, finished, session_id, headers)
 
-    def _show(self, request: Request, what: InFragment | PasswordForm) -> Response:
-        """Show a page by which the login goes on."""
+    def _show(
+        self,
+        request: Request,
+        what: InFragment | PasswordForm | OpenIdShown,
+        name: str,
+    ) -> Response:
+        """Show a page by which the login goes on, or ends."""
+        if isinstance(what, OpenIdShown):
+            again = what.again
+            if not what.known:
+                again = choice_url(self._endpoints, name, Wanted(target=again))
+            return show_identifier(self._pages, what, request, again)
         if isinstance(what, PasswordForm):
             return show_form(self._pages, what, request)
         place = request.path_asked or request.head.path
@@ -379,19 +386,6 @@ def _read_target(text: str, head: RequestHead) -> str:
         TargetError: It means something else.
     """
     return read_target(text, host=head.host, port=head.port, scheme=head.scheme)
-
-
-async def _read_form(request: Request) -> str:
-    """
-    Give the form that says how to log in, as a query has it.
-
-    Raises:
-        BadMessageError: It is none, or too long.
-    """
-    if request.body is None or not is_form(request.head):
-        return ""
-    # What is no ASCII is escaped, in the forms that browsers send.
-    return (await request.body.read(MAX_FORM)).decode("latin-1")
 
 
 def _refuse_without_key(request: Request, desk: Desk) -> Response | None:

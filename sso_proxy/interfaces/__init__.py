@@ -23,6 +23,9 @@ from sso_proxy.interfaces.logins import (
     ILogout as ILogout,
 )
 from sso_proxy.interfaces.logins import (
+    IOpenIdLogin as IOpenIdLogin,
+)
+from sso_proxy.interfaces.logins import (
     IRefreshes as IRefreshes,
 )
 from sso_proxy.interfaces.logins import (

@@ -10,6 +10,7 @@ from sso_proxy.login import (
     Finished,
     InFragment,
     LogoutNotice,
+    OpenIdShown,
     PasswordForm,
     Question,
     Wanted,
@@ -56,7 +57,7 @@ class ILogin(Interface):
 
     async def finish(
         request: Request,
-    ) -> Finished | Response | InFragment | PasswordForm:
+    ) -> Finished | Response | InFragment | PasswordForm | OpenIdShown:
         """
         Answer a browser that came back, to ``callback/`` and our configured name.
 
@@ -144,6 +145,20 @@ class ILogout(Interface):
         Raises:
             UnavailableError: It cannot be noted.
         """
+
+
+class IOpenIdLogin(Interface):
+    """A login with an identifier that people type (OpenID 2.0); also an `ILogin`."""
+
+    async def tell(request: Request, wanted: Wanted) -> Response | Question | None:
+        """
+        Have somebody prove which identifier is theirs, who then sees it and no more.
+
+        No session begins, and nobody has to know it.  None if it is not offered.
+        """
+
+    def return_to(origin: str, endpoints: str) -> str:
+        """Say where answers come back on one host, to providers that look it up."""
 
 
 class IRefreshes(Interface):

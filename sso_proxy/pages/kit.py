@@ -66,6 +66,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "fragment": Kind(form=True, script="fragment.js"),
     "logout": Kind(form=True),
     "logged-out": Kind(),
+    "openid": Kind(),
     "ticket": Kind(form=True),
 }
 """The pages that there are; each has a template of its name."""
@@ -186,6 +187,7 @@ class Pages:
         action: str = "",
         fields: Sequence[tuple[str, str]] = (),
         problem: str = "",
+        openid: bool = False,
     ) -> tuple[Headers, bytes]:
         """
         Let a person say at which provider they log in.
@@ -199,6 +201,7 @@ class Pages:
             fields: Its other, hidden fields.
             problem: What was wrong with what they typed before: the name of a message
                 (``discover.`` and this), or empty.
+            openid: Whether an OpenID is typed.
 
         Raises:
             ValueError: Something leads to another host.
@@ -214,6 +217,7 @@ class Pages:
             action=action,
             fields=tuple(fields),
             problem=say.find(f"discover.{problem}") if problem else "",
+            openid=openid,
         )
 
     def restore(

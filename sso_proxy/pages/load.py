@@ -224,8 +224,11 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "error", {**said, "again": "", "text": "", "reason": ""}
     yield "choose", {"choices": (("a", "/a"), ("b", "/b"))}
     typed = {"choices": (), "action": "/", "fields": (("a", "b"),), "problem": "c"}
-    yield "discover", typed
-    yield "discover", {**typed, "choices": (("a", "/a"),), "action": "", "problem": ""}
+    yield "discover", {**typed, "openid": True}
+    for known in (True, False):
+        yield "openid", {"identifier": "a", "known": known, "again": "/"}
+    chosen = {"choices": (("a", "/a"),), "action": "", "problem": "", "openid": False}
+    yield "discover", {**typed, **chosen}
     asked = {"action": "/", "login": "a", "user": "b"}
     yield "login-form", {**asked, "problem": "wrong"}
     yield "login-form", {**asked, "user": "", "problem": ""}

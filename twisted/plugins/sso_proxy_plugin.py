@@ -46,6 +46,11 @@ oidc_discovery_authenticator = PluginFactory(
     makes="IAuthenticator",
     target="sso_proxy.authn.oidc_many:OidcDiscovery",
 )
+openid2_authenticator = PluginFactory(
+    name="openid2",
+    makes="IAuthenticator",
+    target="sso_proxy.authn.openid2:OpenId2Authenticator",
+)
 basic_authenticator = PluginFactory(
     name="basic",
     makes="IAuthenticator",

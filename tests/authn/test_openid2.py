@@ -1,0 +1,88 @@
+"""People log in with an OpenID."""
+
+import pytest
+from zope.interface.verify import verifyObject
+
+from sso_proxy.authn.openid2 import OpenId2Authenticator
+from sso_proxy.config.secrets import Secret
+from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin
+from sso_proxy.login import Wishes
+from tests.support.openid2_login import SiteCase
+from tests.support.password_scene import basic
+
+
+class OpenId2Tests(SiteCase):
+    """One site, one provider."""
+
+    async def test_who_proves_an_identifier_goes_on_where_they_wanted(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        done = await site.enter(op, op.identity("alice"))
+        assert (done.status, done.location) == (303, "/page?x=1")
+        assert (await site.get("/page?x=1")).status == 200
+        assert op.modes() == ["associate", "checkid_setup"]
+
+    async def test_without_associations_each_answer_is_asked_about(self) -> None:
+        op = self.run_op()
+        site = self.site(op, associations=())
+        assert (await site.enter(op, op.identity("alice"))).status == 303
+        assert op.modes() == ["checkid_setup", "check_authentication"]
+
+    async def test_a_provider_may_say_whose_identifier_it_is(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        assert (await site.enter(op, op.op_identifier)).status == 303
+        assert (await site.get("/")).status == 200
+        assert op.fetched[-1].endswith("/alice")
+
+    async def test_it_is_an_authenticator_and_a_login(self) -> None:
+        site = self.site(self.run_op())
+        for interface in (IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin):
+            verifyObject(interface, site.logins["openid"])
+
+    async def test_programs_come_with_a_password_where_people_have_an_openid(
+        self,
+    ) -> None:
+        """Alternative to Basic: the page is the body of a 401 with its challenge."""
+        op = self.run_op()
+        site = self.site(op, basic=True, in_answer=True)
+        page = await site.get("/page")
+        assert page.status == 401
+        assert 'name="openid_identifier"' in page.body
+        assert "Basic" in dict(page.headers)["www-authenticate"]
+        line = b"Authorization: " + basic("alice", "wonderland").encode()
+        assert (await site.wait("/page", line)).status == 200
+        away = await site.type(page, op.identity("alice"))
+        assert (await site.come_back_from(op, away.location)).status == 303
+        assert (await site.get("/page")).status == 200
+
+    async def test_the_backend_gets_everybodys_password_with_the_users_name(
+        self,
+    ) -> None:
+        op = self.run_op()
+        scene = {"consumed": frozenset({"authorization"})}
+        site = self.site(op, backend_password=Secret("password"), scene=scene)
+        await site.enter(op, op.identity("alice"))
+        stolen = b"Authorization: " + basic("root", "password").encode()
+        assert (await site.wait("/", stolen)).status == 200
+        admission = site.scene.backend.exchange.admission
+        assert admission is not None
+        block = admission.block
+        assert block.count(b"Authorization:") == 1
+        sent = basic("alice.liddell", "password").encode()
+        assert b"Authorization: " + sent + b"\r\n" in block
+        assert site.logins["openid"].consumes == ("authorization",)
+
+
+def test_a_route_can_ask_for_no_more_than_the_protocol_has() -> None:
+    check = OpenId2Authenticator.check_wishes
+    check(None, Wishes(prompt=("none",)))  # type: ignore[arg-type]
+    for wishes in (
+        Wishes(acr_values=("mfa",)),
+        Wishes(max_age=60),
+        Wishes(claims={}),
+        Wishes(resource=("x",)),
+        Wishes(prompt=("login",)),
+    ):
+        with pytest.raises(ValueError, match=r"OpenID|prompt"):
+            check(None, wishes)  # type: ignore[arg-type]
