@@ -310,7 +310,7 @@ class ServerConnection(Uplink):
             return False
         exchange = Exchange(self, repeated.method, repeated.path)
         admission = repeated.admission
-        if admission.reuse_until < exchange.started:
+        if admission.reuse_until <= exchange.started:
             self._memo = None
             return False
         exchange.id = rules.new_id()

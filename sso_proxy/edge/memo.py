@@ -229,7 +229,7 @@ def _find(data: bytes, rules: Rules, place: Place) -> Known | None:
     """Give what still holds of what was decided for all after the request line."""
     end = data.find(b"\r\n", 0, rules.head_limits.request_line + 2)
     known = rules.known.find(data[end:], place) if end >= 0 else None
-    return None if known is None or known.until < monotonic() else known
+    return None if known is None or known.until <= monotonic() else known
 
 
 def _still_permitted(repeated: Repeated, query: bytes | None) -> bool:
