@@ -40,6 +40,7 @@ RUN_ELSEWHERE = {
     "single-page-application.toml",
     "two-providers.toml",
     "dpop.toml",
+    "bound-sessions.toml",
     "token-binding.toml",
     "several-issuers.toml",
     "introspection.toml",

@@ -250,6 +250,7 @@ TABLE: Final = {
     "C6": row(
         "parameters of a login that anybody can change",
         STATES + "test_another_browser_does_not_have_it",
+        "sessions/test_keys.py::test_a_login_is_finished_by_who_began_it",
         STATES + "test_a_login_is_not_taken_for_another_one",
         STATES + "test_any_state_may_come_back",
         SEALED + "test_no_single_bit_can_be_changed",
@@ -442,6 +443,7 @@ TABLE: Final = {
     "D6": row(
         "a bound token without its proof",
         "test_pipeline.py::test_an_unknown_confirmation_is_refused",
+        "authn/test_token_binding.py::test_a_bound_token_is_good_with_its_key_alone",
         "test_pipeline.py::test_a_confirmation_is_checked_whether_demanded_or_not",
         BEARER + "test_a_token_bound_by_dpop_is_no_bearer_token",
         BEARER + "test_a_dpop_token_that_was_asked_about_needs_a_proof",
