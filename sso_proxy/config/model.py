@@ -401,8 +401,8 @@ class Config:
         listener: Listening sockets.
         authenticator: Authenticators by name; ``anonymous`` is always there.
         mapper: User mappers by name.
-        binding: How keys are checked that tokens are bound to, by kind: ``certificate``,
-            ``dpop`` and ``token_binding``.  ``type`` need not be written.
+        binding: How keys are checked that tokens are bound to, by kind:
+            ``certificate``, ``dpop``, ``token_binding``.  ``type`` need not be written.
         cache: Caches by name; used is the only one, or ``default``, or a ``local`` one.
         session: Browser sessions by name, for routes whose authenticators log people
             in; used is the one that the route names, else the only one, or ``default``,
