@@ -82,6 +82,12 @@ def read_totals(stored: bytes | None) -> Totals:
     return Totals(*_TOTALS.unpack(stored)) if stored is not None else Totals()
 
 
+def add_octets(stored: bytes | None, octets: int, most: int) -> bytes | None:
+    """Give packed totals with more *octets*, or None if these are more than *most*."""
+    before, messages = _TOTALS.unpack(stored) if stored is not None else (0, 0)
+    return _TOTALS.pack(before + octets, messages) if before + octets <= most else None
+
+
 @lru_cache(maxsize=64)  # there are a few, and every operation begins with one
 def prefix_of(purpose: str) -> bytes:
     """Give what all keys of *purpose* begin with."""
@@ -122,6 +128,16 @@ def message_number(key: bytes) -> int:
 def due_key(record: Record, key: bytes) -> bytes:
     """Give the key that says when *record*, stored under *key*, expires."""
     return due_start(record.kept) + _NUMBER.pack(record.expires) + key
+
+
+def pack_kept(expires: int, value: bytes) -> bytes:
+    """Give a record that is kept as `Record.pack` does."""
+    return _HEADER.pack(expires, True) + value
+
+
+def kept_due_key(expires: int, key: bytes) -> bytes:
+    """Give what `due_key` gives for a record that is kept."""
+    return b"x\1" + _NUMBER.pack(expires) + key
 
 
 def due_start(kept: bool) -> bytes:  # noqa: FBT001

@@ -131,13 +131,9 @@ class LocalCache:
         """Write unless there is one; what is written stays until it expires."""
         key, expires = layout.value_key(name), self._expires(value, ttl)
 
-        def work(table: Table) -> bool:
-            if table.find(key) is not None:
-                return False
-            table.write(key, Record(expires, True, value), self._budget)
-            return True
-
-        return self._write(purpose, work)
+        return self._write(
+            purpose, lambda table: table.add(key, expires, value, self._budget)
+        )
 
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Read and delete in one step."""

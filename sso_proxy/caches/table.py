@@ -82,6 +82,32 @@ class Table:
         self._txn.put(self._prefix + layout.due_key(record, key), b"")
         self._count(Totals(octets, totals.messages))
 
+    def add(self, key: bytes, expires: int, value: bytes, budget: int) -> bool:
+        """
+        Put a record that stays until it expires under *key*, unless there is one.
+
+        Returns:
+            Whether it did.
+
+        Raises:
+            UnavailableError: There is no room, and nothing that may go.
+        """
+        txn, prefix = self._txn, self._prefix
+        totals = prefix + layout.TOTALS
+        counted = layout.add_octets(txn.get(totals), cost(value), budget)
+        if (
+            counted is not None
+            and key[-1] % _EVERY != 0
+            and txn.put(prefix + key, layout.pack_kept(expires, value), overwrite=False)
+        ):  # most are new, and nothing has to go for them
+            txn.put(prefix + layout.kept_due_key(expires, key), b"")
+            txn.put(totals, counted)
+            return True
+        if self.find(key) is not None:
+            return False
+        self.write(key, Record(expires, True, value), budget)
+        return True
+
     def remove(self, key: bytes) -> None:
         """Forget *key*."""
         totals = self.totals()

@@ -1,10 +1,14 @@
 """Records of one purpose in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import lmdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sso_proxy.caches import layout
 from sso_proxy.caches.layout import Record, Totals
@@ -116,6 +120,52 @@ def test_nothing_is_evicted_for_what_has_no_room_at_all(tmp_path: Path) -> None:
             txn.abort()
         with env.begin() as txn:
             assert Table(txn, "a", now=0).find(KEYS[0]) is not None
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([b"va", b"vb", b"vc\x10"]),
+            st.integers(1, 40),
+            st.sampled_from([b"", b"x" * 100]),
+            st.integers(0, 12),
+        )
+    )
+)
+def test_what_is_added_is_counted_as_what_is_found_missing_and_written(
+    steps: list[tuple[bytes, int, bytes, int]],
+) -> None:
+    """One step does what two did, whatever is there, has expired or finds no room."""
+    with TemporaryDirectory() as directory, lmdb.open(directory) as env:
+        now = 0
+        for key, life, value, later in steps:
+            now += later
+            with env.begin(write=True) as txn:
+                mine, other = Table(txn, "a", now), Table(txn, "b", now)
+                given_ = (key, now + life, value, 1000)
+                added = _outcome(partial(mine.add, *given_))
+                assert added == _outcome(partial(_find_and_write, other, *given_))
+                if added is None:
+                    txn.abort()
+                    continue
+                stored = [(k[2:], v) for k, v in txn.cursor() if k[:1] == b"a"]
+                assert stored == [(k[2:], v) for k, v in txn.cursor() if k[:1] == b"b"]
+
+
+def _find_and_write(
+    table: Table, key: bytes, expires: int, value: bytes, budget: int
+) -> bool:
+    if table.find(key) is not None:
+        return False
+    table.write(key, Record(expires, True, value), budget)
+    return True
+
+
+def _outcome(act: Callable[[], bool]) -> bool | None:
+    try:
+        return act()
+    except UnavailableError:
+        return None
 
 
 def test_purposes_do_not_see_each_other(txn: Transaction) -> None:
