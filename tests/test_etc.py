@@ -60,6 +60,7 @@ RUN_ELSEWHERE = {
     "authzen.toml",
     "decision-point.toml",
     "xacml.toml",
+    "bound-cookies.toml",
     "login-server.toml",
     "login-server-auth-tkt.toml",
     "mapped-users.toml",
