@@ -146,19 +146,30 @@ class _Walk:
             text = f"no kind answers for {wanted.detail}"
             self._find("binding", text, "miss", wanted.status, wanted.reason)
             return
+        # Who goes by a session may have proved the key that it is bound to.
+        sessions = self._route.sessions
+        bound = frozenset() if sessions is None else sessions.binds
+        known = {"certificate"} - self._missing - bound
         proved = []
         for kind, binding in wanted.items():
             if kind in self._situation.bindings:
                 proved.append(kind)
                 self._find("binding", f"{kind}: taken as proved", "hit")
-            elif kind == "certificate" and "certificate" not in self._missing:
+            elif kind in known:
                 self._check_certificate(binding, proved)
             else:
                 text = f"{kind}: whether it is proved is not given"
                 self._find("binding", text, "may")
+        told = len(proved) == len(wanted)
+        for kind in sorted(bound - wanted.keys()):
+            if kind in self._situation.bindings:
+                proved.append(kind)
+                self._find("binding", f"{kind}: taken as the session's", "hit")
+            else:
+                told = False
         if proved:
             self._request = attrs.evolve(self._request, bindings=tuple(proved))
-        if "claims" in self._missing or len(proved) < len(wanted):
+        if "claims" in self._missing or not told:
             self._missing |= {"bindings"}
 
     def _check_certificate(self, binding: Any, proved: list[str]) -> None:  # noqa: ANN401

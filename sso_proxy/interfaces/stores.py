@@ -33,6 +33,7 @@ class ISessionStore(Interface):
         "Whether sessions of others than who asks can be ended by whose they are: by"
         " `revoke_user` and `revoke_sid`."
     )
+    binds: frozenset[str] = Attribute("Kinds of keys that sessions may be bound to.")
 
     def lacks_key(request: Request) -> str:
         """Give the kind of key without which who sent *request* cannot log in."""

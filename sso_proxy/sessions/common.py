@@ -78,6 +78,7 @@ class Sessions:
         self.logins = common.logins
         self.logouts = common.logouts
         self.kept = common.kept
+        self.binds = common.keys.kinds
 
     def lacks_key(self, request: Request) -> str:
         """Give the kind of key without which who sent *request* cannot log in."""

@@ -48,11 +48,15 @@ class Keys:
 
     Args:
         config: What is bound to what.
+
+    Attributes:
+        kinds: Kinds of keys that it looks for.
     """
 
     def __init__(self, config: SessionBindingConfig | None = None) -> None:
         levels: dict[str, Any] = {} if config is None else attrs.asdict(config)
         self._levels = {kind: level for kind, level in levels.items() if level}
+        self.kinds = frozenset(self._levels)
 
     def of(self, request: Request) -> dict[str, str]:
         """Give what is to be bound to with *request*: hashes of keys by their kinds."""

@@ -114,6 +114,35 @@ def test_keys_that_were_not_said_to_be_proved_may_be() -> None:
     assert explain(given, text).verdict == "permit"
 
 
+BOUND = """
+[authenticator.corp]
+type = "tests.support.header_login:HeaderLogin"
+[session.main]
+type = "cookie"
+binding = { certificate = "prefer" }
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'binding = { certificate = "require" }',
+        "require = [\"bindings contains 'certificate'\"]",
+    ],
+)
+def test_a_session_may_be_bound_to_what_a_route_requires(line: str) -> None:
+    text = with_route(line).replace('["api"]', '["corp"]', 1) + BOUND
+    text = text.replace(
+        "allow_plaintext = true",
+        'allow_plaintext = true\nforwarded_certificate = "unverified"',
+    )
+    trusted = '[server]\ntrusted_proxies = ["127.0.0.1"]\n'
+    explanation = explain(make_situation(who=ALICE), trusted + text)
+    assert explanation.verdict == "unknown"
+    given = make_situation(who=ALICE, bindings=("certificate",))
+    assert explain(given, trusted + text).verdict == "permit"
+
+
 def test_a_token_of_an_unknown_confirmation_is_refused() -> None:
     who = {**ALICE, "cnf": {"strange": "x"}}
     explanation = explain(make_situation(who=who), with_route())
