@@ -26,6 +26,15 @@ _TOLD: Final = frozenset(
     {"openid-xri", "openid-plain", "openid-provider", "openid-unreachable"}
 )
 """Reasons for which people are told something of their own."""
+_COOKIES: Final = {
+    "foreign": (Code.NOT_OPENED, "a session cookie is not sealed by us"),
+    "damaged": (Code.INVALID, "a session cookie is damaged"),
+    "over": (Code.OVER, "a session is over"),
+}
+_WHY: Final = {
+    "none": "there is no session cookie",
+    **dict.fromkeys(_COOKIES, "the session cookie is no good"),
+}
 
 
 class Beginner:
@@ -57,6 +66,7 @@ class Beginner:
         """
         if wanted.anywhere:
             wanted = attrs.evolve(wanted, target=self._config.start_page)
+        self._explain(request, wanted)
         identifier, typed = self._whose(wanted)
         if not identifier:
             return self._ask(request, wanted)
@@ -80,6 +90,17 @@ class Beginner:
                 return self._ask(request, wanted, "openid-unreachable")
             raise
         return await self._send(request, wanted, found, tells=tells)
+
+    def _explain(self, request: Request, wanted: Wanted) -> None:
+        """Write down why somebody has to log in who wanted a page."""
+        if request.head.path.startswith(wanted.endpoints):
+            return
+        cookies = "" if request.session else request.sessions.explain(request)
+        if cookies in _COOKIES:
+            code, why = _COOKIES[cookies]
+            note(request, self._parts.name, code, why)
+        why = _WHY.get(cookies, "the session is not enough")
+        self._note(request, f"sent to log in: {why}")
 
     def _whose(self, wanted: Wanted) -> tuple[str, bool]:
         """

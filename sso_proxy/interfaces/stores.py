@@ -45,6 +45,14 @@ class ISessionStore(Interface):
         `Opened.refused` says so if it is one of somebody else, who holds another key.
         """
 
+    def explain(request: Request) -> str:
+        """
+        Say what the cookies of a *request* without a session are, for the log.
+
+        ``none``; ``damaged``; ``foreign`` if they are not sealed by us; ``over`` if
+        nothing is wrong with them, so that the session has ended.
+        """
+
     async def start(
         request: Request, identity: Identity, data: Mapping[str, Any]
     ) -> Opened:

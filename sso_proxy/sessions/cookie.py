@@ -150,6 +150,17 @@ class CookieSessions(Sessions):
             return self._opened(request, self._used(known))
         return Opened(known, until=self.common.lifetime.until(known))
 
+    def explain(self, request: Request) -> str:
+        """Say what the cookies of a *request* without a session are, for the log."""
+        text = self.common.jar.read(request)
+        if text is None:
+            return self.common.jar.lacks(request)
+        sealed = decode(text)
+        if sealed is None:
+            return "damaged"
+        ours = self._opener.open(sealed, self._context) is not None
+        return "over" if ours else "foreign"
+
     async def start(
         self, request: Request, identity: Identity, data: Mapping[str, Any]
     ) -> Opened:

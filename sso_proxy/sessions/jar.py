@@ -45,6 +45,10 @@ class Jar:
         """Give what the cookie says; None if it is not all there, or there twice."""
         return join_chunks(cookies_of(request, self.name), self.name)
 
+    def lacks(self, request: Request) -> str:
+        """Say why `read` gives nothing: ``none`` is there, or it is ``damaged``."""
+        return "damaged" if self.name in cookies_of(request, self.name) else "none"
+
     def write(self, request: Request, value: str) -> Headers:
         """
         Say that the cookie says *value*, and take away what is left of a longer one.

@@ -141,6 +141,13 @@ class ServerSessions(Sessions):
             return Opened(None)
         return Opened(session, until=self.common.lifetime.until(session))
 
+    def explain(self, request: Request) -> str:
+        """Say what the cookie of a *request* without a session is, for the log."""
+        text = self.common.jar.read(request)
+        if text is None:
+            return self.common.jar.lacks(request)
+        return "damaged" if read_name(text) is None else "over"
+
     async def start(
         self, request: Request, identity: Identity, data: Mapping[str, Any]
     ) -> Opened:

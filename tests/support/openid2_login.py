@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from twisted.internet import reactor as installed  # noqa: TID251
 from twisted.internet.task import deferLater
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.basic import BasicAuthenticator, BasicConfig
@@ -196,6 +197,17 @@ class SiteCase(TestCase):
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp())
         self.addCleanup(_close)
+        self.lines: list[str] = []
+        globalLogPublisher.addObserver(self._note)
+        self.addCleanup(globalLogPublisher.removeObserver, self._note)
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        if str(event.get("log_namespace", "")).startswith("sso_proxy.authn.openid2"):
+            self.lines.append(formatEvent(event))
+
+    def said(self) -> str:
+        """Give the last line of the log, of the authenticator."""
+        return self.lines[-1].partition(": ")[2]
 
     def run_op(self, pki: Pki | None = None, **switches: Any) -> OpenIdProvider:  # noqa: ANN401
         """Run a provider."""
