@@ -103,7 +103,7 @@ CHECKS: Final = (
         see=see_user,
     ),
     Check(
-        title="The same token, over another certificate",
+        title="The same token, stolen: over the thief's certificate",
         token=True,
         certificate="other",
         status=401,
@@ -111,7 +111,7 @@ CHECKS: Final = (
         see=see_invalid_token,
     ),
     Check(
-        title="The same token, without a certificate",
+        title="The same token, stolen: without a certificate",
         token=True,
         certificate="",
         status=401,

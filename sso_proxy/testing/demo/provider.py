@@ -51,12 +51,12 @@ class Client:
     Attributes:
         client_id: Its name.
         secret: What it proves that with.
-        redirect_uri: Where people are sent back.
+        redirect_uris: Where people may be sent back.
     """
 
     client_id: str
     secret: str = attrs.field(repr=False)
-    redirect_uri: str
+    redirect_uris: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -65,12 +65,14 @@ class AuthorizationRequest:
     What a browser came with, in order.
 
     Attributes:
+        redirect_uri: Where people are sent back.
         state: The client's, returned as it is.
         nonce: For the ID token; empty for none.
         code_challenge: The hash of what redeems the code.
         fields: All of it, for the form that goes on with it.
     """
 
+    redirect_uri: str
     state: str
     nonce: str
     code_challenge: str
@@ -86,6 +88,7 @@ class Grant:
         person: Who logged in.
         at: When, in seconds since the epoch.
         nonce: For the ID token.
+        redirect_uri: For the code.
         code_challenge: For the code.
         until: When it ends.
     """
@@ -93,6 +96,7 @@ class Grant:
     person: Person
     at: int
     nonce: str
+    redirect_uri: str
     code_challenge: str
     until: float
 
@@ -145,19 +149,22 @@ class OpenIdProvider:
         """
         wanted = {
             "client_id": self.client.client_id,
-            "redirect_uri": self.client.redirect_uri,
             "response_type": "code",
             "code_challenge_method": "S256",
         }
         for name, value in wanted.items():
             if fields.get(name) != value:
                 raise NotInOrderError(f"{name} has to be {value}")
+        redirect_uri = fields.get("redirect_uri", "")
+        if redirect_uri not in self.client.redirect_uris:
+            raise NotInOrderError("redirect_uri is not the client's")
         for name in ("state", "code_challenge"):
             if not fields.get(name):
                 raise NotInOrderError(f"{name} is missing")
         if "openid" not in fields.get("scope", "").split():
             raise NotInOrderError("scope has to have openid")
         return AuthorizationRequest(
+            redirect_uri=redirect_uri,
             state=fields["state"],
             nonce=fields.get("nonce", ""),
             code_challenge=fields["code_challenge"],
@@ -181,11 +188,12 @@ class OpenIdProvider:
                 person=PEOPLE[key],
                 at=int(now),
                 nonce=request.nonce,
+                redirect_uri=request.redirect_uri,
                 code_challenge=request.code_challenge,
                 until=now + CODE_LIFETIME,
             )
             answer["code"] = _keep(self._codes, grant)
-        return f"{self.client.redirect_uri}?{urlencode(answer)}"
+        return f"{request.redirect_uri}?{urlencode(answer)}"
 
     def answer(self, form: Mapping[str, str], authorization: str) -> Answer:
         """
@@ -232,7 +240,7 @@ class OpenIdProvider:
     def _redeem(self, form: Mapping[str, str]) -> Grant | None:
         """Take a code, once, from whoever began (RFC 7636 section 4.6)."""
         grant = self._still_good(self._codes.pop(form.get("code", ""), None))
-        if grant is None or form.get("redirect_uri") != self.client.redirect_uri:
+        if grant is None or form.get("redirect_uri") != grant.redirect_uri:
             return None
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -33,6 +33,7 @@ from sso_proxy.testing.demo.scene import (
     keep_token,
     prepare,
 )
+from sso_proxy.testing.demo.thief import THEFTS, Thefts
 
 
 def listen(reactor: Any, scene: Scene) -> list[Any]:  # noqa: ANN401
@@ -82,6 +83,23 @@ async def show_visits(
     return results
 
 
+async def show_thefts(
+    reactor: Any,  # noqa: ANN401
+    scene: Scene,
+    paint: show.Paint,
+) -> list[Result]:
+    """Steal cookies and print what they are good for."""
+    _say(show.thief_opening(scene, paint))
+    thefts = Thefts(reactor, scene)
+    await thefts.log_in()
+    results = []
+    for number, theft in enumerate(THEFTS, len(checks.CHECKS) + len(VISITS) + 1):
+        results.append(await thefts.run(theft))
+        _say(show.result_lines(number, results[-1], paint))
+    _say("")
+    return results
+
+
 async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> int:  # noqa: ANN401
     """Run everything; give the exit code.  The reactor's end is the proxy's, too."""
     proxy = ProxyProcess(reactor, scene.config, scene.log)
@@ -94,6 +112,7 @@ async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> 
     await proxy.listening(scene.ports.proxy)
     results = await show_checks(reactor, scene, paint)
     results += await show_visits(reactor, scene, paint)
+    results += await show_thefts(reactor, scene, paint)
     _say(show.people_lines(scene, paint))
     _say(show.closing(scene, results, paint))
     if not once:

@@ -73,6 +73,31 @@ require = ["claims.groups contains 'staff'"]
 headers = {{ claims = ["name", "email", "groups"] }}
 backend = "http://{host}:{ports.application}"
 
+# The same, at the first listener, for people whose machines have certificates: sessions
+# are good only with the certificate that they began with.
+[session.default]
+type = "server"
+
+[session.machine]
+type = "server"
+cookie = {{ name = "__Host-sso-machine" }}
+binding = {{ certificate = "require" }}
+
+[authenticator.machines]
+type = "oidc"
+title = "the demo provider"
+issuer = "https://{host}:{ports.provider}"
+client_id = "{client.client_id}"
+client_secret_file = "client-secret"
+
+[[route]]
+host = "{host}"
+path = "/machine/"
+authenticate = ["machines"]
+session = "machine"
+headers = {{ claims = ["name", "email", "groups"] }}
+backend = "http://{host}:{ports.application}"
+
 [[route]]
 host = "{host}"
 path = "/orders/"
@@ -180,6 +205,11 @@ class Scene:
         return web_url(self.ports)
 
     @property
+    def machine_url(self) -> str:
+        """The same, where sessions are bound to certificates."""
+        return f"https://{HOST}:{self.ports.proxy}/machine/"
+
+    @property
     def single_page_url(self) -> str:
         """The single-page application, likewise; empty if its files are not here."""
         return f"{self.web_url}/single-page/" if SINGLE_PAGE.is_dir() else ""
@@ -254,7 +284,10 @@ def prepare(directory: Path, ports: Ports) -> Scene:
         login=Client(
             client_id="demo",
             secret=secrets.token_urlsafe(32),
-            redirect_uri=f"{web_url(ports)}/.sso/callback/people",
+            redirect_uris=(
+                f"{web_url(ports)}/.sso/callback/people",
+                f"https://{HOST}:{ports.proxy}/.sso/callback/machines",
+            ),
         ),
     )
     authority.write(directory)

@@ -92,6 +92,19 @@ def web_opening(scene: Scene, paint: Paint) -> str:
     )
 
 
+def thief_opening(scene: Scene, paint: Paint) -> str:
+    """Show what is stolen, and from where."""
+    return "\n".join(
+        [
+            paint(_BOLD, "A thief has copied Alice's cookies"),
+            "",
+            f"  {scene.machine_url} binds a session to the certificate that it began",
+            f"  with; {scene.web_url}/ binds it to nothing.",
+            "",
+        ]
+    )
+
+
 def people_lines(scene: Scene, paint: Paint) -> str:
     """Show where to look with a browser, and who one can be there."""
     lines = [paint(_BOLD, "In your browser"), "", f"  {scene.web_url}/", ""]

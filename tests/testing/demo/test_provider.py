@@ -19,7 +19,7 @@ from sso_proxy.testing.demo.provider import (
 )
 
 ISSUER = "https://127.0.0.1:8447"
-CLIENT = Client(client_id="demo", secret="s3", redirect_uri="https://app/cb")
+CLIENT = Client(client_id="demo", secret="s3", redirect_uris=("https://app/cb",))
 BASIC = "Basic " + base64.b64encode(b"demo:s3").decode()
 VERIFIER = "v" * 43
 CHALLENGE = (

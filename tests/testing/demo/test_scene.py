@@ -26,8 +26,9 @@ def test_configuration_has_no_mistakes(tmp_path: Path) -> None:
     assert config.listener[0].certificate == str(tmp_path / "demo" / "proxy.crt")
     backends = [route.backend for route in config.route]
     assert backends[0] == backends[1] == "http://127.0.0.1:8448"
-    assert backends[2] == backends[4] == "http://127.0.0.1:8445"
-    assert backends[3].endswith("/etc/single-page-application")
+    assert backends[2] == "http://127.0.0.1:8448"
+    assert backends[3] == backends[5] == "http://127.0.0.1:8445"
+    assert backends[4].endswith("/etc/single-page-application")
 
 
 def test_files_can_be_made_again(tmp_path: Path) -> None:

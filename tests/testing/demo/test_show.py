@@ -37,6 +37,12 @@ def test_opening_names_every_address(scene: Scene) -> None:
         assert url in text
 
 
+def test_what_is_stolen_is_said_with_its_addresses(scene: Scene) -> None:
+    text = show.thief_opening(scene, PLAIN)
+    assert "https://127.0.0.1:8443/machine/ binds" in text
+    assert "https://127.0.0.1:8446/ binds it to nothing" in text
+
+
 def test_people_are_told_where_to_look_and_who_to_be(scene: Scene) -> None:
     text = show.people_lines(scene, PLAIN)
     assert "\n  https://127.0.0.1:8446/\n" in text
