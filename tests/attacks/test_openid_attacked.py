@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from sso_proxy.specs.openid2.names import NS
 from tests.support.openid2_login import CROSS_SITE, OpenIdSite, SiteCase
-from tests.support.openid2_op import OPENID_NS
 
 TESTS = Path(__file__).parent.parent
 HERE = "attacks/test_openid_attacked.py::"
@@ -124,7 +124,7 @@ class OpenIdAttackTests(SiteCase):
         away = await site.leave(theirs.identity("alice"))
 
         def forge(fields: Any) -> None:  # noqa: ANN401
-            fields.setArg(OPENID_NS, "op_endpoint", theirs.op_endpoint)
+            fields.setArg(NS, "op_endpoint", theirs.op_endpoint)
 
         evil.switches.claims = theirs.identity("alice")
         evil.switches.before_signing = forge
@@ -173,9 +173,9 @@ class OpenIdAttackTests(SiteCase):
         for missing in ("claimed_id", "return_to", "op_endpoint", "response_nonce"):
 
             def forget(fields: Any, name: str = missing) -> None:  # noqa: ANN401
-                names = fields.getArg(OPENID_NS, "signed").split(",")
+                names = fields.getArg(NS, "signed").split(",")
                 names.remove(name)
-                fields.setArg(OPENID_NS, "signed", ",".join(names))
+                fields.setArg(NS, "signed", ",".join(names))
 
             op.switches.after_signing = forget
             place = op.visit(await site.leave(op.identity("alice")))
@@ -202,7 +202,8 @@ class OpenIdAttackTests(SiteCase):
         op = self.run_op(found="itself")
         site = self.site(op)
         bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
-        show = op.RequestHandlerClass._send  # noqa: SLF001
+        kind: Any = op.RequestHandlerClass
+        show = kind._send  # noqa: SLF001
 
         def send(handler: Any, status: int, text: str, headers: Any = None) -> None:  # noqa: ANN401
             show(
@@ -212,7 +213,7 @@ class OpenIdAttackTests(SiteCase):
                 headers,
             )
 
-        self.patch(op.RequestHandlerClass, "_send", send)
+        self.patch(kind, "_send", send)  # type: ignore[no-untyped-call]
         page = await site.type(await site.get("/"), op.identity("alice"))
         assert page.status == 400
 
