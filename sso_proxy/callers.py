@@ -130,9 +130,10 @@ def with_session(route: Route, request: Request, session: Session | None) -> Req
 
 def _because(opened: Opened | None, response: Response) -> Response:
     """Tell the audit record that there was a session, and it was not used."""
-    if opened is None or not opened.refused:
-        return response
-    return attrs.evolve(response, reason=opened.refused)
+    refused = "" if opened is None else opened.refused
+    if not refused or response.status not in {200, 302, 303, 401, 403}:
+        return response  # another reason is the more important one
+    return attrs.evolve(response, reason=refused)
 
 
 def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:

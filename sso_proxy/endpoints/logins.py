@@ -127,7 +127,7 @@ class Logins:
             return None
         path = request.path_asked or head.path
         target = path if head.query is None else f"{path}?{head.query}"
-        stopped = self._stop(request, target)
+        stopped = self._stop(request, target) or self._refuse(request, names)
         if stopped is not None:
             return stopped
         try:
@@ -242,6 +242,11 @@ class Logins:
                 again=again,
             )
         return None
+
+    def _refuse(self, request: Request, names: Sequence[str]) -> Response | None:
+        """Refuse who could have no session by any of these, and keep nothing of it."""
+        refused = [_refuse_without_key(request, desk) for desk in self._of(names)]
+        return refused[0] if all(refused) else None
 
     async def _answer_login(self, request: Request) -> Response:
         """Begin a login that somebody has chosen; what they chose is no secret."""

@@ -11,7 +11,7 @@ from sso_proxy.model import CertificateFacts
 from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.testing.fakes import make_certificate
 from sso_proxy.tls_facts import TlsFacts
-from tests.support.login_scene import PAGE, LoginScene, Seen
+from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen
 from tests.support.sessions import MAKERS
 
 ALICE = make_certificate("CN=alice", verified=False)
@@ -133,6 +133,25 @@ def test_nobody_logs_in_without_a_key_that_is_required(kind: str) -> None:
     site.connect(None)
     assert site.come_back(away).status == 403
     assert site.last == (403, "session-key-missing")
+
+
+def test_nothing_is_kept_of_what_is_posted_without_a_key(kind: str) -> None:
+    site = Site(kind)
+    site.connect(None)
+    form = b"Content-Type: application/x-www-form-urlencoded"
+    sent = site.ask("/orders", *OWN_PAGE, form, method="POST", body=b"amount=1")
+    assert (sent.status, site.last) == (403, (403, "session-key-missing"))
+    assert not site.browser.cookies
+    assert "login-body" not in site.cache._kinds  # noqa: SLF001
+
+
+def test_a_limit_is_told_whoever_has_which_cookie(kind: str) -> None:
+    site = Site(kind, PREFERRED, per_minute=1)
+    site.log_in()
+    site.connect(MALLORY)
+    for _ in range(3):
+        site.page("/orders")
+    assert site.last == (429, "too-many-logins")
 
 
 def test_conditions_are_told_what_a_session_is_bound_to(kind: str) -> None:
