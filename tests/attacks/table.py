@@ -39,6 +39,8 @@ HTPASSWD: Final = "checkers/test_htpasswd.py::"
 COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
 COOKIES: Final = "specs/http/test_cookies.py::"
+OWN_COOKIES: Final = "test_bound_cookies.py::"
+SEALED: Final = "edge/test_exchange_of_cookies.py::"
 STATES: Final = "sessions/test_login_state.py::"
 SERVER: Final = "sessions/test_server.py::"
 THOUSANDS: Final = "interop/test_sessions.py::"
@@ -271,12 +273,17 @@ TABLE: Final = {
         SEALED + "test_nothing_is_believed_in_the_place_of_another",
         SEALED + "test_no_kind_opens_what_another_has_sealed",
         "sessions/test_records.py::test_a_record_of_another_kind_is_none",
+        OWN_COOKIES + "test_nothing_else_that_we_seal_is_a_value",
+        OWN_COOKIES + "test_what_opens_for_another_name_does_not_open",
     ),
     "C10": row(
         "a store that gives one user's session to another",
         THOUSANDS + "test_two_thousand_sessions_never_cross",
         "sessions/test_records.py::test_a_store_that_mixes_sessions_up_gives_none",
         "sessions/test_jar.py::test_pieces_of_two_values_are_never_one_of_them",
+        SEALED + "test_one_answer_of_a_backend_is_sealed_for_each_client",
+        SEALED
+        + "test_repeated_requests_on_other_connections_are_opened_for_these_alone",
     ),
     "C11": row(
         "who asks at the same time gets another's result",
@@ -289,6 +296,8 @@ TABLE: Final = {
         SEALED + "test_no_octet_can_be_taken_off_or_added",
         "specs/jose/test_seal.py::test_form_is_the_one_that_is_written_down",
         COMMON + "test_a_changed_cookie_is_nobody",
+        OWN_COOKIES + "test_a_changed_one_never_opens",
+        OWN_COOKIES + "test_no_other_key_or_name_ever_opens",
     ),
     "C14": row(
         "any credential counts as a good one",
@@ -305,6 +314,7 @@ TABLE: Final = {
     "C17": row(
         "a megabyte of cookies",
         COOKIES + "test_a_flood_of_cookies_is_refused",
+        "specs/http/test_bound_cookies.py::test_a_long_field_takes_time_in_proportion",
         LIMITS + "test_what_is_too_long_is_refused",
     ),
     "C21": row(
