@@ -40,7 +40,7 @@ COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
 COOKIES: Final = "specs/http/test_cookies.py::"
 OWN_COOKIES: Final = "test_bound_cookies.py::"
-SEALED: Final = "edge/test_exchange_of_cookies.py::"
+EDGE_COOKIES: Final = "edge/test_exchange_of_cookies.py::"
 STATES: Final = "sessions/test_login_state.py::"
 SERVER: Final = "sessions/test_server.py::"
 THOUSANDS: Final = "interop/test_sessions.py::"
@@ -281,8 +281,8 @@ TABLE: Final = {
         THOUSANDS + "test_two_thousand_sessions_never_cross",
         "sessions/test_records.py::test_a_store_that_mixes_sessions_up_gives_none",
         "sessions/test_jar.py::test_pieces_of_two_values_are_never_one_of_them",
-        SEALED + "test_one_answer_of_a_backend_is_sealed_for_each_client",
-        SEALED
+        EDGE_COOKIES + "test_one_answer_of_a_backend_is_sealed_for_each_client",
+        EDGE_COOKIES
         + "test_repeated_requests_on_other_connections_are_opened_for_these_alone",
     ),
     "C11": row(
