@@ -9,9 +9,6 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ITools
 from sso_proxy.specs.http.bound_cookies import CookieNames
 
-KIND = "application-cookie"
-"""What they are sealed as: with a key that nothing else is sealed with."""
-
 
 def build_bound_cookies(
     path: str, route: RouteConfig, tools: ITools
@@ -31,7 +28,7 @@ def build_bound_cookies(
     )
     place = join(path, "binding.cookies")
     try:
-        sealer = tools.sealer(KIND)
+        sealer = tools.sealer("application-cookie")
     except ConfigError as e:
         raise ConfigError(*(Mistake(place, m.problem) for m in e.mistakes)) from None
     return BoundCookies(

@@ -7,9 +7,8 @@ import attrs
 import pytest
 
 from sso_proxy.model import CertificateFacts, TlsFacts
-from sso_proxy.route_cookies import KIND
 from sso_proxy.specs.http.cors import CorsRules
-from sso_proxy.testing.fakes import FakeTools, make_certificate
+from sso_proxy.testing.fakes import make_certificate
 from tests.support.cookie_binding import bound
 from tests.support.doubles import FakeStream, Scene, make_reply
 from tests.support.repeating import ByCookie
@@ -209,8 +208,3 @@ def test_a_route_without_bound_cookies_is_as_it_was() -> None:
     scene = Scene()
     assert ask(scene, connect(scene, ALICE), b"JSESSIONID=x") == b"JSESSIONID=x"
     assert b"\r\nSet-Cookie: JSESSIONID=s3cr; Path=/\r\n" in answer(scene)
-
-
-def test_each_kind_of_record_has_a_key_of_its_own() -> None:
-    sealed = FakeTools().sealer(KIND).seal(b"x")
-    assert FakeTools().sealer("session").open(sealed) is None
