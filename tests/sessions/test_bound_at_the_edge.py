@@ -4,6 +4,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sso_proxy.authn.certificate_binding import CertificateBinding
 from sso_proxy.authz.conditions import Requirements, compile_condition
@@ -176,3 +178,37 @@ def test_a_session_that_is_bound_is_what_a_route_requires(kind: str) -> None:
     site.connect(None)
     site.log_in()
     assert site.call().status in {401, 403}
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 2), st.sampled_from(["/a", "/b"])),
+    min_size=1,
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("kind", sorted(MAKERS))
+@settings(max_examples=25, deadline=None)
+@given(steps=STEPS)
+def test_whatever_came_before_a_cookie_needs_its_key(
+    kind: str, steps: list[tuple[int, int, str]]
+) -> None:
+    """Any cookies over any connections, in any order, with the same octets."""
+    site = Site(kind)
+    owners = (ALICE, MALLORY)
+    jars: list[dict[str, str]] = []
+    connections: list[Any] = []
+    for certificate in owners:
+        site.browser.cookies = {}
+        site.connect(certificate)
+        site.log_in(user=certificate.subject.removeprefix("CN="))
+        jars.append(dict(site.browser.cookies))
+    for shown in (*owners, None) * 2:
+        site.connect(shown)
+        connections.append((site.scene.client, site.scene.connection))
+    for number, jar, path in steps:
+        site.scene.client, site.scene.connection = connections[number]
+        site.browser.cookies = dict(jars[jar]) if jar < 2 else {}
+        site.scene.backend.asked.clear()
+        status = site.ask(path, b"Accept: application/json").status
+        assert status == (200 if number % 3 == jar < 2 else 401)
