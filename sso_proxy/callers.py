@@ -138,6 +138,8 @@ def _because(opened: Opened | None, response: Response) -> Response:
 
 def _during(opened: Opened | None, outcome: Authenticated) -> Authenticated:
     """Let what was found out hold no longer than the session does."""
+    if opened is None and not outcome.headers:
+        return outcome
     until, headers = outcome.until, outcome.headers
     if opened is not None:
         headers = (*opened.headers, *headers)
@@ -277,13 +279,22 @@ def wanted_bindings(
 
 async def bind(route: Route, request: Request, identity: Identity) -> Proof | Unbound:
     """Check every key that the identity is bound to or the route demands."""
-    proved = proved_kinds(request, identity)
+    session = request.session
+    proved = () if session is None else proved_kinds(request, identity)
     wanted = wanted_bindings(route, identity, proved)
     if isinstance(wanted, Unbound):
         return wanted
     if not wanted:
         return Proof(proved) if proved else NO_PROOF
     answer = b""
+    if not proved and len(wanted) == 1:
+        ((kind, only),) = wanted.items()
+        found = await only.check(request, identity)
+        if isinstance(found, Unbound):
+            return found
+        if found is not None:
+            answer = build_fields(found.headers)
+        return Proof((kind,), only.once, answer)
     # A proof that is good once must not be used up by a request refused for another.
     in_order = sorted(wanted.values(), key=lambda binding: binding.once)
     for binding in in_order:

@@ -148,7 +148,7 @@ async def refuse_token(
     return await deny(decision, request, route, authenticator, body)
 
 
-def equip(  # noqa: PLR0913
+def equip(  # noqa: C901, PLR0913 - a question costs less than a call for nothing
     incoming: Incoming,
     connection: Connection,
     trail: Trail,
@@ -181,10 +181,12 @@ def equip(  # noqa: PLR0913
     if forwards is not None:
         head = forwarded_once(request.head, forwards)
         request = attrs.evolve(request, head=head)
-    request = add_query(request, equipment.query)
+    if equipment.query:
+        request = add_query(request, equipment.query)
     if outcome.backend:
         equipment = _with_fields(equipment, outcome.backend)
-    if like is not None and not equipment.once:
+    once = equipment.once
+    if like is not None and not once:
         block = like.block[: like.shared]
     else:
         block = build_block(
@@ -193,7 +195,8 @@ def equip(  # noqa: PLR0913
     shared = start = len(block)
     try:
         block += build_identity(request, route, identity, trail.user)
-        block += build_tokens(equipment)
+        if equipment.fields:
+            block += build_tokens(equipment)
     except ValueError as e:
         _log.warn(
             "Request {id}: an identity header cannot be sent: {why}",
@@ -206,7 +209,7 @@ def equip(  # noqa: PLR0913
     again = not (forwards is not None or given or proof.once or route.reads_query)
     if again and route.signer is None:  # each request has a signature of its own
         left = _holds_for(request, route, outcome, equipment, clock)
-    if equipment.once or (
+    if once or (
         like is None
         and (
             forwards is not None
@@ -237,12 +240,16 @@ def equip(  # noqa: PLR0913
         ),
         block=block,
         shared=shared,
-        asserted=asserted_fields(route, block[start:], equipment),
+        asserted=()
+        if route.signer is None
+        else asserted_fields(block[start:], equipment),
         place=trail.place,
         stable=trail.stable(connection),
         reuse_until=clock.monotonic() + left,
         answer=answer,
-        body=add_form(remaining_body(request, route), equipment.form),
+        body=None
+        if request.body is None
+        else add_form(remaining_body(request, route), equipment.form),
         rewrite=rewrite,
         host_routes=trail.routes,
     )

@@ -242,12 +242,8 @@ def build_tokens(equipment: Equipment) -> bytes:
     return "".join(lines).encode("ascii")
 
 
-def asserted_fields(
-    route: Route, lines: bytes, equipment: Equipment
-) -> tuple[str, ...]:
-    """Name the fields that say who calls or hold tokens, if they are to be signed."""
-    if route.signer is None:
-        return ()
+def asserted_fields(lines: bytes, equipment: Equipment) -> tuple[str, ...]:
+    """Name the fields that say who calls or hold tokens, for those who sign them."""
     cookies = ("cookie",) if equipment.cookies else ()
     return (*read_field_lines(lines), *cookies)
 

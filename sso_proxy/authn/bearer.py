@@ -143,7 +143,7 @@ class BearerAuthenticator:
         """
         head = request.head
         values = head.values("authorization")
-        name = None
+        name = missed = None
         if (
             self._plain
             and len(values) == 1
@@ -153,6 +153,7 @@ class BearerAuthenticator:
             outcome = self._signed.get(name, self._clock.time())
             if outcome is not None and self._source.current() is self._keys:
                 return outcome
+            missed = name
         found: Credential | Presented | None
         try:
             if name is not None:  # no token can stand anywhere else
@@ -167,7 +168,8 @@ class BearerAuthenticator:
         text = f"{found.scheme} {found.token}"
         if name is None or text != values[0]:
             name = sha256(text.encode()).digest()
-        outcome = await self._judge(found.scheme, found.token, name)
+        new = name is missed
+        outcome = await self._judge(found.scheme, found.token, name, new=new)
         shielded = isinstance(found, Credential) or found.place.shielded
         if isinstance(outcome, Authenticated) and not shielded:
             return attrs.evolve(outcome, headers=_PRIVATE)
@@ -207,10 +209,20 @@ class BearerAuthenticator:
             return None
         return (await request.body.read(_MOST_FORM)).decode("latin-1")
 
-    async def _judge(self, scheme: Scheme, token: str, name: bytes) -> Outcome:
-        """Find out about a token, unless that is remembered under *name*."""
+    async def _judge(
+        self, scheme: Scheme, token: str, name: bytes, *, new: bool
+    ) -> Outcome:
+        """
+        Find out about a token, unless that is remembered under *name*.
+
+        Args:
+            scheme: What it was presented with.
+            token: The token.
+            name: The hash of both.
+            new: It was looked for among the signed ones.
+        """
         now = self._clock.time()
-        outcome = self._signed.get(name, now)
+        outcome = None if new else self._signed.get(name, now)
         if outcome is not None and self._source.current() is self._keys:
             return outcome
         outcome = self._told.get(name, now)

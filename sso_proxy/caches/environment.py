@@ -128,7 +128,12 @@ class Environment:
         Raises:
             UnavailableError: The files cannot be read.
         """
-        return self._run(work, write=False)
+        self._check_open()
+        try:
+            with self._begin(write=False) as txn:
+                return work(txn, self.now())
+        except (lmdb.Error, UnusableError) as e:
+            raise self._failed(e) from e
 
     def write(self, work: Callable[[Transaction, int], T]) -> T:
         """
@@ -137,7 +142,13 @@ class Environment:
         Raises:
             UnavailableError: The files cannot be written.
         """
-        return self._run(work, write=True)
+        self._check_open()
+        try:
+            with self._turn, self._begin(write=True) as txn:
+                # Only now: another process may have made us wait.
+                return work(txn, self.now())
+        except (lmdb.Error, UnusableError) as e:
+            raise self._failed(e) from e
 
     def trouble(self) -> str:
         """Say why something could not be done in the last half minute, or nothing."""
@@ -150,23 +161,18 @@ class Environment:
             with self._turn:
                 self._lmdb.reader_check()
 
-    def _run(self, work: Callable[[Transaction, int], T], *, write: bool) -> T:
+    def _check_open(self) -> None:
         if self._in_use < 0:
             raise UnavailableError(f"the cache in {self.directory}, which is closed")
-        try:
-            if write:
-                with self._turn, self._begin(write=True) as txn:
-                    # Only now: another process may have made us wait.
-                    return work(txn, self.now())
-            with self._begin(write=False) as txn:
-                return work(txn, self.now())
-        except (lmdb.Error, UnusableError) as e:
-            self._trouble = (str(e), self._clock.monotonic())
-            if isinstance(e, lmdb.PanicError) and self._lmdb is not None:
-                # A write failed half-way: nothing works until it is opened anew.
-                self._lmdb.close()
-                self._lmdb = None
-            raise UnavailableError(f"the cache in {self.directory}: {e}") from e
+
+    def _failed(self, error: Exception) -> UnavailableError:
+        """Note that something could not be done."""
+        self._trouble = (str(error), self._clock.monotonic())
+        if isinstance(error, lmdb.PanicError) and self._lmdb is not None:
+            # A write failed half-way: nothing works until it is opened anew.
+            self._lmdb.close()
+            self._lmdb = None
+        return UnavailableError(f"the cache in {self.directory}: {error}")
 
     def _begin(self, *, write: bool) -> Transaction:
         if self._lmdb is None:

@@ -101,7 +101,7 @@ def after(prefix: bytes) -> bytes:
 
 def value_key(name: bytes) -> bytes:
     """Give the key of the value *name*."""
-    return b"v" + _hash(name)
+    return b"v" + blake2b(name, digest_size=32).digest()
 
 
 def index_key(index: bytes) -> bytes:

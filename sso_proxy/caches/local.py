@@ -19,7 +19,7 @@ from sso_proxy.caches.records import (
 )
 from sso_proxy.caches.store import LocalStore
 from sso_proxy.caches.subscription import Subscription
-from sso_proxy.caches.table import Table
+from sso_proxy.caches.table import Table, Transaction
 from sso_proxy.config.checks import between
 from sso_proxy.config.model import FilePath
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
@@ -129,11 +129,13 @@ class LocalCache:
 
     async def add(self, purpose: str, name: bytes, value: bytes, ttl: float) -> bool:
         """Write unless there is one; what is written stays until it expires."""
+        check_purpose(purpose)
         key, expires = layout.value_key(name), self._expires(value, ttl)
 
-        return self._write(
-            purpose, lambda table: table.add(key, expires, value, self._budget)
-        )
+        def work(txn: Transaction, now: int) -> bool:
+            return Table(txn, purpose, now).add(key, expires, value, self._budget)
+
+        return self._environment.write(work)
 
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Read and delete in one step."""

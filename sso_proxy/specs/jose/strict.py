@@ -8,7 +8,7 @@ looked up by hash; whatever has two readings is read differently by a backend.
 import json
 import re
 from binascii import Error, a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from sso_proxy.errors import TokenError
@@ -64,10 +64,10 @@ def read_json_object(data: bytes) -> dict[str, Any]:
         if text.count("{") + text.count("[") > MAX_DEPTH:
             _check_depth(text)
         text = text.strip(" \t\n\r")
-        value, end = _DECODER.raw_decode(text)
+        value, end = _scan(text, 0)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, StopIteration):
         raise TokenError("no strict JSON", reason="token-malformed") from None
     if type(value) is not dict or end != len(text):
         raise TokenError("no JSON object", reason="token-malformed")
@@ -121,3 +121,5 @@ _DECODER: Final = json.JSONDecoder(
     parse_float=_read_float,
     parse_constant=_refuse,
 )
+# What `raw_decode` calls; type stubs leave it out.
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = _DECODER.scan_once  # type: ignore[attr-defined]

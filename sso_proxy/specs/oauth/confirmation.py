@@ -40,7 +40,8 @@ def read_confirmation(claims: Mapping[str, Any]) -> Mapping[str, Any]:
     if "cnf" not in claims:
         return {}
     confirmation = claims["cnf"]
-    if not isinstance(confirmation, Mapping) or not confirmation:
+    # What is read from JSON is a dict, and it takes long to ask any other way.
+    if not isinstance(confirmation, dict | Mapping) or not confirmation:
         raise TokenError("cnf is no object with members", reason="cnf-malformed")
     return confirmation
 

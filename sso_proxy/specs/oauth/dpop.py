@@ -226,16 +226,25 @@ def check_proof(  # noqa: PLR0913 - one keyword for each thing to compare with
 
 def _check_claims(claims: Mapping[str, Any], method: str, uri: str, token: str) -> str:
     """Check what a proof says about the request, and give what names the proof."""
-    jti = _text(claims, "jti")
+    jti = claims.get("jti")
+    if not isinstance(jti, str):
+        raise _no_text("jti")
     if not jti or len(jti) > MAX_JTI:
         raise ProofError("jti is empty or too long", reason="dpop-jti")
-    if _text(claims, "htm") != method:
+    htm = claims.get("htm")
+    if not isinstance(htm, str):
+        raise _no_text("htm")
+    if htm != method:
         raise ProofError("htm is another method", reason="dpop-htm")
-    htu = _text(claims, "htu")
+    htu = claims.get("htu")
+    if not isinstance(htu, str):
+        raise _no_text("htu")
     if htu != uri and _normal(htu) != uri:
         raise ProofError("htu is another URI", reason="dpop-htu")
-    ath = _text(claims, "ath").encode()
-    if not hmac.compare_digest(ath, token_hash(token).encode()):
+    ath = claims.get("ath")
+    if not isinstance(ath, str):
+        raise _no_text("ath")
+    if not hmac.compare_digest(ath.encode(), token_hash(token).encode()):
         raise ProofError("ath is another token's", reason="dpop-ath")
     return f"{uri}\n{jti}"
 
@@ -278,9 +287,6 @@ def _check_nonce(
     return made
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
-    """Give a claim that has to be a string."""
-    value = claims.get(name)
-    if not isinstance(value, str):
-        raise ProofError(f"{name} is missing or no string", reason=f"dpop-{name}")
-    return value
+def _no_text(name: str) -> ProofError:
+    """Say that a claim is not the string that it has to be."""
+    return ProofError(f"{name} is missing or no string", reason=f"dpop-{name}")
