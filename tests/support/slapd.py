@@ -49,7 +49,8 @@ access to * by dn.exact="{reader}" read by self read
 """
 
 
-def _person(uid: str, *lines: str, password: str = PASSWORD) -> str:
+def person(uid: str, *lines: str, password: str = PASSWORD) -> str:
+    """Write the entry of somebody."""
     return "\n".join(
         (
             f"dn: uid={uid},{PEOPLE}",
@@ -88,22 +89,22 @@ def _seed() -> str:
             f"dn: ou=elsewhere,{PEOPLE}\n",
             "objectClass: referral\nobjectClass: extensibleObject\n",
             f"ref: ldap://127.0.0.1:9/{PEOPLE}\n\n",
-            _person(
+            person(
                 "bob",
                 *("mail: bob@example.com", "jpegPhoto:: /9j/", "title: a"),
                 # What the overlay notes when groups are added to a server that runs.
                 *_member_of(f"cn=admins,{GROUPS}", f"cn=staff,{GROUPS}"),
                 *_member_of(f"cn=admins,{clubs}"),
             ),
-            _person("carol", "mail: shared@example.com", "title: a", "title: b"),
-            _person(
+            person("carol", "mail: shared@example.com", "title: a", "title: b"),
+            person(
                 "dave",
                 *("mail: shared@example.com", "employeeType: gone"),
                 *_member_of(f"cn=admins,{clubs}"),
             ),
-            _person("eve\\2c cn\\3dadmin", "mail: eve@example.com"),
-            _person("locked", password=""),
-            *(_person(f"many{n}", "employeeType: many") for n in range(MANY)),
+            person("eve\\2c cn\\3dadmin", "mail: eve@example.com"),
+            person("locked", password=""),
+            *(person(f"many{n}", "employeeType: many") for n in range(MANY)),
             _group("admins", BOB),
             _group("staff", BOB, f"uid=carol,{PEOPLE}"),
             _group("admins", f"uid=dave,{PEOPLE}", BOB, under=clubs),
@@ -117,6 +118,10 @@ class Slapd:
 
     Its certificate is for ``localhost``.
 
+    Args:
+        directory: Where its files go.
+        more: Entries besides those of all tests, as `person` gives them.
+
     Attributes:
         directory: Where its files are; ``ca.crt`` is the CA of its certificate, and of
             ``client.crt`` and ``client.key``, by which the reader is known.
@@ -124,7 +129,7 @@ class Slapd:
         tls_port: For LDAPS.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: str) -> None:
         self.directory = directory
         self.port, self.tls_port = free_port(), free_port()
         self.pki = Pki.create("Directory CA")
@@ -138,7 +143,7 @@ class Slapd:
         (directory / "slapd.conf").write_text(text)
         seed = subprocess.run(  # noqa: S603
             [program("slapadd"), "-q", "-f", str(directory / "slapd.conf")],
-            input=_seed().encode(),
+            input="".join((_seed(), *more)).encode(),
             capture_output=True,
             timeout=20,
             check=False,
