@@ -18,6 +18,15 @@ file = "keys.json"
 [authenticator.corp]
 type = "tests.support.header_login:HeaderLogin"
 
+[authenticator.op]
+type = "oidc"
+issuer = "https://op.example"
+client_id = "app"
+auth = "none"
+authorization_endpoint = "https://op.example/authorize"
+token_endpoint = "https://op.example/token"
+token_binding = "prefer"
+
 [cache.shared]
 type = "memory"
 
@@ -46,7 +55,19 @@ authenticate = ["corp"]
 session = "cookie"
 headers = {{ user = "X-Remote-User" }}
 backend = "{backend}"
+
+[[route]]
+host = "*"
+path = "/op/"
+authenticate = ["op"]
+session = "server"
+backend = "{backend}"
 """
+PAGE = (
+    ("Accept", "text/html"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Dest", "document"),
+)
 
 
 class Person:
@@ -186,3 +207,33 @@ def test_a_terminator_may_say_which_key_it_is(
     # Nobody else is believed about keys.
     stranger = scene.connect_plainly(proxy=False)
     assert alice.ask(stranger, told, secure).status == 401
+
+
+def test_a_provider_is_told_the_key_where_there_is_one(scene: BindingScene) -> None:
+    """The browser is asked to (RFC 8473 section 5.3), on connections with it alone."""
+    field = "Include-Referred-Token-Binding-ID"
+    away = scene.connect().prove(*PAGE, path="/op/")
+    assert (away.status, away.values(field)) == (303, ["true"])
+    assert away.values("location")[0].startswith("https://op.example/authorize?")
+    away = scene.connect(listener=1).ask(*PAGE, path="/op/")
+    assert (away.status, away.values(field)) == (303, [])
+
+
+def test_a_login_is_finished_over_connections_of_who_began_it(
+    scene: BindingScene,
+) -> None:
+    """Whoever steals its cookie, and the answer, has begun no login."""
+    owner, browser = scene.connect(), Browser()
+    away = owner.prove(*PAGE, path="/op/")
+    for value in away.values("set-cookie"):
+        browser.set(value)
+    ((name, value),) = browser.cookies.items()
+    state = name.removeprefix("__Host-sso-login-")
+    cookie = ("Cookie", f"{name}={value}")
+    denied = f"/.sso/callback/op?error=access_denied&state={state}"
+    mine = owner.prove(*PAGE, cookie, path=denied)
+    assert (mine.status, b"login-denied" in mine.body) == (403, True)
+    for thief in (scene.connect(), scene.connect(listener=1)):
+        ask = thief.prove if thief.bound else thief.ask
+        lost = ask(*PAGE, cookie, path=denied)
+        assert (lost.status, b"login-denied" in lost.body) == (400, False)
