@@ -18,8 +18,10 @@ from sso_proxy.authn.openid2_finish import Finisher
 from sso_proxy.authn.openid2_parts import Parts, build_parts
 from sso_proxy.interfaces import (
     IAuthenticator,
+    IHealth,
     ILogin,
     ILoginWishes,
+    INoted,
     IOpenIdLogin,
     ITools,
 )
@@ -39,7 +41,7 @@ _NOT_PRESENTED: Final = NotPresented()
 _NO_STORE: Final = ("cache-control", "no-store")
 
 
-@implementer(IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin)
+@implementer(IAuthenticator, IHealth, ILogin, ILoginWishes, INoted, IOpenIdLogin)
 class OpenId2Authenticator:
     """
     Has people log in with an OpenID, and goes by their sessions.
@@ -61,6 +63,9 @@ class OpenId2Authenticator:
             each
             for each in (parts.config.provider, *parts.config.choices.values())
             if each is not None
+        )
+        self.notes = tuple(
+            f"authenticator.{parts.name}: {n}" for n in self._config.notes
         )
         self.title = parts.config.title or parts.name
         # The client's own must not reach a backend that believes this one.
@@ -133,6 +138,10 @@ class OpenId2Authenticator:
             UnavailableError: The provider is down, or the cache, or a mapper.
         """
         return await self._finisher.finish(request)
+
+    async def probe(self) -> tuple[str, ...]:
+        """Say that nothing is missing: whoever is asked is asked at a login."""
+        return ()
 
     async def request_object(self, name: str) -> None:
         """Give none."""

@@ -70,7 +70,7 @@ class Beginner:
         identifier, typed = self._whose(wanted)
         if not identifier:
             return self._ask(request, wanted)
-        if not self._parts.may_look_up(request):
+        if typed and not self._parts.may_ask(request, typed=True):
             self._note(request, "too many identifiers were looked up")
             headers = (*_NO_STORE, _LATER)
             return Response(status=429, reason="too-many-logins", headers=headers)

@@ -105,8 +105,10 @@ class OpenId2Config:
             is theirs, at ``openid/`` and the name of this table below our endpoints.
         backend_password: A password that the backend gets with the user's name
             (``Authorization: Basic``), the same for all; unset, it gets none.
-        lookups_per_minute: How often pages of identifiers are asked for, in all.
-        lookups_per_address: The same, for each client's address.
+        lookups_per_minute: How many identifiers that somebody typed are looked up, in
+            all.
+        lookups_per_address: How many are looked up, and answers are checked, for each
+            client's address in a minute.
         cache: The cache that has secrets, and the marks of answers that were used;
             unset, the default one.
     """
@@ -131,8 +133,8 @@ class OpenId2Config:
     in_answer: bool = False
     shows_identifier: bool = False
     backend_password: Secret | None = None
-    lookups_per_minute: int = attrs.field(default=60, validator=between(1, 100000))
-    lookups_per_address: int = attrs.field(default=10, validator=between(1, 100000))
+    lookups_per_minute: int = attrs.field(default=300, validator=between(1, 100000))
+    lookups_per_address: int = attrs.field(default=30, validator=between(1, 100000))
     cache: str | None = None
 
     @property
@@ -149,6 +151,12 @@ class OpenId2Config:
     def offers(self) -> tuple[Offer, ...]:
         """Give the kinds of associations."""
         return tuple(read_offer(text) for text in self.associations)
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """Say what is less safe than it could be."""
+        if not self.https_only:
+            yield "https_only = false: who is on the way can be whoever has an http URL"
 
     def realm_at(self, origin: str) -> str:
         """Give the realm of a host, whose *origin* that is."""

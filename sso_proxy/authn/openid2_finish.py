@@ -108,6 +108,9 @@ class Finisher:
             UnavailableError: Nobody can tell now.
         """
         _check_mode(message)
+        if not self._parts.may_ask(request):
+            # Each may be a page to fetch, and a question to a provider.
+            raise _RefusedError(429, "too-many-logins", "too many answers")
         here = own_origin(request.head) + (request.path_asked or request.head.path)
         assertion = read_assertion(
             message,
@@ -121,9 +124,6 @@ class Finisher:
             raise AssertionRefused("openid-provider", detail)
         found: Endpoint | Discovered = begun.endpoint
         if needs_discovery(assertion, begun.endpoint):
-            if not self._parts.may_look_up(request):
-                detail = "too many identifiers were looked up"
-                raise _RefusedError(429, "too-many-logins", detail)
             claimed_id = without_fragment(assertion.claimed_id)
             found = await self._parts.discovery.discover(claimed_id)
         await self._parts.providers.verify(assertion, found)

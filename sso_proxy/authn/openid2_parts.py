@@ -36,8 +36,8 @@ class Parts:
         providers: Asks providers.
         mappers: Know whose user name an identifier is.
         clock: The time.
-        limit: Look-ups in all.
-        address_limit: Look-ups by each address.
+        limit: Look-ups of what was typed, in all.
+        address_limit: Look-ups and checks by each address.
     """
 
     name: str
@@ -49,11 +49,17 @@ class Parts:
     limit: AddressLimit
     address_limit: AddressLimit
 
-    def may_look_up(self, request: Request) -> bool:
-        """Count a look-up, unless there were too many."""
+    def may_ask(self, request: Request, *, typed: bool = False) -> bool:
+        """
+        Count that somebody has us ask others, unless there were too many.
+
+        Args:
+            request: Theirs.
+            typed: Whether they have also said whom: all together may not do that often.
+        """
         if not self.address_limit.allows(request.client.address):
             return False
-        return self.limit.allows(_EVERYBODY)
+        return not typed or self.limit.allows(_EVERYBODY)
 
     async def user_of(self, identity: Identity) -> UserName | None:
         """

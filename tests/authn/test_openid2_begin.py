@@ -1,5 +1,8 @@
 """A browser is sent to the provider that an identifier names."""
 
+import attrs
+
+from sso_proxy.login import Wanted, Wishes
 from tests.support.openid2_login import FORM, SiteCase, asked
 
 
@@ -46,3 +49,66 @@ class BeginTests(SiteCase):
         away = await site.post("/.sso/login", fields, *FORM)
         done = await site.come_back_from(op, away.location)
         assert done.location == "/welcome"
+
+    async def test_who_wanted_no_page_goes_to_the_start_page(self) -> None:
+        op = self.run_op()
+        site = self.site(op, start_page="/welcome")
+        for path, target in (
+            ("/.sso/login", "/welcome"),
+            ("/.sso/login?to=/", "/"),
+            ("/", "/"),
+        ):
+            site.browser.cookies.clear()
+            done = await site.enter(op, op.identity("alice"), path)
+            assert done.location == target, path
+
+    async def test_a_provider_may_be_told_to_show_nothing(self) -> None:
+        op = self.run_op(user="")
+        site = self.site(op, immediate=True)
+        away = await site.leave(op.identity("alice"))
+        assert asked(away)["openid.mode"] == "checkid_immediate"
+        page = await site.come_back_from(op, away)
+        assert page.status == 403
+        assert "must not ask" in self.said()
+
+    async def test_a_route_may_ask_for_a_silent_login(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        request = attrs.evolve(site.browser.request(), sessions=site.store)
+        wanted = Wanted(
+            target="/",
+            account=op.identity("alice"),
+            wishes=Wishes(prompt=("none",)),
+        )
+        away = await site.logins["openid"].begin(request, wanted)
+        assert "checkid_immediate" in dict(away.headers)["location"]
+
+    async def test_what_the_protocol_has_no_words_for_is_not_asked_for(self) -> None:
+        """Another login would end like the one before, again and again."""
+        site = self.site(self.run_op())
+        for more in ("acr=mfa", "age=60"):
+            assert (await site.get(f"/.sso/login?{more}")).status == 403
+
+    async def test_only_providers_of_the_list_log_people_in(self) -> None:
+        ours, other = self.run_op(), self.run_op()
+        site = self.site(ours, providers=(ours.op_endpoint,))
+        assert (await site.enter(ours, ours.identity("alice"))).status == 303
+        site.browser.cookies.clear()
+        page = await site.type(await site.get("/"), other.identity("alice"))
+        assert page.status == 400
+        assert "Your provider is none of those" in page.body
+
+    async def test_a_provider_of_the_configuration_is_asked_as_often_as_need_be(
+        self,
+    ) -> None:
+        """Many people behind one address log in at nine o'clock."""
+        op = self.run_op()
+        site = self.site(op, provider=op.op_identifier, lookups_per_address=1)
+        assert [(await site.get("/page")).status for _ in range(3)] == [303] * 3
+
+    async def test_a_provider_that_is_down_is_said_to_be(self) -> None:
+        op = self.run_op()
+        site = self.site(op, provider="http://127.0.0.1:1/")
+        assert (await site.get("/page")).status == 503
+        other = self.site(op, provider=f"{op.url}/nothing")
+        assert (await other.get("/page")).status == 502

@@ -3,7 +3,9 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from tests.support.openid2_login import CALLBACK, FORM, SiteCase
+from sso_proxy.errors import UnavailableError
+from sso_proxy.specs.openid2.names import NS
+from tests.support.openid2_login import CALLBACK, FORM, SiteCase, asked
 
 
 def _changed(place: str, **changes: str | None) -> str:
@@ -57,3 +59,69 @@ class FinishTests(SiteCase):
         lines = (*FORM[:3], FORM[-1], b"Sec-Fetch-Site: cross-site")
         done = await site.post(f"{CALLBACK}?login={login}", fields, *lines)
         assert (done.status, done.location) == (303, "/page?x=1")
+
+    async def test_who_cancels_is_told_so_and_may_try_again(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        for mode, status in (("cancel", 403), ("setup_needed", 403), ("error", 502)):
+            back = asked(await site.leave(op.identity("alice")))["openid.return_to"]
+            said = {"openid.ns": NS, "openid.mode": mode, "openid.error": "no"}
+            page = await site.bring(f"{back}&{urlencode(said)}")
+            assert page.status == status
+            assert 'href="/page?x=1"' in page.body
+
+    async def test_a_provider_that_has_lost_its_secrets_is_asked(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        away = await site.leave(op.identity("alice"))
+        op.forget()
+        assert (await site.come_back_from(op, away)).status == 303
+        assert op.modes()[-1] == "check_authentication"
+
+    async def test_two_logins_of_one_browser_both_end(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        first = await site.leave(op.identity("alice"), "/first")
+        second = await site.leave(op.identity("alice"), "/second")
+        assert (await site.come_back_from(op, second)).location == "/second"
+        assert (await site.come_back_from(op, first)).location == "/first"
+
+    async def test_who_comes_back_to_an_answer_goes_on(self) -> None:
+        """The Back button."""
+        op = self.run_op()
+        site = self.site(op)
+        place = op.visit(await site.leave(op.identity("alice")))
+        await site.bring(place)
+        again = await site.bring(place)
+        assert (again.status, again.location) == (303, "/page?x=1")
+
+    async def test_answers_are_not_checked_without_end(self) -> None:
+        op = self.run_op()
+        site = self.site(op, lookups_per_address=2)
+        place = op.visit(await site.leave(op.identity("alice")))
+        forged = _changed(place, **{"openid.sig": "AAAA"})
+        before, statuses = dict(site.browser.cookies), []
+        for _ in range(3):
+            site.browser.cookies = dict(before)
+            statuses.append((await site.bring(forged)).status)
+        assert statuses == [403, 429, 429]
+
+    async def test_where_it_began_it_has_to_end(self) -> None:
+        """Another origin of ours is another site to the provider."""
+        op = self.run_op()
+        site = self.site(op)
+        place = op.visit(await site.leave(op.identity("alice")))
+        there = place.replace("/callback/openid", "/callback/openid%2e")
+        assert (await site.bring(there)).status == 404
+
+    async def test_a_mapper_that_fails_lets_nobody_in(self) -> None:
+        class Broken:
+            async def map_user(self, identity: object) -> None:
+                del identity
+                raise UnavailableError("the directory")
+
+        op = self.run_op()
+        site = self.site(op)
+        parts: Any = site.logins["openid"]._parts  # noqa: SLF001
+        object.__setattr__(parts, "mappers", (Broken(),))
+        await self._refused(site, op.visit(await site.leave(op.op_identifier)), 503)

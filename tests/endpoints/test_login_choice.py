@@ -1,6 +1,7 @@
 """A request for ``login`` is read in one way, and strangers' say little."""
 
 import pytest
+from zope.interface import implementer
 
 from sso_proxy.endpoints.desks import Desk
 from sso_proxy.endpoints.login_choice import (
@@ -10,7 +11,9 @@ from sso_proxy.endpoints.login_choice import (
     read_choice,
     write_choice,
 )
+from sso_proxy.interfaces import IOpenIdLogin
 from sso_proxy.login import Wanted
+from sso_proxy.model import Request
 from sso_proxy.testing.fakes import make_request
 from tests.support.fake_login import FakeLogin
 from tests.support.sessions import SessionTools, server_sessions
@@ -131,3 +134,63 @@ def test_what_makes_no_sense_is_refused(text: str) -> None:
 @pytest.mark.parametrize("issuer", ["https://evil.example", "https://corp/", "corp"])
 def test_no_login_begins_at_an_unknown_issuer(issuer: str) -> None:
     assert refused(f"iss={issuer}") == "login-issuer"
+
+
+@implementer(IOpenIdLogin)
+class FakeOpenId(FakeLogin):
+    """A login with an OpenID."""
+
+    async def tell(self, request: Request, wanted: Wanted) -> None:
+        """Tell nothing."""
+
+    def return_to(self, origin: str, endpoints: str) -> str:
+        """Give the place of the endpoints."""
+        return origin + endpoints
+
+
+OPENID = {**DESKS, "openid": Desk(name="openid", login=FakeOpenId(), sessions=STORE)}
+
+
+def read_openid(text: str, *, own: bool = True) -> Choice:
+    return read_choice(text, make_request().head, OPENID, "/.sso/", own=own)
+
+
+def test_a_form_of_the_application_may_have_an_openid_and_a_target() -> None:
+    text = "openid_identifier=alice.example.com&to=/welcome"
+    choice = read_openid(text)
+    assert choice.names == ["openid"]
+    assert choice.wanted.account == "alice.example.com"
+    assert choice.wanted.target == "/welcome"
+    assert read_openid(f"{text}&with=corp").names == ["corp"]
+
+
+def test_a_form_for_mod_auth_oid_is_understood() -> None:
+    choice = read_openid("openid_identifier=a.example&aoid_redirect_to=/welcome")
+    assert choice.wanted.target == "/welcome"
+
+
+def test_an_openid_that_a_page_of_others_sends_was_not_typed() -> None:
+    """Login CSRF: who is sent there would go on as the attacker."""
+    assert read_openid("openid_identifier=evil.example", own=False).wanted.account == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "openid_identifier=a.example&who=b.example",
+        "openid_identifier=a.example&openid_identifier=b.example",
+        "openid_identifier=a.example&to=/&aoid_redirect_to=/",
+        "openid_identifier=a.example&aoid_redirect_to=//evil.example/",
+        "openid_identifier=a.example&aoid_redirect_to=/.sso/logout",
+    ],
+)
+def test_an_openid_with_what_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ChoiceError):
+        read_openid(text)
+
+
+def test_whether_somebody_said_where_to_is_known_and_carried() -> None:
+    nowhere = read("with=corp").wanted
+    assert nowhere.anywhere
+    assert write_choice("corp", nowhere) == (("with", "corp"),)
+    assert not read("with=corp&to=/").wanted.anywhere
