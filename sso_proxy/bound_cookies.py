@@ -24,7 +24,9 @@ from sso_proxy.specs.http.bound_cookies import (
     MOST,
     CookieNames,
     build_context,
+    depth_of,
     read_set_cookie,
+    scope_of,
 )
 
 _log = Logger()
@@ -41,12 +43,27 @@ BEGIN: Final = "sso-sealed."
 Rewrite = Callable[[bytes], bytes]
 """Changes an answer's block of fields."""
 
-Keys = tuple[tuple[str, str], ...]
-"""Kinds and hashes of keys."""
-
 _lines = re.compile(rb"(?<=\r\n)Set-Cookie: ([^\r\n]*)\r\n")
 _BEFORE_LINE: Final = b"\r\nSet-Cookie: "
-_is_encoded = re.compile("[A-Za-z0-9_-]+").fullmatch
+_read_sealed = re.compile(
+    re.escape(BEGIN) + r"(0|[1-9][0-9]{0,2})\.([A-Za-z0-9_-]+)"
+).fullmatch
+
+
+@attrs.frozen
+class _Holder:
+    """
+    Whom cookies are bound to.
+
+    Attributes:
+        host: The host that they come from and go to.
+        keys: Kinds and hashes of the client's keys; none without one that has to be.
+        free: There is none and need not be: cookies stay as they are.
+    """
+
+    host: str
+    keys: tuple[tuple[str, str], ...] = ()
+    free: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -75,7 +92,7 @@ class BoundCookies:
         head = request.head
         if not any(name == "cookie" for name, _ in head.headers):
             return request
-        give, dropped = partial(self._open, self._keys_of(request)), Counter[str]()
+        give, dropped = partial(self._open, self._holder_of(request)), Counter[str]()
         headers: list[tuple[str, str]] = []
         for field in head.headers:
             if field[0] == "cookie":
@@ -95,35 +112,32 @@ class BoundCookies:
 
     def sealing(self, request: Request) -> Rewrite:
         """Give what seals the cookies in an answer's block of fields to *request*."""
-        return partial(self._seal_all, self._keys_of(request))
+        return partial(self._seal_all, self._holder_of(request))
 
-    def _keys_of(self, request: Request) -> Keys | None:
-        """Give the keys to bind to; None without one that is required."""
-        found = []
+    def _holder_of(self, request: Request) -> _Holder:
+        """Say whom the cookies of *request* are bound to."""
+        found, host = [], request.head.host
         for kind, level in self.levels.items():
             key = key_of(request, kind)
             if key is not None:
                 found.append((kind, key))
             elif level == "require":
-                return None
-        return tuple(found)
+                return _Holder(host)
+        return _Holder(host, tuple(found), free=not found)
 
     def _open(
-        self, keys: Keys | None, dropped: Counter[str], pattern: str, name: str, v: str
+        self, holder: _Holder, dropped: Counter[str], pattern: str, name: str, v: str
     ) -> str | None:
         """Give the value that the backend gets instead of *v*, or None for none."""
-        if keys == () and not v.startswith(BEGIN):
-            return v  # who has no key, and needs none
-        text = v.removeprefix(BEGIN)
-        if keys and text != v and _is_encoded(text):
-            try:
-                sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-            except ValueError:
-                sealed = b""
-            if _encode(sealed) == text:  # the one way to write it
-                value = self.sealer.open(sealed, build_context(name, keys))
-                if value is not None:
-                    return value.decode("latin-1")
+        if holder.free and not v.startswith(BEGIN):
+            return v
+        found = _read(v) if holder.keys else None
+        if found is not None:
+            depth, sealed = found
+            scope = scope_of(holder.host, depth)
+            value = self.sealer.open(sealed, build_context(name, scope, holder.keys))
+            if value is not None:
+                return value.decode("latin-1")
         dropped[pattern] += 1
         return None
 
@@ -138,24 +152,26 @@ class BoundCookies:
             reason="cookie-binding",
         )
 
-    def _seal_all(self, keys: Keys | None, block: bytes) -> bytes:
-        if keys == () or _BEFORE_LINE not in block:
+    def _seal_all(self, holder: _Holder, block: bytes) -> bytes:
+        if holder.free or _BEFORE_LINE not in block:
             return block
-        return _lines.sub(partial(self._seal_line, keys), block)
+        return _lines.sub(partial(self._seal_line, holder), block)
 
-    def _seal_line(self, keys: Keys | None, match: re.Match[bytes]) -> bytes:
+    def _seal_line(self, holder: _Holder, match: re.Match[bytes]) -> bytes:
         """Give the line with a sealed value; or none if there is nobody to seal for."""
         cookie = read_set_cookie(match[1].decode("latin-1"))
         if not self.names.find(cookie.name):
             return match[0]
         if cookie.deletes(self.clock.time()):
             return _line(cookie.with_value(""))
-        if not keys:
+        if not holder.keys:
             self.counts[self.route, "not_set"] += 1
             return b""
         octets = cookie.value.encode("latin-1")
-        sealed = self.sealer.seal(octets, build_context(cookie.name, keys))
-        value = BEGIN + _encode(sealed)
+        scope = cookie.scope(holder.host)
+        context = build_context(cookie.name, scope, holder.keys)
+        sealed = _encode(self.sealer.seal(octets, context))
+        value = f"{BEGIN}{depth_of(scope)}.{sealed}"
         if len(cookie.name) + len(value) > MOST:
             self.counts[self.route, "too_long"] += 1
             _log.error(
@@ -178,6 +194,21 @@ def both(first: Rewrite, second: Rewrite | None) -> Rewrite:
 
 def _line(text: str) -> bytes:
     return b"Set-Cookie: " + text.encode("latin-1") + b"\r\n"
+
+
+def _read(value: str) -> tuple[int, bytes] | None:
+    """Give the depth of its scope, and what is sealed; None for what is not ours."""
+    match = _read_sealed(value)
+    if match is None:
+        return None
+    text = match[2]
+    try:
+        sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    if _encode(sealed) != text:  # there is one way to write it
+        return None
+    return int(match[1]), sealed
 
 
 def _encode(octets: bytes) -> str:

@@ -1,6 +1,7 @@
 """Cookies of applications are good for who got them, and for nobody else."""
 
 from collections import Counter
+from string import ascii_letters, digits
 
 import attrs
 import pytest
@@ -96,6 +97,28 @@ def test_what_opens_for_another_name_does_not_open() -> None:
     assert passed(cookies, asking(pair)) == ["theme=admin"]
     assert passed(cookies, asking(f"role={value}")) == []
     assert passed(cookies, asking(f"Theme={value}")) == []
+
+
+def at(request: Request, host: str) -> Request:
+    """Give the same request at another host."""
+    return attrs.evolve(request, head=attrs.evolve(request.head, host=host))
+
+
+def test_what_one_host_s_application_seals_opens_there_alone() -> None:
+    """Whoever has one write what they like does not get it past another."""
+    cookies = bound()
+    pair = cookie_of(cookies)
+    assert passed(cookies, at(asking(pair), "other.example.com")) == []
+    assert passed(cookies, at(asking(pair), "example.com")) == []
+
+
+@pytest.mark.parametrize("host", ["example.com", "app.example.com", "a.b.example.com"])
+def test_a_cookie_of_a_domain_opens_at_all_its_hosts(host: str) -> None:
+    cookies = bound()
+    pair = cookie_of(cookies, line="JSESSIONID=s3cr; Domain=.example.com")
+    assert passed(cookies, at(asking(pair), host)) == ["JSESSIONID=s3cr"]
+    assert passed(cookies, at(asking(pair), "example.org")) == []
+    assert passed(cookies, at(asking(pair, by=MALLORY), host)) == []
 
 
 def test_token_binding_binds_as_well() -> None:
@@ -280,6 +303,13 @@ def test_a_changed_one_never_opens(place: int, octet: int) -> None:
         found = " ".join(passed(bound(), asking(changed)))
         assert "JSESSIONID" not in found
         assert "s3cr" not in found
+
+
+def test_there_is_one_way_to_write_what_is_sealed() -> None:
+    """The last of these characters stands for fewer bits than it could."""
+    others = {SEALED[:-1] + each for each in ascii_letters + digits + "-_"}
+    for other in others - {SEALED}:
+        assert passed(bound(), asking(other)) == []
 
 
 @given(end=st.integers(0, len(SEALED) - 1), more=st.text("Aa=%. _-", max_size=3))

@@ -44,16 +44,25 @@ class SetCookie:
 
     def with_value(self, value: str) -> str:
         """Write it with another value, and for TLS only."""
-        words = (each.partition("=")[0] for each in self.attributes.split(";"))
-        secure = any(word.strip(" \t").lower() == "secure" for word in words)
+        secure = any(word == "secure" for word, _ in self._attributes())
         return f"{self.name}={value}{self.attributes}" + ("" if secure else "; Secure")
+
+    def scope(self, host: str) -> str:
+        """
+        Say where browsers send it that got it from *host*.
+
+        That is this host, or a domain with a dot before it: that and all hosts below.
+        """
+        domain = ""
+        for word, value in self._attributes():
+            if word == "domain":
+                domain = value.removeprefix(".").lower()
+        return f".{domain}" if domain else host
 
     def deletes(self, now: float) -> bool:
         """Say whether a browser forgets the cookie by it at the time *now*."""
         ages, dates = [], []
-        for each in self.attributes.split(";"):
-            word, _, value = each.partition("=")
-            word, value = word.strip(" \t").lower(), value.strip(" \t")
+        for word, value in self._attributes():
             if word == "max-age" and _age(value):
                 ages.append(value)
             elif word == "expires" and (date := _read_date(value)) is not None:
@@ -61,6 +70,12 @@ class SetCookie:
         if ages:  # counts more than a date
             return ages[-1].startswith("-") or not ages[-1].strip("0")
         return bool(dates) and dates[-1] <= now
+
+    def _attributes(self) -> Iterator[tuple[str, str]]:
+        """Give names, in lower case, and values; the last of a name counts."""
+        for each in self.attributes.split(";"):
+            word, _, value = each.partition("=")
+            yield word.strip(" \t").lower(), value.strip(" \t")
 
 
 def read_set_cookie(text: str) -> SetCookie:
@@ -99,7 +114,8 @@ class CookieNames:
         """Give the pattern that some backend may take *name* to fit; or empty."""
         if name.startswith(OURS):
             return ""
-        for folded in (_fold(name), _fold(name.partition("[")[0])):
+        decoded = _decode(name)
+        for folded in (_fold(decoded), _fold(decoded.partition("[")[0])):
             if folded in self._whole:
                 return self._whole[folded]
             for begin, pattern in self._begun:
@@ -156,27 +172,46 @@ def pattern_problem(pattern: str) -> str:
     return ""
 
 
-def build_context(name: str, keys: Iterable[tuple[str, str]]) -> bytes:
+def depth_of(scope: str) -> int:
+    """Count the labels of the domain that *scope* is; 0 for a host."""
+    return scope.count(".") if scope.startswith(".") else 0
+
+
+def scope_of(host: str, depth: int) -> str:
+    """Give the scope with this `depth_of` whose cookies go to *host*; else empty."""
+    labels = host.split(".")
+    if depth > len(labels):
+        return ""
+    return "." + ".".join(labels[-depth:]) if depth else host
+
+
+def build_context(name: str, scope: str, keys: Iterable[tuple[str, str]]) -> bytes:
     """
     Write what the value of the cookie *name* is sealed with, for who holds *keys*.
 
     Args:
         name: The cookie's name, to the letter.
-        keys: Kinds and hashes; neither these nor a name have a line's end in them.
+        scope: Where browsers send it.
+        keys: Kinds and hashes; nothing here has a line's end in it.
     """
 
     def lines() -> Iterator[str]:
         yield name
+        yield scope
         for kind, key in sorted(keys):
             yield f"{kind}={key}"
 
     return "\n".join(lines()).encode("latin-1")
 
 
+def _decode(text: str) -> str:
+    """Decode *text* as backends do that decode names of cookies, up to a NUL."""
+    return unquote(text.replace("+", " "), "latin-1").partition("\0")[0]
+
+
 def _fold(text: str) -> str:
     """Write *text* as the most generous backend reads a cookie's name."""
-    plain = unquote(text, "latin-1") if "%" in text else text
-    return _mangled.sub("_", plain.strip().strip("\"'").strip()).lower()
+    return _mangled.sub("_", text.strip().strip("\"'").strip()).lower()
 
 
 def _read_date(text: str) -> float | None:

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from sso_proxy.specs.http.bound_cookies import (
     CookieNames,
     build_context,
+    depth_of,
     pattern_problem,
     read_set_cookie,
+    scope_of,
 )
 
 NOW = 1_800_000_000.0
@@ -96,7 +98,8 @@ def test_whatever_a_backend_calls_a_date_can_be_read(text: str) -> None:
     "name",
     [
         *("JSESSIONID", "jsessionid", "JSessionId", "%4ASESSIONID", "PHPSESSID", "PHP"),
-        *("my_app", "my.app", "my[app", "my%5Fapp", "my_app[x]"),
+        *("my_app", "my.app", "my[app", "my%5Fapp", "my_app[x]", "my_app%5Bx%5D"),
+        *("+JSESSIONID", "my+app", "JSESSIONID%00x", "'JSESSIONID'"),
     ],
 )
 def test_a_name_is_known_however_a_backend_reads_it(name: str) -> None:
@@ -135,6 +138,9 @@ def test_a_star_is_every_name_but_ours() -> None:
         ('"JSESSIONID"=stolen', ""),
         ("%20JSESSIONID=stolen", ""),
         ("  my app=stolen", ""),
+        ("x,JSESSIONID=stolen", ""),
+        ("x JSESSIONID=stolen", ""),
+        ("\xe2\x80\x83JSESSIONID=stolen", ""),
         ("a=b=c; d=NOJSESSIONID=1", "a=b=c; d=NOJSESSIONID=1"),
         ("a=JSESSIONID; b=PHP", "a=JSESSIONID; b=PHP"),
         ("$Version=1; JSESSIONID=stolen; $Path=/", "$Version=1; $Path=/"),
@@ -191,7 +197,35 @@ def test_ours_are_no_applications(pattern: str) -> None:
 
 def test_a_value_is_sealed_for_its_name_and_all_keys_in_any_order() -> None:
     first, second = ("certificate", "x"), ("token_binding", "y")
-    context = build_context("a", [first, second])
-    assert context == build_context("a", [second, first])
-    others = [("b", [first, second]), ("a", [first]), ("a", [second]), ("a", [])]
+    context = build_context("a", "host", [first, second])
+    assert context == build_context("a", "host", [second, first])
+    others: list[tuple[str, str, list[tuple[str, str]]]] = [
+        ("b", "host", [first, second]),
+        ("a", ".host", [first, second]),
+        ("a", "host", [first]),
+        ("a", "host", [second]),
+        ("a", "host", []),
+    ]
     assert context not in [build_context(*other) for other in others]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "scope"),
+    [
+        ("", "app.example.com"),
+        ("; Domain=", "app.example.com"),
+        ("; Domain=example.com", ".example.com"),
+        ("; domain = .Example.COM ; Path=/", ".example.com"),
+        ("; Domain=a.example; Domain=example.com", ".example.com"),
+        ("; Domain=app.example.com", ".app.example.com"),
+    ],
+)
+def test_a_cookie_goes_to_its_host_or_its_domain(attributes: str, scope: str) -> None:
+    assert read_set_cookie("a=b" + attributes).scope("app.example.com") == scope
+    assert scope_of("app.example.com", depth_of(scope)) == scope
+
+
+def test_a_host_gets_cookies_of_itself_and_of_what_it_is_below() -> None:
+    found = [scope_of("a.b.c", depth) for depth in range(5)]
+    assert found == ["a.b.c", ".c", ".b.c", ".a.b.c", ""]
+    assert [scope_of("[::1]", depth) for depth in range(2)] == ["[::1]", ".[::1]"]
