@@ -17,7 +17,7 @@ KEY_MEMBER: Final = "jkt"
 
 TOKEN_BINDING_MEMBER: Final = "tbh"  # noqa: S105 - no password
 """The member that names a Token Binding ID by its hash (OpenID Connect Token Bound
-Authentication section 2, draft-ietf-oauth-token-binding section 3.1)."""
+Authentication, draft-ietf-oauth-token-binding)."""
 
 
 # 32 octets in base64url: the last character has two bits that encode nothing.
