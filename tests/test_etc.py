@@ -37,6 +37,7 @@ RUN_ELSEWHERE = {
     "from-mod-auth-openidc.toml",
     "many-providers.toml",
     "openid-connect.toml",
+    "openid2.toml",
     "single-page-application.toml",
     "two-providers.toml",
     "dpop.toml",

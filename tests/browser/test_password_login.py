@@ -10,7 +10,7 @@ import pytest
 
 from sso_proxy.testing.pki import Pki
 from tests.support.chromium import Chromium, Tab, key_hash
-from tests.support.page_checks import check_page
+from tests.support.page_checks import begin_at_the_top, check_page
 from tests.support.password_scene import htpasswd_line
 from tests.support.programs import CurlAnswer, RealProxy, curl
 from tests.support.recorder import BODY, Recorder, answer
@@ -20,12 +20,6 @@ HOST = "app.example.com"
 CHALLENGE: Final = 'Basic realm="Example Ltd", charset="UTF-8"'
 SCREENSHOTS: Final = os.environ.get("SCREENSHOTS")
 PAGE: Final = b"<!DOCTYPE html><title>Orders</title><p>Welcome"
-_BEGIN: Final = """(() => {
-  const begin = document.body.insertBefore(
-    document.createElement('span'), document.body.firstChild);
-  begin.tabIndex = -1;
-  begin.focus();
-})()"""
 
 
 @attrs.frozen
@@ -80,7 +74,7 @@ def _look(tab: Tab, name: str) -> None:
     if SCREENSHOTS:
         tab.screenshot(Path(SCREENSHOTS, f"{name}.png"))
     # The name has the focus already; from the beginning, everything can be reached.
-    tab.run(_BEGIN)
+    begin_at_the_top(tab)
     check_page(tab)
 
 

@@ -49,6 +49,13 @@ _CONTRAST: Final = """
 })()
 """
 
+_BEGIN: Final = """(() => {
+  const begin = document.body.insertBefore(
+    document.createElement('span'), document.body.firstChild);
+  begin.tabIndex = -1;
+  begin.focus();
+})()"""
+
 _CONTROLS: Final = """
 (() => {
   const all = [...document.querySelectorAll(
@@ -107,6 +114,11 @@ def check_outline(tab: Tab) -> None:
         "broken": 0,
         "styled": True,
     }
+
+
+def begin_at_the_top(tab: Tab) -> None:
+    """Take the focus away from where the page has put it."""
+    tab.run(_BEGIN)
 
 
 def check_keyboard(tab: Tab) -> None:
