@@ -103,6 +103,8 @@ def check_as_fresh(
         return None
     assert len(scene.backend.asked) == asked + 1
     mine, wanted = scene.backend.exchange, fresh.backend.exchange
+    if not wanted.id.startswith("id-"):  # whoever gave it wants to find it again
+        assert mine.id == wanted.id
     ours, right = (b"-Id: " + each.id.encode() + b"\r" for each in (mine, wanted))
     assert scene.backend.head == fresh.backend.head.replace(right, ours)
     assert (mine.path, mine.method) == (wanted.path, wanted.method)
