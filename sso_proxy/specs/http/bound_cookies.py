@@ -20,6 +20,9 @@ from sso_proxy.specs.http.cookies import OURS
 MOST: Final = 4096
 """Octets of a cookie's name and value that browsers keep."""
 
+_LONG: Final = 64
+_MOST_NAMES: Final = 1024
+
 _name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _age = re.compile(r"-?[0-9]+").fullmatch
 _mangled = re.compile(r"[.\[\s]")
@@ -101,6 +104,7 @@ class CookieNames:
     def __init__(self, patterns: Iterable[str]) -> None:
         self._whole: dict[str, str] = {}
         self._begun: list[tuple[str, str]] = []
+        self._found: dict[str, str] = {}
         for pattern in patterns:
             if problem := pattern_problem(pattern):
                 raise ValueError(problem)
@@ -112,6 +116,16 @@ class CookieNames:
 
     def find(self, name: str) -> str:
         """Give the pattern that some backend may take *name* to fit; or empty."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._look_for(name)
+            if len(name) <= _LONG:
+                if len(self._found) >= _MOST_NAMES:  # names come from clients
+                    self._found.clear()
+                self._found[name] = found
+        return found
+
+    def _look_for(self, name: str) -> str:
         if name.startswith(OURS):
             return ""
         decoded = _decode(name)
@@ -125,6 +139,8 @@ class CookieNames:
 
     def hides_in(self, text: str) -> bool:
         """Say whether a backend may find one of these cookies within *text*."""
+        if "=" not in text and "%" not in text:
+            return False
         *before, _ = unquote(text, "latin-1").split("=")
         return any(self.find(_separator.split(each.rstrip())[-1]) for each in before)
 

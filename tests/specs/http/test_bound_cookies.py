@@ -113,6 +113,17 @@ def test_another_name_is_another(name: str) -> None:
     assert not NAMES.find(name)
 
 
+def test_names_are_remembered_up_to_a_number() -> None:
+    names = CookieNames(["a*"])
+    for turn in range(2):
+        for number in range(3000):
+            assert names.find(f"a{number}") == "a*"
+            assert names.find(f"b{number}") == "", turn
+        assert names.find("a" * 1000) == "a*"
+    assert len(names._found) <= 1024  # noqa: SLF001
+    assert max(map(len, names._found)) < 10  # noqa: SLF001
+
+
 def test_a_star_is_every_name_but_ours() -> None:
     names = CookieNames(["*"])
     assert names.find("anything")
