@@ -12,6 +12,7 @@ from tests.support.openid2_login import CROSS_SITE, OpenIdSite, SiteCase
 
 TESTS = Path(__file__).parent.parent
 HERE = "attacks/test_openid_attacked.py::"
+PAGES = "attacks/test_openid_pages_attacked.py::"
 FINISH = "authn/test_openid2_finish.py::"
 FETCH = "net/test_openid2_fetch.py::"
 SPEC = "specs/openid2/"
@@ -31,20 +32,34 @@ TABLE = {
         HERE + "test_another_provider_answers_nothing",
     ),
     "a document and a page that say different things": (
+        PAGES + "test_a_page_and_its_document_are_not_mixed",
+        PAGES + "test_a_document_that_is_gone_is_not_replaced_by_the_page",
         FETCH + "test_a_document_that_was_named_is_not_replaced_by_links",
         FETCH + "test_a_document_goes_before_the_links_of_its_page",
+    ),
+    "what others write on somebody's page": (
+        PAGES + "test_what_others_write_on_a_page_is_no_provider",
+    ),
+    "a login that another browser has begun": (
+        PAGES + "test_a_login_is_finished_by_the_browser_that_began_it",
+        PAGES + "test_a_login_that_one_began_is_none_of_anothers",
     ),
     "fields that are not signed": (
         HERE + "test_what_is_not_signed_is_not_believed",
         HERE + "test_what_is_changed_behind_the_signature_is_noticed",
     ),
-    "the same answer again": (FINISH + "test_an_answer_logs_in_once",),
+    "the same answer again": (
+        FINISH + "test_an_answer_logs_in_once",
+        PAGES + "test_a_login_is_finished_once",
+    ),
     "a parameter that stands twice": (
         HERE + "test_a_parameter_that_stands_twice_is_refused",
     ),
     "a document with entities": (HERE + "test_a_document_with_entities_is_none",),
     "our own network, by what is typed, a redirect or a name": (
         HERE + "test_nobody_leads_us_into_our_own_network",
+        PAGES + "test_a_page_leads_nobody_into_our_network",
+        PAGES + "test_a_name_that_changes_leads_nobody_into_our_network",
         FETCH + "test_a_redirect_into_our_network_leads_nowhere",
         FETCH + "test_a_name_that_changes_leads_nowhere_else",
     ),
