@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
 from sso_proxy.assembly import Gateway
+from sso_proxy.config.key_ring import write_key_ring
 from sso_proxy.config.load import load_config
 from sso_proxy.net.tls.token_binding_client import (
     OFFER,
@@ -22,6 +23,7 @@ from sso_proxy.net.tls.token_binding_client import (
     client_context,
 )
 from sso_proxy.specs.token_binding import PROVIDED_FIELD
+from sso_proxy.testing.fakes import KEY_RING
 from sso_proxy.testing.pki import Issued, Pki
 from sso_proxy.testing.token_binding import BindingKey, prove
 from sso_proxy.testing.tokens import TokenSigner
@@ -123,6 +125,17 @@ path = "/token/"
 authenticate = ["token"]
 headers = {{ token_binding = ["provided"] }}
 backend = "{backend}"
+
+[[route]]
+host = "*"
+path = "/cookies/"
+authenticate = ["anonymous"]
+backend = "resource:tests.support.binding_scene:Remembering"
+
+[route.binding.cookies]
+names = ["own"]
+token_binding = "prefer"
+certificate = "prefer"
 """
 
 
@@ -135,6 +148,18 @@ class Shown(Resource):
         """Show it."""
         told: list[str] = request.requestHeaders.getRawHeaders(PROVIDED_FIELD, [])
         return " ".join(told).encode()
+
+
+class Remembering(Resource):
+    """A hosted application that has its client bring back a cookie of its own."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:  # noqa: ANN401
+        """Set it, and show what came."""
+        request.addCookie(b"own", b"s3cr", path=b"/")
+        cookies: list[str] = request.requestHeaders.getRawHeaders("cookie", [])
+        return "|".join(cookies).encode()
 
 
 class Reactor(Clock, StillReactor):
@@ -249,6 +274,8 @@ class BindingScene:
         self.write_certificate("first")
         (directory / "ca.pem").write_bytes(self.pki.ca_pem)
         (directory / "issuer.pem").write_bytes(self._signer.public_pem())
+        (directory / "state").mkdir(mode=0o700)
+        write_key_ring(directory / "state" / "keys.json", KEY_RING, replace=False)
         self._file = directory / "proxy.toml"
         url = f"http://127.0.0.1:{backend.port}"
         self._file.write_text((CONFIG + more).format(backend=url))
