@@ -22,15 +22,18 @@ NO_RULE: Final = Decision(effect=Effect.DENY, reasons=("no-rule",))
 """Nothing matches."""
 
 MOST_REMEMBERED: Final = 32768
-"""Answers that a policy remembers, which take some 300 octets each."""
+"""Answers that a policy remembers, which take some 300 octets each; what is left to be
+looked at each time counts as another one for every `_RULES` rules."""
+
+_RULES: Final = 32
 
 _LONGEST: Final = 32
 """Characters of a method; who asks at an endpoint for decisions may take any."""
 
 _SET_HEADER: Final = "set-header"
 
-_Open: TypeAlias = Sequence[tuple[Rule, Sequence[Test]]]
-"""Rules that may apply, and what is left to be looked at each time."""
+_Open: TypeAlias = Sequence[Rule]
+"""Rules that may apply; what varies of them is left to be looked at each time."""
 
 _Key: TypeAlias = tuple[int, Place, str]
 
@@ -68,6 +71,7 @@ class RulesPolicy:
         self._index = RuleIndex(rules)
         self._first = first
         self._known: dict[_Key, tuple[ref[Identity], Decision | _Open]] = {}
+        self._room = MOST_REMEMBERED
         self._clocks = tuple(dict.fromkeys(c for rule in rules for c in rule.clocks))
 
     @classmethod
@@ -136,16 +140,16 @@ class RulesPolicy:
     ) -> Decision | _Open:
         """Find out what always comes of the rules at a place for a caller's method."""
         left = tuple(
-            (rule, rule.varying)
-            for rule in key[1].rules
-            if _all_true(rule.steady, identity, request)
+            rule for rule in key[1].rules if _all_true(rule.steady, identity, request)
         )
         found: Decision | _Open = left
-        if not any(varying or rule.looks_at_time for rule, varying in left):
-            found = self._combine(left, identity, request)
+        if not any(rule.varying or rule.looks_at_time for rule in left):
+            found, left = self._combine(left, identity, request), ()
         if len(key[2]) <= _LONGEST:
-            if len(self._known) >= MOST_REMEMBERED:
+            self._room -= 1 + len(left) // _RULES
+            if self._room < 0:
                 self._known.clear()
+                self._room = MOST_REMEMBERED - 1 - len(left) // _RULES
             self._known[key] = ref(identity), found
         return found
 
@@ -153,8 +157,8 @@ class RulesPolicy:
         """Say what comes of those of *rules* that apply."""
         stepped_up: Decision | None = None
         permitted: Decision | None = None
-        for rule, varying in rules:
-            if not _all_true(varying, identity, request):
+        for rule in rules:
+            if not _all_true(rule.varying, identity, request):
                 continue
             decision = rule.decision
             effect = decision.effect

@@ -283,6 +283,19 @@ def test_callers_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made._known == before  # noqa: SLF001
 
 
+def test_rules_that_are_left_take_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_module, "MOST_REMEMBERED", 10)
+    many = [
+        RuleConfig(name=f"r{number}", effect="permit", when="client == '192.0.2.1'")
+        for number in range(64)
+    ]
+    made, alice = policy(*many), make_identity()
+    for number in range(20):
+        request = make_request(method=f"M{number}")
+        assert made.check(alice, request).effect is Effect.PERMIT
+        assert 1 <= len(made._known) <= 3  # noqa: SLF001
+
+
 def test_what_is_obliged_is_remembered_with_the_answer() -> None:
     made = policy(RuleConfig(name="r", effect="permit", obligations=(LOG,)))
     alice = make_identity()
