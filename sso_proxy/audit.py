@@ -84,11 +84,21 @@ def caller_part(  # noqa: PLR0913
         bindings: Kinds of binding that were satisfied.
         session: The id of the browser's session, which is no secret.
     """
-    kinds = ",".join([_quote(kind) for kind in bindings])
+    who = _quote(_cut(subject))
+    name = who if user == subject else _quote(_cut(user))
+    kinds = ",".join([_quote(kind) for kind in bindings]) if bindings else ""
+    return (
+        f'{_voucher_part(authenticator, issuer)},"subject":{who},"user":{name}'
+        f',"bindings":[{kinds}],"session":{_quote(session)}'
+    )
+
+
+@functools.lru_cache(maxsize=256)  # there are a few, and many whom they vouch for
+def _voucher_part(authenticator: str, issuer: str) -> str:
+    """Give the members that say who vouches for an identity."""
     return (
         f',"authenticator":{_quote(_cut(authenticator))}'
-        f',"issuer":{_quote(_cut(issuer))},"subject":{_quote(_cut(subject))}'
-        f',"user":{_quote(_cut(user))},"bindings":[{kinds}],"session":{_quote(session)}'
+        f',"issuer":{_quote(_cut(issuer))}'
     )
 
 

@@ -280,5 +280,6 @@ def test_facts_do_not_outgrow_the_record() -> None:
     assert tls is not None
     assert {field.name for field in attrs.fields(type(tls))} == {
         *("version", "cipher", "server_name", "certificate"),
-        *("alpn", "extended_master_secret", "policy", "_exporter"),
+        *("alpn", "extended_master_secret", "policy", "_exporter", "_exported"),
+        "_bindings_reader",
     }

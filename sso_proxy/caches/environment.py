@@ -128,7 +128,8 @@ class Environment:
         Raises:
             UnavailableError: The files cannot be read.
         """
-        self._check_open()
+        if self._in_use < 0:
+            raise self._closed()
         try:
             with self._begin(write=False) as txn:
                 return work(txn, self.now())
@@ -142,7 +143,8 @@ class Environment:
         Raises:
             UnavailableError: The files cannot be written.
         """
-        self._check_open()
+        if self._in_use < 0:
+            raise self._closed()
         try:
             with self._turn, self._begin(write=True) as txn:
                 # Only now: another process may have made us wait.
@@ -161,9 +163,8 @@ class Environment:
             with self._turn:
                 self._lmdb.reader_check()
 
-    def _check_open(self) -> None:
-        if self._in_use < 0:
-            raise UnavailableError(f"the cache in {self.directory}, which is closed")
+    def _closed(self) -> UnavailableError:
+        return UnavailableError(f"the cache in {self.directory}, which is closed")
 
     def _failed(self, error: Exception) -> UnavailableError:
         """Note that something could not be done."""

@@ -130,10 +130,12 @@ class LocalCache:
     async def add(self, purpose: str, name: bytes, value: bytes, ttl: float) -> bool:
         """Write unless there is one; what is written stays until it expires."""
         check_purpose(purpose)
-        key, expires = layout.value_key(name), self._expires(value, ttl)
+        check_value(value)
+        check_ttl(ttl)
+        key, life = layout.value_key(name), int(ttl * 1e6)
 
         def work(txn: Transaction, now: int) -> bool:
-            return Table(txn, purpose, now).add(key, expires, value, self._budget)
+            return Table(txn, purpose, now).add(key, now + life, value, self._budget)
 
         return self._environment.write(work)
 
