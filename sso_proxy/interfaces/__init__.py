@@ -112,11 +112,14 @@ class IAuthenticator(Interface):
     Finds out who is calling, by one kind of credential.
 
     May wait (for keys, for an authorization server).  The result may be reused for
-    the same bytes on the same connection until the identity expires, 30 seconds at
-    most; only the request line may differ then.  One whose outcome depends on the
-    query has an attribute ``reads_query`` that is true, and is asked each time; one
-    that looks into forms has ``reads_form``, without which ``request.body`` is None,
-    and one that goes by sessions ``reads_session``, likewise for ``request.session``.
+    the same bytes until the identity expires, 30 seconds at most, on each connection
+    of which the same is known (`sso_proxy.admission.Connection`: listener, peer, TLS),
+    unless `TlsFacts.export_key` was asked; only the request line may differ then.
+
+    One whose outcome depends on the query has an attribute ``reads_query`` that is
+    true, and is asked each time; one that looks into forms has ``reads_form``, without
+    which ``request.body`` is None, and one that goes by sessions ``reads_session``,
+    likewise for ``request.session``.
     Credentials are secret: nothing of them may get into a log or a ``reason``.
     """
 
@@ -163,8 +166,9 @@ class IBinding(Interface):
     """
     Checks that the caller holds a key.
 
-    May wait for a cache.  The result belongs to the connection and may be reused for
-    the same bytes on it only, and not at all if *once* is true.
+    May wait for a cache.  The result may be reused as an `IAuthenticator`'s, and not at
+    all if *once* is true.  What is not the same for connections that are alike is only
+    to be had by `TlsFacts.export_key`: then it stays with the connection.
     """
 
     kind: str = Attribute("``certificate``, ``dpop``, ``token_binding`` or ``device``.")
