@@ -1,5 +1,6 @@
 """People log in with an OpenID."""
 
+import attrs
 import pytest
 from zope.interface.verify import verifyObject
 
@@ -7,6 +8,8 @@ from sso_proxy.authn.openid2 import OpenId2Authenticator
 from sso_proxy.config.secrets import Secret
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin
 from sso_proxy.login import Wishes
+from sso_proxy.model import Authenticated, NotPresented
+from sso_proxy.testing.pki import Pki
 from tests.support.openid2_login import SiteCase
 from tests.support.password_scene import basic
 
@@ -39,6 +42,42 @@ class OpenId2Tests(SiteCase):
         site = self.site(self.run_op())
         for interface in (IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin):
             verifyObject(interface, site.logins["openid"])
+
+    async def test_https_is_all_there_is_by_itself(self) -> None:
+        """And whom to trust for it can be said."""
+        op = self.run_op(Pki.create())
+        site = self.site(op, https_only=True, ca=str(op.ca))
+        typed = op.identity("alice").removeprefix("https://")
+        assert (await site.enter(op, typed)).status == 303
+        plain = f"http://{typed}"
+        assert "not encrypted" in (await site.type(await site.ask_for(), plain)).body
+
+    async def test_the_session_of_another_authenticator_is_none_of_ours(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        await site.enter(op, op.identity("alice"))
+        request = site.browser.request()
+        session = (await site.store.load(request)).session
+        assert session is not None
+        login = site.logins["openid"]
+        ours = attrs.evolve(request, session=session)
+        assert isinstance(await login.authenticate(ours), Authenticated)
+        identity = attrs.evolve(session.identity, authenticator="corp")
+        other = attrs.evolve(session, identity=identity)
+        request = attrs.evolve(request, session=other)
+        assert await login.authenticate(request) == NotPresented()
+
+    async def test_a_name_that_basic_cannot_say_is_not_said(self) -> None:
+        """Behind the first colon stands the password."""
+        op = self.run_op()
+        users = {op.identity("alice"): "root:password"}
+        scene = {"consumed": frozenset({"authorization"})}
+        site = self.site(op, users, backend_password=Secret("password"), scene=scene)
+        await site.enter(op, op.identity("alice"))
+        assert (await site.get("/")).status == 200
+        admission = site.scene.backend.exchange.admission
+        assert admission is not None
+        assert b"Authorization:" not in admission.block
 
     async def test_programs_come_with_a_password_where_people_have_an_openid(
         self,

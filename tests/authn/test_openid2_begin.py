@@ -112,3 +112,30 @@ class BeginTests(SiteCase):
         assert (await site.get("/page")).status == 503
         other = self.site(op, provider=f"{op.url}/nothing")
         assert (await other.get("/page")).status == 502
+
+    async def test_who_may_only_choose_cannot_type(self) -> None:
+        ours, other = self.run_op(), self.run_op()
+        choices = {"Ours": ours.op_identifier}
+        site = self.site(ours, choices=choices, typed=False)
+        page = await site.get("/")
+        assert 'name="openid_identifier"' not in page.body
+        fields = {"openid_identifier": other.identity("alice")}
+        assert "Ours" in (await site.post("/.sso/login", fields, *FORM)).body
+        assert other.fetched == []
+        assert (await site.get(f"/.sso/login?iss={other.op_identifier}")).status == 400
+
+    async def test_all_together_may_only_type_so_much(self) -> None:
+        op = self.run_op()
+        site = self.site(op, lookups_per_minute=2)
+        pages = [
+            (await site.type(await site.get("/"), op.identity(user))).status
+            for user in "abc"
+        ]
+        assert pages == [303, 303, 429]
+
+    async def test_an_answer_that_another_site_posts_finds_its_login(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        away = await site.type(await site.get("/"), op.identity("alice"))
+        (cookie,) = [value for name, value in away.headers if name == "set-cookie"]
+        assert "SameSite=None" in cookie

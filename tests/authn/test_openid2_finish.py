@@ -3,6 +3,8 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import attrs
+
 from sso_proxy.errors import UnavailableError
 from sso_proxy.specs.openid2.names import NS
 from tests.support.openid2_login import CALLBACK, FORM, SiteCase, asked
@@ -125,3 +127,31 @@ class FinishTests(SiteCase):
         parts: Any = site.logins["openid"]._parts  # noqa: SLF001
         object.__setattr__(parts, "mappers", (Broken(),))
         await self._refused(site, op.visit(await site.leave(op.op_identifier)), 503)
+
+    async def test_an_answer_arrives_where_it_was_sent(self) -> None:
+        """Cookies go to all ports of a host, and so would an answer to another one."""
+        op = self.run_op()
+        site = self.site(op)
+        place = op.visit(await site.leave(op.identity("alice")))
+        request = site.browser.request()
+        head = attrs.evolve(
+            request.head, path=CALLBACK, query=place.partition("?")[2], port=8443
+        )
+        request = attrs.evolve(request, head=head, sessions=site.store)
+        refused = await site.logins["openid"].finish(request)
+        assert refused.status == 403
+        assert "openid-return-to: " in self.said()
+
+    async def test_a_login_that_another_authenticator_began_is_none_here(self) -> None:
+        """Whose mappers are others."""
+        op = self.run_op()
+        site = self.site(op)
+        away = await site.leave(op.identity("alice"))
+        back = asked(away)["openid.return_to"]
+        logins, request = site.store.logins, site.browser.request()
+        kept, _ = logins.take(request, back.partition("login=")[2])
+        assert kept is not None
+        login, headers = logins.begin(request, {**kept, "by": "other"})
+        site.browser.take(headers)
+        other = {"openid.return_to": f"{back.partition('?')[0]}?login={login}"}
+        await self._refused(site, op.visit(_changed(away, **other)), 400)

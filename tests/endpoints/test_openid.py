@@ -1,7 +1,7 @@
 """What people with an OpenID find besides a login."""
 
 from sso_proxy.specs.openid2.names import RETURN_TO, XRDS
-from tests.support.openid2_login import SiteCase
+from tests.support.openid2_login import CROSS_SITE, SiteCase
 
 
 class OpenIdEndpointTests(SiteCase):
@@ -28,3 +28,33 @@ class OpenIdEndpointTests(SiteCase):
     async def test_nobody_sees_it_where_that_is_off(self) -> None:
         site = self.site(self.run_op())
         assert (await site.get("/.sso/openid/openid")).status == 404
+
+    async def test_what_another_site_posts_is_not_looked_up(self) -> None:
+        op = self.run_op()
+        site = self.site(op, shows_identifier=True)
+        fields = {"openid_identifier": op.identity("alice")}
+        page = await site.post("/.sso/openid/openid", fields, *CROSS_SITE)
+        assert 'name="openid_identifier"' in page.body
+        assert op.fetched == []
+
+    async def test_what_makes_no_sense_is_refused(self) -> None:
+        site = self.site(self.run_op(), shows_identifier=True)
+        page = await site.get("/.sso/openid/openid?to=//evil.example/")
+        assert page.status == 400
+        assert (await site.wait("/.sso/openid/openid")).status == 401
+        assert (await site.get("/.sso/openid/other")).status == 404
+
+    async def test_a_provider_of_the_configuration_can_be_chosen(self) -> None:
+        op = self.run_op()
+        choices = {"Ours & theirs": op.op_identifier}
+        site = self.site(op, shows_identifier=True, choices=choices)
+        page = await site.get("/.sso/openid/openid")
+        link = page.body.partition('<li><a href="')[2].partition('"')[0]
+        away = await site.get(link)
+        shown = await site.come_back_from(op, away.location)
+        assert op.identity("alice") in shown.body
+
+    async def test_nobody_begins_without_end(self) -> None:
+        site = self.site(self.run_op(), shows_identifier=True)
+        statuses = [(await site.get("/.sso/openid/openid")).status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]

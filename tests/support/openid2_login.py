@@ -19,6 +19,7 @@ from sso_proxy.config.model import OutboundConfig
 from sso_proxy.endpoints.desks import Desk
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.openid import OpenIds
+from sso_proxy.interfaces import IUserMapper
 from sso_proxy.mappers.static import StaticMapper, StaticMapperConfig
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.pages import default_pages
@@ -93,13 +94,16 @@ class OpenIdSite(LoginScene):
             http_client=self._client,
             reactor=reactor,
         )
-        config = StaticMapperConfig(users=self._users)
-        tools.mappers["users"] = StaticMapper(config)
+        tools.mappers["users"] = self.make_mapper()
         return OpenId2Authenticator.from_config(OpenId2Config(**self._options), tools)
+
+    def make_mapper(self) -> IUserMapper:
+        """Make what knows the users."""
+        return StaticMapper(StaticMapperConfig(users=self._users))
 
     def make_parts(self, desks: Mapping[str, Desk]) -> tuple[Any, ...]:
         """Make what there is for OpenIDs."""
-        limit = AddressLimit(self.tools.clock, 300)
+        limit = AddressLimit(self.tools.clock, 3)
         return (OpenIds("/.sso/", desks, pages=default_pages(), limit=limit),)
 
     def make_others(self) -> tuple[Any, ...]:
@@ -152,6 +156,10 @@ class OpenIdSite(LoginScene):
         """Send a form."""
         body = urlencode(fields).encode()
         return await self.wait(path, *(lines or FORM), method="POST", body=body)
+
+    async def ask_for(self) -> Seen:
+        """Look at the page that asks for an identifier."""
+        return await self.get("/.sso/login")
 
     async def type(self, page: Seen, identifier: str) -> Seen:
         """Send the form of a page that asks for an identifier."""
