@@ -199,7 +199,8 @@ class AuthTktAuthenticator:
             # It would be good for longer than any ticket should be.
             return self._send(request, config.login_url, "ticket-early")
         if config.timeout and ticket.timestamp + config.timeout < int(now):
-            taken = self._answers.take(request)
+            # A link with one of these must take nothing from who follows it.
+            taken = () if good.shown.in_url else self._answers.take(request)
             if config.guest_login and config.guest_fallback:
                 return self._welcome(request, taken)
             return self._time_out(request, taken)
@@ -217,6 +218,8 @@ class AuthTktAuthenticator:
     ) -> tuple[Headers, float | None]:
         """Give the fields with which the browser gets a ticket, and when it is next."""
         config, ticket = self._config, good.ticket
+        if good.shown.in_url and config.url_ticket == "once":
+            return (), 0.0  # nor the old secret's, nor a late one's: a link made it
         end = ticket.timestamp + config.timeout
         renewed = end - config.timeout_refresh * config.timeout
         renews = bool(config.timeout and config.timeout_refresh)

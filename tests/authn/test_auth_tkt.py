@@ -266,6 +266,29 @@ def test_a_ticket_in_the_query_is_good_once(value: str) -> None:
     assert outcome.headers == ()
 
 
+@pytest.mark.parametrize(
+    "link", [text(timestamp=int(NOW) - 7000), text(secret=OLD)], ids=["late", "old"]
+)
+def test_a_ticket_that_is_good_once_is_never_renewed(link: str) -> None:
+    """Else it would be a cookie after all: whoever follows the link is its maker."""
+    options: dict[str, Any] = {"secret_old": Secret(OLD)}
+    outcome = admit(make(url_ticket="once", **options), in_url(encode_cookie(link)))
+    assert outcome.headers == ()
+    again = admit(make(url_ticket="cookie", **options), in_url(encode_cookie(link)))
+    assert given(again) == attrs.evolve(ALICE, timestamp=int(NOW))
+
+
+@pytest.mark.parametrize("url_ticket", ["once", "cookie"])
+def test_a_link_with_an_expired_ticket_takes_no_cookie_away(url_ticket: str) -> None:
+    over = encode_cookie(text(timestamp=1))
+    authenticator = make(url_ticket=url_ticket)
+    cookie = {"Cookie": f"auth_tkt={encode_cookie(text())}"}
+    rejected = refuse(authenticator, in_url(over, headers=cookie))
+    assert rejected.reason == "ticket-expired"
+    assert rejected.redirect is not None
+    assert rejected.redirect.headers == ()
+
+
 def test_a_ticket_in_the_query_becomes_a_cookie_only_if_it_is_good() -> None:
     authenticator = make(url_ticket="cookie")
     outcome = admit(authenticator, in_url(encode_cookie(text())))
