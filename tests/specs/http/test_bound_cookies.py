@@ -1,5 +1,10 @@
 """Cookies of an application: which are meant, and how they travel."""
 
+import re
+from contextlib import suppress
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import unquote_plus
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,6 +168,66 @@ def test_nothing_that_a_backend_may_take_for_a_bound_cookie_is_left(
     field: str, left: str
 ) -> None:
     assert opened(field) == left
+
+
+def by_python(field: str) -> set[str]:
+    """Read names as `http.cookies` does: quotes, escapes, blanks between cookies."""
+    found: SimpleCookie = SimpleCookie()
+    with suppress(CookieError):
+        found.load(field)
+    return set(found)
+
+
+def by_django(field: str) -> set[str]:
+    """Read names as frameworks do that take the field for UTF-8."""
+    text = field.encode("latin-1").decode("utf-8", "replace")
+    return {pair.partition("=")[0].strip() for pair in text.split(";")}
+
+
+def by_php(field: str) -> set[str]:
+    """Read names as PHP did before it stopped decoding them."""
+    names = (unquote_plus(pair.partition("=")[0]) for pair in field.split(";"))
+    return {re.sub(r"[. ]", "_", each.lstrip().partition("[")[0]) for each in names}
+
+
+def by_rack(field: str) -> set[str]:
+    """Read names as Ruby and Perl did, which have commas between cookies, too."""
+    pairs = (pair.partition("=") for pair in re.split(r"[;,] *", field))
+    return {unquote_plus(name).strip() for name, equals, _ in pairs if equals}
+
+
+PIECES = st.sampled_from(
+    (
+        *("JSESSIONID", "jsessionid", "my_app", "my.app", "my app", "stolen"),
+        *(
+            "=",
+            "=",
+            ";",
+            ";",
+            ",",
+            '"',
+            "'",
+            "\\",
+            "\\073",
+            "+",
+            "[",
+            "]",
+            "&",
+            ":",
+            "{",
+        ),
+        *("%3D", "%3B", "%20", "%2C", "$Version", "a", "b=c", "path"),
+        *(" ", "\xa0", "\xe2\x80\x83", "\x85"),
+    )
+)
+
+
+@given(st.lists(PIECES, min_size=2, max_size=10).map("".join))
+def test_no_other_reader_finds_what_did_not_open(field: str) -> None:
+    left = opened(field)
+    for read in (by_python, by_django, by_php, by_rack):
+        names = {name.lower().replace(".", "_") for name in read(left)}
+        assert not names & {"jsessionid", "my_app"}, read
 
 
 def test_values_are_replaced_in_their_places() -> None:
