@@ -60,3 +60,9 @@ def test_a_realm_is_on_the_host_of_the_request_or_anywhere() -> None:
     assert _config().realm_at("https://a.example") == "https://a.example/"
     wide = _config(realm="https://*.example.com/")
     assert wide.realm_at("https://a.example.com") == "https://*.example.com/"
+
+
+def test_what_is_less_safe_is_named() -> None:
+    assert list(_config().notes) == []
+    (note,) = _config(https_only=False).notes
+    assert note.startswith("https_only = false")
