@@ -59,7 +59,8 @@ def note(request: Request, name: str, code: Code, why: str) -> None:
         request: What it is about.
         name: What the configuration calls the authenticator.
         code: What happened.
-        why: In words; nothing that a stranger has sent.
+        why: In words; of what a stranger has sent, nothing but a normal URL or a
+            ``repr``.
     """
     _log.info(
         "Request {id}: {name}: {why} {mark}",
