@@ -124,6 +124,22 @@ class Question:
 
 
 @attrs.frozen(kw_only=True)
+class FormAway:
+    """
+    A browser has to post something to a provider: it is too long for a URL.
+
+    Attributes:
+        action: The provider's URL, https or http.
+        fields: What is posted, in order; no value has a line end.
+        headers: Fields for the answer.
+    """
+
+    action: str
+    fields: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+    headers: Headers = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class OpenIdShown:
     """
     Somebody has proved whose an OpenID is, and is told so: that is all.

@@ -25,7 +25,7 @@ from sso_proxy.interfaces import (
     IOpenIdLogin,
     ITools,
 )
-from sso_proxy.login import Finished, OpenIdShown, Question, Wanted, Wishes
+from sso_proxy.login import Finished, FormAway, OpenIdShown, Question, Wanted, Wishes
 from sso_proxy.model import (
     Authenticated,
     Headers,
@@ -118,7 +118,9 @@ class OpenId2Authenticator:
     def lacks(self, session: Session, wishes: Wishes | None) -> None:
         """Say that nothing is: all logins are alike."""
 
-    async def begin(self, request: Request, wanted: Wanted) -> Response | Question:
+    async def begin(
+        self, request: Request, wanted: Wanted
+    ) -> Response | Question | FormAway:
         """
         Send the browser to a provider, or ask for an identifier.
 
@@ -148,7 +150,7 @@ class OpenId2Authenticator:
 
     async def tell(
         self, request: Request, wanted: Wanted
-    ) -> Response | Question | None:
+    ) -> Response | Question | FormAway | None:
         """
         Have somebody prove which identifier is theirs, who is only told it.
 

@@ -8,17 +8,14 @@ from sso_proxy.authn.openid2_begun import Begun, return_to
 from sso_proxy.authn.openid2_log import Code, code_of, note, why_of
 from sso_proxy.authn.openid2_parts import Parts
 from sso_proxy.errors import UnavailableError
-from sso_proxy.login import Question, Wanted
+from sso_proxy.login import FormAway, Question, Wanted
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.net.openid2_fetch import DiscoveryError
 from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.openid2.discovery import Endpoint
 from sso_proxy.specs.openid2.identifier import IdentifierError, read_identifier
 from sso_proxy.specs.openid2.realm import read_realm
-from sso_proxy.specs.openid2.request import build_request, request_url
-
-LONGEST_URL: Final = 8000
-"""Octets of a request line that servers take (RFC 9112 section 3)."""
+from sso_proxy.specs.openid2.request import MAX_URL, build_request, request_url
 
 _NO_STORE: Final[Headers] = (("cache-control", "no-store"),)
 _LATER: Final = ("retry-after", "10")
@@ -52,7 +49,7 @@ class Beginner:
 
     async def begin(
         self, request: Request, wanted: Wanted, *, tells: bool = False
-    ) -> Response | Question:
+    ) -> Response | Question | FormAway:
         """
         Send the browser away, or ask who it is that logs in.
 
@@ -135,7 +132,7 @@ class Beginner:
 
     async def _send(
         self, request: Request, wanted: Wanted, endpoint: Endpoint, *, tells: bool
-    ) -> Response:
+    ) -> Response | FormAway:
         """Send the browser to a provider, and have it keep what has to be known."""
         origin, name = own_origin(request.head), self._parts.name
         place = origin + (wanted.callback or f"{wanted.endpoints}callback/{name}")
@@ -164,9 +161,9 @@ class Beginner:
             immediate=self._is_immediate(wanted),
         )
         location = request_url(endpoint.op_endpoint, fields)
-        if len(location) > LONGEST_URL:
-            self._note(request, "the provider's URL is too long")
-            return _refuse(502, "provider-error", wanted)
+        if len(location) > MAX_URL:
+            action = endpoint.op_endpoint
+            return FormAway(action=action, fields=tuple(fields), headers=headers)
         return Response(
             status=303, reason="login", headers=(("location", location), *headers)
         )

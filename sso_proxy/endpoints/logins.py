@@ -28,7 +28,12 @@ from sso_proxy.endpoints.login_limits import (
     forget_tries,
     is_going_round,
 )
-from sso_proxy.endpoints.openid_pages import ask_for, show_identifier
+from sso_proxy.endpoints.openid_pages import (
+    AWAY,
+    ask_for,
+    lead_away,
+    show_identifier,
+)
 from sso_proxy.endpoints.password_form import show_form
 from sso_proxy.endpoints.posted import give_posted, keep_posted
 from sso_proxy.endpoints.silent_logins import judge_silent
@@ -36,6 +41,7 @@ from sso_proxy.errors import SessionTooLargeError
 from sso_proxy.interfaces import IClock
 from sso_proxy.login import (
     Finished,
+    FormAway,
     InFragment,
     OpenIdShown,
     PasswordForm,
@@ -206,6 +212,8 @@ class Logins:
             return self._ask(request, desk.name, response, wanted)
         if isinstance(response, PasswordForm):
             return show_form(self._pages, response, request)
+        if isinstance(response, FormAway):
+            return lead_away(self._pages, response, request)
         return response
 
     def _ask(
@@ -270,7 +278,8 @@ class Logins:
         wishes = self._wishes_at(head.host, path)
         wanted = attrs.evolve(choice.wanted, wishes=wishes)
         response = await self._begin(request, choice.names, wanted)
-        if not own or not 300 <= response.status < 400:
+        leaves = 300 <= response.status < 400 or response.reason == AWAY
+        if not own or not leaves:
             return response
         ended: Headers = ()
         # Who logs in now must not go on as who was here before (C7); but no page of

@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from sso_proxy.endpoints.desks import Desk
 from sso_proxy.endpoints.login_choice import ChoiceError, read_choice, read_form
 from sso_proxy.endpoints.login_limits import AddressLimit
-from sso_proxy.endpoints.openid_pages import ask_for
+from sso_proxy.endpoints.openid_pages import ask_for, lead_away
 from sso_proxy.interfaces import IOpenIdLogin
-from sso_proxy.login import Question
+from sso_proxy.login import FormAway, Question
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.accept import (
@@ -125,9 +125,11 @@ class OpenIds:
             anywhere=False,
         )
         login: Any = desk.login
-        begun: Response | Question | None = await login.tell(
+        begun: Response | Question | FormAway | None = await login.tell(
             attrs.evolve(request, sessions=desk.sessions), wanted
         )
+        if isinstance(begun, FormAway):
+            return lead_away(self._pages, begun, request)
         if not isinstance(begun, Question):
             return begun
         place = f"{self._endpoints}openid/{desk.name}"

@@ -1,10 +1,14 @@
-"""The pages that ask for an account or an identifier, and that show whose one is."""
+"""The pages that ask for an account or an identifier, lead on, or show whose it is."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sso_proxy.login import OpenIdShown, Question
+from sso_proxy.login import FormAway, OpenIdShown, Question
 from sso_proxy.model import Request, Response
 from sso_proxy.pages.kit import Pages
+
+AWAY: Final = "login-form-away"
+"""The reason code of a page that leads to a provider, as a redirect does."""
 
 
 def ask_for(  # noqa: PLR0913 - what it asks, and where the answer goes
@@ -41,6 +45,26 @@ def ask_for(  # noqa: PLR0913 - what it asks, and where the answer goes
     if question.problem and status == 200:
         status = 400
     return Response(status=status, reason="login-question", headers=headers, body=body)
+
+
+def lead_away(pages: Pages, form: FormAway, request: Request) -> Response:
+    """
+    Have a browser post to a provider what is too long for a redirect.
+
+    Args:
+        pages: Makes pages.
+        form: What, and where to.
+        request: The request that is answered.
+    """
+    headers, body = pages.render(
+        "away",
+        head=request.head,
+        request_id=request.id,
+        action=form.action,
+        fields=form.fields,
+    )
+    fields = tuple(field for field in form.headers if field not in headers)
+    return Response(status=200, reason=AWAY, headers=(*headers, *fields), body=body)
 
 
 def show_identifier(

@@ -8,6 +8,7 @@ from zope.interface import Attribute, Interface
 from sso_proxy.login import (
     Ended,
     Finished,
+    FormAway,
     InFragment,
     LogoutNotice,
     OpenIdShown,
@@ -46,7 +47,7 @@ class ILogin(Interface):
 
     async def begin(
         request: Request, wanted: Wanted
-    ) -> Response | Question | PasswordForm:
+    ) -> Response | Question | PasswordForm | FormAway:
         """
         Send the browser away to log in, and have it keep what `finish` needs.
 
@@ -150,7 +151,9 @@ class ILogout(Interface):
 class IOpenIdLogin(Interface):
     """A login with an identifier that people type (OpenID 2.0); also an `ILogin`."""
 
-    async def tell(request: Request, wanted: Wanted) -> Response | Question | None:
+    async def tell(
+        request: Request, wanted: Wanted
+    ) -> Response | Question | FormAway | None:
         """
         Have somebody prove which identifier is theirs, who then sees it and no more.
 

@@ -68,6 +68,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "logged-out": Kind(),
     "openid": Kind(),
     "ticket": Kind(form=True),
+    "away": Kind(form=True, script="submit.js"),
 }
 """The pages that there are; each has a template of its name."""
 

@@ -233,6 +233,7 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "login-form", {**asked, "problem": "wrong"}
     yield "login-form", {**asked, "user": "", "problem": ""}
     yield "restore", {"action": "/", "method": "post", "fields": (("a", "b"),)}
+    yield "away", {"action": "https://a.example/", "fields": (("a", "b"),)}
     yield "fragment", {"action": "/", "field": "a"}
     yield "logout", {"action": "/", "target": "/"}
     yield "logout", {"action": "/", "target": ""}

@@ -3,7 +3,11 @@
 import attrs
 
 from sso_proxy.login import Wanted, Wishes
-from tests.support.openid2_login import FORM, SiteCase, asked
+from sso_proxy.mappers.static import StaticMapper, StaticMapperConfig
+from sso_proxy.specs.openid2.request import MAX_URL
+from tests.support.openid2_login import FORM, SiteCase, asked, forms_of
+
+LONG = "a" * 900
 
 
 class BeginTests(SiteCase):
@@ -139,3 +143,57 @@ class BeginTests(SiteCase):
         away = await site.type(await site.get("/"), op.identity("alice"))
         (cookie,) = [value for name, value in away.headers if name == "set-cookie"]
         assert "SameSite=None" in cookie
+
+
+class LongRequestTests(SiteCase):
+    """What is too long for a URL is posted, by a page of ours (section 5.2.1)."""
+
+    async def test_who_has_a_long_identifier_logs_in(self) -> None:
+        op = self.run_op(user=LONG)
+        users = {op.identity(LONG): "alice"}
+        named = StaticMapper(StaticMapperConfig(users=users))
+        site = self.site(op, users, scene={"mappers": (named,)})
+        page = await site.type(await site.get("/page?x=1"), op.identity(LONG))
+        assert page.status == 200
+        (form,) = forms_of(page.body)
+        assert (form.action, form.method) == (op.op_endpoint, "POST")
+        assert form.fields["openid.claimed_id"] == op.identity(LONG)
+        assert '<button type="submit">Continue</button>' in page.body
+        policy = dict(page.headers)["content-security-policy"]
+        assert "form-action 'self' http: https:;" in policy
+        assert dict(page.headers)["cache-control"] == "no-store"
+        done = await site.hand_over(op, page)
+        assert (done.status, done.location) == (303, "/page?x=1")
+        assert (await site.get("/page?x=1")).status == 200
+        assert site.user == "alice"
+
+    async def test_a_url_that_everybody_takes_is_no_form(self) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        page = await site.type(await site.get("/"), op.identity("a"))
+        # It stands there twice, and ports and names of logins are always as long.
+        room = (MAX_URL - len(page.location)) // 2
+        page = await site.type(await site.get("/"), op.identity("a" * (room + 1)))
+        assert page.status == 303
+        assert MAX_URL - 2 < len(page.location) <= MAX_URL
+        page = await site.type(await site.get("/"), op.identity("a" * (room + 2)))
+        assert page.status == 200
+
+    async def test_who_logs_in_anew_does_not_go_on_as_who_was_here_before(
+        self,
+    ) -> None:
+        op = self.run_op()
+        site = self.site(op)
+        await site.enter(op, op.identity("alice"))
+        assert (await site.get("/")).status == 200
+        page = await site.type(await site.get("/.sso/login"), op.identity(LONG))
+        assert forms_of(page.body)[0].action == op.op_endpoint
+        assert 'name="openid_identifier"' in (await site.get("/")).body
+
+    async def test_somebody_with_a_long_identifier_is_told_which_it_is(self) -> None:
+        op = self.run_op(user=LONG)
+        site = self.site(op, {}, shows_identifier=True)
+        asks = await site.get("/.sso/openid/openid")
+        shown = await site.hand_over(op, await site.type(asks, op.identity(LONG)))
+        assert shown.status == 200
+        assert op.identity(LONG) in shown.body

@@ -309,6 +309,18 @@ def test_somebody_new_sees_which_identifier_is_theirs(site: Site) -> None:
     assert site.users() == []
 
 
+def test_a_request_that_is_too_long_for_a_url_is_posted(site: Site) -> None:
+    """And so is its answer: the provider's page does the same."""
+    long = "a" * 900
+    with site.chromium.tab() as tab:
+        tab.go(site.url("/.sso/openid/openid"))
+        type_identifier(tab, site.op.identity(long))
+        agree(tab, long)
+        tab.wait("document.getElementById('identifier')")
+        assert site.op.identity(long) in tab.text
+        assert tab.problems() == []
+
+
 def test_who_has_no_name_here_is_told_so_and_may_be_another(site: Site) -> None:
     with site.chromium.tab(**PHONE, language="de") as tab:
         tab.go(site.url("/orders"))

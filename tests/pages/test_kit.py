@@ -88,6 +88,14 @@ def made(name: str) -> tuple[Headers, str]:
                 confirmed=[("tokens", "Corp")],
                 unknown=[("provider", "Corp")],
             )
+        case "away":
+            headers, body = PAGES.render(
+                "away",
+                head=BROWSER,
+                request_id="id-1",
+                action="/do",
+                fields=[("a", "b")],
+            )
         case _:
             headers, body = PAGES.restore("/do", "post", [("a", "b")], BROWSER, "id-1")
     return headers, body.decode()

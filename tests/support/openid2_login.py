@@ -25,6 +25,7 @@ from sso_proxy.net.http_client import HttpClient
 from sso_proxy.pages import default_pages
 from sso_proxy.testing.passwords import FakeChecker
 from sso_proxy.testing.pki import Pki
+from tests.support.browser import Form, Page
 from tests.support.doubles import answer_ok
 from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen
 from tests.support.openid2_op import OpenIdProvider, openid2_op
@@ -36,6 +37,11 @@ CROSS_SITE = (
     *PAGE,
     b"Sec-Fetch-Site: cross-site",
     b"Origin: https://evil.example",
+    b"Content-Type: application/x-www-form-urlencoded",
+)
+FROM_PROVIDER = (
+    *PAGE,
+    b"Sec-Fetch-Site: cross-site",
     b"Content-Type: application/x-www-form-urlencoded",
 )
 CALLBACK = "/.sso/callback/openid"
@@ -179,6 +185,16 @@ class OpenIdSite(LoginScene):
         """Do what the provider says, and come back."""
         return await self.bring(op.visit(away))
 
+    async def hand_over(self, op: OpenIdProvider, page: Seen) -> Seen:
+        """Have a page's form go to the provider, and the answer's form come back."""
+        (away,) = forms_of(page.body)
+        place, answered = op.take(away.action, away.fields)
+        assert place == ""
+        (back,) = forms_of(answered)
+        assert back.action.startswith("https://app.example.com/.sso/callback/")
+        path = back.action.removeprefix("https://app.example.com")
+        return await self.post(path, back.fields, *FROM_PROVIDER)
+
     async def bring(self, place: str) -> Seen:
         """Come back to *place*."""
         parts = urlsplit(place)
@@ -240,6 +256,11 @@ class SiteCase(TestCase):
         if users is None:
             users = {op.identity("alice"): "alice.liddell"}
         return OpenIdSite(client, users, options, basic=basic, **(scene or {}))
+
+
+def forms_of(text: str) -> list[Form]:
+    """Give the forms of a page."""
+    return Page(url="", status=200, fields=(), body=text.encode()).forms
 
 
 def asked(away: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
@@ -149,6 +149,15 @@ class OpenIdProvider(ThreadingHTTPServer):
     def visit(self, url: str) -> str:
         """Do what a browser does that was sent to *url*; give where it is sent on."""
         parts = urlsplit(url)
+        place, page = self._send("GET", f"{parts.path}?{parts.query}")
+        assert place, page
+        return place
+
+    def take(self, action: str, fields: Mapping[str, str]) -> tuple[str, str]:
+        """Take a form from a browser; give where it is sent on, or what it sees."""
+        return self._send("POST", urlsplit(action).path, urlencode(fields))
+
+    def _send(self, method: str, path: str, form: str | None = None) -> tuple[str, str]:
         connection = HTTPConnection(HOST, self.server_port, timeout=PATIENCE)
         if self.ca is not None:
             context = ssl.create_default_context(cafile=str(self.ca))
@@ -156,11 +165,9 @@ class OpenIdProvider(ThreadingHTTPServer):
                 HOST, self.server_port, timeout=PATIENCE, context=context
             )
         with contextlib.closing(connection):
-            connection.request("GET", f"{parts.path}?{parts.query}")
+            connection.request(method, path, form)
             reply = connection.getresponse()
-            place, body = reply.getheader("Location"), reply.read()
-        assert place is not None, body
-        return place
+            return reply.getheader("Location") or "", reply.read().decode()
 
     def modes(self) -> list[str]:
         """Give the modes of all that it was asked."""
@@ -358,7 +365,9 @@ class _Asked(BaseHTTPRequestHandler):
         except EncodingError as e:
             self._send(400, e.response.encodeToKVForm())
             return
-        page = {"Content-Type": "text/html"} if web.body.startswith("<") else {}
+        page = (
+            {"Content-Type": "text/html"} if web.body.lstrip().startswith("<") else {}
+        )
         self._send(web.code, web.body, {**page, **web.headers})
 
     def _send(
