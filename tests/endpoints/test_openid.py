@@ -1,7 +1,19 @@
 """What people with an OpenID find besides a login."""
 
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from openid.fetchers import HTTPFetcher, HTTPResponse, setDefaultFetcher
+from twisted.internet import reactor as installed  # noqa: TID251
+from twisted.internet.threads import blockingCallFromThread, deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
 from sso_proxy.specs.openid2.names import RETURN_TO, XRDS
-from tests.support.openid2_login import CROSS_SITE, SiteCase
+from tests.support.login_scene import Seen
+from tests.support.openid2_login import CROSS_SITE, OpenIdSite, SiteCase
+
+reactor: Any = installed
 
 
 class OpenIdEndpointTests(SiteCase):
@@ -58,3 +70,60 @@ class OpenIdEndpointTests(SiteCase):
         site = self.site(self.run_op(), shows_identifier=True)
         statuses = [(await site.get("/.sso/openid/openid")).status for _ in range(4)]
         assert statuses == [200, 200, 200, 429]
+
+
+class _FromSite(HTTPFetcher):  # type: ignore[misc]
+    """
+    Fetches for a provider what a site answers to who has no cookies.
+
+    Args:
+        site: The site.
+    """
+
+    def __init__(self, site: OpenIdSite) -> None:
+        self._site = site
+
+    def fetch(
+        self, url: str, body: None = None, headers: Mapping[str, str] | None = None
+    ) -> HTTPResponse:
+        """Fetch it."""
+        assert body is None
+        parts = urlsplit(url)
+        assert f"{parts.scheme}://{parts.netloc}" == "https://app.example.com"
+        accept = f"Accept: {(headers or {}).get('Accept', '*/*')}".encode()
+        seen: Any = blockingCallFromThread(reactor, self._ask, parts.path, accept)
+        fields = dict(seen.headers)
+        return HTTPResponse(url, seen.status, fields, seen.body.encode())
+
+    async def _ask(self, path: str, accept: bytes) -> Seen:
+        browser = self._site.browser
+        kept, browser.cookies = browser.cookies, {}
+        seen = await self._site.wait(path, accept)
+        browser.cookies = kept
+        return seen
+
+
+class ReturnToTests(SiteCase):
+    """A provider that looks up where answers may go, and sends none elsewhere."""
+
+    async def _log_in(self, realm: str) -> tuple[list[bool | str], int]:
+        """Give what it has found there, and how the login ends."""
+        op = self.run_op(verifies=True)
+        site = self.site(op, realm=realm)
+        setDefaultFetcher(_FromSite(site), wrap_exceptions=False)
+        self.addCleanup(setDefaultFetcher, None, wrap_exceptions=False)
+        threads = ThreadPool(0, 1)
+        threads.start()
+        self.addCleanup(threads.stop)
+        away = await site.leave(op.identity("alice"))
+        place, _ = await deferToThreadPool(reactor, threads, op.look, away)
+        return op.verified, (await site.bring(place)).status if place else 0
+
+    async def test_our_own_place_is_a_realm_that_says_it(self) -> None:
+        assert await self._log_in("/.sso/") == ([True], 303)
+
+    async def test_a_realm_without_the_document_gets_no_answers(self) -> None:
+        """There the login page is, as everywhere on this site."""
+        ((problem,), status) = await self._log_in("/")
+        assert str(problem).startswith("DiscoveryFailure")
+        assert status == 0

@@ -178,7 +178,7 @@ class RealmTests(Scene):
         for server.allowed in ("callback/openid", "callback/other"):
             place = f"{realm}callback/openid?login=a"
             fields = build_request(endpoint, return_to=place, realm=realm)
-            op.visit(request_url(op.op_endpoint, fields))
+            op.look(request_url(op.op_endpoint, fields))
         assert op.verified == [True, False]
 
 

@@ -66,7 +66,8 @@ class Switches:
         local_ids: Whether identifiers are called something else there.
         fragment: Behind the identifiers that it chooses itself: ``#2``.
         claims: The identifier that it claims to have logged in, whatever it was asked.
-        verifies: Whether it looks up where answers may go (section 9.2.1).
+        verifies: Whether it looks up where answers may go (section 9.2.1), and sends
+            none elsewhere.
         before_signing: Changes an answer's fields.
         after_signing: The same, when nobody can any more.
     """
@@ -148,10 +149,14 @@ class OpenIdProvider(ThreadingHTTPServer):
 
     def visit(self, url: str) -> str:
         """Do what a browser does that was sent to *url*; give where it is sent on."""
-        parts = urlsplit(url)
-        place, page = self._send("GET", f"{parts.path}?{parts.query}")
+        place, page = self.look(url)
         assert place, page
         return place
+
+    def look(self, url: str) -> tuple[str, str]:
+        """Do the same; give where it is sent on, or what it sees."""
+        parts = urlsplit(url)
+        return self._send("GET", f"{parts.path}?{parts.query}")
 
     def take(self, action: str, fields: Mapping[str, str]) -> tuple[str, str]:
         """Take a form from a browser; give where it is sent on, or what it sees."""
@@ -301,8 +306,9 @@ class _Asked(BaseHTTPRequestHandler):
         if not request.trustRootValid():
             self._send(400, "return_to is outside of the realm")
             return
-        if switches.verifies:
-            self._verify(request)
+        if switches.verifies and not self._verify(request):
+            self._send(400, "the realm does not say that answers may go there")
+            return
         if choice == "no" or (not user and request.immediate):
             self._send_openid(request.answer(False))
             return
@@ -320,12 +326,13 @@ class _Asked(BaseHTTPRequestHandler):
             return
         self._send_openid(response)
 
-    def _verify(self, request: Any) -> None:  # noqa: ANN401
+    def _verify(self, request: Any) -> bool:  # noqa: ANN401
         """Look up whether answers may go where the request says."""
         try:
             self.server.verified.append(request.returnToVerified())
         except Exception as e:  # noqa: BLE001 - whatever its fetchers raise
             self.server.verified.append(f"{type(e).__name__}: {e}")
+        return self.server.verified[-1] is True
 
     def _ask(self, request: Any, fields: Fields) -> None:  # noqa: ANN401
         """Ask who it is."""
