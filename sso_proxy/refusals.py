@@ -86,8 +86,11 @@ async def invite(request: Request, route: Route, body: Body | None) -> Response:
     values = tuple(v for challenge in challenges for v in challenge.values)
     others = tuple(f for challenge in challenges for f in challenge.headers)
     headers = _fields_of(HeaderChallenge(values, others), route, 401)
-    if begun is not None:  # the form is there, and so are other ways
-        return attrs.evolve(begun, headers=(*begun.headers, *headers))
+    if begun is not None:  # the form is there, and so may be other ways
+        # 401 would promise a challenge (RFC 9110 section 15.5.2), beside the page.
+        told = any(name == "www-authenticate" for name, _ in headers)
+        status = 403 if begun.body and not told else 401
+        return attrs.evolve(begun, status=status, headers=(*begun.headers, *headers))
     return Response(
         status=401 if headers or redirects or route.login_names else 403,
         reason="no-credential",

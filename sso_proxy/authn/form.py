@@ -55,8 +55,8 @@ class FormConfig(PasswordConfig):
     Attributes:
         title: What people know it by, where they have a choice; unset, its name.
         in_answer: Whether the form is the body of a 401 at the address that somebody
-            wanted, beside the challenges of the route's other authenticators; unset,
-            browsers are sent to a page of its own.
+            wanted, beside the challenges of the route's other authenticators, or of a
+            403 where these have none; unset, browsers are sent to a page of its own.
     """
 
     title: str = ""

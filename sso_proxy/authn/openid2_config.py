@@ -100,7 +100,8 @@ class OpenId2Config:
         start_page: Where people go who have logged in without wanting a page.
         in_answer: Whether the page that asks for an identifier is the body of a 401 at
             the address that somebody wanted, beside the challenges of the route's other
-            authenticators; unset, it has an address of its own.
+            authenticators, or of a 403 where these have none; unset, browsers see it
+            with a 200.
         shows_identifier: Whether people who are not known yet can see which identifier
             is theirs, at ``openid/`` and the name of this table below our endpoints.
         backend_password: A password that the backend gets with the user's name

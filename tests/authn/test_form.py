@@ -206,6 +206,17 @@ def test_the_form_can_be_the_body_of_the_401() -> None:
     assert (done.status, done.location) == (303, "/a")
 
 
+def test_without_a_challenge_the_form_is_the_body_of_a_403() -> None:
+    """A 401 has to have one (RFC 9110 section 15.5.2)."""
+    quiet = {"challenge": "programs"}
+    scene = PasswordScene(form={"in_answer": True}, programs=quiet)
+    page = scene.page("/a")
+    assert page.status == 403
+    assert "www-authenticate" not in dict(page.headers)
+    done = scene.submit(page, "alice", "wonderland")
+    assert (done.status, done.location) == (303, "/a")
+
+
 def test_who_logs_in_on_purpose_gets_the_page_alone() -> None:
     scene = PasswordScene(form={"in_answer": True})
     answer = scene.page("/.sso/login?with=form&to=/")

@@ -95,6 +95,16 @@ class OpenId2Tests(SiteCase):
         assert (await site.come_back_from(op, away.location)).status == 303
         assert (await site.get("/page")).status == 200
 
+    async def test_without_a_challenge_the_page_is_the_body_of_a_403(self) -> None:
+        """A 401 has to have one (RFC 9110 section 15.5.2)."""
+        op = self.run_op()
+        site = self.site(op, in_answer=True)
+        page = await site.get("/page")
+        assert page.status == 403
+        assert "www-authenticate" not in dict(page.headers)
+        away = await site.type(page, op.identity("alice"))
+        assert (await site.come_back_from(op, away.location)).location == "/page"
+
     async def test_the_backend_gets_everybodys_password_with_the_users_name(
         self,
     ) -> None:
