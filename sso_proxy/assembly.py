@@ -31,7 +31,7 @@ from sso_proxy.net.nest import Watcher
 from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
-from sso_proxy.notes import notes_of
+from sso_proxy.notes import notes_of, notes_of_routes
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.recent_refusals import RecentRefusals
 from sso_proxy.session_desk import close_ended, manage_sessions
@@ -387,7 +387,8 @@ class Gateway:
         if self.parts is not None:
             parts, now = self.parts, self.clock.time()
             options = self._config.listener
-            for line in notes_of(options, parts.tls, parts.healthy, now):
+            notes = notes_of(options, parts.tls, parts.healthy, now)
+            for line in (*notes, *notes_of_routes(self._config)):
                 _log.warn("{line}", line=line.removeprefix(WARNING))
 
     def _sweep(self, now: float) -> None:

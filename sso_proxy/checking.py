@@ -10,7 +10,7 @@ from sso_proxy.config.model import Config
 from sso_proxy.interfaces import IClock
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
-from sso_proxy.notes import notes_of
+from sso_proxy.notes import notes_of, notes_of_routes
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.storage import Needs
 from sso_proxy.tools import Tools
@@ -67,5 +67,8 @@ def check(config: Config) -> Findings:
     """
     clock = SystemClock()
     parts = build_parts(config, clock)
-    notes = tuple(notes_of(config.listener, parts.tls, parts.healthy, clock.time()))
+    notes = (
+        *notes_of(config.listener, parts.tls, parts.healthy, clock.time()),
+        *notes_of_routes(config),
+    )
     return Findings(notes=notes, needs=parts.needs, public_keys=parts.public_keys)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from sso_proxy.config.model import ListenerConfig
+from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.private_file import is_open
 from sso_proxy.interfaces import INoted
 
@@ -39,6 +39,24 @@ def notes_of(
         yield from () if each is None else each.health(now)
     for part in parts:
         yield from INoted(part).notes if INoted.providedBy(part) else ()
+
+
+def notes_of_routes(config: Config) -> Iterator[str]:
+    """
+    Give a line for each route whose backend is told URLs that users have chosen.
+
+    Args:
+        config: The configuration.
+    """
+    named = config.authenticator
+    for number, route in enumerate(config.route):
+        if route.map_user:
+            continue
+        for name in route.authenticate:
+            if name in named and named[name].type == "openid2":
+                who = f"who logs in by authenticator.{name}"
+                problem = f"without it, the backend knows {who} by a URL"
+                yield f"route[{number}].map_user: {problem}"
 
 
 def _keys_of(listeners: Sequence[ListenerConfig]) -> Iterator[tuple[str, str]]:

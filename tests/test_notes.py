@@ -35,6 +35,24 @@ host = "people.example.com"
 authenticate = ["people"]
 backend = "http://127.0.0.1:9"
 """
+_OPENID = """
+[session.main]
+type = "cookie"
+
+[mapper.people]
+type = "static"
+users = { "https://alice.example/" = "alice" }
+
+[authenticator.openid]
+type = "openid2"
+mappers = ["people"]
+
+[[route]]
+host = "people.example.com"
+authenticate = ["openid"]
+MAPPED
+backend = "http://127.0.0.1:9"
+"""
 
 
 class _Ending:
@@ -62,6 +80,19 @@ def test_a_check_tells_of_logins_without_pkce(
     monkeypatch.setenv("CLIENT_SECRET", "a client secret")
     (note,) = check(load_config(write_config(tmp_path, CONFIG + _LOGIN))).notes
     assert note.startswith("authenticator.people: pkce = 'off'")
+
+
+def test_a_check_tells_of_backends_that_know_users_by_their_openids(
+    tmp_path: Path,
+) -> None:
+    def notes(mapped: str) -> tuple[str, ...]:
+        text = CONFIG + _OPENID.replace("MAPPED", mapped)
+        return check(load_config(write_config(tmp_path, text))).notes
+
+    (note,) = notes("")
+    assert note.startswith("route[2].map_user: ")
+    assert "authenticator.openid by a URL" in note
+    assert notes('map_user = ["people"]') == ()
 
 
 @pytest.fixture
