@@ -228,7 +228,7 @@ class OpenIdAttackTests(SiteCase):
                 headers,
             )
 
-        self.patch(kind, "_send", send)  # type: ignore[no-untyped-call]
+        self.patch(kind, "_send", send)
         page = await site.type(await site.get("/"), op.identity("alice"))
         assert page.status == 400
 

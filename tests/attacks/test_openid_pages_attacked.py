@@ -29,7 +29,7 @@ class Pages(Resource):
     isLeaf = True
 
     def __init__(self, shown: dict[str, tuple[dict[str, str], str] | str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.shown = shown
 
     def render_GET(self, request: Request) -> bytes:

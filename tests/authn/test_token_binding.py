@@ -43,7 +43,9 @@ def test_the_key_for_another_site_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [OURS.hash.lower(), OURS.hash + "=", OURS.hash[:-1], OURS.encoded]
+    "text",
+    [OURS.hash.lower(), OURS.hash + "=", OURS.hash[:-1], OURS.encoded],
+    ids=["in small letters", "padded", "cut short", "the key itself"],
 )
 def test_the_hash_is_compared_as_it_is(text: str) -> None:
     reasons = {"token-binding-mismatch", "cnf-malformed"}

@@ -4,12 +4,12 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from twisted.internet import reactor as installed  # noqa: TID251
 from twisted.internet.task import deferLater
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.authn.basic import BasicAuthenticator, BasicConfig
@@ -210,7 +210,9 @@ class OpenIdSite(LoginScene):
     @property
     def user(self) -> str:
         """Say who the backend was told it is."""
-        return str(self.scene.backend.exchange.admission.caller.user)
+        admission = self.scene.backend.exchange.admission
+        assert admission is not None
+        return str(admission.caller.user)
 
 
 class SiteCase(TestCase):
@@ -222,10 +224,11 @@ class SiteCase(TestCase):
         self.directory = Path(tempfile.mkdtemp())
         self.addCleanup(_close)
         self.lines: list[str] = []
-        globalLogPublisher.addObserver(self._note)
-        self.addCleanup(globalLogPublisher.removeObserver, self._note)
+        observer = cast("ILogObserver", self._note)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
-    def _note(self, event: Mapping[str, Any]) -> None:
+    def _note(self, event: LogEvent) -> None:
         if str(event.get("log_namespace", "")).startswith("sso_proxy.authn.openid2"):
             self.lines.append(formatEvent(event))
 
