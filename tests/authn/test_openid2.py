@@ -9,8 +9,8 @@ from sso_proxy.config.secrets import Secret
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin
 from sso_proxy.login import Wishes
 from sso_proxy.model import Authenticated, NotPresented
-from sso_proxy.testing.pki import Pki
-from tests.support.openid2_login import SiteCase
+from sso_proxy.testing.pki import Issued, Pki
+from tests.support.openid2_login import OpenIdSite, SiteCase
 from tests.support.password_scene import basic
 
 
@@ -51,6 +51,31 @@ class OpenId2Tests(SiteCase):
         assert (await site.enter(op, typed)).status == 303
         plain = f"http://{typed}"
         assert "not encrypted" in (await site.type(await site.ask_for(), plain)).body
+
+    async def test_servers_whose_certificates_were_taken_back_count_for_nothing(
+        self,
+    ) -> None:
+        """Neither those of identifiers nor providers (RFC 5280 section 6.3)."""
+        pki = Pki.create()
+        op = self.run_op(pki)
+        pages = self.run_op(pki, names=op.op_endpoint)
+        lists = self.directory / "ca.crl"
+        assert op.certificate is not None
+        assert pages.certificate is not None
+        typed = op.switches.claims = pages.identity("alice")
+
+        def site(*revoked: Issued) -> OpenIdSite:
+            lists.write_bytes(pki.crl(revoked))
+            given = {"ca": str(op.ca), "crl": str(lists), "https_only": True}
+            return self.site(op, {typed: "alice"}, **given)
+
+        assert (await site().enter(op, typed)).status == 303
+        # It shares no secret with us then, and cannot be asked about its answer either.
+        assert (await site(op.certificate).enter(op, typed)).status == 503
+        assert self.said().endswith("[AOID 014]")
+        last = site(pages.certificate)
+        assert (await last.type(await last.get("/"), typed)).status == 400
+        assert self.said().endswith("[AOID 014]")
 
     async def test_the_session_of_another_authenticator_is_none_of_ours(self) -> None:
         op = self.run_op()

@@ -59,6 +59,7 @@ class Switches:
         found: How the pages of identifiers say who vouches for them: by a field, by
             the head of a page that names a document, by links there, or by being the
             document.
+        names: The endpoint that those pages name, instead of its own.
         user: Who is logged in there, and agrees to everything; empty: people are asked
             by a page.
         kinds: The associations that it makes, as in `KINDS`; empty: none.
@@ -73,6 +74,7 @@ class Switches:
     """
 
     found: Found = "header"
+    names: str = ""
     user: str = "alice"
     kinds: tuple[str, ...] = KINDS
     refuses: bool = False
@@ -252,10 +254,10 @@ class _Asked(BaseHTTPRequestHandler):
         """Show a page, or a document."""
         server, switches = self.server, self.server.switches
         _, kind, user = (*path.split("/"), "", "")[:3]
-        local = server.local_id(user)
-        document = signed_on(server.op_endpoint, local)
+        local, endpoint = server.local_id(user), switches.names or server.op_endpoint
+        document = signed_on(endpoint, local)
         if path in {"/", "/xrds"}:
-            document = signed_on(server.op_endpoint, kind=_SERVER)
+            document = signed_on(endpoint, kind=_SERVER)
             if path == "/":
                 self._send(200, document, {"Content-Type": _XRDS})
                 return
@@ -268,7 +270,7 @@ class _Asked(BaseHTTPRequestHandler):
         place = f"{server.url}/xrds/{user}"
         head = {
             "meta": f'<meta http-equiv="X-XRDS-Location" content="{place}">',
-            "html": f'<link rel="openid2.provider" href="{server.op_endpoint}">'
+            "html": f'<link rel="openid2.provider" href="{endpoint}">'
             + (f'<link rel="openid2.local_id" href="{local}">' if local else ""),
         }.get(switches.found, "")
         field = {"X-XRDS-Location": place} if switches.found == "header" else {}
