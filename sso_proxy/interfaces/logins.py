@@ -53,7 +53,7 @@ class ILogin(Interface):
 
         Or ask first at which provider that is to be; the answer comes with the next
         ``wanted``, as ``issuer`` or ``account``.  A form for a password goes to where
-        browsers come back.
+        browsers come back; `FormAway` goes to the provider instead of a redirect.
         """
 
     async def finish(

@@ -66,8 +66,8 @@ class OpenId2Tests(SiteCase):
 
         def site(*revoked: Issued) -> OpenIdSite:
             lists.write_bytes(pki.crl(revoked))
-            given = {"ca": str(op.ca), "crl": str(lists), "https_only": True}
-            return self.site(op, {typed: "alice"}, **given)
+            users, ca, crl = {typed: "alice"}, str(op.ca), str(lists)
+            return self.site(op, users, ca=ca, crl=crl, https_only=True)
 
         assert (await site().enter(op, typed)).status == 303
         # It shares no secret with us then, and cannot be asked about its answer either.
