@@ -43,12 +43,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         text=True,
     ) as process:
         try:
-            output = "".join(_until_ready(process))
-            url = next(
-                line.strip().rstrip("/")
-                for line in output.splitlines()
-                if line.startswith("  https://")
-            )
+            _, _, people = "".join(_until_ready(process)).partition("In your browser")
+            url = people.split(maxsplit=1)[0].rstrip("/")
             names = ("proxy.crt", "issuer.crt")
             keys = [key_hash((state / name).read_bytes()) for name in names]
             with Chromium(*keys) as chromium:

@@ -95,6 +95,7 @@ host = "{host}"
 path = "/machine/"
 authenticate = ["machines"]
 session = "machine"
+endpoints = "/machine/.sso/"
 headers = {{ claims = ["name", "email", "groups"] }}
 backend = "http://{host}:{ports.application}"
 
@@ -286,7 +287,7 @@ def prepare(directory: Path, ports: Ports) -> Scene:
             secret=secrets.token_urlsafe(32),
             redirect_uris=(
                 f"{web_url(ports)}/.sso/callback/people",
-                f"https://{HOST}:{ports.proxy}/.sso/callback/machines",
+                f"https://{HOST}:{ports.proxy}/machine/.sso/callback/machines",
             ),
         ),
     )
