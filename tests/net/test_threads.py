@@ -57,10 +57,16 @@ class ThreadsTests(TestCase):
 
     async def test_an_end_does_not_wait_for_what_has_not_begun(self) -> None:
         """A hundred hashes would keep a process from ending."""
-        threads, gate = self.make(), threading.Event()
+        threads, gate, begun = self.make(), threading.Event(), threading.Event()
         done: list[str] = []
-        going = defer.Deferred.fromCoroutine(threads.run(gate.wait, 20))
+
+        def go() -> bool:
+            begun.set()
+            return gate.wait(20)
+
+        going = defer.Deferred.fromCoroutine(threads.run(go))
         waiting = defer.Deferred.fromCoroutine(threads.run(done.append, "done"))
+        assert begun.wait(20)
         threading.Timer(0.05, gate.set).start()
         threads.close()
         assert await going
