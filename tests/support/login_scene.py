@@ -128,19 +128,15 @@ class LoginScene:
         """Make the authenticators that the route has besides."""
         return ()
 
-    def ask(
-        self,
-        path: str = "/",
-        *fields: bytes,
-        method: str = "GET",
-        body: bytes | None = None,
-    ) -> Seen:
-        """Send a request as the browser; a backend that gets it answers at once."""
+    def send(
+        self, path: str, fields: tuple[bytes, ...], method: str, body: bytes | None
+    ) -> None:
+        """Send a request as the browser."""
         cookies = self.browser.cookies
         if cookies:
             text = "; ".join(f"{name}={value}" for name, value in cookies.items())
             fields = (*fields, b"Cookie: " + text.encode())
-        scene, asked = self.scene, len(self.scene.backend.asked)
+        scene = self.scene
         if scene.client.closed:
             scene.client, scene.connection = scene.connect()
         scene.client.take()
@@ -150,6 +146,17 @@ class LoginScene:
         lines = b"".join(field + b"\r\n" for field in fields)
         head = line + b"\r\nHost: app.example.com\r\n" + lines + b"\r\n"
         scene.client.receive(head, *([body] if body else []))
+
+    def ask(
+        self,
+        path: str = "/",
+        *fields: bytes,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> Seen:
+        """Send a request as the browser; a backend that gets it answers at once."""
+        scene, asked = self.scene, len(self.scene.backend.asked)
+        self.send(path, fields, method, body)
         if len(scene.backend.asked) > asked:
             answer_ok(scene.backend.exchange)
         return self.read(scene.client.take())

@@ -129,20 +129,8 @@ class OpenIdSite(LoginScene):
         body: bytes | None = None,
     ) -> Seen:
         """Send a request as the browser, and wait for the answer."""
-        cookies = self.browser.cookies
-        if cookies:
-            text = "; ".join(f"{name}={value}" for name, value in cookies.items())
-            lines = (*lines, b"Cookie: " + text.encode())
         scene, asked = self.scene, len(self.scene.backend.asked)
-        if scene.client.closed:
-            scene.client, scene.connection = scene.connect()
-        scene.client.take()
-        if body is not None:
-            lines = (*lines, b"Content-Length: %d" % len(body))
-        first = f"{method} {path} HTTP/1.1".encode()
-        fields = b"".join(line + b"\r\n" for line in lines)
-        head = first + b"\r\nHost: app.example.com\r\n" + fields + b"\r\n"
-        scene.client.receive(head, *([body] if body else []))
+        self.send(path, lines, method, body)
         sent = b""
         for _ in range(6000):
             if len(scene.backend.asked) > asked:

@@ -19,13 +19,10 @@ class Theft:
     Attributes:
         check: Who, and what has to come of it.
         bound: Whether her session is bound to her certificate.
-        certificate: Picks the certificate that is shown, by the name of its files;
-            empty for none.
     """
 
     check: Check
     bound: bool = True
-    certificate: str = ""
 
 
 def see_no_session(answer: Answer) -> str:
@@ -51,7 +48,6 @@ THEFTS: Final = (
             expected="a greeting",
             see=_ALICE,
         ),
-        certificate="client",
     ),
     Theft(
         check=Check(
@@ -62,7 +58,6 @@ THEFTS: Final = (
             expected="a login: no session",
             see=see_no_session,
         ),
-        certificate="other",
     ),
     Theft(
         check=Check(
@@ -83,7 +78,6 @@ THEFTS: Final = (
             expected="a greeting",
             see=_ALICE,
         ),
-        certificate="client",
     ),
     Theft(
         check=Check(
@@ -122,7 +116,7 @@ class Thefts:
 
     async def run(self, theft: Theft) -> Result:
         """Look at the page, and at what comes of it."""
-        somebody = self._browser(theft.certificate)
+        somebody = self._browser(theft.check.certificate)
         somebody.cookies.update(self._copies[theft.bound])
         answer = await somebody.ask(self._url(bound=theft.bound), PAGE)
         return Result(check=theft.check, answer=answer, seen=theft.check.see(answer))

@@ -31,5 +31,5 @@ def test_a_greeting_is_what_a_thief_wants() -> None:
 def test_a_bound_session_is_for_its_owner_alone(theft: Theft) -> None:
     """Whoever changes the demo must not turn it round."""
     check = theft.check
-    own = theft.certificate == "client" or not theft.bound
+    own = check.certificate == "client" or not theft.bound
     assert (check.status == 200) is own
