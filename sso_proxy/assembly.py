@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from sso_proxy.authz.revocations import Revocations
-from sso_proxy.building import Builder, Parts
+from sso_proxy.building import Builder
 from sso_proxy.config.model import AuditConfig, Config, ListenerConfig
 from sso_proxy.edge.listener import Listener, ListenerRules
 from sso_proxy.edge.recorder import Recorder
@@ -32,6 +32,7 @@ from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.notes import notes_of, notes_of_routes
+from sso_proxy.parts import Parts
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.recent_refusals import RecentRefusals
 from sso_proxy.session_desk import close_ended, manage_sessions

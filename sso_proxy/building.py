@@ -27,11 +27,9 @@ from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
-    ICache,
     IHealth,
     IPasswordChecker,
     IPublishesKeys,
-    ISessionStore,
     ITokenSource,
     IUserMapper,
 )
@@ -41,7 +39,8 @@ from sso_proxy.login_wishes import LoginWishes
 from sso_proxy.named_parts import NamedParts
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
-from sso_proxy.pages import Pages, default_pages, load_pages
+from sso_proxy.pages import default_pages, load_pages
+from sso_proxy.parts import Parts
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
 from sso_proxy.route_cookies import build_bound_cookies
@@ -54,43 +53,12 @@ from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.oauth.protected_resource import Identifier
-from sso_proxy.storage import Needs, Storage, state_dir_of
+from sso_proxy.storage import Storage, state_dir_of
 from sso_proxy.ticket_routes import TicketRoutes
 from sso_proxy.tools import Tools
 
 _ALWAYS_CHECKED = ("certificate", "token_binding")
 """The bindings that need nothing: no configuration has to ask for them."""
-
-
-@attrs.frozen(kw_only=True)
-class Parts:
-    """
-    Everything that one configuration names, built.
-
-    Attributes:
-        routes: All routes.
-        tls: Contexts of each listener, or None for a plain one.
-        healthy: Parts whose state matters.
-        upstreams: Backends by name.
-        sessions: What keeps browser sessions, by name.
-        pages: What people see of us.
-        caches: The caches that somebody asked for, to be opened before serving.
-        needs: What has to be there before it can be served.
-        settable: Lower-case names of header fields that policies may set.
-        public_keys: Of the keys that tokens for backends are signed with, by the name
-            of the tokens.
-    """
-
-    routes: RouteTable
-    tls: tuple[ListenerTls | None, ...]
-    healthy: tuple[Any, ...]
-    upstreams: tuple[Any, ...]
-    sessions: Mapping[str, ISessionStore]
-    pages: Pages
-    caches: tuple[ICache, ...]
-    needs: Needs
-    settable: frozenset[str]
-    public_keys: Mapping[str, Sequence[PublicKey]]
 
 
 class Builder:
@@ -102,7 +70,7 @@ class Builder:
         self._config = config
         self._tools = tools
         self._mistakes: list[Mistake] = []
-        self._healthy: list[Any] = []
+        self._healthy: list[tuple[str, Any]] = []
         self._upstreams = RouteUpstreams(config.server.limits, make_upstream)
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
@@ -178,7 +146,7 @@ class Builder:
         return Parts(
             routes=table,
             tls=tuple(tls),
-            healthy=(*self._healthy, *filter(IHealth.providedBy, self._storage.caches)),
+            named=(*self._healthy, *self._storage.states()),
             upstreams=self._upstreams.made,
             sessions=self._sessions.stores,
             pages=self._pages,
@@ -244,7 +212,7 @@ class Builder:
         """Make a component; if it has a state, that matters."""
         made = self._registry.build(interface, component, tools, path)
         if IHealth.providedBy(made):
-            self._healthy.append(made)
+            self._healthy.append((path, made))
         return made
 
     def _check_kinds(self, bindings: Mapping[str, Any]) -> None:

@@ -5,12 +5,13 @@ from typing import Any
 
 import attrs
 
-from sso_proxy.building import Builder, Parts
+from sso_proxy.building import Builder
 from sso_proxy.config.model import Config
 from sso_proxy.interfaces import IClock
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.notes import notes_of, notes_of_routes
+from sso_proxy.parts import Parts
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.storage import Needs
 from sso_proxy.tools import Tools

@@ -7,6 +7,7 @@ from sso_proxy.edge.site import Site
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ISessionStore
 from sso_proxy.session import Session
+from sso_proxy.session_log import SessionLog
 
 Stores = Mapping[str, ISessionStore]
 """What keeps sessions, by the names of their tables."""
@@ -38,7 +39,10 @@ async def manage_sessions(stores: Stores, document: object) -> dict[str, Any]:
 
 
 def close_ended(
-    stores: Stores, sites: Iterable[Site], spawn: Callable[[Any], None]
+    stores: Stores,
+    sites: Iterable[Site],
+    spawn: Callable[[Any], None],
+    log: SessionLog | None = None,
 ) -> None:
     """
     Stop what goes on at *sites* for sessions that have ended, here or elsewhere.
@@ -47,10 +51,14 @@ def close_ended(
         stores: What keeps sessions.
         sites: Where requests are under way.
         spawn: Runs in the background what has to wait.
+        log: Has to forget them.
     """
     sites = tuple(sites)
-    taken = [store.take_ended() for store in stores.values()]
-    found = [ended for ended in taken if ended is not None]
+    taken = {name: store.take_ended() for name, store in stores.items()}
+    found = [ended for ended in taken.values() if ended is not None]
+    for name, ended in taken.items():
+        if ended is not None and log is not None:
+            log.drop(name, ended.has)
     if found:
         for site in sites:
             site.end_sessions(lambda session: any(each.has(session) for each in found))

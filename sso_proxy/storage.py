@@ -12,7 +12,7 @@ from sso_proxy.config.key_ring import KeyRing, make_key, read_key_ring
 from sso_proxy.config.model import ComponentConfig, Config
 from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import ICache
+from sso_proxy.interfaces import ICache, IHealth
 from sso_proxy.sealing import RingSealer
 
 DEFAULT: Final = "default"
@@ -107,6 +107,14 @@ class Storage:
         if ring is None:
             raise ConfigError(Mistake("", "needs our own keys, which cannot be used"))
         return RingSealer(kind, ring)
+
+    def states(self) -> list[tuple[str, ICache]]:
+        """Give the caches asked for that have a state, with their places."""
+        return [
+            (f"cache.{name}", cache)
+            for name, cache in self._made.items()
+            if cache in self.caches and IHealth.providedBy(cache)
+        ]
 
     def needs(self) -> Needs:
         """Say what has to be there for all that was asked for."""

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from sso_proxy.building import Builder, Parts
+from sso_proxy.building import Builder
 from sso_proxy.callers import name_user
 from sso_proxy.config.limits import RouteLimitsConfig
 from sso_proxy.config.model import (
@@ -31,6 +31,7 @@ from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.outgoing import without_credentials
+from sso_proxy.parts import Parts
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
 from sso_proxy.storage import Needs
 from sso_proxy.testing.clock import SettableClock

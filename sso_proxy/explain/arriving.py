@@ -8,7 +8,6 @@ import attrs
 from zope.interface import implementer
 
 from sso_proxy.admission import Connection
-from sso_proxy.building import Parts
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.errors import BadMessageError, ConfigError, Mistake
 from sso_proxy.explain.report import Step
@@ -17,6 +16,7 @@ from sso_proxy.interfaces import IClock
 from sso_proxy.managed import managed_names
 from sso_proxy.model import CertificateFacts, Request, Response, TlsFacts
 from sso_proxy.net.tls.names import NameTable
+from sso_proxy.parts import Parts
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.authority import DEFAULT_PORTS

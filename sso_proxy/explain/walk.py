@@ -6,7 +6,6 @@ import attrs
 
 from sso_proxy.authz.obligations import OURS, Obligations
 from sso_proxy.authz.possible import Outcome
-from sso_proxy.building import Parts
 from sso_proxy.callers import name_user, wanted_bindings
 from sso_proxy.config.model import Config
 from sso_proxy.equipment import Equipment
@@ -32,6 +31,7 @@ from sso_proxy.model import (
     Unbound,
 )
 from sso_proxy.outgoing import build_identity, without_credentials
+from sso_proxy.parts import Parts
 from sso_proxy.routing import Route
 
 _WHO: Final = frozenset({"claims", "subject", "issuer"})

@@ -1,13 +1,15 @@
 """What both types of sessions have."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import attrs
 from twisted.internet.task import deferLater
 
 from sso_proxy.interfaces import ICache, ITools
-from sso_proxy.model import Request
+from sso_proxy.model import Identity, Request
 from sso_proxy.session import Opened, Session
+from sso_proxy.session_log import SESSIONS, SessionLog
 from sso_proxy.sessions.endings import Ended, Endings
 from sso_proxy.sessions.jar import Jar
 from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
@@ -17,6 +19,7 @@ from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
 from sso_proxy.sessions.logout_state import LogoutStates
 from sso_proxy.sessions.options import CookieConfig, check_lifetimes, read_scope
+from sso_proxy.sessions.renewal import Work
 
 
 class Options(Protocol):
@@ -54,6 +57,7 @@ class Common:
         logouts: What is kept of a logout that a provider has to finish.
         kept: What is kept of requests that have to wait for a login; None if there is
             nowhere to keep it.
+        log: Those that began lately in this process.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Common:
     logins: LoginStates
     logouts: LogoutStates
     kept: KeptBodies | None = None
+    log: SessionLog = attrs.field(factory=SessionLog)
 
 
 NOT_FOR_THEM: Final = Opened(None, refused=REASON)
@@ -95,6 +100,16 @@ class Sessions:
         if lacking := keys.lacks(request):
             raise RuntimeError(f"a session begins without its {lacking}")
         return attrs.evolve(session, keys=keys.of(request))
+
+    def _counted(self, work: Work) -> Work:
+        """Give *work*, counted when it has been done."""
+
+        async def counted(session: Session) -> tuple[Identity, Mapping[str, Any]]:
+            done = await work(session)
+            self.common.log.renewed[self.common.name] += 1
+            return done
+
+        return counted
 
     def _is_for(self, request: Request, session: Session) -> bool:
         """
@@ -152,6 +167,7 @@ def build_common(
     check_lifetimes(options.inactivity, options.lifetime)
     scope, cookie = read_scope(options.cookie), options.cookie
     sealer = tools.sealer("session-ended")
+    log = tools.shared(SESSIONS, SessionLog)
 
     def make() -> Endings:
         return Endings(
@@ -160,6 +176,7 @@ def build_common(
             clock=tools.clock,
             spawn=tools.spawn,
             sleep=sleeper(tools),
+            count=lambda how: log.ended.update([(tools.name, how)]),
         )
 
     keys, kept = Keys(options.binding), None
@@ -180,6 +197,7 @@ def build_common(
         logins=LoginStates(tools.sealer("login"), tools.clock, keys=keys),
         logouts=LogoutStates(tools.sealer("logout"), tools.clock),
         kept=kept,
+        log=log,
     )
 
 

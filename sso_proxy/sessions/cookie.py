@@ -175,7 +175,9 @@ class CookieSessions(Sessions):
             encode(secrets.token_bytes(OCTETS)), identity, data, self._clock.time()
         )
         session = self._bind(request, session)
-        return self._opened(request, session)
+        opened = self._opened(request, session)
+        self.common.log.note(self.common.name, request, session)
+        return opened
 
     async def replace(
         self,
@@ -190,7 +192,7 @@ class CookieSessions(Sessions):
 
     async def renew(self, request: Request, session: Session, work: Work) -> Opened:
         """Have *work* done once for all who ask for it."""
-        changed = await self._renewals.renew(session, work)
+        changed = await self._renewals.renew(session, self._counted(work))
         if changed is None:
             return Opened(None)
         if request.passive:

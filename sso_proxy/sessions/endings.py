@@ -64,9 +64,10 @@ class Endings:
         clock: The time.
         spawn: Starts what listens.
         sleep: Waits for so many seconds.
+        count: Is told of each that is made here: ``one`` or ``group``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         cache: ICache | None,
@@ -74,7 +75,9 @@ class Endings:
         clock: IClock,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         sleep: Callable[[float], Any],
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._count = count
         self._cache = cache
         self._sealer = sealer
         self._clock = clock
@@ -105,11 +108,13 @@ class Endings:
 
     async def end(self, session_id: str) -> None:
         """Say that one session is over."""
+        self._count("one")
         self._note(session_id)
         await self._tell({"id": session_id})
 
     async def end_group(self, group: Group, before: float) -> None:
         """Say that all of *group* are that began no later than *before*."""
+        self._count("group")
         self._note_group(group, before)
         kind, issuer, name = group
         await self._tell({"iss": issuer, kind: name, "before": float(before)})

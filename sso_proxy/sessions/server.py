@@ -167,6 +167,7 @@ class ServerSessions(Sessions):
         await self._records.put(name, session)
         await self._check_groups(session, name)
         headers = self.common.jar.write(request, text)
+        self.common.log.note(self.common.name, request, session)
         return Opened(session, until=now, headers=headers)
 
     async def replace(
@@ -189,7 +190,7 @@ class ServerSessions(Sessions):
         work: Work,
     ) -> Opened:
         """Have *work* done once for all who ask for it."""
-        newest = await self._renewals.renew(session, work)
+        newest = await self._renewals.renew(session, self._counted(work))
         if newest is None:
             return Opened(None)
         return Opened(newest, until=self.common.lifetime.until(newest))

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sso_proxy.admission import Admission, Trail
-from sso_proxy.building import Parts
 from sso_proxy.checking import build_parts
 from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config
 from sso_proxy.explain.judging import at_once
 from sso_proxy.explain.walk import explain
 from sso_proxy.model import Authenticated, Identity
+from sso_proxy.parts import Parts
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import RouteTable
 from sso_proxy.specs.http.limits import HeadLimits
