@@ -242,6 +242,11 @@ async def _add(cache: ICache, name: bytes) -> None:
     _require(not await cache.add(PURPOSE, name, b"mark", _LIFE))
 
 
+async def _mark(cache: ICache, name: bytes) -> None:
+    _require(await cache.mark(PURPOSE, b"mark " + name, _LIFE))
+    _require(not await cache.mark(PURPOSE, b"mark " + name, _LIFE))
+
+
 async def _take(cache: ICache, name: bytes) -> None:
     await cache.put(PURPOSE, name, b"once", _LIFE)
     _require(await cache.take(PURPOSE, name) == b"once")
@@ -271,6 +276,7 @@ _ATTEMPTS: Final[tuple[tuple[tuple[str, ...], Try], ...]] = (
     (("compare_and_set",), _compare_and_set),
     (("delete",), _delete),
     (("add",), _add),
+    (("mark",), _mark),
     (("take",), _take),
     (("index_add", "index_list", "index_remove"), _index),
     (("publish", "subscribe"), _messages),

@@ -162,7 +162,7 @@ class DpopBinding:
         nonces = None
         if config.nonce == "required":
             nonces = Nonces(tools.sealer("dpop-nonce"))
-        cache = tools.cache(config.cache, frozenset({"add"}))
+        cache = tools.cache(config.cache, frozenset({"mark"}))
         return cls(config, clock=tools.clock, cache=cache, nonces=nonces)
 
     async def check(
@@ -181,7 +181,7 @@ class DpopBinding:
             return self._unbound(e.error, e.reason, e.detail, now)
         # A machine whose clock is behind would still take the proof for a while.
         ttl = accepted.until - now + self._rules.leeway
-        if not await self._cache.add(PURPOSE, accepted.mark, b"", ttl):
+        if not await self._cache.mark(PURPOSE, accepted.mark, ttl):
             reason, detail = "dpop-replayed", "the proof was used before"
             return self._unbound("invalid_dpop_proof", reason, detail, now)
         age = accepted.nonce_age

@@ -26,6 +26,7 @@ import lmdb
 from twisted.logger import Logger
 
 from sso_proxy.caches import layout
+from sso_proxy.caches.marks import Marks
 from sso_proxy.caches.table import Transaction
 from sso_proxy.errors import SsoProxyError, UnavailableError
 from sso_proxy.interfaces import IClock
@@ -69,6 +70,7 @@ class Environment:
         self._offset = 0
         self._in_use = -1
         self._turn = _Turn()
+        self._marks = Marks()
         self._lmdb: lmdb.Environment | None = None
 
     @property
@@ -152,6 +154,22 @@ class Environment:
         except (lmdb.Error, UnusableError) as e:
             raise self._failed(e) from e
 
+    def mark(self, mark: bytes, life: int) -> bool:
+        """
+        Mark what has this hash for *life* microseconds; says whether it was new.
+
+        Raises:
+            UnavailableError: It cannot be marked.
+        """
+        if self._in_use < 0:
+            raise self._closed()
+        try:
+            self._marks.open(self.directory / "marks")
+            now = self.now()
+            return self._marks.add(mark, now, now + life)
+        except (OSError, ValueError) as e:
+            raise self._failed(e) from e
+
     def trouble(self) -> str:
         """Say why something could not be done in the last half minute, or nothing."""
         what, at = self._trouble
@@ -199,7 +217,7 @@ class Environment:
                 " use; it begins empty",
                 directory=str(self.directory),
             )
-            for name in ("data.mdb", "lock.mdb"):
+            for name in ("data.mdb", "lock.mdb", "marks"):
                 (self.directory / name).unlink(missing_ok=True)
         _rewrite(self._in_use, self._boot)
         # Where the disk is full, memory mapped to the file's holes ends the process.
@@ -214,6 +232,7 @@ class Environment:
         self.write(lambda txn, _: self._write_meta(txn, latest))
         if self._lmdb is not None:
             self._lmdb.sync(True)
+            self._marks.sync()
             _rewrite(self._in_use, _CLOSED)
 
     def _open_lmdb(self) -> lmdb.Environment:
@@ -266,6 +285,7 @@ class Environment:
         env, self._lmdb = self._lmdb, None
         if env is not None:
             env.close()
+        self._marks.close()
         self._turn.close()
         if self._in_use >= 0:
             os.close(self._in_use)

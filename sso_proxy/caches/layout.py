@@ -22,6 +22,8 @@ from typing import Final
 
 import attrs
 
+from sso_proxy.caches.marks import HASH
+
 META: Final = b"\0sso-proxy"
 """The key under which the table says what it is; before all purposes."""
 
@@ -102,6 +104,11 @@ def after(prefix: bytes) -> bytes:
 def value_key(name: bytes) -> bytes:
     """Give the key of the value *name*."""
     return b"v" + blake2b(name, digest_size=32).digest()
+
+
+def mark_hash(purpose: str, name: bytes) -> bytes:
+    """Give the hash that stands for the mark *name*."""
+    return blake2b(prefix_of(purpose) + name, digest_size=HASH).digest()
 
 
 def index_key(index: bytes) -> bytes:

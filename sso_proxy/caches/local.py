@@ -139,6 +139,13 @@ class LocalCache:
 
         return self._environment.write(work)
 
+    async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
+        """Mark *name*; says whether it was not marked."""
+        check_purpose(purpose)
+        check_ttl(ttl)
+        mark = layout.mark_hash(purpose, name)
+        return self._environment.mark(mark, int(ttl * 1e6))
+
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Read and delete in one step."""
         key = layout.value_key(name)

@@ -159,6 +159,10 @@ class MemcachedCache:
         """Refuse: what is added must stay."""
         _cannot("add", purpose, name, value, ttl)
 
+    async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
+        """Refuse: a mark must stay."""
+        _cannot("mark", purpose, name, ttl)
+
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Refuse: reading and deleting are two steps."""
         _cannot("take", purpose, name)

@@ -201,6 +201,10 @@ class MemoryCache:
         self._write(purpose, (name,), value, ttl, kept=True)
         return True
 
+    async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
+        """Mark *name*; says whether it was not marked."""
+        return await self.add(purpose, name, b"", ttl)
+
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Read and delete."""
         kind = self._kind(purpose)

@@ -9,6 +9,7 @@ OPERATIONS: Final = frozenset(
         "get",
         "put",
         "add",
+        "mark",
         "take",
         "delete",
         "touch",

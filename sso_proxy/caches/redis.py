@@ -122,6 +122,10 @@ class RedisCache:
         """Write unless there is one; what is written stays until it expires."""
         return await self._store(purpose, name, value, ttl, b"add")
 
+    async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
+        """Mark *name*; says whether it was not marked."""
+        return await self.add(purpose, name, b"", ttl)
+
     async def take(self, purpose: str, name: bytes) -> bytes | None:
         """Read and delete in one step."""
         keys = self._value(purpose, name)

@@ -162,7 +162,15 @@ class ICache(Interface):
         """Write, replacing; *ttl* in seconds."""
 
     async def add(purpose: str, name: bytes, value: bytes, ttl: float) -> bool:
-        """Write unless there is one; False if there is.  Atomic (replay marks)."""
+        """Write unless there is one; False if there is.  Atomic."""
+
+    async def mark(purpose: str, name: bytes, ttl: float) -> bool:
+        """
+        Mark *name*; False if it is marked.  Atomic, for replays.
+
+        That is all that can be asked about it: it may not be there for what else is
+        done under this purpose.  It never goes before its time.
+        """
 
     async def take(purpose: str, name: bytes) -> bytes | None:
         """Read and delete in one step: of two callers one gets it."""

@@ -49,7 +49,7 @@ PURPOSE: Final = "openid2-association"
 """Secrets in the cache."""
 NONCES: Final = "openid2-nonce"
 """Marks of answers in the cache."""
-NEEDS: Final = frozenset({"get", "put", "delete", "add"})
+NEEDS: Final = frozenset({"get", "put", "delete", "mark"})
 """What the cache has to be able to do."""
 
 RETRY_AFTER: Final = 60.0
@@ -154,7 +154,7 @@ class Providers:
         else:
             check_signature(assertion, association, self._clock.time())
         life = assertion.keep_for(self._clock.time(), self._window)
-        if not await self._cache.add(NONCES, assertion.mark, b"", life):
+        if not await self._cache.mark(NONCES, assertion.mark, life):
             raise AssertionRefused("openid-replay", "this answer was used before")
 
     async def _ask_about(self, assertion: Assertion) -> None:

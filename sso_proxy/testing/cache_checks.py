@@ -54,6 +54,7 @@ async def check_cache(cache: ICache, let_pass: LetPass) -> None:
     await _check_purposes(cache)
     for operation, check in (
         ("add", _check_add),
+        ("mark", _check_mark),
         ("take", _check_take),
         ("compare_and_set", _check_compare_and_set),
         ("index_list", _check_index),
@@ -62,7 +63,13 @@ async def check_cache(cache: ICache, let_pass: LetPass) -> None:
         if operation in able:
             await check(cache)
     await _check_refusals(cache)
+    if "mark" in able:
+        await cache.mark(_A, b"short", _LIFE)
+        await cache.mark(_A, b"long", 600)
     await _check_expiry(cache, let_pass)
+    if "mark" in able:
+        require(await cache.mark(_A, b"short", 60) is True, "mark: has expired")
+        require(await cache.mark(_A, b"long", 60) is False, "mark: was cut short")
 
 
 async def _check_values(cache: ICache) -> None:
@@ -105,6 +112,15 @@ async def _check_add(cache: ICache) -> None:
         await cache.delete(purpose, b"mark")
     require(await cache.add(_A, b"mark", b"4", 60) is True, "add: after delete")
     await cache.delete(_A, b"mark")
+
+
+async def _check_mark(cache: ICache) -> None:
+    require(await cache.mark(_A, b"seen", 60) is True, "mark: not the first")
+    require(await cache.mark(_A, b"seen", 60) is False, "mark: twice the first")
+    require(await cache.mark(_A, b"seem", 60) is True, "mark: another name")
+    require(await cache.mark(_B, b"seen", 60) is True, "mark: other purpose")
+    done = await cache.mark("check", b"-aseen", 60)
+    require(done is True, "mark: purpose and name run together")
 
 
 async def _check_take(cache: ICache) -> None:
@@ -179,6 +195,8 @@ async def _check_refusals(cache: ICache) -> None:
         await _check_raises(cache.put(_A, b"a", b"", ttl), f"put for {ttl} s")
         if "add" in cache.operations:
             await _check_raises(cache.add(_A, b"a", b"", ttl), f"add for {ttl} s")
+        if "mark" in cache.operations:
+            await _check_raises(cache.mark(_A, b"a", ttl), f"mark for {ttl} s")
     long = b"v" * (MOST + 1)
     await _check_raises(cache.put(_A, b"a", long, 1), "a value that is too long")
     require(await cache.get(_A, b"a") is None, "kept something that it refused")

@@ -42,14 +42,14 @@ class WatchedCache(MemoryCache):
 
     def __init__(self, tools: FakeTools) -> None:
         super().__init__(MemoryCacheConfig(), tools.clock)
-        self.marks: list[tuple[str, bytes, bytes]] = []
+        self.marks: list[tuple[str, bytes]] = []
         self.down = False
 
-    async def add(self, purpose: str, name: bytes, value: bytes, ttl: float) -> bool:
+    async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
         if self.down:
             raise UnavailableError("cache default")
-        self.marks.append((purpose, name, value))
-        return await super().add(purpose, name, value, ttl)
+        self.marks.append((purpose, name))
+        return await super().mark(purpose, name, ttl)
 
 
 class Scene:
@@ -125,8 +125,8 @@ def test_a_proof_stays_used_until_its_time_is_over() -> None:
 def test_the_mark_says_nothing_about_the_caller() -> None:
     scene = Scene()
     scene.ask(scene.prove())
-    ((purpose, name, value),) = scene.cache.marks
-    assert (purpose, len(name), value) == (PURPOSE, 32, b"")
+    ((purpose, name),) = scene.cache.marks
+    assert (purpose, len(name)) == (PURPOSE, 32)
 
 
 def test_nothing_is_marked_unless_all_else_is_well() -> None:
@@ -157,9 +157,9 @@ def test_of_two_at_once_with_the_same_proof_one_passes() -> None:
     """Both have been found good before either is marked."""
 
     class SlowCache(WatchedCache):
-        async def add(self, *mark: Any) -> bool:  # noqa: ANN401
+        async def mark(self, *mark: Any) -> bool:  # noqa: ANN401
             await waiting
-            return await super().add(*mark)
+            return await super().mark(*mark)
 
     scene, waiting = Scene(), Deferred[None]()
     scene.tools.memory = SlowCache(scene.tools)

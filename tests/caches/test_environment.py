@@ -184,6 +184,37 @@ def test_other_layout_is_refused(tmp_path: Path) -> None:
     assert "another release" in refusal(tmp_path / "cache")
 
 
+def test_marks_that_were_in_use_when_the_machine_went_down_are_gone(
+    tmp_path: Path,
+) -> None:
+    made = opened(tmp_path / "cache")
+    assert made.mark(b"m" * 16, 10**9)
+    made._let_go()  # noqa: SLF001
+    again = opened(tmp_path / "cache", boot="boot-2")
+    assert again.mark(b"m" * 16, 10**9)
+    again.close()
+
+
+def test_marks_stay_over_a_restart_in_good_order(tmp_path: Path) -> None:
+    made = opened(tmp_path / "cache")
+    assert made.mark(b"m" * 16, 10**9)
+    made.close()
+    with pytest.raises(UnavailableError, match="closed"):
+        made.mark(b"n" * 16, 10**9)
+    again = opened(tmp_path / "cache", boot="boot-2")
+    assert not again.mark(b"m" * 16, 10**9)
+    again.close()
+
+
+def test_marks_that_are_none_refuse_and_are_told(tmp_path: Path) -> None:
+    made = opened(tmp_path / "cache")
+    (tmp_path / "cache" / "marks").write_bytes(b"no table")
+    with pytest.raises(UnavailableError, match="move them away"):
+        made.mark(b"m" * 16, 10**9)
+    assert "move them away" in made.trouble()
+    made.close()
+
+
 def test_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     """Reading what is behind the end would end the process."""
     made = opened(tmp_path / "cache")

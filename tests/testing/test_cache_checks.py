@@ -48,6 +48,15 @@ def test_add_that_replaces_is_found() -> None:
     assert verdict(Replacing()) == "add: twice the first"
 
 
+def test_mark_that_is_always_new_is_found() -> None:
+    class Forgetful(Broken):
+        async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
+            await super().mark(purpose, name, ttl)
+            return True
+
+    assert verdict(Forgetful()) == "mark: twice the first"
+
+
 def test_take_that_leaves_it_there_is_found() -> None:
     class Leaving(Broken):
         async def take(self, purpose: str, name: bytes) -> bytes | None:
