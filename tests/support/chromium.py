@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -78,6 +78,8 @@ class Chromium:
         third_party: Whether frames of other sites may have cookies; by itself, it does
             not let them.
         ports: Where hosts listen here that are to be at the port of https.
+        features: What is switched on that is not by itself.
+        profile: Where it keeps what outlives it; unset, nothing does.
     """
 
     def __init__(
@@ -85,18 +87,23 @@ class Chromium:
         *trusted: str,
         third_party: bool = False,
         ports: Mapping[str, int] | None = None,
+        features: Sequence[str] = (),
+        profile: Path | None = None,
     ) -> None:
         self._directory = tempfile.mkdtemp(prefix="chromium-")
+        profile = profile or Path(self._directory, "profile")
         if third_party:
             wanted = {"block_third_party_cookies": False, "cookie_controls_mode": 0}
-            preferences = Path(self._directory, "profile", "Default", "Preferences")
+            preferences = Path(profile, "Default", "Preferences")
             preferences.parent.mkdir(parents=True)
             preferences.write_text(json.dumps({"profile": wanted}))
         self._numbers = itertools.count(1)
         self._buffer = b""
         self.events: list[dict[str, Any]] = []
         arguments = [program("chromium"), *ARGUMENTS]
-        arguments.append(f"--user-data-dir={self._directory}/profile")
+        arguments.append(f"--user-data-dir={profile}")
+        if features:
+            arguments.append(f"--enable-features={','.join(features)}")
         if ports:
             rules = [f"MAP {h}:443 127.0.0.1:{port}" for h, port in ports.items()]
             arguments.append(f"--host-resolver-rules={', '.join([*rules, NAMES])}")
@@ -178,11 +185,12 @@ class Chromium:
             self.call("Target.disposeBrowserContext", browserContextId=context)
             self.events.clear()
 
-    def open_tab(self, context: str, **look: Any) -> "Tab":  # noqa: ANN401
-        """Open a tab in *context*, whose tabs share their cookies."""
-        target = self.call(
-            "Target.createTarget", url="about:blank", browserContextId=context
-        )["targetId"]
+    def open_tab(self, context: str = "", **look: Any) -> "Tab":  # noqa: ANN401
+        """Open a tab in *context*, whose tabs share cookies, or in the profile."""
+        where = {"browserContextId": context} if context else {}
+        target = self.call("Target.createTarget", url="about:blank", **where)[
+            "targetId"
+        ]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)
         tab = Tab(browser=self, session=session["sessionId"], context=context)
         for domain in ("Page", "Network", "Log"):
@@ -190,6 +198,13 @@ class Chromium:
         tab.call("Page.setLifecycleEventsEnabled", enabled=True)
         tab.look(**look)
         return tab
+
+    def leave(self) -> None:
+        """Have it end as when a person closes it: its profile is written out."""
+        with contextlib.suppress(BrowserError):  # it may be gone before it answers
+            self.call("Browser.close")
+            while True:
+                self.next_message(time.monotonic() + PATIENCE)
 
     def close(self) -> None:
         """End it and all its processes, and remove what it kept."""
