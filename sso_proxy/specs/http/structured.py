@@ -1,8 +1,9 @@
 """
 Structured fields (RFC 9651, which replaces RFC 8941): what signatures are written in.
 
-Dictionaries of items and inner lists, with parameters.  Values are integers, booleans,
-strings, tokens and byte sequences; decimals, dates and display strings are refused.
+Items, and lists and dictionaries of items and inner lists, with parameters.  Values
+are integers, booleans, strings, tokens and byte sequences; decimals, dates and display
+strings are refused.
 """
 
 import re
@@ -135,9 +136,7 @@ def read_dictionary(text: str) -> dict[str, Member]:
         ValueError: It is none, has a type of value that is not read here, or is
             longer than 65536 characters.
     """
-    if len(text) > _LONGEST:
-        raise ValueError("the field is too long")
-    reader = _Reader(text.strip(" "))
+    reader = _Reader(_of_length(text).strip(" "))
     members: dict[str, Member] = {}
     while not reader.ended:
         key = reader.take(_key, "a key")[0]
@@ -146,6 +145,42 @@ def read_dictionary(text: str) -> dict[str, Member]:
         members[key] = reader.member() if reader.skip("=") else reader.flag()
         reader.next_member()
     return members
+
+
+def read_list(text: str) -> tuple[Member, ...]:
+    """
+    Read a list (section 4.2.1); the values of several field lines are joined by commas.
+
+    Raises:
+        ValueError: As for `read_dictionary`.
+    """
+    reader = _Reader(_of_length(text).strip(" "))
+    members: list[Member] = []
+    while not reader.ended:
+        members.append(reader.member())
+        reader.next_member()
+    return tuple(members)
+
+
+def read_item(text: str) -> Item:
+    """
+    Read an item (section 4.2.3).
+
+    Raises:
+        ValueError: As for `read_dictionary`, or there is something after it.
+    """
+    reader = _Reader(_of_length(text).strip(" "))
+    item = reader.member()
+    if isinstance(item, InnerList) or not reader.ended:
+        raise ValueError("the field is no item")
+    return item
+
+
+def _of_length(text: str) -> str:
+    """Give *text* back unless it is too long to be read."""
+    if len(text) > _LONGEST:
+        raise ValueError("the field is too long")
+    return text
 
 
 class _Reader:

@@ -12,7 +12,10 @@ from sso_proxy.specs.http.structured import (
     Member,
     Token,
     read_dictionary,
+    read_item,
+    read_list,
     write_dictionary,
+    write_member,
 )
 
 _keys = st.from_regex(r"[a-z*][a-z0-9_.*-]{0,8}", fullmatch=True)
@@ -105,3 +108,25 @@ def test_keys_are_checked() -> None:
         write_dictionary({"a=1, b": Item(1)})
     with pytest.raises(ValueError, match="no key"):
         write_dictionary({"a": Item(1, (("x;y", 1),))})
+
+
+@given(st.lists(_members, max_size=4))
+def test_lists_are_read(members: list[Member]) -> None:
+    assert read_list(", ".join(map(write_member, members))) == tuple(members)
+
+
+@given(_items)
+def test_items_are_read(item: Item) -> None:
+    assert read_item(f" {write_member(item)} ") == item
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a, b", "(a b)", '"a', "a;", "a" * 65537])
+def test_what_is_no_item_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="field"):
+        read_item(text)
+
+
+@pytest.mark.parametrize("text", ["a b", "a,", ",a", "(a", "a" * 65537])
+def test_what_is_no_list_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="field"):
+        read_list(text)

@@ -1,0 +1,1 @@
+"""Device Bound Session Credentials (W3C, webappsec-dbsc)."""
