@@ -51,7 +51,7 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
     include_site: bool,
     rules: Sequence[Rule],
     cookies: Iterable[tuple[str, str]],
-    initiators: Sequence[str] = (),
+    initiators: Sequence[str] = (ALL_HOSTS,),
 ) -> bytes:
     """
     Build the answer to a registration, or to a refresh.
@@ -64,7 +64,9 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
         rules: What is not in it, or is although a wider rule says otherwise; the most
             specific one decides, whatever their order.
         cookies: Name and attributes of those whose absence makes a browser refresh.
-        initiators: Hosts elsewhere whose requests may make it refresh, too.
+        initiators: Hosts elsewhere whose requests may make it refresh, too.  With none,
+            who follows a link from another site comes without the bound cookie and
+            without a reason, as a thief does.
 
     Raises:
         ValueError: `check_rules` refuses the rules.
