@@ -48,10 +48,10 @@ def read_user_map(text: str, delimiter: str = " ") -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
-        stripped = line.removesuffix("\r").strip(_BLANKS)
-        if not stripped or stripped.startswith("#"):
+        start, end = _extent(line)
+        if start == end:
             continue
-        fields = match.fullmatch(stripped)
+        fields = match.fullmatch(line, start, end)
         if fields is None:
             problems.append(f"line {number}: not an identity, {delimiter!r} and a name")
             continue
@@ -69,6 +69,94 @@ def read_user_map(text: str, delimiter: str = " ") -> dict[str, str | None]:
         told = problems[:_MOST_TOLD] + [f"{more} more"] * (more > 0)
         raise ValueError("; ".join(told))
     return found
+
+
+def set_name(text: str, delimiter: str, identity: str, name: str | None) -> str:
+    """
+    Give *text* with this name for an identity, in its line or in a new one at the end.
+
+    Everything else stays as it is, comments and blanks too.
+
+    Args:
+        text: A file that :func:`read_user_map` takes.
+        delimiter: What stands between the two.
+        identity: Whose name.
+        name: The name; None for somebody who does not get in.
+
+    Raises:
+        ValueError: The file, the identity or the name cannot be used.
+    """
+    wanted = {**read_user_map(text, delimiter), identity: name}
+    if name is not None and not is_safe_user_name(name):
+        raise ValueError(
+            "no user name: 1 to 256 printable characters, no blanks around"
+        )
+    if not identity or not identity.isprintable():
+        raise ValueError("no identity: printable characters, at least one")
+    if name == REFUSED_NAME:
+        raise ValueError(f"{REFUSED_NAME!r} is nobody's name")
+    written = _quoted(REFUSED_NAME if name is None else name, delimiter)
+    lines = text.split("\n")
+    found = _find(lines, delimiter, identity)
+    if found is None:
+        end = "\r" if text.endswith("\r\n") else ""
+        pair = f"{_quoted(identity, delimiter)}{delimiter}{written}{end}"
+        lines.insert(len(lines) - 1, pair)
+    else:
+        number, place = found
+        line = lines[number]
+        lines[number] = line[: place.start(2)] + written + line[place.end(2) :]
+    return _same("\n".join(lines), delimiter, wanted)
+
+
+def drop_identity(text: str, delimiter: str, identity: str) -> str:
+    """
+    Give *text* without the line of an identity.
+
+    Raises:
+        ValueError: The file cannot be used.
+        KeyError: It is not there.
+    """
+    wanted = read_user_map(text, delimiter)
+    del wanted[identity]
+    lines = text.split("\n")
+    found = _find(lines, delimiter, identity)
+    if found is not None:
+        del lines[found[0]]
+    return _same("\n".join(lines), delimiter, wanted)
+
+
+def _same(text: str, delimiter: str, wanted: dict[str, str | None]) -> str:
+    """Give *text*, which says just what was wanted."""
+    if read_user_map(text, delimiter) != wanted:
+        raise ValueError("cannot be written in this file")
+    return text
+
+
+def _find(
+    lines: list[str], delimiter: str, identity: str
+) -> tuple[int, re.Match[str]] | None:
+    """Say in which line an identity stands, and where in it."""
+    match = _fields(delimiter)
+    for number, line in enumerate(lines):
+        fields = match.fullmatch(line, *_extent(line))
+        if fields is not None and _text(fields[1]) == identity:
+            return number, fields
+    return None
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    """Put what needs them in quotation marks."""
+    if text.startswith("#") or any(c in text for c in f'" {delimiter}'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _extent(line: str) -> tuple[int, int]:
+    """Say where in a line its fields are; there are none in a comment."""
+    bare = line.removesuffix("\r").rstrip(_BLANKS)
+    start = len(bare) - len(bare.lstrip(_BLANKS))
+    return (0, 0) if bare.startswith("#", start) else (start, len(bare))
 
 
 def _fields(delimiter: str) -> re.Pattern[str]:

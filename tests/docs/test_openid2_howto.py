@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "sso_proxy"
 PAGE = (ROOT / "docs" / "howto" / "openid2.md").read_text("utf-8")
 EXAMPLE = ROOT / "etc" / "openid2.toml"
-DIRECTIVES: dict[str, tuple[type, str] | None] = {
+DIRECTIVES: dict[str, tuple[type, str] | str | None] = {
     "AOID_Realm": (CookieConfig, "path"),
     "AOID_LoginPath": (RouteConfig, "endpoints"),
     "AOID_LoginSuffix": None,
@@ -50,8 +50,8 @@ DIRECTIVES: dict[str, tuple[type, str] | None] = {
     "SetHandler auth-oid-info": (OpenId2Config, "shows_identifier"),
     "AOID_File_DB": (FileMapperConfig, "file"),
     "AOID_DB_Delimiter": (FileMapperConfig, "delimiter"),
-    "AOID_File_AdminPage": None,
-    "AOID_File_UserOnly": None,
+    "AOID_File_AdminPage": "sso-proxy user",
+    "AOID_File_UserOnly": "sso-proxy user … --only USER",
     "AuthType OpenID": (RouteConfig, "authenticate"),
 }
 UNTOLD = {"within", "title", "cache", "lookups_per_minute"}
@@ -69,6 +69,9 @@ def test_every_directive_has_its_counterpart(directive: str) -> None:
     text, counterpart = rows()[f"`{directive}`"], DIRECTIVES[directive]
     if counterpart is None:
         assert text.startswith("none")
+        return
+    if isinstance(counterpart, str):
+        assert f"`{counterpart}`" in text  # tests/test_user_command.py runs it
         return
     config, option = counterpart
     fields: Any = config

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.specs.user_map import check_delimiter, read_user_map
+from sso_proxy.specs.user_map import (
+    REFUSED_NAME,
+    check_delimiter,
+    drop_identity,
+    read_user_map,
+    set_name,
+)
 from sso_proxy.specs.user_name import is_safe_user_name
 
 
@@ -129,3 +135,66 @@ def test_whatever_is_in_it_is_read_or_refused(text: str, delimiter: str) -> None
     except ValueError:
         return
     assert all(name is None or is_safe_user_name(name) for name in found.values())
+
+
+LISTED = '# staff\n\n  alice   al  \r\n# gone\n"b b" "bo b"\n# end\n'
+
+
+def test_a_name_changes_in_its_line_and_nothing_else_does() -> None:
+    changed = set_name(LISTED, " ", "alice", "a l")
+    assert changed == LISTED.replace("alice   al  ", 'alice   "a l"  ')
+    assert set_name(LISTED, " ", "b b", None) == LISTED.replace('"bo b"', "!")
+
+
+def test_somebody_new_stands_at_the_end() -> None:
+    assert set_name(LISTED, " ", "#1", "one") == f'{LISTED}"#1" one\n'
+    assert set_name("", ":", "a:b", "c d") == '"a:b":"c d"\n'
+    assert set_name("a,b\r\n", ",", 'say "a"', "x") == 'a,b\r\n"say ""a""",x\r\n'
+
+
+def test_who_is_dropped_takes_the_line_along() -> None:
+    assert drop_identity(LISTED, " ", "b b") == LISTED.replace('"b b" "bo b"\n', "")
+    with pytest.raises(KeyError):
+        drop_identity(LISTED, " ", "bob")
+
+
+@pytest.mark.parametrize(
+    ("text", "identity", "name"),
+    [
+        ("alice al\nhalf", "bob", "b"),
+        ("alice\n", "bob", "b"),
+        ("", "", "b"),
+        ("", "bob\nroot", "b"),
+        ("", "bob", "b\nroot r"),
+        ("", "bob", ""),
+        ("", "bob", "!"),
+        ("", "bob", " b"),
+    ],
+)
+def test_what_would_not_be_read_is_not_written(
+    text: str, identity: str, name: str
+) -> None:
+    with pytest.raises(ValueError, match=r"line|identity|name"):
+        set_name(text, " ", identity, name)
+
+
+CALLED = NAMES.filter(lambda name: name != REFUSED_NAME)
+
+
+@given(
+    st.dictionaries(NAMES, CALLED, max_size=3),
+    NAMES,
+    st.none() | CALLED,
+    st.sampled_from(" \t:,;=|"),
+)
+def test_what_was_written_is_read_and_can_be_taken_back(
+    users: dict[str, str], identity: str, name: str | None, delimiter: str
+) -> None:
+    text = "# all\n"
+    for each, called in users.items():
+        text = set_name(text, delimiter, each, called)
+    assert read_user_map(text, delimiter) == users
+    added = set_name(text, delimiter, identity, name)
+    assert read_user_map(added, delimiter) == {**users, identity: name}
+    if identity not in users:
+        assert drop_identity(added, delimiter, identity) == text
