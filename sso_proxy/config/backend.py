@@ -7,14 +7,27 @@ from typing import Literal
 import attrs
 
 BackendKind = Literal[
-    "http", "https", "unix", "wsgi", "static", "resource", "decisions", "ticket"
+    "http",
+    "https",
+    "unix",
+    "wsgi",
+    "static",
+    "resource",
+    "decisions",
+    "ticket",
+    "upstream",
 ]
 
 _FORMS = (
     "'http://host:port', 'https://host:port', 'unix:/path', 'wsgi:module:app',"
-    " 'static:/directory', 'resource:module:name', 'decisions:policy' or"
-    " 'ticket:token'"
+    " 'static:/directory', 'resource:module:name', 'decisions:policy',"
+    " 'ticket:token' or 'upstream:name'"
 )
+_NAMED = {
+    "decisions": "a policy",
+    "ticket": "a token",
+    "upstream": "an upstream",
+}
 _URL = re.compile(r"//(?P<host>[^/?#@\[\]:]+|\[[^/?#@\[\]]+\])(?::(?P<port>\d*))?/?")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
 _OBJECT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -40,7 +53,7 @@ class Backend:
     @property
     def proxied(self) -> bool:
         """Whether requests leave this process."""
-        return self.kind in {"http", "https", "unix"}
+        return self.kind in {"http", "https", "unix", "upstream"}
 
 
 def read_backend(text: str) -> Backend:
@@ -62,13 +75,9 @@ def read_backend(text: str) -> Backend:
             if not _OBJECT.fullmatch(rest):
                 raise ValueError(f"{rest!r} is no 'module:name'")
             return Backend(kind=kind, target=rest)
-        case "decisions":
+        case "decisions" | "ticket" | "upstream":
             if not rest:
-                raise ValueError("decisions: needs the name of a policy")
-            return Backend(kind=kind, target=rest)
-        case "ticket":
-            if not rest:
-                raise ValueError("ticket: needs the name of a token")
+                raise ValueError(f"{kind}: needs the name of {_NAMED[kind]}")
             return Backend(kind=kind, target=rest)
         case _:
             raise ValueError(f"{kind!r} is no kind of backend; write {_FORMS}")

@@ -17,6 +17,7 @@ from sso_proxy.config.model import (
 )
 from sso_proxy.config.structure import join, structure
 from sso_proxy.config.suggest import unknown
+from sso_proxy.config.upstream_parts import UpstreamOptions
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.registry import FAMILIES
 
@@ -59,6 +60,7 @@ class Draft:
         policies: The ``[policy.N]`` tables by name.
         obligations: The ``[obligation.N]`` tables by name.
         checkers: The ``[checker.N]`` tables by name.
+        upstreams: The ``[upstream.N]`` tables by name.
         names: All names written in each family, of tables with mistakes, too.
         mistakes: What is wrong.
     """
@@ -77,6 +79,7 @@ class Draft:
     policies: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     obligations: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
     checkers: Mapping[str, Placed[ComponentConfig]] = attrs.field(factory=dict)
+    upstreams: Mapping[str, Placed[UpstreamOptions]] = attrs.field(factory=dict)
     names: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -107,9 +110,10 @@ def read_draft(raw: Mapping[str, Any], directory: Path) -> Draft:
         policies=reader.family("policy", raw.get("policy", {})),
         obligations=reader.family("obligation", raw.get("obligation", {})),
         checkers=reader.family("checker", raw.get("checker", {})),
+        upstreams=reader.family("upstream", raw.get("upstream", {}), UpstreamOptions),
         names={
             family: frozenset(raw[family])
-            for family in FAMILIES
+            for family in (*FAMILIES, "upstream")
             if isinstance(raw.get(family), dict)
         },
         mistakes=tuple(reader.mistakes),
@@ -154,13 +158,18 @@ class _Reader:
         read = (self.table(join(name, i), item, kind) for i, item in enumerate(raw))
         return tuple(table for table in read if table is not None)
 
-    def family(self, name: str, raw: object) -> dict[str, Placed[ComponentConfig]]:
+    def family(
+        self,
+        name: str,
+        raw: object,
+        kind: type[T] = ComponentConfig,  # type: ignore[assignment]
+    ) -> dict[str, Placed[T]]:
         """Read tables that have names of their own."""
         if not isinstance(raw, dict):
             self.mistakes.append(Mistake(name, f"must be written as [{name}.NAME]"))
             return {}
         found = {}
         for key, item in raw.items():
-            if placed := self.table(join(name, key), item, ComponentConfig):
+            if placed := self.table(join(name, key), item, kind):
                 found[key] = placed
         return found

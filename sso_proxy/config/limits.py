@@ -65,6 +65,9 @@ class RouteLimitsConfig:
         connect_timeout: Seconds to reach the backend; then 504.
         response_timeout: Seconds the backend may take to begin its answer, and to go
             on with it.
+        request_timeout: Seconds from the head of a request to the end of its answer,
+            whatever moves meanwhile; then 504, 408 if the request itself had not
+            ended, or a cut if the answer had begun.  Unset, there is no such limit.
         upgrade_idle_timeout: Seconds without an octet either way in a tunnel.
     """
 
@@ -73,6 +76,9 @@ class RouteLimitsConfig:
         default=None, validator=optional(positive)
     )
     response_timeout: float | None = attrs.field(
+        default=None, validator=optional(positive)
+    )
+    request_timeout: float | None = attrs.field(
         default=None, validator=optional(positive)
     )
     upgrade_idle_timeout: float | None = attrs.field(

@@ -135,6 +135,7 @@ def finish(draft: Draft) -> Config:
         cache={n: c.value for n, c in draft.caches.items()},
         session={n: c.value for n, c in draft.sessions.items()},
         token={n: c.value for n, c in draft.tokens.items()},
+        upstream={n: c.value for n, c in draft.upstreams.items()},
         policy={n: c.value for n, c in draft.policies.items()},
         obligation={n: c.value for n, c in draft.obligations.items()},
         checker={n: c.value for n, c in draft.checkers.items()},

@@ -31,6 +31,7 @@ from sso_proxy.config.route_parts import (
 from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.ticket_parts import RouteTicketConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
+from sso_proxy.config.upstream_parts import MaintenanceOptions, UpstreamOptions
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
 ForwardedCertificate = Literal["ignore", "unverified", "verified"]
@@ -310,8 +311,13 @@ class RouteConfig:
             ``wsgi:module:app``, ``static:/directory``, ``resource:module:name``,
             ``decisions:NAME``: the rules of ``[policy.NAME]`` answer questions, or
             ``ticket:NAME``: this is a login server that gives browsers the tickets of
-            ``[token.NAME]``, as *ticket* says.
+            ``[token.NAME]``, as *ticket* says; or ``upstream:NAME``: the servers of
+            ``[upstream.NAME]``.
         upstream: How the backend is reached.
+        strip_prefix: Segments that *path* begins with and that the backend does not
+            get: with ``/shop``, ``/shop/cart`` is its ``/cart``.
+        add_prefix: Segments that the backend gets before what is left.
+        maintenance: When nobody gets to the backend.
         methods: Allowed methods; none: all but TRACE and CONNECT.
         encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
         path_parameters: ``;`` in the path: ``reject`` it with 400, ``strip`` the
@@ -344,6 +350,9 @@ class RouteConfig:
     resource: ResourceConfig | None = None
     backend: str = attrs.field(validator=non_empty)
     upstream: UpstreamConfig = attrs.field(factory=UpstreamConfig)
+    strip_prefix: str = ""
+    add_prefix: str = ""
+    maintenance: MaintenanceOptions | None = None
     methods: tuple[str, ...] = ()
     encoded_slashes: bool = False
     path_parameters: Literal["reject", "strip", "keep"] = "reject"
@@ -412,6 +421,7 @@ class Config:
             table.
         checker: Password checkers by name, for logins by password.
         token: What gives backends credentials of their own, by name.
+        upstream: Backends of several servers, by name.
         key_ring: Our own symmetric keys.
         pages: What people see of us.
         route: Routes.
@@ -428,6 +438,7 @@ class Config:
     obligation: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     checker: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
     token: Mapping[str, ComponentConfig] = attrs.field(factory=dict)
+    upstream: Mapping[str, UpstreamOptions] = attrs.field(factory=dict)
     key_ring: KeyRingConfig | None = None
     pages: PagesConfig = attrs.field(factory=PagesConfig)
     route: tuple[RouteConfig, ...] = attrs.field(validator=non_empty)

@@ -1,5 +1,6 @@
 """The reference of the configuration file, as Markdown made of the config classes."""
 
+import collections.abc
 import json
 import typing
 from collections.abc import Iterator, Mapping
@@ -72,10 +73,11 @@ def _render_field(
         yield f"## `[{path}.NAME]`\n\n{_markdown(sentence)} `type` names the plugin, or"
         yield "`module:Class`; the other options are that plugin's.\n"
         return
-    title = f"`[[{path}]]`" if shape is tuple else f"`[{path}]`"
+    name = f"{path}.NAME" if shape is collections.abc.Mapping else path
+    title = f"`[[{path}]]`" if shape is tuple else f"`[{name}]`"
     yield from _section(title + (" (at least one)" if required else ""), kind)
     for field in options(kind):
-        yield from _render_field(f"{path}.{field.name}", field.type)
+        yield from _render_field(f"{name}.{field.name}", field.type)
 
 
 def _table_in(annotation: Any) -> tuple[type | None, object]:  # noqa: ANN401

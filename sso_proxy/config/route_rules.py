@@ -224,6 +224,8 @@ def _check_upstream(
     path: str, written: Mapping[str, object], backend: Backend
 ) -> Iterator[Mistake]:
     """Refuse options that would look as if they protected the way to the backend."""
+    if backend.kind == "upstream":
+        return  # its table has them (`config.upstream_rules`)
     for option in written:
         if not backend.proxied:
             problem = f"has no effect with a {backend.kind}: backend"

@@ -19,6 +19,7 @@ from sso_proxy.config.signature_rules import check_signatures
 from sso_proxy.config.structure import join
 from sso_proxy.config.ticket_rules import check_tickets
 from sso_proxy.config.token_rules import check_tokens
+from sso_proxy.config.upstream_rules import check_upstreams
 from sso_proxy.errors import Mistake
 
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -44,6 +45,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from check_tokens(draft)
     yield from check_tickets(draft)
     yield from check_signatures(draft)
+    yield from check_upstreams(draft)
 
 
 def _check_server(server: Placed[ServerConfig]) -> Iterator[Mistake]:
