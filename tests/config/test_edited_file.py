@@ -79,13 +79,20 @@ def test_who_comes_second_waits_and_sees_what_the_first_wrote(file: Path) -> Non
     assert seen == [b"bob b\n"]
 
 
-def test_who_waits_for_a_file_that_was_replaced_waits_for_the_new_one(
-    file: Path,
+def test_a_file_that_was_replaced_before_it_was_locked_is_not_the_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with locked(file):
-        replace_content(file, b"bob b\n")
-        with locked(file, within=0), pytest.raises(TimeoutError):
-            locked(file, within=0).__enter__()
+    really = fcntl.flock
+    others = [b"bob b\n"]
+
+    def late(descriptor: int, how: int) -> None:
+        if others:
+            replace_content(file, others.pop())
+        really(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(file), file.open() as again, pytest.raises(BlockingIOError):
+        really(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_nobody_waits_for_ever(file: Path) -> None:
