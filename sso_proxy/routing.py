@@ -11,6 +11,7 @@ from sso_proxy.authz.obligations import Obligations
 from sso_proxy.authz.policies import Policies
 from sso_proxy.bound_cookies import BoundCookies
 from sso_proxy.endpoints.desks import BrowserEndpoints
+from sso_proxy.endpoints.device_documents import DeviceDocument
 from sso_proxy.endpoints.protected_resource import ProtectedResource, PublishedResources
 from sso_proxy.endpoints.session_info import SessionInfo
 from sso_proxy.endpoints.tickets import TicketDesk
@@ -209,7 +210,7 @@ class Route:
     session_info: SessionInfo | None = None
     apache: Any = None
     ticket: TicketDesk | None = None
-    published: PublishedResources | None = None
+    published: PublishedResources | DeviceDocument | None = None
     body_bytes: int
     upgrade_idle_timeout: float
 
@@ -286,7 +287,10 @@ class RouteTable:
             pattern = _pattern_of(resource.identifier.host, by_host)
             published.setdefault(pattern, []).append(resource)
         for pattern, found in published.items():
-            by_host[pattern].append(_publish(pattern, found))
+            documents = PublishedResources(found)
+            by_host[pattern].append(
+                build_document_route(pattern, WELL_KNOWN, documents)
+            )
         self._hosts = {host: HostRoutes(found) for host, found in by_host.items()}
 
     def of_host(self, host: str) -> HostRoutes | None:
@@ -328,12 +332,21 @@ def _pattern_of(host: str, patterns: Container[str]) -> str:
     return "*"
 
 
-def _publish(pattern: str, resources: Sequence[ProtectedResource]) -> Route:
-    """Make the entry for documents of the hosts of *pattern*."""
+def build_document_route(
+    host: str, path: str, published: PublishedResources | DeviceDocument
+) -> Route:
+    """
+    Make the entry for documents at exact paths.
+
+    Args:
+        host: The pattern of their hosts.
+        path: Where they are, or where their paths begin.
+        published: The documents.
+    """
     return Route(
-        name=pattern + WELL_KNOWN,
-        host=pattern,
-        path=WELL_KNOWN,
+        name=host + path,
+        host=host,
+        path=path,
         authenticators=(),
         bindings={},
         requirements=Requirements(()),
@@ -341,7 +354,7 @@ def _publish(pattern: str, resources: Sequence[ProtectedResource]) -> Route:
         upstream=None,
         encoded_slashes=True,
         path_parameters="keep",
-        published=PublishedResources(resources),
+        published=published,
         body_bytes=0,
         upgrade_idle_timeout=0.0,
     )
