@@ -2,7 +2,7 @@
 What a browser is to do with a session (W3C DBSC, "JSON Session Instruction Format").
 
 Of several rules for one path, the specification lets the first decide and Chromium the
-last.  Here the most specific one decides, and rules are written so that both do that.
+last.  Here the one with the longest path decides, and rules are written so that both do so.
 """
 
 import json
@@ -61,8 +61,8 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
         refresh_url: Where it refreshes it: a path of the same origin, or a URL.
         origin: The origin that the session is for.
         include_site: Whether it is for all hosts of this origin's site.
-        rules: What is not in it, or is although a wider rule says otherwise; the most
-            specific one decides, whatever their order.
+        rules: What is not in it, or is although a wider rule says otherwise; the one
+            with the longest path decides, whatever their order.
         cookies: Name and attributes of those whose absence makes a browser refresh.
         initiators: Hosts elsewhere whose requests may make it refresh, too.  With none,
             who follows a link from another site comes without the bound cookie and
@@ -130,9 +130,9 @@ def check_rules(rules: Iterable[Rule]) -> None:
             raise ValueError(f"{rule.path!r} is included and excluded")
 
 
-def _specificity(rule: Rule) -> tuple[bool, int, int]:
-    """Rank rules: hosts above patterns, long ones above short ones, then paths."""
-    return not rule.domain.startswith("*"), len(rule.domain), len(rule.path)
+def _specificity(rule: Rule) -> tuple[int, bool, int]:
+    """Rank rules: long paths above short ones, then hosts above patterns."""
+    return len(rule.path), not rule.domain.startswith("*"), len(rule.domain)
 
 
 def _for_both_readings(rules: Iterable[Rule]) -> list[Rule]:

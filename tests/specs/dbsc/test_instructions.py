@@ -136,14 +136,16 @@ def test_the_most_specific_rule_decides(path: str, inside: bool) -> None:  # noq
     assert in_scope(table, HOST, path) is inside
 
 
-def test_a_host_is_more_specific_than_a_pattern() -> None:
+def test_of_equal_paths_that_of_the_host_decides() -> None:
     table = [
-        Rule("exclude", "*.example.com", "/a/b"),
-        Rule("include", HOST, "/"),
-        Rule("exclude", "*", "/"),
+        Rule("exclude", "*", "/a"),
+        Rule("include", HOST, "/a"),
+        Rule("exclude", "*.example.com", "/a"),
+        Rule("exclude", "*", "/a/b"),
     ]
-    assert in_scope(table, HOST, "/a/b")
-    assert not in_scope(table, "b.example.com", "/a/b")
+    assert in_scope(table, HOST, "/a")
+    assert not in_scope(table, HOST, "/a/b")
+    assert not in_scope(table, "b.example.com", "/a")
 
 
 @pytest.mark.parametrize(
