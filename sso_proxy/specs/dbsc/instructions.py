@@ -2,7 +2,7 @@
 What a browser is to do with a session (W3C DBSC, "JSON Session Instruction Format").
 
 Of several rules for one path, the specification lets the first decide and Chromium the
-last.  Here the one with the longest path decides, and rules are written so that both do so.
+last.  Here the one with the longest path decides; rules are written so that both obey.
 """
 
 import json
