@@ -12,6 +12,15 @@ SKEW: Final = 300.0
 """Seconds that a clock of ours may be behind that of who wrote a session."""
 
 
+def is_since(moment: float, seconds: float, now: float) -> bool:
+    """
+    Say whether *moment* is less than so many *seconds* ago.
+
+    The clock of who wrote it may be ahead of ours, by `SKEW` and no more.
+    """
+    return -SKEW <= now - moment < seconds
+
+
 @attrs.frozen
 class Lifetime:
     """

@@ -1,0 +1,112 @@
+"""
+The cookie that says that a device was proved a moment ago.
+
+It is good beside its holder's cookie only, and for as short as a copy of both may be.
+Nobody has to be asked about it.
+"""
+
+import struct
+from typing import Final
+
+import attrs
+
+from sso_proxy.interfaces import IClock, ISealer
+from sso_proxy.model import Headers, Request
+from sso_proxy.sessions.device_options import attributes_of
+from sso_proxy.sessions.jar import NO_STORE, cookies_of
+from sso_proxy.sessions.lifetime import SKEW
+from sso_proxy.sessions.names import decode, digest, encode
+from sso_proxy.specs.http.cookies import Scope, build_set_cookie
+
+_TIMES: Final = struct.Struct(">dd")
+
+
+@attrs.frozen
+class Proved:
+    """
+    A device, proved.
+
+    Attributes:
+        thumbprint: Names its key (RFC 7638).
+        expires: Seconds since the epoch until which that holds.
+    """
+
+    thumbprint: str
+    expires: float
+
+
+class BoundCookie:
+    """
+    Writes and reads it.
+
+    Args:
+        name: Its name.
+        scope: Where it goes.
+        sealer: Seals it.
+        clock: The time.
+        lifetime: Seconds that it is good for.
+        kind: Names the kind of holders.
+
+    Attributes:
+        name: Its name.
+        attributes: What browsers know it by, besides.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        name: str,
+        scope: Scope,
+        *,
+        sealer: ISealer,
+        clock: IClock,
+        lifetime: float,
+        kind: str = "",
+    ) -> None:
+        self.name = name
+        self.attributes = attributes_of(scope)
+        self._scope = scope
+        self._sealer = sealer
+        self._clock = clock
+        self._lifetime = lifetime
+        self._kind = kind
+
+    def read(self, request: Request, holder: str) -> Proved | None:
+        """Give what was proved for *holder* and holds; None if nothing does."""
+        text = cookies_of(request, self.name).get(self.name)
+        sealed = None if text is None else decode(text)
+        if sealed is None:
+            return None
+        octets = self._sealer.open(sealed, self._context(holder))
+        if octets is None:
+            return None
+        made, expires = _TIMES.unpack_from(octets)
+        if not made - SKEW <= self._clock.time() < expires:
+            return None
+        return Proved(octets[_TIMES.size :].decode("ascii"), expires)
+
+    def write(self, holder: str, thumbprint: str, expires: float) -> Headers:
+        """
+        Say that a device was proved now.
+
+        Args:
+            holder: For whom.
+            thumbprint: Its key.
+            expires: Seconds since the epoch when the holder is over anyway.
+        """
+        now = self._clock.time()
+        until = min(now + self._lifetime, expires)
+        octets = _TIMES.pack(now, until) + thumbprint.encode("ascii")
+        value = encode(self._sealer.seal(octets, self._context(holder)))
+        age = max(1, int(until - now))
+        field = build_set_cookie(self.name, value, self._scope, max_age=age)
+        return (("set-cookie", field), NO_STORE)
+
+    def clear(self, request: Request) -> Headers:
+        """Take it away from who sent *request*, if it is there."""
+        if self.name not in cookies_of(request, self.name):
+            return ()
+        field = build_set_cookie(self.name, "", self._scope, max_age=0)
+        return (("set-cookie", field), NO_STORE)
+
+    def _context(self, holder: str) -> bytes:
+        return digest(self._kind, holder)

@@ -1,0 +1,356 @@
+"""
+What is said to browsers that bind sessions to their device (W3C DBSC).
+
+They are offered to register a key, register it, and prove it again.  A wrong status
+ends what a browser knows: 403 has it sign something new, 503 has it try again, all
+others below 500 end it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+from twisted.logger import Logger
+
+from sso_proxy.errors import TokenError
+from sso_proxy.interfaces import IClock
+from sso_proxy.model import Headers, Request, RequestHead, Response
+from sso_proxy.sessions.bound_cookie import BoundCookie
+from sso_proxy.sessions.challenges import Challenges, Use
+from sso_proxy.sessions.device_keys import DeviceKey, DeviceKeys
+from sso_proxy.sessions.device_options import DeviceConfig
+from sso_proxy.sessions.jar import NO_STORE
+from sso_proxy.sessions.lifetime import SKEW, is_since
+from sso_proxy.sessions.names import digest
+from sso_proxy.specs.dbsc import fields
+from sso_proxy.specs.dbsc.instructions import (
+    ALL_HOSTS,
+    Rule,
+    build_end,
+    build_instructions,
+)
+from sso_proxy.specs.dbsc.proof import (
+    Proof,
+    check_audience,
+    verify_refresh,
+    verify_registration,
+)
+from sso_proxy.specs.http.own_origin import own_origin
+
+_log = Logger()
+
+PROOF: Final = "device-proof"
+"""Why a browser is told to give up: its proof is none, or another's."""
+LATE: Final = "device-late"
+"""Why a key cannot be registered any more."""
+
+_REGISTERING: Final = 600.0
+"""Seconds after a login in which a key can be registered, at least."""
+_CHANGING: Final = 60.0
+"""Seconds in which a browser may still use a key from before."""
+
+
+@attrs.frozen(kw_only=True)
+class DeviceScope:
+    """
+    What browsers are told of one host.
+
+    Attributes:
+        endpoints: Where ours are.
+        rules: What needs a proof, and what does not.
+        include_site: Whether proofs are for all hosts of the site.
+    """
+
+    endpoints: str = "/.sso/"
+    rules: tuple[Rule, ...] = ()
+    include_site: bool = False
+
+
+ScopeOf = Callable[[RequestHead], DeviceScope]
+"""Gives what browsers are told of the host of a request."""
+
+
+_LATER: Final = Response(
+    status=503, reason="device-changing", headers=(("retry-after", "1"), NO_STORE)
+)
+
+
+@attrs.define(kw_only=True, eq=False)
+class DeviceTalk:
+    """
+    Offers browsers to register keys, and answers them.
+
+    Attributes:
+        config: Options.
+        name: Names the kind of holders.
+        domain: The domain that the holder's cookie is for; None for its host.
+        clock: The time.
+        cookie: The bound cookie.
+        keys: The keys that were registered.
+        challenges: What browsers have to sign.
+        scope_of: What browsers are told of a host.
+    """
+
+    config: DeviceConfig
+    name: str
+    domain: str | None
+    clock: IClock
+    cookie: BoundCookie
+    keys: DeviceKeys
+    challenges: Challenges
+    scope_of: ScopeOf = lambda _: DeviceScope()
+
+    @property
+    def tag(self) -> str:
+        """Give what stands behind the endpoints in URLs: eight hexadecimal digits."""
+        return digest("device-tag", self.name).hex()[:8]
+
+    def offer(self, request: Request, holder: str, began: float) -> Headers:
+        """
+        Offer to register a key, in the answer to *request*; nothing if it is too late.
+
+        Whoever has a copy of the cookie could register a key of theirs later, and have
+        the session for themselves.
+        """
+        head = request.head
+        secure = own_origin(head).startswith("https://")
+        if not secure or not self._may_register(began):
+            return ()
+        return (
+            (
+                fields.REGISTRATION.lower(),
+                fields.build_registration(
+                    self._path(head, "register"),
+                    self.challenges.make("register", holder, head.host),
+                    authorization=self.challenges.make("authorize", holder, head.host),
+                    algorithms=self.config.algorithms,
+                ),
+            ),
+        )
+
+    async def register(
+        self, request: Request, holder: str | None, began: float, expires: float
+    ) -> Response:
+        """
+        Answer a browser that registers a key.
+
+        Args:
+            request: What it has sent.
+            holder: For which holder, as its other cookies say; None if for none.
+            began: Seconds since the epoch when that began.
+            expires: Seconds since the epoch when it is over.
+
+        Raises:
+            UnavailableError: It cannot be done now.
+        """
+        head, now = request.head, self.clock.time()
+        if holder is None or now >= expires or not self._may_register(began):
+            return _give_up(request, LATE, "there is nothing to be bound (any more)")
+        try:
+            proof = verify_registration(_proof_of(head), self.config.algorithms)
+            check_audience(proof, _url_of(head))
+        except TokenError as e:
+            return _give_up(request, PROOF, e.detail)
+        offered = self._was_offered(proof, holder, head.host)
+        if not offered or not await self.challenges.spend(proof.challenge):
+            return self._ask_again(request, "register", holder)
+        key = DeviceKey(
+            jwk=proof.jwk,
+            thumbprint=proof.thumbprint,
+            algorithm=proof.algorithm,
+            since=now,
+        )
+        # The clock of another machine may be behind, and let the holder live longer.
+        if not await self.keys.register(holder, key, expires - now + SKEW):
+            known = await self.keys.find(holder)
+            if known is None or known.thumbprint != key.thumbprint:
+                detail = f"{holder} is bound to another key already"
+                return _give_up(request, PROOF, detail)
+        _log.info(
+            "Request {id}: a key of a device ({algorithm}) is registered for {holder}",
+            id=request.id,
+            algorithm=key.algorithm,
+            holder=holder,
+        )
+        return self._instruct(request, holder, key, expires)
+
+    async def refresh(  # noqa: PLR0911 - one for each answer
+        self,
+        request: Request,
+        holder: str | None,
+        expires: float,
+        began: float = 0.0,
+    ) -> Response:
+        """
+        Answer a browser that proves its key, or asks what to prove.
+
+        Who logs in anew still has the key from before for a moment.  That would be told
+        to give up what it calls the same: so it is told to try again.
+
+        Args:
+            request: What it has sent.
+            holder: The holder that its other cookies name; None if that is over.
+            expires: Seconds since the epoch when it is over.
+            began: Seconds since the epoch when it began.
+
+        Raises:
+            UnavailableError: It cannot be done now.
+        """
+        head = request.head
+        named = fields.read_session_id(_only(head, fields.SESSION_ID))
+        if named is None:
+            return _give_up(request, PROOF, "it does not say for which session")
+        if not self.names(named, head):
+            return _over(named)
+        lives = holder is not None and self.clock.time() < expires
+        key = await self.keys.find(holder) if holder and lives else None
+        if holder is None or key is None:
+            waits = lives and is_since(began, _CHANGING, self.clock.time())
+            return _LATER if waits else _over(named, self.cookie.clear(request))
+        try:
+            proof = _read_refresh(head, key)
+        except TokenError as e:
+            if is_since(key.since, _CHANGING, self.clock.time()):
+                return _LATER
+            return _give_up(request, PROOF, e.detail)
+        if proof is None or not await self._is_fresh(proof, holder, head.host):
+            return self._ask_again(request, "refresh", holder)
+        return self._instruct(request, holder, key, expires)
+
+    def names(self, session_id: str, head: RequestHead) -> bool:
+        """Say whether that is what browsers call what is bound here, on this host."""
+        return session_id == self._session_id(head)
+
+    def _may_register(self, began: float) -> bool:
+        return is_since(began, max(_REGISTERING, self.config.grace), self.clock.time())
+
+    def _was_offered(self, proof: Proof, holder: str, host: str) -> bool:
+        """Say whether *proof* answers a fresh offer for *holder*."""
+        check = self.challenges.check
+        return check(proof.challenge, "register", holder, host) and check(
+            proof.authorization, "authorize", holder, host
+        )
+
+    async def _is_fresh(self, proof: Proof, holder: str, host: str) -> bool:
+        """Use up the challenge of *proof*, if it is good."""
+        text = proof.challenge
+        if not self.challenges.check(text, "refresh", holder, host):
+            return False
+        return await self.challenges.spend(text)
+
+    def _session_id(self, head: RequestHead) -> str:
+        """
+        Give what browsers call what is bound here.
+
+        It is always the same: what a later login registers takes the place of what is
+        there.  Browsers have one list for all hosts of a site.
+        """
+        where = self.domain or own_origin(head)
+        return digest("device-session", self.name, where).hex()[:16]
+
+    def _challenge(self, request: Request, use: Use, holder: str) -> tuple[str, str]:
+        """Give the field with what the next proof is to be about."""
+        head = request.head
+        text = self.challenges.make(use, holder, head.host)
+        field = fields.build_challenge(text, self._session_id(head))
+        return fields.CHALLENGE.lower(), field
+
+    def _ask_again(self, request: Request, use: Use, holder: str) -> Response:
+        """
+        Have a browser sign something new: what it signed is old, used, or not ours.
+
+        It repeats what it has, so that this is nothing to be blamed for.
+        """
+        field = self._challenge(request, use, holder)
+        return Response(
+            status=403, reason="device-challenge", headers=(field, NO_STORE)
+        )
+
+    def _instruct(
+        self, request: Request, holder: str, key: DeviceKey, expires: float
+    ) -> Response:
+        """Give a browser what it has proved itself worth, and say what to do then."""
+        head = request.head
+        scope = self.scope_of(head)
+        excluded = (Rule("exclude", ALL_HOSTS, path) for path in self.config.exclude)
+        body = build_instructions(
+            session_id=self._session_id(head),
+            refresh_url=self._path(head, "refresh"),
+            origin=own_origin(head),
+            include_site=scope.include_site,
+            rules=(*scope.rules, *excluded),
+            cookies=((self.cookie.name, self.cookie.attributes),),
+        )
+        return Response(
+            status=200,
+            reason="device-proved",
+            headers=(
+                ("content-type", "application/json"),
+                self._challenge(request, "refresh", holder),
+                *self.cookie.write(holder, key.thumbprint, expires),
+            ),
+            body=body,
+        )
+
+    def _path(self, head: RequestHead, what: str) -> str:
+        return f"{self.scope_of(head).endpoints}dbsc/{what}/{self.tag}"
+
+
+def tag_of(name: str) -> str:
+    """Give what stands behind the endpoints of the kind of holders called *name*."""
+    return digest("device-tag", name).hex()[:8]
+
+
+def _proof_of(head: RequestHead) -> str:
+    """
+    Give the proof that a browser has sent.
+
+    Raises:
+        TokenError: There is none, or several.
+    """
+    compact = fields.read_response(_only(head, fields.RESPONSE))
+    if compact is None:
+        raise TokenError("there is no proof", reason=PROOF)
+    return compact
+
+
+def _read_refresh(head: RequestHead, key: DeviceKey) -> Proof | None:
+    """
+    Give the proof that a browser has sent for *key*; None if it asks what to prove.
+
+    Raises:
+        TokenError: It is by another key, or none at all.
+    """
+    if not head.values(fields.RESPONSE.lower()):
+        return None
+    proof = verify_refresh(_proof_of(head), key.jwk, (key.algorithm,))
+    check_audience(proof, _url_of(head))
+    return proof
+
+
+def _only(head: RequestHead, name: str) -> str:
+    """Give the value of a field; empty unless it is there once."""
+    values = head.values(name.lower())
+    return values[0] if len(values) == 1 else ""
+
+
+def _url_of(head: RequestHead) -> str:
+    return own_origin(head) + head.path
+
+
+def _give_up(request: Request, reason: str, detail: str) -> Response:
+    """Have a browser give its key up."""
+    _log.warn(
+        "Request {id}: {reason}: {detail}", id=request.id, reason=reason, detail=detail
+    )
+    return Response(status=400, reason=reason, headers=(NO_STORE,))
+
+
+def _over(named: str, headers: Headers = ()) -> Response:
+    """Tell a browser that a session is over."""
+    return Response(
+        status=200,
+        reason="device-over",
+        headers=(("content-type", "application/json"), NO_STORE, *headers),
+        body=build_end(named),
+    )
