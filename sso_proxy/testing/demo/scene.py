@@ -17,6 +17,8 @@ HOST: Final = "127.0.0.1"
 CLIENT: Final = "orders-app"
 SCOPE: Final = "orders.read"
 AUDIENCE: Final = "https://api.example.com"
+DEVICE_LIFETIME: Final = 5
+"""Seconds that the proof of a device is good for; elsewhere it would be minutes."""
 
 CONFIG: Final = """\
 # Made by `make demo`, anew at each start.  File names start at this file's directory.
@@ -209,6 +211,11 @@ class Scene:
     def machine_url(self) -> str:
         """The same, where sessions are bound to certificates."""
         return f"https://{HOST}:{self.ports.proxy}/machine/"
+
+    @property
+    def device_url(self) -> str:
+        """The same, where sessions are bound to the browser's device."""
+        return f"{self.web_url}/device/"
 
     @property
     def single_page_url(self) -> str:
