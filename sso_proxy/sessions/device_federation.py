@@ -91,7 +91,7 @@ class FederationConfig:
         does not tell; then these sessions cannot be bound.
         """
         session_id, key = claims.get(self.session_claim), claims.get(self.key_claim)
-        if session_id is None and key is None:
+        if not self.provider or (session_id is None and key is None):
             return None
         try:
             return read_provider(session_id, self.provider, key)

@@ -7,6 +7,7 @@ import attrs
 
 from sso_proxy.config.checks import between, non_empty
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.sessions.device_federation import FederationConfig
 from sso_proxy.specs.http.cookies import Scope
 
 Algorithm = Literal["ES256", "RS256"]
@@ -37,6 +38,7 @@ class DeviceConfig:
         algorithms: What keys may be for, the one wanted most first.
         clear_site_data: Whether a browser that logs out is told to forget all cookies
             of the site, which ends what it knows of the key.
+        federation: With which sites keys are shared; unset, with none.
     """
 
     lifetime: int = attrs.field(default=300, validator=between(5, 3600))
@@ -47,6 +49,7 @@ class DeviceConfig:
         default=("ES256", "RS256"), validator=non_empty
     )
     clear_site_data: bool = True
+    federation: FederationConfig | None = None
 
 
 def bound_name(session: str, config: DeviceConfig) -> str:

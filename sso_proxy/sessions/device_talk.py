@@ -6,8 +6,9 @@ ends what a browser knows: 403 has it sign something new, 503 has it try again, 
 others below 500 end it.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
@@ -70,6 +71,8 @@ ScopeOf = Callable[[RequestHead], DeviceScope]
 """Gives what browsers are told of the host of a request."""
 
 
+NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
+
 _LATER: Final = Response(
     status=503, reason="device-changing", headers=(("retry-after", "1"), NO_STORE)
 )
@@ -105,25 +108,43 @@ class DeviceTalk:
         """Give what stands behind the endpoints in URLs: eight hexadecimal digits."""
         return digest("device-tag", self.name).hex()[:8]
 
-    def offer(self, request: Request, holder: str, began: float) -> Headers:
+    def offer(
+        self,
+        request: Request,
+        holder: str,
+        began: float,
+        claims: Mapping[str, Any] = NO_CLAIMS,
+    ) -> Headers:
         """
         Offer to register a key, in the answer to *request*; nothing if it is too late.
 
         Whoever has a copy of the cookie could register a key of theirs later, and have
         the session for themselves.
+
+        Args:
+            request: Whom it is offered to.
+            holder: For what.
+            began: Seconds since the epoch when that began.
+            claims: What is known of who logged in.  They name the key where that of a
+                provider has to be taken; nothing is offered there if they do not.
         """
-        head = request.head
+        head, federation = request.head, self.config.federation
         secure = own_origin(head).startswith("https://")
         if not secure or not self._may_register(began):
             return ()
+        provider = None if federation is None else federation.provider_of(claims)
+        if provider is None and self._shares_keys:
+            return ()
+        named = holder if provider is None else _with_key(holder, provider.key)
         return (
             (
                 fields.REGISTRATION.lower(),
                 fields.build_registration(
                     self._path(head, "register"),
                     self.challenges.make("register", holder, head.host),
-                    authorization=self.challenges.make("authorize", holder, head.host),
+                    authorization=self.challenges.make("authorize", named, head.host),
                     algorithms=self.config.algorithms,
+                    provider=provider,
                 ),
             ),
         )
@@ -219,16 +240,24 @@ class DeviceTalk:
 
     def names(self, session_id: str, head: RequestHead) -> bool:
         """Say whether that is what browsers call what is bound here, on this host."""
-        return session_id == self._session_id(head)
+        return session_id == self.session_id(head)
 
     def _may_register(self, began: float) -> bool:
         return is_since(began, max(_REGISTERING, self.config.grace), self.clock.time())
 
+    @property
+    def _shares_keys(self) -> bool:
+        """Whether no keys are taken but those that a provider's sessions have."""
+        federation = self.config.federation
+        return federation is not None and bool(federation.provider)
+
     def _was_offered(self, proof: Proof, holder: str, host: str) -> bool:
-        """Say whether *proof* answers a fresh offer for *holder*."""
-        check = self.challenges.check
+        """Say whether *proof* answers a fresh offer for *holder*, made for its key."""
+        check, named = self.challenges.check, holder
+        if self._shares_keys:
+            named = _with_key(holder, proof.thumbprint)
         return check(proof.challenge, "register", holder, host) and check(
-            proof.authorization, "authorize", holder, host
+            proof.authorization, "authorize", named, host
         )
 
     async def _is_fresh(self, proof: Proof, holder: str, host: str) -> bool:
@@ -238,7 +267,7 @@ class DeviceTalk:
             return False
         return await self.challenges.spend(text)
 
-    def _session_id(self, head: RequestHead) -> str:
+    def session_id(self, head: RequestHead) -> str:
         """
         Give what browsers call what is bound here.
 
@@ -252,7 +281,7 @@ class DeviceTalk:
         """Give the field with what the next proof is to be about."""
         head = request.head
         text = self.challenges.make(use, holder, head.host)
-        field = fields.build_challenge(text, self._session_id(head))
+        field = fields.build_challenge(text, self.session_id(head))
         return fields.CHALLENGE.lower(), field
 
     def _ask_again(self, request: Request, use: Use, holder: str) -> Response:
@@ -274,7 +303,7 @@ class DeviceTalk:
         scope = self.scope_of(head)
         excluded = (Rule("exclude", ALL_HOSTS, path) for path in self.config.exclude)
         body = build_instructions(
-            session_id=self._session_id(head),
+            session_id=self.session_id(head),
             refresh_url=self._path(head, "refresh"),
             origin=own_origin(head),
             include_site=scope.include_site,
@@ -294,6 +323,15 @@ class DeviceTalk:
 
     def _path(self, head: RequestHead, what: str) -> str:
         return f"{self.scope_of(head).endpoints}dbsc/{what}/{self.tag}"
+
+
+def _with_key(holder: str, thumbprint: str) -> str:
+    """
+    Give what authorizes one key alone for *holder*.
+
+    So nothing has to be kept of the offer, and what it was made for is no other's.
+    """
+    return f"{holder}\n{thumbprint}"
 
 
 def tag_of(name: str) -> str:

@@ -10,7 +10,8 @@ A *holder* is what the key is bound to: a session of ours, by its id, or a cooki
 an application has set, by a random number that is sealed into it.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
@@ -19,11 +20,12 @@ from sso_proxy.config.route_parts import BindingLevel
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ITools
 from sso_proxy.model import Headers, Request, RequestHead, Response
+from sso_proxy.session import Session
 from sso_proxy.sessions.bound_cookie import BoundCookie
 from sso_proxy.sessions.challenges import Challenges
 from sso_proxy.sessions.device_keys import DeviceKeys
 from sso_proxy.sessions.device_options import DeviceConfig
-from sso_proxy.sessions.device_talk import DeviceTalk, ScopeOf
+from sso_proxy.sessions.device_talk import NO_CLAIMS, DeviceTalk, ScopeOf
 from sso_proxy.sessions.lifetime import is_since
 from sso_proxy.specs.http.cookies import Scope
 
@@ -168,9 +170,41 @@ class Devices:
         )
         return _PASSES if observed else _MISSING
 
-    def offer(self, request: Request, holder: str, began: float) -> Headers:
+    def offer(
+        self,
+        request: Request,
+        holder: str,
+        began: float,
+        claims: Mapping[str, Any] = NO_CLAIMS,
+    ) -> Headers:
         """Offer to register a key (`DeviceTalk.offer`)."""
-        return self._talk.offer(request, holder, began)
+        return self._talk.offer(request, holder, began, claims)
+
+    async def describe(
+        self, request: Request, session: Session, thumbprint: str
+    ) -> Session:
+        """
+        Give *session* with what is told of its key, where sites share it.
+
+        Args:
+            request: What came with its cookie.
+            session: What is used, by its id the holder.
+            thumbprint: Names the key that was proved; empty if none was.  Then that
+                which is registered is told, if there is one: it is the only one that
+                anybody can register elsewhere.
+
+        Raises:
+            UnavailableError: The cache cannot answer.
+        """
+        federation = self.config.federation
+        if federation is None or not federation.relying:
+            return session
+        if not thumbprint:
+            key = await self._keys.find(session.id)
+            thumbprint = "" if key is None else key.thumbprint
+        named = self._talk.session_id(request.head)
+        told = federation.tell(session.identity, named, thumbprint)
+        return attrs.evolve(session, identity=told)
 
     async def register(
         self, request: Request, holder: str | None, began: float, expires: float
