@@ -1,6 +1,5 @@
 """Where browsers learn who shares keys, for the routes of one configuration."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sso_proxy.endpoints.device_documents import DeviceDocument
@@ -10,44 +9,46 @@ from sso_proxy.routing import Route, build_document_route
 from sso_proxy.specs.dbsc.federation import WELL_KNOWN
 
 
-def build_federation_routes(
-    begun: Iterable[tuple[str, str, ISessionStore]],
-    stores: Mapping[str, ISessionStore],
-) -> list[Route]:
-    """
-    Give the entries for the documents, for the table of routes.
+class FederationRoutes:
+    """Collects the hosts whose sessions share keys, and what they say about it."""
 
-    Args:
-        begun: Where sessions begin: the pattern of hosts, the endpoints, and what
-            keeps the sessions.
-        stores: All that keeps sessions, by name.
+    def __init__(self) -> None:
+        self._documents: dict[str, bytes] = {}
 
-    Raises:
-        ConfigError: Sessions that begin on one host share keys with different sites; a
-            browser asks the host, and does not say for which sessions.
-    """
-    names = {id(store): name for name, store in stores.items()}
-    documents: dict[str, bytes] = {}
-    for host, _, store in begun:
-        document = _document_of(store)
+    def add(self, path: str, host: str, sessions: ISessionStore) -> None:
+        """
+        Take what is to be said where *sessions* begin.
+
+        Args:
+            path: Where the route is in the configuration.
+            host: The pattern of its hosts.
+            sessions: The sessions that begin there.
+
+        Raises:
+            ConfigError: Others that begin there share keys with other sites: a browser
+                asks the host, and does not say for which sessions.
+        """
+        document = _document_of(sessions)
         if document is None:
-            continue
-        if documents.setdefault(host, document) != document:
-            path = f"session.{names.get(id(store), '')}.device.federation"
+            return
+        if self._documents.setdefault(host, document) != document:
             problem = (
                 f"other sessions that begin on {host} share keys with other sites; all"
-                " of one host have to share with the same"
+                " of one host have to share with the same (device.federation)"
             )
-            raise ConfigError(Mistake(path, problem))
-    return [
-        build_document_route(host, WELL_KNOWN, DeviceDocument(document))
-        for host, document in documents.items()
-    ]
+            raise ConfigError(Mistake(f"{path}.session", problem))
+
+    def routes(self) -> list[Route]:
+        """Give the entries for the table of routes."""
+        return [
+            build_document_route(host, WELL_KNOWN, DeviceDocument(document))
+            for host, document in self._documents.items()
+        ]
 
 
-def _document_of(store: Any) -> bytes | None:  # noqa: ANN401 - a plugin's may lack it
+def _document_of(sessions: Any) -> bytes | None:  # noqa: ANN401 - a plugin's may lack it
     """Give what is to be said about keys of sessions; None if they are not shared."""
-    devices = getattr(store, "devices", None)
+    devices = getattr(sessions, "devices", None)
     federation = None if devices is None else devices.config.federation
     document: bytes | None = None if federation is None else federation.document
     return document

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from sso_proxy.errors import ConfigError
-from sso_proxy.federation_routes import build_federation_routes
+from sso_proxy.federation_routes import FederationRoutes
 from sso_proxy.routing import RouteTable
 from sso_proxy.sessions.device_federation import FederationConfig
 from sso_proxy.specs.dbsc.federation import WELL_KNOWN
+from sso_proxy.testing.fakes import make_request
 
 IDP = "https://login.example.com"
 RP = "https://app.example.org"
@@ -27,22 +28,17 @@ PROVIDER = store(FederationConfig(relying=(RP,)))
 RELYING = store(FederationConfig(provider=IDP))
 ALONE = store()
 UNBOUND = SimpleNamespace(devices=None)
-STORES = {"login": PROVIDER, "app": RELYING, "other": ALONE, "plain": UNBOUND}
 
 
-def build(*begun: tuple[str, Any]) -> dict[str, Any]:
-    """Give what each host says."""
-    places = [(host, "/.sso/", store) for host, store in begun]
-    routes = build_federation_routes(places, STORES)
-    assert {route.path for route in routes} <= {WELL_KNOWN}
-    return {
-        route.host: json.loads(route.published.document)  # type: ignore[union-attr]
-        for route in routes
-    }
+def build(*begun: tuple[str, Any]) -> FederationRoutes:
+    federation = FederationRoutes()
+    for number, (host, sessions) in enumerate(begun):
+        federation.add(f"route[{number}]", host, sessions)
+    return federation
 
 
 def test_both_sides_say_so() -> None:
-    said = build(
+    federation = build(
         ("login.example.com", PROVIDER),
         ("app.example.org", RELYING),
         ("app.example.org", RELYING),
@@ -51,6 +47,12 @@ def test_both_sides_say_so() -> None:
         ("y.example.org", UNBOUND),
         ("z.example.org", object()),
     )
+    said = {}
+    for route in federation.routes():
+        assert route.path == WELL_KNOWN
+        assert route.published is not None
+        answer = route.published.answer(make_request(path=WELL_KNOWN).head)
+        said[route.host] = json.loads(answer.body)
     assert said == {
         "login.example.com": {"relying_origins": [RP]},
         "app.example.org": {"provider_origin": IDP},
@@ -58,13 +60,12 @@ def test_both_sides_say_so() -> None:
 
 
 def test_a_host_is_not_both_sides() -> None:
-    with pytest.raises(ConfigError, match=r"session\.app\.device\.federation: other"):
+    with pytest.raises(ConfigError, match=r"route\[1\]\.session: other"):
         build(("a.example.org", PROVIDER), ("a.example.org", RELYING))
 
 
 def test_the_document_is_found_before_any_route_of_its_host() -> None:
-    places = [("app.example.org", "/.sso/", RELYING)]
-    routes = build_federation_routes(places, STORES)
+    routes = build(("app.example.org", RELYING)).routes()
     found = RouteTable(routes).of_host("app.example.org")
     assert found is not None
     assert found.find(WELL_KNOWN) is routes[0]
