@@ -13,7 +13,7 @@ the login.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
@@ -38,10 +38,18 @@ def _origin(_instance: object, _attribute: Attribute, value: str) -> None:
         check_origin(value)
 
 
+_TAKEN: Final = frozenset(
+    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "cnf", "act", "sid"}
+)
+"""Claims that mean something else, to whoever reads a token."""
+
+
 def _claim(_instance: object, _attribute: Attribute, value: str) -> None:
-    """Refuse an empty name."""
+    """Refuse an empty name, and those that are taken."""
     if not value:
         raise ValueError("must not be empty")
+    if value in _TAKEN:
+        raise ValueError(f"{value!r} is the name of another claim")
 
 
 @attrs.frozen(kw_only=True)

@@ -37,11 +37,12 @@ def who(**claims: Any) -> Identity:  # noqa: ANN401
         {"relying": (f"{RP}/",)},
         {"provider": "http://login.example.com"},
         {"provider": IDP, "key_claim": ""},
+        {"provider": IDP, "session_claim": "sid"},
         {"provider": IDP, "key_claim": "c", "session_claim": "c"},
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"either|origin|URI|empty|differ"):
+    with pytest.raises(ValueError, match=r"either|origin|URI|empty|differ|another"):
         FederationConfig(**wrong)
 
 
