@@ -27,6 +27,8 @@ class Session:
         keys: Hashes of the keys that it is bound to, by kind: it is good for who proves
             to hold them.
         kept_in: Name of the ``[session.N]`` that has it; empty for one that begins.
+        device: Thumbprint of the device's key that was proved with this request; empty
+            if none was.  No part of its record.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Session:
     extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     keys: Mapping[str, str] = attrs.field(factory=dict)
     kept_in: str = attrs.field(default="", eq=False)
+    device: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen
@@ -69,8 +72,10 @@ class SessionEntry:
         created: Seconds since the epoch when the login was.
         used: Seconds since the epoch when it was last used, roughly; None if only
             its browser knows.
+        device: Whether it is bound to a key of a device; None if sessions never are.
     """
 
     id: str
     created: float
     used: float | None = None
+    device: bool | None = None

@@ -29,6 +29,10 @@ class ISessionStore(Interface):
         "`sso_proxy.sessions.kept.KeptBodies`; None if there is nowhere to keep them."
     )
 
+    devices: Any = Attribute(
+        "`sso_proxy.sessions.devices.Devices`; None if sessions are bound to none."
+    )
+
     revocable: bool = Attribute(
         "Whether sessions of others than who asks can be ended by whose they are: by"
         " `revoke_user` and `revoke_sid`."
@@ -43,6 +47,14 @@ class ISessionStore(Interface):
         Give the session that the cookies of *request* name, if it is not over.
 
         `Opened.refused` says so if it is one of somebody else, who holds another key.
+        """
+
+    async def by_cookie(request: Request) -> Session | None:
+        """
+        Give the session that the cookies of *request* name, whoever sends them.
+
+        For those only who let a device prove its key: it is not looked at here, and
+        nothing is noted.  Other keys are.  Always UnavailableError if nobody can say.
         """
 
     def explain(request: Request) -> str:

@@ -6,20 +6,26 @@ from typing import Any, Final, Protocol
 import attrs
 from twisted.internet.task import deferLater
 
+from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ICache, ITools
-from sso_proxy.model import Identity, Request
+from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import Opened, Session
 from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.sessions.device_options import NEEDS as DEVICE_NEEDS
+from sso_proxy.sessions.device_options import DeviceConfig, bound_name
+from sso_proxy.sessions.devices import PASSES, Devices, Standing, build_devices
+from sso_proxy.sessions.devices import REASON as MISSING
 from sso_proxy.sessions.endings import Ended, Endings
 from sso_proxy.sessions.jar import Jar
 from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
 from sso_proxy.sessions.kept import KeptBodies
-from sso_proxy.sessions.keys import REASON, Keys, SessionBindingConfig
+from sso_proxy.sessions.keys import DEVICE, REASON, Keys, SessionBindingConfig
 from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
 from sso_proxy.sessions.logout_state import LogoutStates
 from sso_proxy.sessions.options import CookieConfig, check_lifetimes, read_scope
 from sso_proxy.sessions.renewal import Work
+from sso_proxy.specs.http.cookies import Scope
 
 
 class Options(Protocol):
@@ -32,6 +38,10 @@ class Options(Protocol):
     @property
     def binding(self) -> SessionBindingConfig:
         """Keys that they are bound to."""
+
+    @property
+    def device(self) -> DeviceConfig:
+        """How they are bound to devices."""
 
     @property
     def inactivity(self) -> float:
@@ -58,6 +68,7 @@ class Common:
         kept: What is kept of requests that have to wait for a login; None if there is
             nowhere to keep it.
         log: Those that began lately in this process.
+        devices: Binds them to devices; None if nothing does.
     """
 
     name: str
@@ -69,10 +80,11 @@ class Common:
     logouts: LogoutStates
     kept: KeptBodies | None = None
     log: SessionLog = attrs.field(factory=SessionLog)
+    devices: Devices | None = None
 
 
-NOT_FOR_THEM: Final = Opened(None, refused=REASON)
-"""The session of who comes without the key that it is bound to."""
+_NOT_THEIRS: Final = Standing(refused=REASON)
+"""What is to be thought of who comes without the key that a session is bound to."""
 
 
 class Sessions:
@@ -83,7 +95,8 @@ class Sessions:
         self.logins = common.logins
         self.logouts = common.logouts
         self.kept = common.kept
-        self.binds = common.keys.kinds
+        self.devices = common.devices
+        self.binds = common.keys.kinds | ({DEVICE} if common.devices else set())
 
     def lacks_key(self, request: Request) -> str:
         """Give the kind of key without which who sent *request* cannot log in."""
@@ -118,9 +131,76 @@ class Sessions:
         Who has stolen it is told nothing of it, and cannot end it either: that would
         be one more thing that a cookie is good for.
         """
-        if not session.keys and not self.binds:
+        if not session.keys and not self.common.keys.kinds:
             return True
         return self.common.keys.fit(request, session.keys, f"session {session.id}")
+
+    async def _examine(self, request: Request, session: Session) -> Standing:
+        """
+        Say whether *session* is for who sent *request*, also by their device.
+
+        Raises:
+            UnavailableError: It depends on a cache that cannot answer.
+        """
+        if not self._is_for(request, session):
+            return _NOT_THEIRS
+        if self.devices is None:
+            return PASSES
+        return await self.devices.check(request, session.id, session.created)
+
+    async def _refuse(
+        self, request: Request, session: Session, standing: Standing
+    ) -> Opened:
+        """
+        Give nothing to who must not have *session*.
+
+        Whose browser has not registered a key yet may try again, while that is allowed.
+        """
+        headers: Headers = ()
+        if self.devices is not None and standing.refused == MISSING:
+            headers = await self.devices.offer_again(
+                request, session.id, session.created, session.identity.claims
+            )
+        return Opened(None, refused=standing.refused, headers=headers)
+
+    async def _proved(
+        self, request: Request, opened: Opened, standing: Standing
+    ) -> Opened:
+        """
+        Give what was opened, as it is by what a device has proved.
+
+        Raises:
+            UnavailableError: A cache has to say something about it, and cannot.
+        """
+        session, until = opened.session, standing.until
+        if session is None or self.devices is None:
+            return opened
+        if standing.thumbprint:
+            session = attrs.evolve(session, device=standing.thumbprint)
+        if until is None or (opened.until is not None and opened.until < until):
+            until = opened.until
+        session = await self.devices.describe(request, session, standing.thumbprint)
+        return attrs.evolve(opened, session=session, until=until)
+
+    def _offer(self, request: Request, session: Session) -> Headers:
+        """Offer to bind *session*, which begins."""
+        if self.devices is None:
+            return ()
+        return self.devices.offer(
+            request, session.id, session.created, session.identity.claims
+        )
+
+    async def _forget_device(self, session_id: str) -> None:
+        """Forget the key of a session that is over."""
+        if self.devices is not None:
+            await self.devices.forget(session_id)
+
+    def _clear(self, request: Request) -> Headers:
+        """Take all cookies of a session away."""
+        headers = self.common.jar.clear(request)
+        if self.devices is not None:
+            headers += self.devices.clear(request)
+        return tuple(dict.fromkeys(headers))
 
     def is_over(self, session: Session) -> bool:
         """Say whether *session* is known to have ended a moment ago."""
@@ -180,6 +260,7 @@ def build_common(
         )
 
     keys, kept = Keys(options.binding), None
+    devices = _build_devices(options, tools, store, scope)
     if store is not None and store.operations >= KEPT_NEEDS:
         kept = KeptBodies(store, tools.sealer("login-body"))
     # Nobody else has this key: it is closed when this configuration is not served.
@@ -198,7 +279,52 @@ def build_common(
         logouts=LogoutStates(tools.sealer("logout"), tools.clock),
         kept=kept,
         log=log,
+        devices=devices,
     )
+
+
+def _build_devices(
+    options: Options, tools: ITools, store: ICache | None, scope: Scope
+) -> Devices | None:
+    """
+    Make what binds sessions to devices, if anything does.
+
+    Raises:
+        ConfigError: It has no effect, or nowhere to keep the keys.
+    """
+    level, config = options.binding.device, options.device
+    if level is None:
+        if config != DeviceConfig():
+            problem = "has no effect without device in binding: require, prefer"
+            raise ConfigError(Mistake("device", problem))
+        return None
+    if store is None:
+        problem = (
+            "is needed with binding.device: it has the keys of devices, which all"
+            " processes and machines have to know"
+        )
+        raise ConfigError(Mistake("cache", problem))
+    return build_devices(
+        config,
+        level,
+        tools,
+        store,
+        name=f"session {tools.name}",
+        cookie=bound_name(options.cookie.name, config),
+        scope=scope,
+    )
+
+
+def needs_of(binding: SessionBindingConfig) -> frozenset[str]:
+    """Give what a cache has to be able to do to keep the keys of devices."""
+    return frozenset() if binding.device is None else DEVICE_NEEDS
+
+
+def as_before(session: Session, changed: Session) -> Session:
+    """Give *changed*, of which the request's device has proved what it had before."""
+    if not session.device:
+        return changed
+    return attrs.evolve(changed, device=session.device)
 
 
 def sleeper(tools: ITools) -> Any:  # noqa: ANN401

@@ -20,13 +20,15 @@ from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import Opened, Session, SessionEntry
 from sso_proxy.sessions import denials, newest, renewal
 from sso_proxy.sessions.common import (
-    NOT_FOR_THEM,
     Common,
     Sessions,
+    as_before,
     build_common,
+    needs_of,
     sleeper,
 )
 from sso_proxy.sessions.denials import Denials
+from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.groups import Group
 from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.names import OCTETS, decode, digest, encode, read_name
@@ -51,6 +53,8 @@ class CookieSessionConfig:
     Attributes:
         cookie: The cookie; a session of more than 4,000 octets takes several.
         binding: Keys that a session is bound to.
+        device: How sessions are bound to devices, where ``binding.device`` says so;
+            their keys are in ``cache``.
         inactivity: Seconds without a request after which a session is over.
         lifetime: Seconds after the login when it is over in any case.
         max_bytes: Octets of a session's cookies.  Servers between browsers and this
@@ -64,6 +68,7 @@ class CookieSessionConfig:
 
     cookie: CookieConfig = attrs.field(factory=CookieConfig)
     binding: SessionBindingConfig = attrs.field(factory=SessionBindingConfig)
+    device: DeviceConfig = attrs.field(factory=DeviceConfig)
     inactivity: float = attrs.field(default=1800.0, validator=between(10, 3.2e7))
     lifetime: float = attrs.field(default=28800.0, validator=between(10, 3.2e8))
     max_bytes: int = attrs.field(default=8000, validator=between(1000, 32000))
@@ -120,7 +125,8 @@ class CookieSessions(Sessions):
         """
         cache = None
         if config.cache is not None:
-            cache = tools.cache(config.cache, _NEEDS)
+            needs = _NEEDS | needs_of(config.binding)
+            cache = tools.cache(config.cache, needs)
         return cls(
             config,
             build_common(config, tools, cache, cache),
@@ -135,20 +141,30 @@ class CookieSessions(Sessions):
         session = self._read(request)
         if session is None:
             return Opened(None)
-        if not self._is_for(request, session):
-            return NOT_FOR_THEM
         self.common.endings.listen()
         try:
+            standing = await self._examine(request, session)
+            if standing.refused:
+                return await self._refuse(request, session, standing)
             known, due = await self._check(session)
+            if known is None:
+                return Opened(None)
+            if not request.passive and (due or known is not session):
+                opened = self._opened(request, self._used(known))
+            else:
+                opened = Opened(known, until=self.common.lifetime.until(known))
+            return await self._proved(request, opened, standing)
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
             return Opened(None)
-        if known is None:
-            return Opened(None)
-        if not request.passive and (due or known is not session):
-            return self._opened(request, self._used(known))
-        return Opened(known, until=self.common.lifetime.until(known))
+
+    async def by_cookie(self, request: Request) -> Session | None:
+        """Give the session of *request*, whichever device it comes from."""
+        session = self._read(request)
+        if session is None or not self._is_for(request, session):
+            return None
+        return await self.newest(session)
 
     def explain(self, request: Request) -> str:
         """Say what the cookies of a *request* without a session are, for the log."""
@@ -175,7 +191,7 @@ class CookieSessions(Sessions):
             encode(secrets.token_bytes(OCTETS)), identity, data, self._clock.time()
         )
         session = self._bind(request, session)
-        opened = self._opened(request, session)
+        opened = self._opened(request, session, self._offer(request, session))
         self.common.log.note(self.common.name, request, session)
         return opened
 
@@ -188,13 +204,16 @@ class CookieSessions(Sessions):
     ) -> Opened | None:
         """Change *session*; None if it has changed already or is over."""
         changed = await self.write(session, identity, data)
-        return None if changed is None else self._opened(request, self._used(changed))
+        if changed is None:
+            return None
+        return self._opened(request, self._used(as_before(session, changed)))
 
     async def renew(self, request: Request, session: Session, work: Work) -> Opened:
         """Have *work* done once for all who ask for it."""
         changed = await self._renewals.renew(session, self._counted(work))
         if changed is None:
             return Opened(None)
+        changed = as_before(session, changed)
         if request.passive:
             # The browser must have it: nobody else does.  It lasts as long as before.
             used = max(session.used, changed.used)
@@ -204,7 +223,7 @@ class CookieSessions(Sessions):
     async def end(self, request: Request) -> Headers:
         """End the session of *request* and take its cookies away."""
         await self._end(request)
-        return self.common.jar.clear(request)
+        return self._clear(request)
 
     async def sessions_of(
         self,
@@ -220,6 +239,7 @@ class CookieSessions(Sessions):
             return False
         denied = await self._listed().deny(session_id)
         await self.common.endings.end(session_id)
+        await self._forget_device(session_id)
         return denied
 
     async def revoke_user(self, issuer: str, subject: str) -> None:
@@ -283,11 +303,12 @@ class CookieSessions(Sessions):
 
     async def _end(self, request: Request) -> None:
         session = self._read(request)
-        if session is None or not self._is_for(request, session):
+        if session is None or (await self._examine(request, session)).refused:
             return
         if self._denials is not None:
             await self._denials.deny(session.id)
         await self.common.endings.end(session.id)
+        await self._forget_device(session.id)
 
     async def _revoke_group(self, group: Group) -> None:
         now = self._clock.time()
@@ -302,9 +323,9 @@ class CookieSessions(Sessions):
     def _used(self, session: Session) -> Session:
         return attrs.evolve(session, used=self._clock.time())
 
-    def _opened(self, request: Request, session: Session) -> Opened:
-        """Put *session* into the answer's cookies."""
-        headers = self.common.jar.write(request, self._seal(session))
+    def _opened(self, request: Request, session: Session, more: Headers = ()) -> Opened:
+        """Put *session* into the answer's cookies, and *more* beside it."""
+        headers = (*self.common.jar.write(request, self._seal(session)), *more)
         return Opened(session, until=self._clock.time(), headers=headers)
 
     def _seal(self, session: Session) -> str:

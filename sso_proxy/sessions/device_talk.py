@@ -25,7 +25,6 @@ from sso_proxy.sessions.lifetime import SKEW, is_since
 from sso_proxy.sessions.names import digest
 from sso_proxy.specs.dbsc import fields
 from sso_proxy.specs.dbsc.instructions import (
-    ALL_HOSTS,
     Rule,
     build_end,
     build_instructions,
@@ -301,13 +300,12 @@ class DeviceTalk:
         """Give a browser what it has proved itself worth, and say what to do then."""
         head = request.head
         scope = self.scope_of(head)
-        excluded = (Rule("exclude", ALL_HOSTS, path) for path in self.config.exclude)
         body = build_instructions(
             session_id=self.session_id(head),
             refresh_url=self._path(head, "refresh"),
             origin=own_origin(head),
             include_site=scope.include_site,
-            rules=(*scope.rules, *excluded),
+            rules=self._rules(scope, head.host),
             cookies=((self.cookie.name, self.cookie.attributes),),
         )
         return Response(
@@ -320,6 +318,12 @@ class DeviceTalk:
             ),
             body=body,
         )
+
+    def _rules(self, scope: DeviceScope, host: str) -> list[Rule]:
+        """Give the rules of a host, with what is excluded besides."""
+        excluded = self.config.exclude
+        rules = [rule for rule in scope.rules if rule.path not in excluded]
+        return rules + [Rule("exclude", host, path) for path in excluded]
 
     def _path(self, head: RequestHead, what: str) -> str:
         return f"{self.scope_of(head).endpoints}dbsc/{what}/{self.tag}"

@@ -31,8 +31,6 @@ from sso_proxy.specs.http.cookies import Scope
 
 _log = Logger()
 
-KIND: Final = "device"
-"""What this kind of key is called in ``binding`` and conditions."""
 REASON: Final = "device-missing"
 """Why a request with somebody's cookie has no session, in log and audit record."""
 
@@ -53,7 +51,7 @@ class Standing:
     refused: str = ""
 
 
-_PASSES: Final = Standing()
+PASSES: Final = Standing()
 _MISSING: Final = Standing(refused=REASON)
 
 
@@ -157,18 +155,17 @@ class Devices:
                     raise
                 _log.warn("Nobody knows of a device ({what})", what=e.what)
         if not problem:
-            return _PASSES
+            return PASSES
         observed = level == "observe"
         _log.warn(
-            "Request {id}: what {holder} holds {verdict}: its device {problem}"
-            " ({reason})",
+            "Request {id}: {holder} {verdict}: its device {problem} ({reason})",
             id=request.id,
             holder=holder,
             verdict="would not be used" if observed else "is not used",
             problem=problem,
             reason=REASON,
         )
-        return _PASSES if observed else _MISSING
+        return PASSES if observed else _MISSING
 
     def offer(
         self,
@@ -179,6 +176,22 @@ class Devices:
     ) -> Headers:
         """Offer to register a key (`DeviceTalk.offer`)."""
         return self._talk.offer(request, holder, began, claims)
+
+    async def offer_again(
+        self,
+        request: Request,
+        holder: str,
+        began: float,
+        claims: Mapping[str, Any] = NO_CLAIMS,
+    ) -> Headers:
+        """
+        Offer it to who is refused for want of a key, while that is allowed.
+
+        Raises:
+            UnavailableError: Nobody can say whether there is a key.
+        """
+        headers = self.offer(request, holder, began, claims)
+        return () if headers and await self._keys.has(holder) else headers
 
     async def describe(
         self, request: Request, session: Session, thumbprint: str

@@ -19,6 +19,9 @@ from sso_proxy.model import Identity, Request
 _log = Logger()
 
 KINDS: Final = ("certificate", "token_binding")
+"""Those that a client shows with its connection."""
+DEVICE: Final = "device"
+"""That which a browser proves by itself (`sso_proxy.sessions.devices`)."""
 REASON: Final = "session-binding"
 """Why a request with somebody's cookie has no session, in log and audit record."""
 
@@ -36,10 +39,15 @@ class SessionBindingConfig:
             session that is not bound.  ``observe`` refuses nobody: the log says where
             another key came, or none.
         token_binding: To the key of Token Binding (RFC 8471), likewise.
+        device: To a key that the browser makes on its device after the login, and
+            proves again and again (DBSC).  ``require``: who has not proved it soon
+            after the login has no session.  ``prefer``: only where a key is registered,
+            which browsers that know nothing of it never do.
     """
 
     certificate: BindingLevel | None = None
     token_binding: BindingLevel | None = None
+    device: BindingLevel | None = None
 
 
 class Keys:
@@ -55,7 +63,7 @@ class Keys:
 
     def __init__(self, config: SessionBindingConfig | None = None) -> None:
         levels: dict[str, Any] = {} if config is None else attrs.asdict(config)
-        self._levels = {kind: level for kind, level in levels.items() if level}
+        self._levels = {kind: levels[kind] for kind in KINDS if levels.get(kind)}
         self.kinds = frozenset(self._levels)
 
     def of(self, request: Request) -> dict[str, str]:
@@ -127,9 +135,10 @@ def key_of(request: Request, kind: str) -> str | None:
 def proved_kinds(request: Request, identity: Identity) -> tuple[str, ...]:
     """Give the kinds of keys that the session of *identity* is bound to, and proved."""
     session = request.session
-    if session is None or not session.keys:
+    if session is None or not (session.keys or session.device):
         return ()
     if session.identity.authenticator != identity.authenticator:
         return ()
     keys = session.keys
-    return tuple(kind for kind in keys if key_of(request, kind) == keys[kind])
+    proved = tuple(kind for kind in keys if key_of(request, kind) == keys[kind])
+    return (*proved, DEVICE) if session.device else proved

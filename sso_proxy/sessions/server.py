@@ -21,12 +21,15 @@ from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import Opened, Session, SessionEntry
 from sso_proxy.sessions import members, records, renewal
 from sso_proxy.sessions.common import (
-    NOT_FOR_THEM,
     Common,
     Sessions,
+    as_before,
     build_common,
+    needs_of,
     sleeper,
 )
+from sso_proxy.sessions.device_options import DeviceConfig
+from sso_proxy.sessions.devices import PASSES
 from sso_proxy.sessions.groups import Group, groups_of, user_of
 from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.members import Member, Members
@@ -48,6 +51,7 @@ class ServerSessionConfig:
     Attributes:
         cookie: The cookie.
         binding: Keys that a session is bound to.
+        device: How sessions are bound to devices, where ``binding.device`` says so.
         inactivity: Seconds without a request after which a session is over.
         lifetime: Seconds after the login when it is over in any case.
         cache: Name of the cache; unset, the default one.
@@ -61,6 +65,7 @@ class ServerSessionConfig:
 
     cookie: CookieConfig = attrs.field(factory=CookieConfig)
     binding: SessionBindingConfig = attrs.field(factory=SessionBindingConfig)
+    device: DeviceConfig = attrs.field(factory=DeviceConfig)
     inactivity: float = attrs.field(default=1800.0, validator=between(10, 3.2e7))
     lifetime: float = attrs.field(default=28800.0, validator=between(10, 3.2e8))
     cache: str | None = None
@@ -112,7 +117,7 @@ class ServerSessions(Sessions):
             ConfigError: No browser takes the cookie, or the cache cannot do enough.
         """
         needs = records.NEEDS | renewal.NEEDS | (_LISTED if config.listed else set())
-        cache = tools.cache(config.cache, needs)
+        cache = tools.cache(config.cache, needs | needs_of(config.binding))
         return cls(
             config,
             build_common(config, tools, cache if config.listed else None, cache),
@@ -128,18 +133,30 @@ class ServerSessions(Sessions):
         if name is None:
             return Opened(None)
         self.common.endings.listen()
+        standing = PASSES
         try:
             found = await self._records.find(name)
-            if found is not None and not self._is_for(request, found[0]):
-                return NOT_FOR_THEM
+            if found is not None:
+                standing = await self._examine(request, found[0])
+                if standing.refused:
+                    return await self._refuse(request, found[0], standing)
             session = await self._use(name, found, passive=request.passive)
+            if session is None or self.is_over(session):
+                return Opened(None)
+            opened = Opened(session, until=self.common.lifetime.until(session))
+            return await self._proved(request, opened, standing)
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
             return Opened(None)
-        if session is None or self.is_over(session):
-            return Opened(None)
-        return Opened(session, until=self.common.lifetime.until(session))
+
+    async def by_cookie(self, request: Request) -> Session | None:
+        """Give the session of *request*, whichever device it comes from."""
+        name = self._name(request)
+        found = None if name is None else await self._records.find(name)
+        if found is None or self.is_over(found[0]):
+            return None
+        return found[0] if self._is_for(request, found[0]) else None
 
     def explain(self, request: Request) -> str:
         """Say what the cookie of a *request* without a session is, for the log."""
@@ -167,6 +184,7 @@ class ServerSessions(Sessions):
         await self._records.put(name, session)
         await self._check_groups(session, name)
         headers = self.common.jar.write(request, text)
+        headers += self._offer(request, session)
         self.common.log.note(self.common.name, request, session)
         return Opened(session, until=now, headers=headers)
 
@@ -181,6 +199,7 @@ class ServerSessions(Sessions):
         changed = await self.write(session, identity, data)
         if changed is None:
             return None
+        changed = as_before(session, changed)
         return Opened(changed, until=self.common.lifetime.until(changed))
 
     async def renew(
@@ -193,12 +212,13 @@ class ServerSessions(Sessions):
         newest = await self._renewals.renew(session, self._counted(work))
         if newest is None:
             return Opened(None)
+        newest = as_before(session, newest)
         return Opened(newest, until=self.common.lifetime.until(newest))
 
     async def end(self, request: Request) -> Headers:
         """End the session of *request* and take its cookie away."""
         await self._end_of(request)
-        return self.common.jar.clear(request)
+        return self._clear(request)
 
     async def sessions_of(self, issuer: str, subject: str) -> tuple[SessionEntry, ...]:
         """List a user's sessions, the oldest first."""
@@ -206,9 +226,7 @@ class ServerSessions(Sessions):
         for member in await self._index().list_of(("sub", issuer, subject)):
             known = await self._records.find(member.name)
             if known is not None:
-                created, used = known[0].created, known[0].used
-                entry = SessionEntry(id=known[0].id, created=created, used=used)
-                found.append(entry)
+                found.append(await self._entry_of(known[0]))
         return tuple(found)
 
     async def revoke(self, session_id: str) -> bool:
@@ -282,6 +300,16 @@ class ServerSessions(Sessions):
         found = await self._records.find(name)  # changed meanwhile, or over
         return found[0] if found is not None else None
 
+    async def _entry_of(self, session: Session) -> SessionEntry:
+        """Say what a list of sessions tells about *session*."""
+        devices = self.devices
+        return SessionEntry(
+            id=session.id,
+            created=session.created,
+            used=session.used,
+            device=None if devices is None else await devices.is_bound(session.id),
+        )
+
     def _index(self) -> Members:
         if self._members is None:
             raise UnavailableError("the list of users' sessions, which is not kept")
@@ -327,12 +355,13 @@ class ServerSessions(Sessions):
         if self._members is not None:
             for each in {group, *(groups_of(session) if session else ())}:
                 await self._members.remove(each, member)
+        await self._forget_device(encode(member.name))
 
     async def _end_of(self, request: Request) -> None:
         """End the session of *request*, if it is for who sent that."""
         name = self._name(request)
         found = None if name is None else await self._records.find(name)
-        if found is None or self._is_for(request, found[0]):
+        if found is None or not (await self._examine(request, found[0])).refused:
             await self._end(name)
 
     async def _end(self, name: bytes | None) -> bool:
@@ -345,6 +374,7 @@ class ServerSessions(Sessions):
                 member = Member.of(session.created, name)
                 await self._members.remove(group, member)
         await self.common.endings.end(session.id)
+        await self._forget_device(session.id)
         return True
 
 
