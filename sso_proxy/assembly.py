@@ -20,6 +20,7 @@ from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.errors import ConfigError
+from sso_proxy.grouping import Groups
 from sso_proxy.interfaces import IAuditSink, IClock, IClosable, IUpstream
 from sso_proxy.managed import managed_names
 from sso_proxy.metrics import GatewayCollector
@@ -69,6 +70,7 @@ class Generation:
             decide_anew=gateway.decide_anew,
         )
         self._upstreams: list[Any] = []
+        self._groups = Groups(self._share, self._new_upstream, gateway.ticker)
         try:
             self.parts = Builder(config, tools, self._make_upstream).build()
             by_format = self._open_streams()
@@ -95,6 +97,7 @@ class Generation:
             "refused": gateway.refusals.note,
         }
         self.pipeline = Pipeline(self.parts.routes, **self._deciding)
+        self._groups.start()
 
     def _pipeline_for(self, listener: ListenerConfig) -> Pipeline:
         """Give what decides on requests that come in at *listener*."""
@@ -185,8 +188,8 @@ class Generation:
 
     def close(self, kept: Mapping[tuple[Any, ...], Any]) -> None:
         """Let go of what is ours alone; *kept* is what another generation shares."""
-        for upstream in self._upstreams:
-            upstream.close()
+        for part in (self._groups, *self._upstreams):
+            part.close()
         for sink in self.sinks:
             if sink not in kept.values():
                 sink.flush()
@@ -208,6 +211,8 @@ class Generation:
 
     def _new_upstream(self, target: Target, patience: Patience) -> IUpstream:
         gateway = self._gateway
+        if target.servers:
+            return self._groups.make(target, patience)
         if target.application is not None:
             return ResourceUpstream(
                 target.name,

@@ -71,7 +71,9 @@ class Builder:
         self._tools = tools
         self._mistakes: list[Mistake] = []
         self._healthy: list[tuple[str, Any]] = []
-        self._upstreams = RouteUpstreams(config.server.limits, make_upstream)
+        self._upstreams = RouteUpstreams(
+            config.server.limits, make_upstream, config.upstream
+        )
         self._published: dict[Identifier, ProtectedResource] = {}
         self._registry: Registry
         self._sessions: RouteSessions
@@ -113,7 +115,9 @@ class Builder:
         self._upstreams.decide_by(policies, config.policy, self._tools.clock)
         shared = self._tools.shared
         self._policies = RoutePolicies(policies, obligations, shared)
-        self._tokens = RouteTokens(config.token, self._make_token)
+        self._tokens = RouteTokens(
+            config.token, self._make_token, self._upstreams.options_of
+        )
         self._tokens.make_all()
         self._tickets = TicketRoutes(self._tokens.source, self._tools.clock)
         self._sessions = RouteSessions(config.session, self._make_sessions)
@@ -146,7 +150,11 @@ class Builder:
         return Parts(
             routes=table,
             tls=tuple(tls),
-            named=(*self._healthy, *self._storage.states()),
+            named=(
+                *self._healthy,
+                *self._storage.states(),
+                *self._upstreams.states(),
+            ),
             upstreams=self._upstreams.made,
             sessions=self._sessions.stores,
             pages=self._pages,
@@ -291,7 +299,8 @@ class Builder:
         ]
         upstream = self._try(self._upstreams.find, path, route)
         supplies = self._try(self._tokens.find, path, route)
-        signer = self._try(build_signer, path, route, self._tools.clock)
+        tls = self._upstreams.speaks_tls(route)
+        signer = self._try(build_signer, path, route, self._tools.clock, tls)
         policies = self._try(self._policies.find, path, route)
         asked = [authenticators.get(name) for name in route.authenticate]
         mapped = [self._mappers.find(name) for name in route.map_user]
@@ -374,6 +383,7 @@ class Builder:
             body_bytes=route.limits.body_bytes or limits.body_bytes,
             upgrade_idle_timeout=route.limits.upgrade_idle_timeout
             or limits.upgrade_idle_timeout,
+            request_timeout=route.limits.request_timeout,
         )
         self._infos.add(path, route, made, self._pages)
         return self._tickets.add(path, route, made, self._pages)

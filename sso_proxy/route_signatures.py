@@ -20,9 +20,20 @@ from sso_proxy.specs.jose.keys import KeyRefusedError
 _NONCE_OCTETS = 16
 
 
-def build_signer(path: str, route: RouteConfig, clock: IClock) -> RequestSigner | None:
+def build_signer(
+    path: str,
+    route: RouteConfig,
+    clock: IClock,
+    tls: bool | None = None,  # noqa: FBT001
+) -> RequestSigner | None:
     """
     Make what signs the requests of *route*, which stands at *path*, if anything does.
+
+    Args:
+        path: Where.
+        route: The route.
+        clock: The time.
+        tls: Whether its backend is reached with TLS; None if its URL says so.
 
     Raises:
         ConfigError: The key cannot be used.
@@ -30,12 +41,14 @@ def build_signer(path: str, route: RouteConfig, clock: IClock) -> RequestSigner 
     signature = route.signature
     if signature is None:
         return None
+    if tls is None:
+        tls = read_backend(route.backend).kind == "https"
     return RequestSigner(
         key=_read_key(join(path, "signature"), signature),
         label=signature.label,
         tag=signature.tag,
         components=signature.components,
-        scheme="https" if read_backend(route.backend).kind == "https" else "http",
+        scheme="https" if tls else "http",
         digest=signature.digest,
         body_bytes=signature.body_bytes,
         expires=signature.expires,

@@ -35,14 +35,19 @@ class RouteTokens:
     Args:
         configured: The ``[token.N]`` tables.
         make: Makes a source; it may ask for others by `source`.
+        reached: Gives what says how a route's backend is reached.
 
     Attributes:
         mistakes: Why some sources cannot be made.
     """
 
     def __init__(
-        self, configured: Mapping[str, ComponentConfig], make: MakeSource
+        self,
+        configured: Mapping[str, ComponentConfig],
+        make: MakeSource,
+        reached: Callable[[RouteConfig], Any] = lambda route: route.upstream,
     ) -> None:
+        self._reached = reached
         self._sources = NamedParts("token", configured, make)
         self.mistakes = self._sources.mistakes
 
@@ -72,7 +77,8 @@ class RouteTokens:
             if source is None:  # said already
                 raise ConfigError
             audience = Audience(
-                name=token.audience, thumbprint=_thumbprint(path, route)
+                name=token.audience,
+                thumbprint=_thumbprint(path, self._reached(route).certificate),
             )
             try:
                 source.check_audience(audience)
@@ -104,9 +110,8 @@ class RouteTokens:
             yield from self.publishing(other)
 
 
-def _thumbprint(path: str, route: RouteConfig) -> str:
+def _thumbprint(path: str, name: str | None) -> str:
     """Give ``x5t#S256`` of our certificate toward a backend, if we have one."""
-    name = route.upstream.certificate
     if name is None:
         return ""
     try:

@@ -10,10 +10,11 @@ from twisted.web.resource import Resource
 from sso_proxy.config.backend import Backend, read_backend
 from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.config.model import RouteConfig, UpstreamConfig
+from sso_proxy.config.upstream_parts import UpstreamOptions
 from sso_proxy.endpoints.decision_point import DecisionPoint
 from sso_proxy.endpoints.tree import Endpoints
 from sso_proxy.errors import ConfigError, Mistake
-from sso_proxy.interfaces import IClock, ILocalPolicy, IPolicy
+from sso_proxy.interfaces import IClock, IHealth, ILocalPolicy, IPolicy
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
@@ -31,11 +32,18 @@ class RouteUpstreams:
     Args:
         limits: Limits of routes that say nothing else.
         make: Makes what forwards requests.
+        named: Backends of several servers, by name.
     """
 
-    def __init__(self, limits: LimitsConfig, make: MakeUpstream) -> None:
+    def __init__(
+        self,
+        limits: LimitsConfig,
+        make: MakeUpstream,
+        named: Mapping[str, UpstreamOptions] | None = None,
+    ) -> None:
         self._limits = limits
         self._make = make
+        self._named = named or {}
         self._made: dict[Any, Any] = {}
         self._endpoints = Endpoints()
         self._decision_point: Callable[[str, str], DecisionPoint]
@@ -44,6 +52,27 @@ class RouteUpstreams:
     def made(self) -> tuple[Any, ...]:
         """All backends, ourselves included."""
         return tuple(self._made.values())
+
+    def states(self) -> tuple[tuple[str, Any], ...]:
+        """Give those of several servers, whose state matters, with their places."""
+        groups = (getattr(upstream, "servers", None) for upstream in self.made)
+        found = dict.fromkeys(each for each in groups if IHealth.providedBy(each))
+        return tuple((f"upstream.{each.name}", each) for each in found)
+
+    def options_of(self, route: RouteConfig) -> UpstreamConfig | UpstreamOptions:
+        """Give what says how the backend of *route* is reached."""
+        backend = read_backend(route.backend)
+        if backend.kind == "upstream" and backend.target in self._named:
+            return self._named[backend.target]
+        return route.upstream
+
+    def speaks_tls(self, route: RouteConfig) -> bool:
+        """Say whether the backend of *route* is reached with TLS."""
+        backend = read_backend(route.backend)
+        if backend.kind == "upstream" and backend.target in self._named:
+            servers = self._named[backend.target].server
+            return any(read_backend(each.url).kind == "https" for each in servers)
+        return backend.kind == "https"
 
     def decide_by(
         self,
@@ -82,12 +111,12 @@ class RouteUpstreams:
             ConfigError: Its certificates, or what serves inside this process, cannot
                 be used.
         """
-        limits, wanted = self._limits, route.limits
+        limits, wanted, options = self._limits, route.limits, self.options_of(route)
         patience = Patience(
             connect_timeout=wanted.connect_timeout or limits.connect_timeout,
             response_timeout=wanted.response_timeout or limits.response_timeout,
-            idle_timeout=route.upstream.idle_timeout,
-            idle=route.upstream.idle,
+            idle_timeout=options.idle_timeout,
+            idle=options.idle,
         )
         backend = read_backend(route.backend)
         mount = "" if backend.proxied else route.path
@@ -117,6 +146,8 @@ class RouteUpstreams:
 
     def _target(self, path: str, route: RouteConfig, backend: Backend) -> Target:
         """Read what is needed to reach a backend, or find the object that it is."""
+        if backend.kind == "upstream":
+            return self._group(route.backend, backend.target)
         context: ClientContext | None = None
         if backend.kind == "https":
             context = _client_context(f"{path}.upstream", route.upstream)
@@ -139,6 +170,29 @@ class RouteUpstreams:
             server_name=route.upstream.server_name or backend.host,
         )
 
+    def _group(self, name: str, upstream: str) -> Target:
+        """Read what is needed to reach several servers."""
+        options = self._named.get(upstream)
+        if options is None:
+            raise ConfigError  # said already
+        read = [(each.url, read_backend(each.url)) for each in options.server]
+        context: ClientContext | None = None
+        if any(backend.kind == "https" for _, backend in read):
+            context = _client_context(f"upstream.{upstream}", options)
+        servers = tuple(
+            Target(
+                name=url,
+                kind=backend.kind,
+                host=backend.host,
+                port=backend.port,
+                path=backend.target,
+                tls=context if backend.kind == "https" else None,
+                server_name=options.server_name or backend.host,
+            )
+            for url, backend in read
+        )
+        return Target(name=name, kind="upstream", servers=servers, options=options)
+
 
 def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401
     """Find what a backend inside this process is: an object, or a directory."""
@@ -155,7 +209,9 @@ def _hosted(path: str, backend: Backend) -> Any:  # noqa: ANN401
     return found
 
 
-def _client_context(path: str, options: UpstreamConfig) -> ClientContext:
+def _client_context(
+    path: str, options: UpstreamConfig | UpstreamOptions
+) -> ClientContext:
     try:
         return build_client_context(
             ca=_read(options.ca),

@@ -163,6 +163,8 @@ class Route:
         published: Documents at exact paths; then this is no route to a backend.
         body_bytes: Octets of a request body at most.
         upgrade_idle_timeout: Seconds of silence in a tunnel.
+        request_timeout: Seconds for the whole of a request and its answer; None: no
+            limit.
     """
 
     name: str
@@ -213,6 +215,7 @@ class Route:
     published: PublishedResources | DeviceDocument | None = None
     body_bytes: int
     upgrade_idle_timeout: float
+    request_timeout: float | None = None
 
     @property
     def depends_on_request(self) -> bool:

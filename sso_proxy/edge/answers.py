@@ -52,10 +52,14 @@ def failure_fields(
     status: int, admission: Admission | None, head: RequestHead | None
 ) -> Headers:
     """Say what there is to say where nothing came of a request; let pages read it."""
-    allow = (("allow", ALLOW),) if status == 405 else ()
+    fields: Headers = ()
+    if status == 405:
+        fields = (("allow", ALLOW),)
+    elif status == 503 and admission is not None:  # no server is well, or all are busy
+        fields = (("retry-after", "5"),)
     if admission is None or head is None or admission.route.cors is None:
-        return allow
-    return (*allow, *build_cors_fields(admission.route.cors, head))
+        return fields
+    return (*fields, *build_cors_fields(admission.route.cors, head))
 
 
 def _needs_length(answer: Answer) -> bool:
@@ -88,8 +92,13 @@ def own_answer(
     """
     headers, body = response.headers, response.body
     if not body and response.status not in _BODYLESS:
+        # What follows a colon is for the record.
         page_headers, body = site.rules.pages.error(
-            response.reason, response.status, head, request_id, response.again
+            response.reason.partition(":")[0],
+            response.status,
+            head,
+            request_id,
+            response.again,
         )
         given = {name for name, _ in headers}
         headers += tuple(h for h in page_headers if h[0] not in given)

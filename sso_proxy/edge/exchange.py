@@ -89,6 +89,13 @@ class Exchange:
         """Whether the client is slow."""
         return self.connection.stream.full
 
+    def is_overdue(self, now: float) -> bool:
+        """Say whether all of it has taken longer than its route lets it."""
+        if self.admission is None or self.admission.own:
+            return False
+        limit = self.admission.route.request_timeout
+        return limit is not None and now - self.started > limit
+
     def whole(self, reply: Reply, body: bytes) -> None:
         """Relay an answer that came in one piece."""
         connection = self.connection

@@ -6,7 +6,7 @@ from time import monotonic
 
 import attrs
 
-from sso_proxy.admission import Trail
+from sso_proxy.admission import Admission, Trail
 from sso_proxy.audit import (
     DecisionMember,
     audit_line,
@@ -92,7 +92,7 @@ class Recorder:
         decision: DecisionMember
         if admission is not None:
             stable, decision = admission.stable, "permit"
-            backend = "" if admission.own else admission.route.upstream.name
+            backend = "" if admission.own else _backend_of(exchange, admission)
         elif trail is not None and trail.request is not None:
             stable = trail.stable(exchange.connection.facts)
             decision = decision_of(exchange.status)
@@ -125,6 +125,12 @@ class Recorder:
             upstream=backend,
             decision=decision,
         )
+
+
+def _backend_of(exchange: Exchange, admission: Admission) -> str:
+    """Name the backend; of several servers, the one that had the request."""
+    name: str = admission.route.upstream.name
+    return getattr(exchange.sink, "backend", name)
 
 
 def _combined(exchange: Exchange, began: float) -> bytes:

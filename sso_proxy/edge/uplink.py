@@ -134,6 +134,10 @@ class Uplink(ABC):
             self.abort()
             return
         intake, exchange = self._intake, self._exchange
+        if exchange is not None and exchange.is_overdue(now):
+            self._drop_request("request-timeout")
+            self.refuse(504 if intake is None else 408, "request-timeout")
+            return
         if (
             intake is not None
             and exchange is not None

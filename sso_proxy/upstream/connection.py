@@ -171,6 +171,11 @@ class BackendConnection:
             return self._queued >= 65536
         return self._stream.full
 
+    @property
+    def unsent(self) -> bool:
+        """Whether nothing of the request under way has been sent."""
+        return self._stream is None and self._successor is None
+
     def write(self, data: bytes) -> None:
         """Send octets of the request's body."""
         if self._successor is not None:

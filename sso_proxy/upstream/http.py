@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 from zope.interface import implementer
 
+from sso_proxy.config.upstream_parts import UpstreamOptions
 from sso_proxy.interfaces import IUpstream
 from sso_proxy.net.connect import Address, Connector
 from sso_proxy.net.nest import Watcher
@@ -24,7 +25,8 @@ class Target:
 
     Attributes:
         name: Its URL, for logs.
-        kind: ``http``, ``https``, ``unix``, ``wsgi``, ``static`` or ``resource``.
+        kind: ``http``, ``https``, ``unix``, ``wsgi``, ``static``, ``resource`` or
+            ``upstream``.
         host: Host name or address; empty for a unix socket.
         port: TCP port.
         path: A unix socket's path.
@@ -32,6 +34,8 @@ class Target:
         server_name: The name to expect in its certificate.
         application: For a backend inside this process: the object, or a directory.
         depth: Path segments that lead to it.
+        servers: For an upstream, where each of its servers is.
+        options: For an upstream, what is said of it.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Target:
     server_name: str = ""
     application: Any = attrs.field(default=None, repr=False)
     depth: int = 0
+    servers: "tuple[Target, ...]" = ()
+    options: UpstreamOptions | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
