@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from sso_proxy.apache_routes import build_apache_fields
+from sso_proxy.authn.device_binding import demanded
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.facts import Context
 from sso_proxy.config.model import (
@@ -317,7 +318,6 @@ class Builder:
             (claim, headers.claim_names.get(claim, headers.claim_prefix + claim))
             for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
         ]
-        demanded = [bound[kind] for kind in levels if levels[kind] == "require"]
         consumed = sort_consumed((*asked, *supplies))
         removed, cookies = sort_removed(headers.remove, signer, consumed["field"])
         posts_tokens = any(token.to == "form" for token in route.token)
@@ -333,7 +333,7 @@ class Builder:
             path=route.path,
             authenticators=tuple(a for a in asked if a is not None),
             bindings={m: b for b in bound.values() for m in b.members},
-            demanded=tuple(demanded),
+            demanded=demanded(bound, levels),
             sessions=sessions,
             logins=logins,
             login_names=names,
@@ -418,8 +418,8 @@ class Builder:
             self._mistakes.append(Mistake(path, problem))
 
 
-def _levels(route: RouteConfig) -> dict[str, str]:
-    """Give the kinds of binding that a route says something about."""
+def _levels(route: RouteConfig) -> dict[str, Any]:
+    """Give the kinds of binding that a route says something about, and what."""
     levels = attrs.asdict(route.binding)  # and a table, of cookies
     return {kind: level for kind, level in levels.items() if isinstance(level, str)}
 

@@ -4,7 +4,7 @@ Who calls, which keys they hold, and what the backend calls them.
 Phases 4 to 6 of a request's way (`sso_proxy.pipeline`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, assert_never
 
 import attrs
@@ -286,15 +286,34 @@ async def bind(route: Route, request: Request, identity: Identity) -> Proof | Un
         return wanted
     if not wanted:
         return Proof(proved) if proved else NO_PROOF
-    answer = b""
     if not proved and len(wanted) == 1:
         ((kind, only),) = wanted.items()
         found = await only.check(request, identity)
         if isinstance(found, Unbound):
             return found
-        if found is not None:
-            answer = build_fields(found.headers)
-        return Proof((kind,), only.once, answer)
+        if found is None:
+            return Proof((kind,), only.once)
+        kinds = (kind,) if found.proved else ()
+        return Proof(kinds, only.once, build_fields(found.headers))
+    return await _bind_all(wanted, proved, request, identity)
+
+
+async def _bind_all(
+    wanted: Mapping[str, IBinding],
+    before: tuple[str, ...],
+    request: Request,
+    identity: Identity,
+) -> Proof | Unbound:
+    """
+    Check several bindings.
+
+    Args:
+        wanted: The bindings, by kind.
+        before: Kinds of keys that were proved before.
+        request: The request.
+        identity: Who calls.
+    """
+    proved, answer = {*before}, b""
     # A proof that is good once must not be used up by a request refused for another.
     in_order = sorted(wanted.values(), key=lambda binding: binding.once)
     for binding in in_order:
@@ -303,8 +322,11 @@ async def bind(route: Route, request: Request, identity: Identity) -> Proof | Un
             return found
         if found is not None:
             answer += build_fields(found.headers)
-    kinds = tuple(dict.fromkeys((*proved, *wanted)))
-    return Proof(kinds, in_order[-1].once, answer)
+        if found is None or found.proved:
+            proved.add(binding.kind)
+    kinds = dict.fromkeys((*before, *wanted))
+    kept = tuple(kind for kind in kinds if kind in proved)
+    return Proof(kept, in_order[-1].once, answer)
 
 
 async def name_user(route: Route, identity: Identity) -> UserName | Response:

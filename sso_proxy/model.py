@@ -351,9 +351,11 @@ class Bound:
 
     Attributes:
         headers: Fields for the answer, such as ``dpop-nonce``.
+        proved: False: it has not, and may pass all the same; nothing counts as proved.
     """
 
     headers: Headers
+    proved: bool = attrs.field(default=True, kw_only=True)
 
 
 class Effect(Enum):

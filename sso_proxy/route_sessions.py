@@ -49,6 +49,7 @@ class RouteSessions:
             if route.session is not None:
                 problem = "has no effect: no authenticator here logs anybody in"
                 raise ConfigError(Mistake(f"{path}.session", problem))
+            _check_device(path, "", route, None)
             return None
         name = self._choose(f"{path}.session", route.session)
         if name not in self._configured and name not in self.stores:
@@ -58,6 +59,7 @@ class RouteSessions:
         store = self.stores.get(name)
         if store is not None:
             _check_scope(path, name, route, store)
+            _check_device(path, name, route, store)
         return store
 
     def _choose(self, path: str, name: str | None) -> str:
@@ -69,6 +71,21 @@ class RouteSessions:
             problem = f"there are {names}; say which, or call one default"
             raise ConfigError(Mistake(path, problem))
         return name or DEFAULT
+
+
+def _check_device(
+    path: str, name: str, route: RouteConfig, store: ISessionStore | None
+) -> None:
+    """Check that a route asks for no device where none can be proved."""
+    level = route.binding.device
+    if level is None or (store is not None and store.devices is not None):
+        return
+    problem = (
+        f"nobody proves one: let binding of [session.{name}] have device, too"
+        if store is not None
+        else "nobody proves one: no authenticator here logs anybody in"
+    )
+    raise ConfigError(Mistake(f"{path}.binding.device", problem))
 
 
 def _check_scope(

@@ -484,6 +484,15 @@ def test_what_the_route_demands_is_checked_without_confirmation() -> None:
     assert Asked(demanded=(binding,)).refused == (401, "not-bound")
 
 
+def test_who_may_pass_without_a_proof_has_proved_nothing() -> None:
+    passes = FakeBinding(Bound((("x", "y"),), proved=False), "device")
+    alone = Asked(demanded=(passes,))
+    assert alone.trail.bound == ()
+    assert alone.admission.answer == b"X: y\r\n"
+    asked = Asked(demanded=(passes, FakeBinding(None)))
+    assert asked.trail.bound == ("certificate",)
+
+
 def test_a_proof_for_one_request_is_not_used_again() -> None:
     for once in (False, True):
         admission = Asked(demanded=(FakeBinding(None, once=once),)).admission

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from sso_proxy.config.model import ComponentConfig, RouteConfig
+from sso_proxy.config.route_parts import BindingConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.route_sessions import RouteSessions
+from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.options import CookieConfig
 from tests.support.sessions import SessionTools, server_sessions
 
@@ -42,6 +44,24 @@ def find(sessions: RouteSessions, **options: Any) -> Any:  # noqa: ANN401
 def test_a_route_gets_what_it_names() -> None:
     sessions = make(one=CookieConfig(), two=CookieConfig())
     assert find(sessions, session="two") is sessions.stores["two"]
+
+
+@pytest.mark.parametrize("level", ["require", "prefer", "observe"])
+def test_a_route_asks_for_a_device_only_where_one_can_be_proved(level: Any) -> None:  # noqa: ANN401
+    asking = BindingConfig(device=level)
+    with pytest.raises(ConfigError) as caught:
+        find(make(one=CookieConfig()), binding=asking)
+    assert [m.path for m in caught.value.mistakes] == ["route[0].binding.device"]
+    with pytest.raises(ConfigError) as caught:
+        make().find("route[0]", route(binding=asking), [object()])
+    assert [m.path for m in caught.value.mistakes] == ["route[0].binding.device"]
+    bound = RouteSessions(
+        {"one": ComponentConfig(type="server")},
+        lambda name, _: server_sessions(
+            SessionTools(name=name), binding=SessionBindingConfig(device="observe")
+        ),
+    )
+    assert find(bound, binding=asking) is bound.stores["one"]
 
 
 def test_the_only_ones_need_not_be_named() -> None:

@@ -54,12 +54,17 @@ class BindingConfig:
         dpop: To a key that signs each request (RFC 9449), likewise.  Unset, tokens that
             are bound to a key are refused, unless there is a table ``[binding.dpop]``.
         token_binding: To the key of Token Binding (RFC 8471), likewise.
+        device: To the key of a browser's device (DBSC), for sessions that are bound to
+            one, and once their first seconds are over.  ``require`` refuses all that
+            has proved none, also who comes with a token or is nobody; ``prefer`` only
+            who has a session whose device is registered; ``observe`` logs it.
         cookies: Cookies of the application, which are bound by themselves.
     """
 
     certificate: BindingLevel | None = None
     dpop: BindingLevel | None = None
     token_binding: BindingLevel | None = None
+    device: BindingLevel | None = None
     cookies: CookieBindingConfig | None = None
 
 

@@ -182,7 +182,8 @@ class IBinding(Interface):
         """
         Say why *identity* may not be used for this request, or None if it may.
 
-        `Bound` means None, too, and adds fields to the answer.
+        `Bound` means None, too, and adds fields to the answer; or it lets pass who has
+        proved nothing.
 
         Called when the identity has a confirmation member of ours, or the route
         requires this kind; without such a member the answer is *not bound*.

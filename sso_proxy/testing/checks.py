@@ -282,7 +282,8 @@ def check_binding(
     check_shape(checked, IBinding)
     require(checked.kind in _KINDS, f"kind is {checked.kind!r}, none of {_KINDS}")
     members = checked.members
-    require(isinstance(members, frozenset) and members, "members is no frozenset")
+    named = members or checked.kind == "device"  # of which no token says anything
+    require(isinstance(members, frozenset) and named, "members is no frozenset")
     requests = (
         make_request(),
         make_request(tls=False),

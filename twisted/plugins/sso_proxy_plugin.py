@@ -156,6 +156,11 @@ token_binding = PluginFactory(
     makes="IBinding",
     target="sso_proxy.authn.token_binding:TokenBinding",
 )
+device_binding = PluginFactory(
+    name="device",
+    makes="IBinding",
+    target="sso_proxy.authn.device_binding:DeviceBinding",
+)
 jwt_token = PluginFactory(
     name="jwt",
     makes="ITokenSource",
