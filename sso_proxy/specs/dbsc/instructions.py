@@ -51,7 +51,7 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
     include_site: bool,
     rules: Sequence[Rule],
     cookies: Iterable[tuple[str, str]],
-    initiators: Sequence[str] = (ALL_HOSTS,),
+    initiators: Sequence[str] = (),
 ) -> bytes:
     """
     Build the answer to a registration, or to a refresh.
@@ -64,9 +64,9 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
         rules: What is not in it, or is although a wider rule says otherwise; the one
             with the longest path decides, whatever their order.
         cookies: Name and attributes of those whose absence makes a browser refresh.
-        initiators: Hosts elsewhere whose requests may make it refresh, too.  With none,
-            who follows a link from another site comes without the bound cookie and
-            without a reason, as a thief does.
+        initiators: Hosts elsewhere whose requests may make it refresh, too.  What a
+            browser then sends is sent as from there: without cookies that are
+            ``SameSite=Lax``, where it is another site.
 
     Raises:
         ValueError: `check_rules` refuses the rules.
