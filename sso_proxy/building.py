@@ -42,6 +42,7 @@ from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
 from sso_proxy.pages import default_pages, load_pages
 from sso_proxy.parts import Parts
+from sso_proxy.prefixes import build_prefix, settle_prefixes
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
 from sso_proxy.route_cookies import build_bound_cookies
@@ -126,6 +127,7 @@ class Builder:
             self._try(self._route, f"route[{i}]", route, authenticators, bindings)
             for i, route in enumerate(config.route)
         ]
+        settle_prefixes(routes)
         for name, source in self._tokens.publishers.items():
             self._try(self._publish_elsewhere, f"token.{name}.publish_at", source)
         tls = [
@@ -371,6 +373,7 @@ class Builder:
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
+            prefix=build_prefix(route),
             upstream_host=None if host == "client" else host,
             methods=frozenset(route.methods),
             encoded_slashes=route.encoded_slashes,

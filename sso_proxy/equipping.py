@@ -226,7 +226,7 @@ def equip(  # noqa: C901, PLR0913 - a question costs less than a call for nothin
     answer = proof.answer
     if outcome.headers or equipment.answer:
         answer += build_fields((*outcome.headers, *equipment.answer))
-    rewrite = None if route.cookies is None else route.cookies.sealing(request)
+    rewrite = route.rewriting(request)
     if route.cors is not None and route.cors.preflight == "answer":
         rewrite = both(without_cors, rewrite)
         answer += build_fields(build_cors_fields(route.cors, request.head))

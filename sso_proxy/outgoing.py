@@ -288,7 +288,8 @@ def build_outgoing(
 
     Raises:
         BadMessageError: The body is larger than the route takes (413), the upgrade is
-            not acceptable (400, 403), or the request cannot be signed (400).
+            not acceptable (400, 403), the request cannot be signed (400), or its path
+            is another route's to decide on, as the backend has it (400).
     """
     head, route = admission.caller.request.head, admission.route
     body = admission.body
@@ -306,7 +307,10 @@ def build_outgoing(
     if upgrade is not None:
         key = _upgrade_key(upgrade, head, route)
         tail = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade.encode()
-    target = head.path if head.query is None else f"{head.path}?{head.query}"
+    path = head.path
+    if route.prefix is not None and not admission.own:
+        path = route.prefix.to_backend(path)
+    target = path if head.query is None else f"{path}?{head.query}"
     line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {request_id}\r\n"
     begin, renew = line.encode("latin-1") + admission.block + tail, None
     if route.signer is None or admission.own:

@@ -374,7 +374,7 @@ class Pipeline:
             route=route,
             caller=Caller(request=request, identity=None, user=""),
             block=build_block(incoming, request, route, self._via, consumed=True),
-            rewrite=None if route.cookies is None else route.cookies.sealing(request),
+            rewrite=route.rewriting(request),
             stable=trail.stable(connection),
             reuse_until=0.0,
             host_routes=trail.routes,

@@ -24,7 +24,7 @@ from sso_proxy.interfaces import (
     IUserMapper,
 )
 from sso_proxy.login import Wishes
-from sso_proxy.model import Refusal, Response
+from sso_proxy.model import Refusal, Request, Response
 from sso_proxy.session import Session
 from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.apache_fields import ApacheFields
@@ -135,6 +135,7 @@ class Route:
         upstream: The backend.
         keeps_ids: Whether clients may name their requests: answers have the
             ``X-Request-Id`` of the request.
+        prefix: Changes paths for the backend, and back; None: they are the same.
         upstream_host: ``Host`` for the backend, or None for the client's.
         signer: Signs the requests to it, or None.
         methods: Allowed methods; empty: all.
@@ -192,6 +193,7 @@ class Route:
     posts_tokens: bool = False
     upstream: Any
     keeps_ids: bool = False
+    prefix: Any = None
     upstream_host: str | None = None
     signer: RequestSigner | None = None
     methods: frozenset[str] = frozenset()
@@ -223,6 +225,14 @@ class Route:
         if self.requirements.depends_on_request:
             return True
         return self.policies is not None and self.policies.depends_on_request
+
+    def rewriting(self, request: Request) -> Callable[[bytes], bytes] | None:
+        """Give what changes the backend's fields of the answer to *request*."""
+        sealing = None if self.cookies is None else self.cookies.sealing(request)
+        if self.prefix is None:
+            return sealing
+        found: Callable[[bytes], bytes] = self.prefix.rewriting(request, sealing)
+        return found
 
     def is_own(self, path: str) -> bool:
         """Say whether a canonical path is ours, as any backend might read it."""

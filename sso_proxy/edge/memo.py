@@ -22,6 +22,7 @@ from sso_proxy.edge.known import (
     holds_elsewhere,
 )
 from sso_proxy.edge.site import Rules
+from sso_proxy.errors import BadMessageError
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
 from sso_proxy.specs.http.repeat import (
@@ -197,7 +198,13 @@ class Memo:
         method = match[1].decode("ascii")
         if self._is_refused(method, route):
             return None
-        repeated = Repeated(method, path, line[:-_VERSION], admission)
+        target = line[:-_VERSION]
+        if route.prefix is not None:
+            sent = _sent(route, path)
+            if sent is None:
+                return None
+            target = b"%b %b%b" % (match[1], sent, match[3] or b"")
+        repeated = Repeated(method, path, target, admission)
         if route.depends_on_request and not self._permitted(repeated, match[3]):
             return None
         return repeated
@@ -230,6 +237,15 @@ def _find(data: bytes, rules: Rules, place: Place) -> Known | None:
     end = data.find(b"\r\n", 0, rules.head_limits.request_line + 2)
     known = rules.known.find(data[end:], place) if end >= 0 else None
     return None if known is None or known.until <= monotonic() else known
+
+
+def _sent(route: Route, path: str) -> bytes | None:
+    """Give the backend's form of *path*; None if it has to be refused."""
+    try:
+        sent: str = route.prefix.to_backend(path)
+    except BadMessageError:
+        return None
+    return sent.encode("ascii")
 
 
 def _still_permitted(repeated: Repeated, query: bytes | None) -> bool:

@@ -1,0 +1,115 @@
+"""Routes whose backend has other paths, and what they must not reach by them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.upstream_scene import UpstreamScene
+
+ROUTE = """
+[[route]]
+host = "app.example.com"
+path = "{path}"
+authenticate = ["anonymous"]
+backend = "{{{server}}}"
+{more}
+"""
+REDIRECT = (
+    b"HTTP/1.1 302 X\r\nLocation: /cart\r\nSet-Cookie: a=b; Path=/\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
+
+
+def route(path: str, more: str = "", server: int = 0) -> str:
+    return ROUTE.format(path=path, more=more, server=server)
+
+
+MOVED = route("/x/", "strip_prefix = '/x'\nadd_prefix = '/admin'")
+SHOP = route("/shop/", "strip_prefix = '/shop'")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Callable[[str], UpstreamScene]]:
+    made: list[UpstreamScene] = []
+
+    def make(text: str) -> UpstreamScene:
+        made.append(UpstreamScene(tmp_path, text))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+Make = Callable[[str], UpstreamScene]
+
+
+def test_requests_and_answers_are_changed_at_both_speeds(scene: Make) -> None:
+    """The second and third request go by what was decided for the first."""
+    proxy = scene(SHOP)
+    client = proxy.connect()
+    for number, target in enumerate(["/shop/a", "/shop/b?c=/shop/d", "/shop/"]):
+        proxy.send(target, client=client)
+        sock = proxy.servers[0].hear()
+        sent = target.removeprefix("/shop").encode()
+        assert proxy.servers[0].heads[number].startswith(b"GET " + sent + b" HTTP/1.1")
+        sock.send(REDIRECT)
+        told = proxy.answer(client)
+        assert b"\r\nLocation: /shop/cart\r\n" in told
+        assert b"\r\nSet-Cookie: a=b; Path=/shop\r\n" in told
+    assert '"path":"/shop/a"' in proxy.records()
+
+
+@pytest.mark.parametrize(
+    ("others", "target", "status"),
+    [
+        (route("/"), "/public/admin/x", b"200"),  # the same paths: written so
+        (route("/admin/"), "/public/other", b"200"),
+        (route("/admin/"), "/public/admin/x", b"400"),
+        (route("/admin/"), "/public/admin/", b"400"),
+        (route("/admin/"), "/public/%61dmin/x", b"400"),
+        (route("/a/{{id}}/"), "/public/a/1/x", b"400"),
+        (route("/admin/", server=1), "/public/admin/x", b"200"),
+        (MOVED, "/public/admin/y", b"400"),
+        (route("/public/admin/"), "/public/admin/x", b"200"),
+    ],
+)  # fmt: skip
+def test_no_other_routes_paths_are_reached(
+    scene: Make, others: str, target: str, status: bytes
+) -> None:
+    """B12: what the backend would read as another route's is that route's."""
+    proxy = scene(route("/public/", "strip_prefix = '/public'") + others)
+    client = proxy.connect()
+    proxy.send("/public/fine", client=client)
+    proxy.servers[0].hear().send(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")
+    assert proxy.answer(client).startswith(b"HTTP/1.1 200")
+    for over in (client, None):  # by what is remembered, and without
+        asked = proxy.send(target, client=over)
+        if status == b"200":
+            proxy.servers[0].hear().send(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")
+        assert proxy.answer(asked).startswith(b"HTTP/1.1 " + status)
+
+
+def test_an_absolute_redirect_of_the_backend_leads_back_here(scene: Make) -> None:
+    proxy = scene(
+        route(
+            "/shop/",
+            "strip_prefix = '/shop'\nadd_prefix = '/app'\n"
+            "upstream = {{ host = 'inside.example:8080' }}",
+        )
+    )
+    client = proxy.send("/shop/a")
+    sock = proxy.servers[0].hear()
+    assert proxy.servers[0].heads[0].startswith(b"GET /app/a HTTP/1.1\r\n")
+    sock.send(
+        b"HTTP/1.1 302 X\r\nLocation: http://inside.example:8080/app/b\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
+    assert b"\r\nLocation: http://app.example.com/shop/b\r\n" in proxy.answer(client)
+
+
+def test_our_own_paths_stay_ours(scene: Make) -> None:
+    proxy = scene(SHOP.replace('"/shop/"', '"/"').replace("strip", "add"))
+    client = proxy.send("/.sso/nothing")
+    assert proxy.answer(client).startswith(b"HTTP/1.1 404")
