@@ -17,7 +17,9 @@ from sso_proxy.config.model import (
     RouteConfig,
 )
 from sso_proxy.config.suggest import unknown
+from sso_proxy.device_scope import DevicePlaces
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
+from sso_proxy.endpoints.device_sessions import DeviceSessions
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
@@ -26,6 +28,7 @@ from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.endpoints.provider_logouts import ProviderLogouts
 from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.federation_routes import FederationRoutes
 from sso_proxy.info_routes import InfoRoutes
 from sso_proxy.interfaces import (
     IHealth,
@@ -42,10 +45,9 @@ from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
 from sso_proxy.pages import default_pages, load_pages
 from sso_proxy.parts import Parts
-from sso_proxy.prefixes import build_prefix, settle_prefixes
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
-from sso_proxy.route_cookies import build_bound_cookies
+from sso_proxy.route_cookies import RouteCookies
 from sso_proxy.route_policies import RoutePolicies
 from sso_proxy.route_sessions import RouteSessions
 from sso_proxy.route_signatures import build_signer
@@ -88,7 +90,10 @@ class Builder:
         self._keys = KeyPlaces()
         self._logins = LoginDesks(self._make_desks, self._keys)
         self._wishes = LoginWishes(config.route)
+        self._devices = DevicePlaces()
+        self._federation = FederationRoutes()
         self._infos = InfoRoutes()
+        self._cookies = RouteCookies(self._devices)
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
@@ -143,13 +148,10 @@ class Builder:
         )
         if mistakes:
             raise ConfigError(*mistakes)
-        keys = self._keys.routes(besides=self._logins.places)
-        ours = (*self._logins.routes(), *keys, *self._infos.routes())
-        table = RouteTable(
-            [r for r in (*routes, *ours) if r is not None],
-            tuple(self._published.values()),
-        )
+        every = [route for route in (*routes, *self._own_routes()) if route is not None]
+        table = RouteTable(every, tuple(self._published.values()))
         self._wishes.settle(table)
+        self._devices.settle(every)
         return Parts(
             routes=table,
             tls=tuple(tls),
@@ -169,6 +171,17 @@ class Builder:
                 for name, source in self._tokens.publishers.items()
             },
         )
+
+    def _own_routes(self) -> list[Route]:
+        """Give the entries for paths that are ours, whatever routes there are."""
+        logins, bound = self._logins.places, self._devices.places
+        return [
+            *self._logins.routes(),
+            *self._devices.routes(logins, self._keys),
+            *self._keys.routes(besides={*logins, *bound}),
+            *self._infos.routes(),
+            *self._federation.routes(),
+        ]
 
     def _bindings(self) -> dict[str, ComponentConfig]:
         """Give the bindings that any route uses; what none does may need a cache."""
@@ -195,8 +208,9 @@ class Builder:
         notices = ProviderLogouts(desks, self._logins.stores_of, clear)
         frames = SessionFrames(endpoints, desks)
         openids = OpenIds(endpoints, desks, pages=self._pages, limit=self._limit)
+        devices = DeviceSessions(endpoints, self._devices.find)
         return BrowserEndpoints(
-            endpoints, logins, [logins, logouts, notices, frames, openids]
+            endpoints, logins, [logins, logouts, notices, frames, openids, devices]
         )
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401
@@ -327,6 +341,9 @@ class Builder:
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
         sessions = self._sessions.find(path, route, asked)
         logins, names = self._logins.find(path, route, authenticators, sessions)
+        if sessions is not None and logins is not None:
+            self._devices.add_sessions((route.host, route.endpoints), sessions)
+            self._try(self._federation.add, path, route.host, sessions)
         wishes, login_checks = self._wishes.find(path, route, authenticators)
         self._publish_keys(path, route, signer)
         made = Route(
@@ -342,7 +359,7 @@ class Builder:
             wishes=wishes,
             login_checks=login_checks,
             refresh_failed=(route.login and route.login.refresh_failed) or "",
-            cookies=self._try(build_bound_cookies, path, route, tools),
+            cookies=self._try(self._cookies.find, path, route, tools),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
             policies=policies.asked,
@@ -373,7 +390,6 @@ class Builder:
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
-            prefix=build_prefix(route),
             upstream_host=None if host == "client" else host,
             methods=frozenset(route.methods),
             encoded_slashes=route.encoded_slashes,

@@ -218,6 +218,7 @@ def equip(  # noqa: C901, PLR0913 - a question costs less than a call for nothin
             or request.path_asked
             or request.head.query != incoming.head.query
             or request.session is not None
+            or request.cookie_stand is not None
             or not _only_the_caller_varies(request, incoming, route)
         )
     ):

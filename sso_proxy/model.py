@@ -115,6 +115,8 @@ class Request:
         token_binding: Keys that the client has proved to hold with it (RFC 8473); None
             without Token Binding.  Whoever asks may have some key: this says nothing
             until something is bound to it.
+        cookie_stand: How the application's cookies stand with the key of the browser's
+            device; None if nobody has looked.
     """
 
     id: str
@@ -132,6 +134,7 @@ class Request:
     passive: bool = False
     minor: int = attrs.field(default=1, eq=False)
     token_binding: TokenBindings | None = None
+    cookie_stand: Any = attrs.field(default=None, repr=False, eq=False)
 
 
 def with_bindings(request: Request, kinds: tuple[str, ...]) -> Request:
@@ -152,6 +155,7 @@ def with_bindings(request: Request, kinds: tuple[str, ...]) -> Request:
         passive=request.passive,
         minor=request.minor,
         token_binding=request.token_binding,
+        cookie_stand=request.cookie_stand,
     )
 
 

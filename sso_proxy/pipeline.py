@@ -23,6 +23,7 @@ from sso_proxy.callers import (
     name_user,
     session_ended,
 )
+from sso_proxy.device_cookies import while_standing
 from sso_proxy.endpoints.logins import RESTORE_OCTETS
 from sso_proxy.equipment import NO_EQUIPMENT, Equipment
 from sso_proxy.equipping import equip, given_id, make_equipment, supply
@@ -157,6 +158,9 @@ class Pipeline:
             request = restored
         identity = trail.identity = outcome.identity
         presented = request
+        if route.cookies is not None and route.cookies.devices is not None:
+            request = await route.cookies.look(request)
+            outcome = while_standing(request, outcome)
         request = trail.request = without_credentials(request, route)
         # 5 bind
         bound = await bind(route, request, identity)

@@ -62,6 +62,7 @@ RUN_ELSEWHERE = {
     "decision-point.toml",
     "xacml.toml",
     "bound-cookies.toml",
+    "device-cookies.toml",
     "login-server.toml",
     "login-server-auth-tkt.toml",
     "mapped-users.toml",

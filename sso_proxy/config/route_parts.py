@@ -22,6 +22,37 @@ SessionToken = Literal["access_token", "id_token"]
 
 
 @attrs.frozen(kw_only=True)
+class CookieDeviceConfig:
+    """
+    How cookies of the application are bound to the browser's device (DBSC).
+
+    The browser proves again and again that it holds a key, and gets a cookie of ours
+    for a short while each time.  It has an effect with ``device`` only.
+
+    Attributes:
+        lifetime: Seconds that a proof is good for, and with it a copy of all cookies.
+            Below 121, browsers prove again with every request.
+        grace: Seconds after the application has begun to set cookies for a browser in
+            which nothing has to be proved: the browser still makes its key.
+        ends_after: Seconds after which what was sealed is worth nothing any more, and
+            people log in again.  Keys are kept for that long.
+        exclude: Paths, and all below them, that browsers ask for without a proof.
+            Paths of other routes need not be named.
+        algorithms: What keys may be for, the one wanted most first.
+        cache: Name of the cache that keeps the keys; unset, the default one.
+    """
+
+    lifetime: int = attrs.field(default=300, validator=between(5, 3600))
+    grace: float = attrs.field(default=60.0, validator=between(0, 600))
+    ends_after: int = attrs.field(default=86400, validator=between(600, 34560000))
+    exclude: tuple[str, ...] = ()
+    algorithms: tuple[Literal["ES256", "RS256"], ...] = attrs.field(
+        default=("ES256", "RS256"), validator=non_empty
+    )
+    cache: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class CookieBindingConfig:
     """
     Cookies that the application sets itself, bound to the key of who gets them.
@@ -36,11 +67,17 @@ class CookieBindingConfig:
             one, these cookies are neither set nor passed on.  ``prefer``: who has
             none gets and sends them as they are.
         token_binding: To the key of Token Binding (RFC 8471), likewise.
+        device: To a key that the browser makes for this (DBSC).  ``require``: they are
+            passed on for who proves it only.  ``prefer``: browsers that cannot make one
+            send them as before.
+        device_options: How that is done.
     """
 
     names: tuple[str, ...] = attrs.field(validator=non_empty)
     certificate: Literal["require", "prefer"] | None = None
     token_binding: Literal["require", "prefer"] | None = None
+    device: Literal["require", "prefer"] | None = None
+    device_options: CookieDeviceConfig = attrs.field(factory=CookieDeviceConfig)
 
 
 @attrs.frozen(kw_only=True)

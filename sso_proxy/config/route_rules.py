@@ -14,7 +14,11 @@ from sso_proxy.config.names import (
     method_problem,
     origin_problem,
 )
-from sso_proxy.config.route_parts import HeadersConfig
+from sso_proxy.config.route_parts import (
+    CookieBindingConfig,
+    CookieDeviceConfig,
+    HeadersConfig,
+)
 from sso_proxy.config.structure import join
 from sso_proxy.config.suggest import unknown
 from sso_proxy.errors import Mistake
@@ -146,15 +150,30 @@ def _check_bound_cookies(route: Placed[RouteConfig], draft: Draft) -> Iterator[M
     for number, name in enumerate(cookies.names):
         if problem := pattern_problem(name):
             yield Mistake(join(join(path, "names"), number), problem)
-    if cookies.certificate is None and cookies.token_binding is None:
-        yield Mistake(path, "to which key? write certificate = 'require'")
+    if (cookies.certificate, cookies.token_binding, cookies.device) == (None,) * 3:
+        problem = "to which key? write certificate = 'require' or device = 'require'"
+        yield Mistake(path, problem)
     listeners = [listener.value for listener in draft.listeners]
+    yield from _check_cookie_devices(path, cookies)
     if not any(map(serves, listeners)):
         return
     if cookies.certificate and not _asks(listeners, route.value.host):
         yield Mistake(join(path, "certificate"), _NO_CERTIFICATES)
     if cookies.token_binding and not _agree(listeners):
         yield Mistake(join(path, "token_binding"), _NOBODY_AGREES)
+
+
+def _check_cookie_devices(path: str, cookies: CookieBindingConfig) -> Iterator[Mistake]:
+    """Check how browsers bind cookies to their device."""
+    options = cookies.device_options
+    if cookies.device is None:
+        if options != CookieDeviceConfig():
+            yield Mistake(join(path, "device_options"), "has no effect without device")
+        return
+    for number, excluded in enumerate(options.exclude):
+        if not excluded.startswith("/"):
+            place = join(join(path, "device_options.exclude"), number)
+            yield Mistake(place, f"{excluded!r} is no path; write '/{excluded}'")
 
 
 def _check_dpop(route: Placed[RouteConfig], draft: Draft) -> Iterator[Mistake]:

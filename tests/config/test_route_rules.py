@@ -330,6 +330,8 @@ def test_what_cannot_be_removed_is_said(mistakes: Mistakes, removed: str) -> Non
         'names = ["JSESSIONID"], certificate = "require"',
         'names = ["*"], certificate = "prefer"',
         'names = ["PHP*", "ASP.NET_SessionId", "__Host-id"], certificate = "require"',
+        'names = ["a"], device = "require"',
+        'names = ["a"], device = "prefer", device_options = { exclude = ["/a"] }',
     ],
 )
 def test_cookies_can_be_bound(mistakes: Mistakes, text: str) -> None:
@@ -347,6 +349,22 @@ def test_cookies_can_be_bound(mistakes: Mistakes, text: str) -> None:
         ('names = ["a", "a*b"], certificate = "prefer"', ".names[1]", "at its end"),
         ('names = ["__Host-sso"], certificate = "require"', ".names[0]", "is ours"),
         ('names = ["a"]', "", "to which key?"),
+        ('names = ["a"], device = "observe"', ".device", "require"),
+        (
+            'names = ["a"], device = "prefer", device_options = { exclude = ["a"] }',
+            ".device_options.exclude[0]",
+            "write '/a'",
+        ),
+        (
+            'names = ["a"], certificate = "prefer", device_options = { grace = 9 }',
+            ".device_options",
+            "no effect without device",
+        ),
+        (
+            'names = ["a"], device = "prefer", device_options = { lifetime = 4 }',
+            ".device_options.lifetime",
+            "5",
+        ),
         ('names = ["a"], certificate = "observe"', ".certificate", "require"),
         ('names = ["a"], token_binding = "require"', ".token_binding", "no listener"),
         ('names = [], certificate = "require"', ".names", "empty"),

@@ -74,6 +74,11 @@ class SetCookie:
             return ages[-1].startswith("-") or not ages[-1].strip("0")
         return bool(dates) and dates[-1] <= now
 
+    @property
+    def stays(self) -> bool:
+        """Whether a browser may keep the cookie when it ends (section 5.3)."""
+        return any(word in {"max-age", "expires"} for word, _ in self._attributes())
+
     def _attributes(self) -> Iterator[tuple[str, str]]:
         """Give names, in lower case, and values; the last of a name counts."""
         for each in self.attributes.split(";"):

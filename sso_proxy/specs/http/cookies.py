@@ -39,8 +39,14 @@ MARK: Final = "__Host-sso-mark"
 ROUNDS: Final = "__Host-sso-rounds"
 """The cookie that counts how often a browser is sent back to one place of a site."""
 
+HOLDER: Final = "__Host-sso-device-"
+"""How the names of cookies begin that say what a device's key is registered for."""
+
 _LOGIN: Final = "__Host-sso-login-"
-_RESERVED: Final = (_LOGIN.rstrip("-"), "__Host-sso-bound", TRIES, LOGOUT, MARK, ROUNDS)
+_RESERVED: Final = (
+    *(begin.rstrip("-") for begin in (_LOGIN, HOLDER)),
+    *("__Host-sso-bound", TRIES, LOGOUT, MARK, ROUNDS),
+)
 _name = re.compile(r"__(?:Host|Secure)-sso(?:-[A-Za-z0-9]+){0,4}").fullmatch
 _value = re.compile(r"[A-Za-z0-9._-]*+").fullmatch
 _domain = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+").fullmatch

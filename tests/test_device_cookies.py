@@ -1,0 +1,255 @@
+"""An application's cookie is good on the device that has got it, and on no other."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from sso_proxy.device_cookies import OCTETS, Held, unpack
+from tests.support.caching import now
+from tests.support.device_application import GRACE, LIFETIME, Application
+from tests.support.device_browser import DeviceBrowser, Sent
+
+REGISTRATION = "secure-session-registration"
+
+
+def logged_in(application: Application) -> DeviceBrowser:
+    """Give a browser whose user has logged in by a form of the application."""
+    browser = application.browser()
+    browser.visit("/")
+    browser.submit("/login", b"x")
+    assert application.who(browser) == "alice-1"
+    return browser
+
+
+def names(browser: DeviceBrowser) -> set[str]:
+    """Give what the names of our cookies begin with."""
+    return {name.rpartition("-")[0] for name in browser.cookies if "-sso" in name}
+
+
+@pytest.mark.parametrize("level", ["require", "prefer"])
+def test_the_owner_goes_on_and_a_copy_dies_within_the_lifetime(level: str) -> None:
+    application = Application(device=level)
+    browser = logged_in(application)
+    thief = browser.copy_cookies()
+    assert application.who(thief) == "alice-1"  # for as long as the proof is good
+    for _ in range(5):
+        application.later(LIFETIME + 1)
+        assert application.who(thief) == ""
+        assert application.who(browser) == "alice-1"
+    assert browser.events == ["registered", *["refreshed"] * 5]
+
+
+def test_one_key_is_registered_though_the_session_s_number_changes() -> None:
+    application = Application()
+    browser = application.browser()
+    first = browser.visit("/")
+    assert len(first.values(REGISTRATION)) == 1
+    before = browser.cookies["JSESSIONID"].value
+    answer = browser.submit("/login", b"x")
+    assert answer.values(REGISTRATION) == []
+    assert len(answer.values("set-cookie")) == 1
+    assert browser.cookies["JSESSIONID"].value != before
+    application.later(GRACE + 1)
+    assert application.who(browser) == "alice-1"
+    assert browser.events == ["registered"]
+
+
+def test_the_backend_gets_nothing_of_ours() -> None:
+    application = Application()
+    logged_in(application)
+    assert application.seen[-1] == {"JSESSIONID": "alice-1"}
+
+
+@pytest.mark.parametrize(("level", "got"), [("require", ""), ("prefer", "nobody")])
+def test_a_browser_that_cannot_goes_on_where_a_key_is_preferred(
+    level: str, got: str
+) -> None:
+    application = Application(device=level)
+    browser = application.browser(keeps=False)
+    browser.visit("/")
+    assert application.who(browser) == "nobody"
+    application.later(GRACE + 1)
+    assert application.who(browser) == got
+
+
+def test_a_copy_of_the_application_s_cookie_alone_is_nothing_at_once() -> None:
+    """As it may stand in a log."""
+    application = Application(device="prefer")
+    browser = application.browser(keeps=False)
+    browser.visit("/")
+    thief = browser.copy_cookies()
+    thief.cookies = {"JSESSIONID": thief.cookies["JSESSIONID"]}
+    assert application.who(thief) == ""
+
+
+def test_logging_out_ends_the_device_s_session() -> None:
+    application = Application()
+    browser = logged_in(application)
+    browser.visit("/logout")
+    assert browser.cookies == {}
+    application.later(1)
+    browser.visit("/who")
+    assert browser.events == ["registered", "ended: the server said so"]
+
+
+def test_what_is_known_of_the_key_goes_with_the_application_s_session() -> None:
+    application = Application()
+    browser = logged_in(application)
+    thief = browser.copy_cookies()
+    browser.visit("/logout")
+    application.later(LIFETIME + 1)
+    devices = application.cookies.devices
+    assert devices is not None
+    held = devices.find(_request(application, thief))
+    assert held is not None
+    assert not now(devices.devices.is_bound(held.holder))
+
+
+def _request(application: Application, browser: DeviceBrowser) -> Any:  # noqa: ANN401
+    browser.visit("/who")
+    return application.asked
+
+
+def test_a_thief_cannot_end_it() -> None:
+    application = Application()
+    browser = logged_in(application)
+    thief = browser.copy_cookies()
+    application.later(LIFETIME + 1)
+    thief.visit("/logout")
+    assert application.who(browser) == "alice-1"
+
+
+def test_taking_one_of_two_cookies_away_leaves_the_other() -> None:
+    def do(sent: Sent, _cookies: dict[str, str]) -> list[str]:
+        if sent.path == "/":
+            return ["JSESSIONID=a; Path=/", "theme=b; Path=/"]
+        return ["theme=; Max-Age=0"] if sent.path == "/plain" else []
+
+    application = Application(do=do, names=("JSESSIONID", "theme"))
+    browser = application.browser()
+    browser.visit("/")
+    browser.visit("/plain")
+    application.later(LIFETIME + 1)
+    assert application.who(browser) == "a"
+
+
+def test_cookies_that_are_set_later_are_for_the_same_key() -> None:
+    def do(sent: Sent, _cookies: dict[str, str]) -> list[str]:
+        return {"/": ["JSESSIONID=a; Path=/"], "/keep": ["keep=b; Max-Age=9999"]}.get(
+            sent.path, []
+        )
+
+    application = Application(do=do, names=("JSESSIONID", "keep"))
+    browser = application.browser()
+    browser.visit("/")
+    browser.visit("/keep")
+    application.later(LIFETIME + 1)
+    browser.visit("/who")
+    assert application.seen[-1] == {"JSESSIONID": "a", "keep": "b"}
+    assert browser.events == ["registered", "refreshed"]
+    application.later(1)
+    browser.restart()  # what the application keeps is bound as before
+    browser.visit("/who")
+    assert application.seen[-1] == {"keep": "b"}
+
+
+def test_a_browser_s_end_is_that_of_a_session_that_it_does_not_keep() -> None:
+    application = Application()
+    browser = logged_in(application).restart()
+    application.later(LIFETIME + 1)
+    assert application.who(browser) == ""
+    assert browser.events[-1] == "ended: the server said so"
+    browser.visit("/")
+    assert browser.events[-1] == "registered"
+
+
+def test_all_is_over_at_the_end() -> None:
+    application = Application(device_options={"ends_after": 600})
+    browser = logged_in(application)
+    application.later(299)
+    assert application.who(browser) == "alice-1"
+    application.later(302)
+    assert application.who(browser) == ""
+    browser.visit("/")
+    assert application.who(browser) == "nobody"
+    assert browser.events[-1] == "registered"
+
+
+def test_a_session_that_changes_its_number_late_gets_its_whole_time() -> None:
+    application = Application(device_options={"ends_after": 600})
+    browser = application.browser()
+    browser.visit("/")
+    application.later(400)
+    browser.submit("/login", b"x")
+    application.later(400)
+    assert application.who(browser) == "alice-1"
+
+
+def test_what_could_not_be_proved_is_not_taken_for_nobody() -> None:
+    """The application would begin another session, and its user be logged out."""
+    application = Application()
+    browser = logged_in(application)
+    application.later(LIFETIME + 1)
+    served, application_answers = application.__call__, browser.server
+
+    def server(sent: Sent) -> Any:  # noqa: ANN401
+        if "/dbsc/" in sent.path:
+            raise ConnectionError
+        return served(sent)
+
+    browser.server = server
+    assert browser.visit("/").status == 503
+    browser.server = application_answers
+    assert application.who(browser) == "alice-1"
+
+
+def test_a_cookie_is_of_one_host() -> None:
+    tools = Application().tools
+    one = Application(tools, host="*.example.com")
+    one.host = "a.example.com"
+    browser = logged_in(one)
+    one.host = browser.host = "b.example.com"
+    assert one.who(browser) == ""
+
+
+def test_a_cookie_is_of_one_application() -> None:
+    first = Application()
+    browser = logged_in(first)
+    second = Application(first.tools, names=("JSESSIONID", "other"))
+    ours = {n.rpartition("-")[0]: c for n, c in browser.cookies.items() if "-sso" in n}
+    tag = second.cookies.devices.tag  # type: ignore[union-attr]
+    for begin, cookie in ours.items():
+        browser.cookies[f"{begin}-{tag}"] = cookie
+    browser.server = second
+    assert second.who(browser) == ""
+
+
+@pytest.mark.parametrize("cookie", ["__Host-sso-device", "__Host-sso-bound"])
+def test_two_of_our_cookies_are_none(cookie: str) -> None:
+    application = Application()
+    browser = logged_in(application)
+    application.later(GRACE + 1)
+    (name,) = (n for n in browser.cookies if n.startswith(cookie))
+    browser.visit("/who", Cookie=f"{name}=AAAA")
+    assert application.seen[-1] == {}
+    assert application.who(browser) == "alice-1"
+
+
+def test_without_having_looked_nothing_is_passed_on_or_set() -> None:
+    application = Application()
+    browser = logged_in(application)
+    request = _request(application, browser)
+    blind = attrs.evolve(request, cookie_stand=None)
+    (field,) = application.cookies.open(blind).head.values("cookie")
+    assert "JSESSIONID" not in field
+    assert application.reply(blind, "JSESSIONID=a", "lang=de").fields == (
+        ("set-cookie", "lang=de"),
+    )
+
+
+def test_a_holder_is_read_as_it_was_written() -> None:
+    held = Held(bytes(16), 1.0, 2.0, stays=True)
+    assert unpack(held.pack() + b"more") == held
+    assert len(held.pack()) == OCTETS
+    assert unpack(held.pack()[:-1]) is None
