@@ -47,7 +47,7 @@ from sso_proxy.pages import default_pages, load_pages
 from sso_proxy.parts import Parts
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
-from sso_proxy.route_cookies import RouteCookies
+from sso_proxy.route_cookies import build_bound_cookies
 from sso_proxy.route_policies import RoutePolicies
 from sso_proxy.route_sessions import RouteSessions
 from sso_proxy.route_signatures import build_signer
@@ -93,7 +93,6 @@ class Builder:
         self._devices = DevicePlaces()
         self._federation = FederationRoutes()
         self._infos = InfoRoutes()
-        self._cookies = RouteCookies(self._devices)
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
@@ -132,7 +131,6 @@ class Builder:
             self._try(self._route, f"route[{i}]", route, authenticators, bindings)
             for i, route in enumerate(config.route)
         ]
-        settle_prefixes(routes)
         for name, source in self._tokens.publishers.items():
             self._try(self._publish_elsewhere, f"token.{name}.publish_at", source)
         tls = [
@@ -359,7 +357,7 @@ class Builder:
             wishes=wishes,
             login_checks=login_checks,
             refresh_failed=(route.login and route.login.refresh_failed) or "",
-            cookies=self._try(self._cookies.find, path, route, tools),
+            cookies=self._try(build_bound_cookies, path, route, tools),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
             policies=policies.asked,

@@ -31,7 +31,13 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.outgoing import build_fields
-from sso_proxy.refusals import NO_STORE, invite, reject
+from sso_proxy.refusals import (
+    DEVICE_MISSING,
+    NO_STORE,
+    invite,
+    refuse_device,
+    reject,
+)
 from sso_proxy.routing import Route
 from sso_proxy.session import Opened, Session
 from sso_proxy.sessions.keys import proved_kinds
@@ -108,7 +114,7 @@ async def authenticate(
                 assert_never(outcome)
     if rejected is not None:
         return reject(rejected, request, route)
-    return _because(opened, await invite(request, route, body))
+    return await _invite(opened, request, route, body)
 
 
 async def open_session(route: Route, request: Request) -> Opened:
@@ -126,6 +132,15 @@ def with_session(route: Route, request: Request, session: Session | None) -> Req
         sessions=route.sessions,
         refresh_failed=route.refresh_failed,
     )
+
+
+async def _invite(
+    opened: Opened | None, request: Request, route: Route, body: Body | None
+) -> Response:
+    """Tell a caller whom nobody knows how to get in, or why they are not known."""
+    if opened is not None and opened.refused == DEVICE_MISSING:
+        return await refuse_device(opened, request, route, body)
+    return _because(opened, await invite(request, route, body))
 
 
 def _because(opened: Opened | None, response: Response) -> Response:

@@ -21,6 +21,8 @@ from sso_proxy.model import (
     Unbound,
 )
 from sso_proxy.routing import Route
+from sso_proxy.session import Opened
+from sso_proxy.specs.dbsc.fields import SKIPPED, read_skipped
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.request import METHODS
 from sso_proxy.specs.oauth.offer import complete_challenges
@@ -28,6 +30,9 @@ from sso_proxy.specs.oauth.offer import complete_challenges
 _log = Logger()
 
 NO_STORE: Final = ("cache-control", "no-store")
+
+DEVICE_MISSING: Final = "device-missing"
+"""Why a session is not used whose browser does not prove its device's key."""
 
 MOST_TARGET: Final = 1500
 """Octets of a target that another login leads back to."""
@@ -96,6 +101,58 @@ async def invite(request: Request, route: Route, body: Body | None) -> Response:
         reason="no-credential",
         headers=(NO_STORE, *headers),
     )
+
+
+async def refuse_device(
+    opened: Opened, request: Request, route: Route, body: Body | None
+) -> Response:
+    """
+    Answer who comes with a session's cookie, and does not prove the device's key.
+
+    That is a thief; or a browser that could not prove it just now, or never can.  To
+    be sent to log in again and again would explain nothing to the last of these.
+
+    Args:
+        opened: The session that is not used.
+        request: The request.
+        route: Its route, which may require the proof.
+        body: Reads what was posted, if anything was.
+
+    Raises:
+        UnavailableError: Nobody can log in now.
+    """
+    devices = None if route.sessions is None else route.sessions.devices
+    looked_at = is_navigation(request.head)  # what was posted is kept for a login
+    if looked_at and devices is not None and devices.level == "require":
+        again = _login_place(request, route)
+        response = Response(status=403, headers=(NO_STORE,), again=again)
+    else:
+        response = await invite(request, route, body)
+    if response.status not in {200, 302, 303, 401, 403}:
+        return response  # another reason is the more important one
+    reason = DEVICE_MISSING
+    if why := _why_skipped(request):
+        # It may be what a thief says, too.
+        reason = f"{reason}:{why}"
+        _log.info(
+            "Request {id}: a browser proves no device: {why}", id=request.id, why=why
+        )
+    headers = (*response.headers, *opened.headers)
+    return attrs.evolve(response, reason=reason, headers=headers)
+
+
+def _why_skipped(request: Request) -> str:
+    """Give why a browser says that it has not proved its key; empty if it does not."""
+    values = request.head.values(SKIPPED.lower())
+    skipped = read_skipped(", ".join(values)) if values else ()
+    return skipped[0].reason if skipped else ""
+
+
+def _login_place(request: Request, route: Route) -> str:
+    """Give where people of *route* log in, and come back; empty if they cannot."""
+    if route.logins is None or not route.login_names:
+        return ""
+    return _another_login(request, route, route.login_names[0])
 
 
 async def log_in(

@@ -100,7 +100,13 @@ async def _list(stores: Stores, issuer: str, subject: str) -> dict[str, Any]:
             missing.append(f"session.{name}: there is no {e.what}")
             continue
         sessions += [
-            {"in": name, "id": each.id, "created": each.created, "used": each.used}
+            {
+                "in": name,
+                "id": each.id,
+                "created": each.created,
+                "used": each.used,
+                "device": each.device,
+            }
             for each in found
         ]
     return {"status": 200, "sessions": sessions, "missing": missing}

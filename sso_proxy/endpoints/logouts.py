@@ -10,7 +10,7 @@ nobody knows.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -115,7 +115,7 @@ class Logouts:
             elif name in self._desks:
                 report = report.admit(name, "provider")
         if not away:
-            return self._tell(request, report, headers)
+            return self._tell(request, report, headers + _farewell(sessions))
         headers += self._keep(report, by, kept)
         return _send(request.head, report, away, headers)
 
@@ -269,6 +269,17 @@ class Logouts:
     def _states(self) -> Any:  # noqa: ANN401
         """What keeps logouts in browsers: that of the first desk is as good as any."""
         return next(iter(self._desks.values())).sessions.logouts
+
+
+def _farewell(sessions: Sequence[tuple[Session, ISessionStore]]) -> Headers:
+    """Have a browser forget that *sessions*, which have ended, were bound to it."""
+    bound = [store for session, store in sessions if session.device]
+    return tuple(
+        field
+        for store in bound
+        if store.devices is not None
+        for field in store.devices.farewell()
+    )
 
 
 def _is_own(head: RequestHead) -> bool:

@@ -157,6 +157,8 @@ class Sessions:
         Whose browser has not registered a key yet may try again, while that is allowed.
         """
         headers: Headers = ()
+        if self.is_over(session):
+            return Opened(None)
         if self.devices is not None and standing.refused == MISSING:
             headers = await self.devices.offer_again(
                 request, session.id, session.created, session.identity.claims

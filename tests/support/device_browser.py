@@ -173,7 +173,7 @@ class DeviceBrowser:
         self.events: list[str] = []
         self.quota = False
         self.registers = "before"
-        self.algorithms = ("ES256", "RS256")
+        self.algorithms: tuple[str, ...] = ("ES256", "RS256")
         self.says_audience = False
         self._signed = 0
 
