@@ -18,11 +18,12 @@ from typing import Any, Final
 import attrs
 from twisted.logger import Logger
 
-from sso_proxy.config.checks import Attribute
+from sso_proxy.config.checks import Attribute, between
 from sso_proxy.errors import TokenError
-from sso_proxy.model import Identity
+from sso_proxy.model import Identity, RequestHead
 from sso_proxy.specs.dbsc.federation import build_document, check_origin, read_provider
 from sso_proxy.specs.dbsc.fields import Provider
+from sso_proxy.specs.http.accept import is_navigation
 
 _log = Logger()
 
@@ -69,12 +70,17 @@ class FederationConfig:
         session_claim: The claim that names the provider's session; a provider's side
             tells it to what stands behind it, a relying party's reads it from logins.
         key_claim: The claim that names its key by its thumbprint, likewise.
+        wait: Seconds after a login at the provider for which its first page waits until
+            the browser has registered its key: people come from a site, log in, and go
+            back at once.  Only who may have such a key waits, and only then.
     """
 
     relying: tuple[str, ...] = attrs.field(default=(), validator=_origins)
     provider: str = attrs.field(default="", validator=_origin)
     session_claim: str = attrs.field(default="provider_session_id", validator=_claim)
     key_claim: str = attrs.field(default="provider_key", validator=_claim)
+
+    wait: float = attrs.field(default=1.0, validator=between(0, 10))
 
     def __attrs_post_init__(self) -> None:
         """Refuse to be both, or neither."""
@@ -112,6 +118,15 @@ class FederationConfig:
                 why=e.detail,
             )
             return None
+
+    def waits_for(self, head: RequestHead) -> float:
+        """
+        Give the seconds after a login for which the answer to a request may wait.
+
+        Browsers that have device-bound sessions say their brands.
+        """
+        may_have_keys = bool(head.values("sec-ch-ua")) and is_navigation(head)
+        return self.wait if may_have_keys else 0.0
 
     def tell(self, identity: Identity, session_id: str, thumbprint: str) -> Identity:
         """

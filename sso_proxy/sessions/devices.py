@@ -10,10 +10,12 @@ A *holder* is what the key is bound to: a session of ours, by its id, or a cooki
 an application has set, by a random number that is sealed into it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, Final
 
 import attrs
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from sso_proxy.config.route_parts import BindingLevel
@@ -33,6 +35,10 @@ _log = Logger()
 
 REASON: Final = "device-missing"
 """Why a request with somebody's cookie has no session, in log and audit record."""
+
+
+_STEP: Final = 0.05
+"""Seconds between two looks at what another request may have registered."""
 
 
 @attrs.frozen
@@ -69,6 +75,7 @@ class Devices:
         cookie: The bound cookie.
         keys: The keys that were registered.
         talk: What is said to browsers.
+        sleep: Waits for so many seconds.
 
     Attributes:
         config: Options.
@@ -84,6 +91,7 @@ class Devices:
         cookie: BoundCookie,
         keys: DeviceKeys,
         talk: DeviceTalk,
+        sleep: Callable[[float], Any],
     ) -> None:
         self.config = config
         self.level: BindingLevel = level
@@ -91,6 +99,7 @@ class Devices:
         self._cookie = cookie
         self._keys = keys
         self._talk = talk
+        self._sleep = sleep
 
     @property
     def tag(self) -> str:
@@ -204,7 +213,7 @@ class Devices:
             session: What is used, by its id the holder.
             thumbprint: Names the key that was proved; empty if none was.  Then that
                 which is registered is told, if there is one: it is the only one that
-                anybody can register elsewhere.
+                anybody can register elsewhere.  Right after a login, it is waited for.
 
         Raises:
             UnavailableError: The cache cannot answer.
@@ -213,11 +222,29 @@ class Devices:
         if federation is None or not federation.relying:
             return session
         if not thumbprint:
-            key = await self._keys.find(session.id)
-            thumbprint = "" if key is None else key.thumbprint
+            began, most = session.created, federation.waits_for(request.head)
+            thumbprint = await self._registered(session.id, began, most)
         named = self._talk.session_id(request.head)
         told = federation.tell(session.identity, named, thumbprint)
         return attrs.evolve(session, identity=told)
+
+    async def _registered(self, holder: str, began: float, most: float) -> str:
+        """
+        Give the thumbprint of the key of *holder*; empty if there is none.
+
+        Args:
+            holder: The holder.
+            began: Seconds since the epoch when it began.
+            most: Seconds after that for which a key is waited for.
+        """
+        left = min(began + most - self._clock.time(), most)
+        for _ in range(max(0, ceil(left / _STEP))):
+            key = await self._keys.find(holder)
+            if key is not None:
+                return key.thumbprint
+            await self._sleep(_STEP)
+        key = await self._keys.find(holder)
+        return "" if key is None else key.thumbprint
 
     async def register(
         self, request: Request, holder: str | None, began: float, expires: float
@@ -324,4 +351,12 @@ def build_devices(  # noqa: PLR0913
             tools.sealer("device-challenge"), cache, clock, 2 * lifetime + 300, name
         ),
     )
-    return Devices(config, level, clock=clock, cookie=bound, keys=keys, talk=talk)
+    return Devices(
+        config,
+        level,
+        clock=clock,
+        cookie=bound,
+        keys=keys,
+        talk=talk,
+        sleep=lambda seconds: deferLater(tools.reactor, seconds),
+    )

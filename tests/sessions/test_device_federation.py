@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from sso_proxy.model import Identity, Response
 from sso_proxy.session import Session
@@ -199,6 +200,62 @@ def test_a_provider_tells_what_its_browser_calls_the_session() -> None:
             "provider_session_id": named,
             "provider_key": device.thumbprint,
         }
+
+
+BRANDS = {"Sec-CH-UA": '"Chromium";v="156"', "Accept": "text/html"}
+
+
+def pending(devices: Devices, session: Session, **fields: str) -> Deferred[Session]:
+    request = make_request(headers=fields)
+    return Deferred.fromCoroutine(devices.describe(request, session, ""))
+
+
+def said(waiting: Deferred[Session]) -> Any:  # noqa: ANN401
+    session = waiting.result
+    assert isinstance(session, Session)
+    return session.identity
+
+
+def test_the_first_page_after_a_login_waits_for_the_key() -> None:
+    """Who comes from a site goes back there before the browser has registered it."""
+    tools, device = SessionTools(), Device()
+    devices = devices_of(PROVIDER, "session login", tools)
+    waiting = pending(devices, session_of({}), **BRANDS)
+    tools.reactor.advance(0.05)
+    assert not waiting.called
+    register(devices, device, offer_to(devices, {}))
+    tools.reactor.advance(0.05)
+    assert said(waiting).claims["provider_key"] == device.thumbprint
+
+
+def test_nobody_waits_for_long() -> None:
+    tools = SessionTools()
+    devices = devices_of(PROVIDER, "session login", tools)
+    waiting = pending(devices, session_of({}), **BRANDS)
+    tools.reactor.pump([0.05] * 19)
+    assert not waiting.called
+    tools.reactor.advance(0.05)
+    assert said(waiting).claims == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "later"),
+    [
+        ({"Accept": "text/html"}, 0.0),  # a browser that has no such keys
+        ({**BRANDS, "Accept": "image/png"}, 0.0),
+        (BRANDS, 1.0),
+        (BRANDS, -3600.0),
+    ],
+)
+def test_nobody_waits_in_vain(fields: dict[str, str], later: float) -> None:
+    """Neither for who has no keys, nor for what is no page, nor late."""
+    tools = SessionTools()
+    devices = devices_of(PROVIDER, "session login", tools)
+    tools.clock.now += later
+    waiting = pending(devices, session_of({}), **fields)
+    assert waiting.called is (later >= 0)
+    tools.reactor.pump([0.05] * 20)
+    assert waiting.called
 
 
 def test_others_tell_nothing() -> None:
