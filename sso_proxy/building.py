@@ -45,9 +45,10 @@ from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
 from sso_proxy.pages import default_pages, load_pages
 from sso_proxy.parts import Parts
+from sso_proxy.prefixes import build_prefix, settle_prefixes
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
-from sso_proxy.route_cookies import build_bound_cookies
+from sso_proxy.route_cookies import RouteCookies
 from sso_proxy.route_policies import RoutePolicies
 from sso_proxy.route_sessions import RouteSessions
 from sso_proxy.route_signatures import build_signer
@@ -93,6 +94,7 @@ class Builder:
         self._devices = DevicePlaces()
         self._federation = FederationRoutes()
         self._infos = InfoRoutes()
+        self._cookies = RouteCookies(self._devices)
         self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
@@ -131,6 +133,7 @@ class Builder:
             self._try(self._route, f"route[{i}]", route, authenticators, bindings)
             for i, route in enumerate(config.route)
         ]
+        settle_prefixes(routes)
         for name, source in self._tokens.publishers.items():
             self._try(self._publish_elsewhere, f"token.{name}.publish_at", source)
         tls = [
@@ -357,7 +360,7 @@ class Builder:
             wishes=wishes,
             login_checks=login_checks,
             refresh_failed=(route.login and route.login.refresh_failed) or "",
-            cookies=self._try(build_bound_cookies, path, route, tools),
+            cookies=self._try(self._cookies.find, path, route, tools),
             mappers=tuple(m for m in mapped if m is not None),
             requirements=Requirements(tuple(conditions)),
             policies=policies.asked,
@@ -388,6 +391,7 @@ class Builder:
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
+            prefix=build_prefix(route),
             upstream_host=None if host == "client" else host,
             methods=frozenset(route.methods),
             encoded_slashes=route.encoded_slashes,
