@@ -1,102 +1,21 @@
 """Sessions that are bound to a device are of no use to who has copied their cookies."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import pytest
+from twisted.logger import capturedLogs
 
-from sso_proxy.model import Response
-from sso_proxy.session import Opened, Session
+from sso_proxy.errors import ConfigError
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.keys import SessionBindingConfig, proved_kinds
-from sso_proxy.testing.fakes import NOW, make_identity
+from sso_proxy.testing.fakes import NOW
 from tests.support.caching import now
-from tests.support.device_keys import Device, challenged, instructed, offered
-from tests.support.sessions import (
-    MAKERS,
-    Browser,
-    SessionTools,
-    Store,
-)
+from tests.support.device_keys import instructed, offered
+from tests.support.device_person import ALICE, Person, bound, make
+from tests.support.sessions import MAKERS, SessionTools
 
-ALICE = make_identity("alice")
-
-
-class Person:
-    """
-    Somebody who logs in with a browser, which may know what a device's key is.
-
-    Attributes:
-        browser: Their cookies.
-        device: Their key.
-        session_id: What their browser calls the session.
-        challenge: What it is to prove next.
-    """
-
-    def __init__(self, browser: Browser | None = None) -> None:
-        self.browser = browser or Browser()
-        self.device = Device()
-        self.session_id = self.challenge = ""
-        self.offer: Mapping[str, str] = {}
-
-    def log_in(self, store: Store) -> Session:
-        """Log in, and see what is offered."""
-        opened = now(store.start(self.browser.request(), ALICE, {"t": 1}))
-        self.browser.take(opened)
-        self.offer = offered(opened.headers)
-        assert opened.session is not None
-        return opened.session
-
-    def register(self, store: Store) -> Response:
-        """Register the key, as was offered."""
-        proof = self.device.registration(
-            self.offer["challenge"], self.offer["authorization"]
-        )
-        request = self.browser.request(**{"Secure-Session-Response": proof})
-        session = now(store.by_cookie(request))
-        id_, began, expires = (
-            (None, 0.0, 0.0)
-            if session is None
-            else (session.id, session.created, session.expires)
-        )
-        assert store.devices is not None
-        return self.take(now(store.devices.register(request, id_, began, expires)))
-
-    def refresh(self, store: Store, challenge: str | None = None) -> Response:
-        """Prove the key again."""
-        fields = {"Sec-Secure-Session-Id": self.session_id}
-        text = self.challenge if challenge is None else challenge
-        if text:
-            fields["Secure-Session-Response"] = self.device.refresh(text)
-        request = self.browser.request(**fields)
-        session = now(store.by_cookie(request))
-        id_, began, expires = (
-            (None, 0.0, 0.0)
-            if session is None
-            else (session.id, session.created, session.expires)
-        )
-        assert store.devices is not None
-        return self.take(now(store.devices.refresh(request, id_, expires, began)))
-
-    def take(self, answer: Response) -> Response:
-        """Do as a browser does with an answer."""
-        self.browser.take(answer.headers)
-        self.challenge = challenged(answer) or self.challenge
-        if answer.status == 200 and not self.session_id:
-            self.session_id = instructed(answer)["session_identifier"]
-        return answer
-
-    def load(self, store: Store) -> Opened:
-        """Send a request."""
-        return now(store.load(self.browser.request()))
-
-    def stolen(self) -> "Person":
-        """Give somebody who has copied all that a browser sends."""
-        thief = Person(Browser(**self.browser.cookies))
-        thief.session_id, thief.challenge = self.session_id, self.challenge
-        thief.offer = self.offer
-        return thief
+LEVELS = ("require", "prefer", "observe")
 
 
 @pytest.fixture(params=sorted(MAKERS))
@@ -104,43 +23,387 @@ def maker(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401
     return MAKERS[request.param]
 
 
-def stores(
-    maker: Any,  # noqa: ANN401
-    tools: SessionTools,
-    level: Any = "prefer",  # noqa: ANN401
-    **options: Any,  # noqa: ANN401
-) -> Store:
-    device = options.pop("device", DeviceConfig())
-    binding = SessionBindingConfig(device=level)
-    store: Store = maker(tools, binding=binding, device=device, **options)
-    return store
+# 1: what is proved holds until the proof is old
 
 
-def bound(
-    maker: Any, tools: SessionTools, level: Any = "prefer"
-) -> tuple[Store, Person]:  # noqa: ANN401
-    """Give sessions, and somebody whose device is bound."""
-    store, alice = stores(maker, tools, level), Person()
-    alice.log_in(store)
-    assert alice.register(store).status == 200
-    return store, alice
-
-
-# Rule 1: what is proved.
-
-
-@pytest.mark.parametrize("level", ["require", "prefer", "observe"])
+@pytest.mark.parametrize("level", LEVELS)
 def test_a_proved_device_is_told_until_the_proof_is_old(
     maker: Any,  # noqa: ANN401
     level: str,
 ) -> None:
     tools = SessionTools()
     store, alice = bound(maker, tools, level)
-    tools.clock.advance(61)
+    tools.clock.advance(250)
+    opened = alice.load(store)
+    session = opened.session
+    assert session is not None
+    assert session.device == alice.device.thumbprint
+    assert opened.until is not None
+    assert opened.until <= NOW + 300
+    request = attrs.evolve(alice.browser.request(), session=session)
+    assert proved_kinds(request, session.identity) == ("device",)
+    token = attrs.evolve(session.identity, authenticator="api")
+    assert proved_kinds(request, token) == ()
+
+
+def test_what_is_proved_asks_no_cache_about_it(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = bound(maker, tools, on_store_failure="refuse")
+    tools.clock.advance(100)
+    asked: list[str] = []
+    get = tools.memory.get
+
+    async def noting(purpose: str, name: bytes) -> bytes | None:
+        asked.append(purpose)
+        return await get(purpose, name)
+
+    tools.memory.get = noting  # type: ignore[method-assign]
+    assert alice.load(store).session is not None
+    assert "device-key" not in asked
+
+
+def test_a_device_is_proved_over_and_over(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = bound(maker, tools, "require")
+    for _ in range(5):
+        tools.clock.advance(300)
+        assert alice.load(store).refused == "device-missing"
+        assert alice.refresh(store).status == 200
+        assert alice.load(store).session is not None
+
+
+def test_it_stays_proved_when_the_session_changes(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = bound(maker, tools)
+    session = alice.load(store).session
+    assert session is not None
+    request = alice.browser.request()
+
+    async def work(_: Any) -> Any:  # noqa: ANN401
+        return ALICE, {"t": 2}
+
+    renewed = now(store.renew(request, session, work)).session
+    assert renewed is not None
+    assert renewed.device == alice.device.thumbprint
+    replaced = now(store.replace(request, renewed, ALICE, {"t": 3}))
+    assert replaced is not None
+    assert replaced.session is not None
+    assert replaced.session.device == alice.device.thumbprint
+    assert replaced.session.data == {"t": 3}
+
+
+# 2: the first seconds
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_first_page_needs_no_proof_but_is_not_remembered_longer(
+    maker: Any,  # noqa: ANN401
+    level: str,
+) -> None:
+    tools = SessionTools()
+    store, alice = make(maker, tools, level), Person()
+    alice.log_in(store)
+    tools.clock.advance(59)
+    opened = alice.load(store)
+    assert opened.session is not None
+    assert opened.session.device == ""
+    assert opened.until is not None
+    assert opened.until <= NOW + 60
+
+
+# 3 to 5: afterwards
+
+
+@pytest.mark.parametrize(
+    ("level", "refused"),
+    [("require", "device-missing"), ("prefer", ""), ("observe", "")],
+)
+def test_who_never_registers_passes_where_it_is_not_required(
+    maker: Any,  # noqa: ANN401
+    level: str,
+    refused: str,
+) -> None:
+    tools = SessionTools()
+    store, alice = make(maker, tools, level), Person()
+    alice.log_in(store)
+    tools.clock.advance(60)
+    opened = alice.load(store)
+    assert opened.refused == refused
+    assert (opened.session is None) is bool(refused)
+    assert opened.session is None or opened.session.device == ""
+
+
+@pytest.mark.parametrize(
+    ("level", "refused"),
+    [("require", "device-missing"), ("prefer", "device-missing"), ("observe", "")],
+)
+def test_a_copied_cookie_dies_and_the_original_goes_on(
+    maker: Any,  # noqa: ANN401
+    level: str,
+    refused: str,
+) -> None:
+    tools = SessionTools()
+    store, alice = bound(maker, tools, level)
+    thief = alice.stolen()
+    tools.clock.advance(299)
+    assert thief.load(store).session is not None
+    tools.clock.advance(1)
+    with capturedLogs() as logs:
+        assert thief.load(store).refused == refused
+    (line,) = [e for e in logs if e.get("reason") == "device-missing"]
+    told = "would not be used" if level == "observe" else "is not used"
+    assert line["verdict"] == told
+    assert thief.refresh(store).status == 400
+    assert thief.load(store).refused == refused
+    assert alice.refresh(store).status == 200
     opened = alice.load(store)
     assert opened.session is not None
     assert opened.session.device == alice.device.thumbprint
-    assert opened.until is not None
-    assert opened.until <= NOW + 300
-    request = attrs.evolve(alice.browser.request(), session=opened.session)
-    assert proved_kinds(request, opened.session.identity) == ("device",)
+
+
+def test_a_bound_cookie_alone_is_nothing_and_good_beside_no_other(
+    maker: Any,  # noqa: ANN401
+) -> None:
+    tools = SessionTools()
+    store, alice = bound(maker, tools, "require")
+    mallory = Person()
+    mallory.log_in(store)
+    name = "__Host-sso-bound"
+    mallory.browser.cookies[name] = alice.browser.cookies[name]
+    tools.clock.advance(61)
+    assert mallory.load(store).refused == "device-missing"
+    del mallory.browser.cookies["__Host-sso"]
+    assert mallory.load(store).session is None
+
+
+def test_a_thief_cannot_end_what_he_has_copied(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = bound(maker, tools)
+    thief = alice.stolen()
+    del thief.browser.cookies["__Host-sso-bound"]
+    tools.clock.advance(61)
+    now(store.end(thief.browser.request()))
+    thief.log_in(store)
+    assert alice.load(store).session is not None
+    tools.clock.advance(300)
+    assert alice.refresh(store).status == 200
+
+
+# registering
+
+
+def test_the_first_key_wins_and_the_second_is_refused(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = make(maker, tools), Person()
+    alice.log_in(store)
+    thief = alice.stolen()
+    assert alice.register(store).status == 200
+    with capturedLogs() as logs:
+        assert thief.register(store).status == 403  # the challenge is used up
+    opened = now(store.load(alice.browser.request()))
+    assert opened.session is not None
+    assert store.devices is not None
+    session = opened.session
+    again = store.devices.offer(alice.browser.request(), session.id, session.created)
+    thief.offer = offered(again)
+    with capturedLogs() as logs:
+        assert thief.register(store).status == 400
+    (line,) = [e for e in logs if e.get("reason") == "device-proof"]
+    assert "another key" in line["detail"]
+    tools.clock.advance(300)
+    assert alice.refresh(store).status == 200
+
+
+def test_of_two_processes_one_registers(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, other = make(maker, tools), make(maker, tools.another())
+    alice = Person()
+    alice.log_in(store)
+    thief = alice.stolen()
+    session = alice.load(store).session
+    assert session is not None
+    assert other.devices is not None
+    thief.offer = offered(
+        other.devices.offer(thief.browser.request(), session.id, session.created)
+    )
+    assert thief.register(other).status == 200
+    assert alice.register(store).status == 400
+
+
+def test_a_key_that_is_there_already_is_registered_again(maker: Any) -> None:  # noqa: ANN401
+    """The browser has not got the answer."""
+    tools = SessionTools()
+    store, alice = bound(maker, tools)
+    session = alice.load(store).session
+    assert session is not None
+    assert store.devices is not None
+    alice.offer = offered(
+        store.devices.offer(alice.browser.request(), session.id, session.created)
+    )
+    assert alice.register(store).status == 200
+
+
+@pytest.mark.parametrize("level", ["require", "prefer"])
+def test_nobody_registers_long_after_the_login(
+    maker: Any,  # noqa: ANN401
+    level: str,
+) -> None:
+    """Else a thief does so with his key, and locks out whose session it is."""
+    tools = SessionTools()
+    store, alice = make(maker, tools, level), Person()
+    alice.log_in(store)
+    tools.clock.advance(600)
+    assert alice.register(store).status == 400
+    opened = alice.load(store)
+    assert offered(opened.headers) == {}
+
+
+def test_who_is_refused_may_register_for_a_while(maker: Any) -> None:  # noqa: ANN401
+    """A first registration may have been lost."""
+    tools = SessionTools()
+    store, alice = make(maker, tools, "require"), Person()
+    alice.log_in(store)
+    tools.clock.advance(61)
+    opened = alice.load(store)
+    assert opened.refused == "device-missing"
+    alice.offer = offered(opened.headers)
+    assert alice.register(store).status == 200
+    assert alice.load(store).session is not None
+    del alice.browser.cookies["__Host-sso-bound"]
+    opened = alice.load(store)
+    assert opened.refused == "device-missing"
+    assert opened.headers == ()  # there is a key
+
+
+def test_a_session_that_ends_meanwhile_is_bound_to_nothing(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = make(maker, tools), Person()
+    session = alice.log_in(store)
+    assert now(store.revoke(session.id))
+    assert alice.register(store).status == 400
+    assert alice.load(store).session is None
+
+
+def test_an_offer_is_good_for_its_login_only(maker: Any) -> None:  # noqa: ANN401
+    """Whoever logs in somebody else cannot have them bind what is theirs."""
+    tools = SessionTools()
+    store, alice, mallory = make(maker, tools), Person(), Person()
+    alice.log_in(store)
+    mallory.log_in(store)
+    alice.offer, mallory.offer = mallory.offer, alice.offer
+    assert alice.register(store).status == 403
+    mixed = {**mallory.offer, "challenge": alice.offer["challenge"]}
+    mallory.offer = mixed
+    assert mallory.register(store).status == 403
+
+
+# how it ends
+
+
+def test_a_logout_forgets_the_key_and_takes_the_cookies(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = bound(maker, tools)
+    session = alice.load(store).session
+    assert session is not None
+    stolen = alice.stolen()
+    alice.browser.take(now(store.end(alice.browser.request())))
+    assert alice.browser.cookies == {}
+    assert store.devices is not None
+    assert not now(store.devices.is_bound(session.id))
+    assert stolen.load(store).session is None
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "logged out"])
+def test_a_browser_is_told_that_it_is_over(
+    maker: Any,  # noqa: ANN401
+    how: str,
+) -> None:
+    tools = SessionTools()
+    store, alice = bound(maker, tools, lifetime=3600, inactivity=3600)
+    session = alice.load(store).session
+    assert session is not None
+    cookies = dict(alice.browser.cookies)
+    if how == "revoked":
+        now(store.revoke(session.id))
+    elif how == "expired":
+        tools.clock.advance(3600)
+    else:
+        now(store.end(alice.browser.request()))
+    alice.browser.cookies = cookies
+    answer = alice.refresh(store)
+    assert answer.status == 200
+    told = instructed(answer)
+    assert told == {"session_identifier": alice.session_id, "continue": False}
+    assert "__Host-sso-bound" not in alice.browser.cookies
+
+
+def test_another_login_is_bound_anew(maker: Any) -> None:  # noqa: ANN401
+    tools = SessionTools()
+    store, alice = bound(maker, tools, "require")
+    first = alice.session_id
+    alice.log_in(store)
+    assert alice.register(store).status == 200
+    assert alice.session_id == first  # it takes the place of the one before
+    tools.clock.advance(300)
+    assert alice.refresh(store).status == 200
+    assert alice.load(store).session is not None
+
+
+def test_the_key_from_before_is_not_told_to_give_up_right_after_a_login(
+    maker: Any,  # noqa: ANN401
+) -> None:
+    """The browser calls both the same, and would forget the new one."""
+    tools = SessionTools()
+    store, alice = bound(maker, tools)
+    old = alice.stolen()
+    old.device, alice.device = alice.device, Person().device
+    alice.log_in(store)
+    old.browser = alice.browser
+    assert old.refresh(store).status == 503  # not registered yet
+    assert alice.register(store).status == 200
+    assert old.refresh(store).status == 503  # by another key
+    tools.clock.advance(60)
+    assert old.refresh(store).status == 400
+
+
+# options
+
+
+def test_cookie_sessions_need_a_cache_for_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(MAKERS["cookie"], SessionTools(), cache=None)
+    assert [m.path for m in caught.value.mistakes] == ["cache"]
+
+
+def test_a_table_that_has_no_effect_is_a_mistake(maker: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ConfigError) as caught:
+        maker(SessionTools(), device=DeviceConfig(lifetime=60))
+    assert [m.path for m in caught.value.mistakes] == ["device"]
+
+
+def test_sessions_without_it_are_as_before(maker: Any) -> None:  # noqa: ANN401
+    store = maker(SessionTools())
+    alice = Person()
+    alice.log_in(store)
+    assert store.devices is None
+    assert alice.offer == {}
+    assert store.binds == frozenset()
+
+
+def test_lists_say_which_sessions_are_bound() -> None:
+    tools = SessionTools()
+    store, _ = bound(MAKERS["server"], tools)
+    Person().log_in(store)
+    listed = now(store.sessions_of(ALICE.issuer, ALICE.subject))
+    assert sorted(str(entry.device) for entry in listed) == ["False", "True"]
+    plain = MAKERS["server"](SessionTools())
+    Person().log_in(plain)
+    (entry,) = now(plain.sessions_of(ALICE.issuer, ALICE.subject))
+    assert entry.device is None
+    assert store.binds == frozenset({"device"})
+
+
+def test_sessions_may_be_bound_to_a_certificate_besides(maker: Any) -> None:  # noqa: ANN401
+    binding = SessionBindingConfig(device="require", certificate="require")
+    store = maker(SessionTools(), binding=binding)
+    assert store.lacks_key(Person().browser.request()) == "certificate"
