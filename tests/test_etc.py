@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
     "two-providers.toml",
     "dpop.toml",
     "bound-sessions.toml",
+    "device-bound.toml",
     "token-binding.toml",
     "several-issuers.toml",
     "introspection.toml",

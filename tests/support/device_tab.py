@@ -40,15 +40,15 @@ class DeviceTab:
         return cls(tab)
 
     def wait_for(self, kind: Kind, result: str) -> None:
-        """Wait for the next event of a kind, which has to have this result."""
+        """Wait until something has happened that was not waited for before."""
         deadline = time.monotonic() + PATIENCE
         while True:
             while self._next == len(self.story):
                 self._read(deadline)
             found, self._next = self.story[self._next], self._next + 1
-            if found[0] == kind:
-                assert found == (kind, result), self.story
+            if found == (kind, result):
                 return
+            assert found[0] != "termination", self.story
 
     def _read(self, deadline: float) -> None:
         """Take what has been told from the browser's events, or wait for it."""
