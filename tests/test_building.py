@@ -255,7 +255,7 @@ def test_memcached_is_refused_for_what_must_not_be_forgotten() -> None:
     with pytest.raises(ConfigError) as caught:
         built.parts()
     (mistake,) = caught.value.mistakes
-    assert str(mistake) == "binding.dpop.cache: 'mine' is a cache that cannot add"
+    assert str(mistake) == "binding.dpop.cache: 'mine' is a cache that cannot mark"
 
 
 def signing(directory: Path, name: str = "sso", **options: Any) -> dict[str, Any]:  # noqa: ANN401
