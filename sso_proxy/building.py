@@ -40,6 +40,7 @@ from sso_proxy.interfaces import (
 from sso_proxy.key_places import ENDPOINTS, KeyPlaces, pattern_of
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.login_wishes import LoginWishes
+from sso_proxy.maintenance import build_maintenance
 from sso_proxy.named_parts import NamedParts
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
@@ -392,6 +393,7 @@ class Builder:
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
             prefix=build_prefix(route),
+            maintenance=self._try(build_maintenance, path, route, tools),
             upstream_host=None if host == "client" else host,
             methods=frozenset(route.methods),
             encoded_slashes=route.encoded_slashes,

@@ -322,7 +322,7 @@ class Pipeline:
             request = attrs.evolve(request, head=stripped, path_asked=head.path)
         return routes, route, request
 
-    async def _answer_ourselves(  # noqa: PLR0911 - one for each kind
+    async def _answer_ourselves(  # noqa: C901, PLR0911 - one for each kind
         self,
         incoming: Incoming,
         connection: Connection,
@@ -345,6 +345,10 @@ class Pipeline:
                 if ours is not None:
                     return ours
             return self._admit_own(incoming, connection, trail)
+        if route.maintenance is not None:
+            paused: Response | None = route.maintenance.answer(request)
+            if paused is not None:
+                return paused
         if route.cors is not None and is_preflight(head):
             answer = self._preflight(incoming, connection, trail)
             if answer is not None:

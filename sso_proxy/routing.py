@@ -136,6 +136,7 @@ class Route:
         keeps_ids: Whether clients may name their requests: answers have the
             ``X-Request-Id`` of the request.
         prefix: Changes paths for the backend, and back; None: they are the same.
+        maintenance: Answers for the backend while it is worked on; None: never.
         upstream_host: ``Host`` for the backend, or None for the client's.
         signer: Signs the requests to it, or None.
         methods: Allowed methods; empty: all.
@@ -194,6 +195,7 @@ class Route:
     upstream: Any
     keeps_ids: bool = False
     prefix: Any = None
+    maintenance: Any = None
     upstream_host: str | None = None
     signer: RequestSigner | None = None
     methods: frozenset[str] = frozenset()
