@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from sso_proxy.device_cookies import OCTETS, Held, unpack
+from sso_proxy.testing.fakes import make_certificate, make_request
 from tests.support.caching import now
 from tests.support.device_application import GRACE, LIFETIME, Application
 from tests.support.device_browser import DeviceBrowser, Sent
@@ -246,6 +247,61 @@ def test_without_having_looked_nothing_is_passed_on_or_set() -> None:
     assert application.reply(blind, "JSESSIONID=a", "lang=de").fields == (
         ("set-cookie", "lang=de"),
     )
+
+
+def test_our_cookie_is_of_one_host_and_one_application() -> None:
+    application = Application(host="*.example.com")
+    application.host = "a.example.com"
+    browser = logged_in(application)
+    devices = application.cookies.devices
+    assert devices is not None
+    request = _request(application, browser)
+    assert devices.find(request) is not None
+    elsewhere = attrs.evolve(request.head, host="b.example.com")
+    assert devices.find(attrs.evolve(request, head=elsewhere)) is None
+    other = Application(application.tools, names=("a",)).cookies.devices
+    assert other is not None
+    (field,) = request.head.values("cookie")
+    renamed = (("cookie", field.replace(devices.tag, other.tag)),)
+    head = attrs.evolve(request.head, headers=renamed)
+    assert other.find(attrs.evolve(request, head=head)) is None
+
+
+def test_what_is_bound_to_other_keys_alone_is_not_read_as_bound_to_a_device() -> None:
+    """Or a backend could write into a value which holder it is for."""
+    application = Application(certificate="prefer")
+    devices = application.cookies.devices
+    assert devices is not None
+    devices = attrs.evolve(devices, random=lambda size: size * b"n")
+    application.cookies = attrs.evolve(application.cookies, devices=devices)
+    browser = logged_in(application)
+    held = devices.find(_request(application, browser))
+    assert held is not None
+    value = held.pack().decode("latin-1") + "forged"
+    request = make_request(certificate=make_certificate("CN=alice"))
+    bound_to_one = attrs.evolve(
+        application.cookies, devices=None, levels={"certificate": "require"}
+    )
+    block = f"HTTP/1.1 200 OK\r\nSet-Cookie: JSESSIONID={value}\r\n"
+    sealed = bound_to_one.sealing(request)(block.encode("latin-1")).decode("latin-1")
+    pair = sealed.partition("JSESSIONID=")[2].partition(";")[0]
+    (field,) = application.asked.head.values("cookie")  # type: ignore[union-attr]
+    ours = "; ".join(p for p in field.split("; ") if p.startswith("__Host-sso"))
+    headers = (("cookie", f"{ours}; JSESSIONID={pair}"),)
+    head = attrs.evolve(request.head, headers=headers)
+    asked = now(application.cookies.look(attrs.evolve(request, head=head)))
+    assert asked.cookie_stand.current == held
+    assert application.cookies.open(asked).head.values("cookie") == [ours]
+
+
+def test_all_is_over_at_the_end_without_a_key_as_well() -> None:
+    application = Application(device="prefer", device_options={"ends_after": 600})
+    browser = application.browser(keeps=False)
+    browser.visit("/")
+    application.later(599)
+    assert application.who(browser) == "nobody"
+    application.later(1)
+    assert application.who(browser) == ""
 
 
 def test_a_holder_is_read_as_it_was_written() -> None:
