@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -130,12 +131,17 @@ def test_a_browser_that_is_started_again_has_its_key_until_its_quota_is_used(
     fleet: Fleet, tmp_path: Path
 ) -> None:
     fleet.turn(0)
-    trusted, ports = fleet.site.trusted, {HOST: fleet.switch.port}
-    options = {"ports": ports, "features": WITH_QUOTA, "profile": tmp_path}
-    with Chromium(trusted, **options) as first:
+    start = partial(
+        Chromium,
+        fleet.site.trusted,
+        ports={HOST: fleet.switch.port},
+        features=WITH_QUOTA,
+        profile=tmp_path,
+    )
+    with start() as first:
         fleet.site.log_in(first.open_tab(), f"{fleet.url}/orders")
         first.leave()
-    with Chromium(trusted, **options) as again:
+    with start() as again:
         tab = again.open_tab()
         device = DeviceTab.watch(tab)
         device.expire(fleet.url, BOUND)
