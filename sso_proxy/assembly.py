@@ -35,13 +35,17 @@ from sso_proxy.net.ticker import Ticker
 from sso_proxy.notes import notes_of, notes_of_routes
 from sso_proxy.parts import Parts
 from sso_proxy.pipeline import Pipeline
+from sso_proxy.recent_decisions import RecentDecisions
 from sso_proxy.recent_refusals import RecentRefusals
 from sso_proxy.session_desk import close_ended, manage_sessions
+from sso_proxy.session_log import SESSIONS
 from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.revocations import Revocation
+from sso_proxy.status import describe_gateway
 from sso_proxy.token_binding_pipeline import TokenBindingPipeline
 from sso_proxy.tools import Tools
+from sso_proxy.traffic import Traffic
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
 
@@ -87,6 +91,8 @@ class Generation:
             combined=by_format["combined"],
             clock=gateway.clock,
             counts=gateway.counts,
+            traffic=gateway.traffic,
+            decisions=gateway.decisions,
         )
         self._deciding: dict[str, Any] = {
             "clock": gateway.clock,
@@ -248,6 +254,8 @@ class Gateway:
         self.refusals = RecentRefusals(self.clock)
         self.new_id = _id_maker()
         self.counts: Any = GatewayCollector.new_counts()
+        self.traffic = Traffic()
+        self.decisions = RecentDecisions()
         self._config = config
         self._sockets = sockets
         self._listeners: list[Listener] = []
@@ -368,6 +376,11 @@ class Gateway:
         """Say why a request was refused lately; None if that is not known here."""
         return self.refusals.find(id_)
 
+    async def status(self) -> dict[str, Any]:
+        """Give what the status page shows of this process, in the types of JSON."""
+        self._flush()
+        return await describe_gateway(self)
+
     async def sessions(self, document: object) -> dict[str, Any]:
         """Do what an operator says about browser sessions."""
         stores = self.parts.sessions if self.parts is not None else {}
@@ -402,7 +415,7 @@ class Gateway:
             listener.sweep(now)
         if self.parts is not None:
             sites = (each.site for each in self._listeners)
-            close_ended(self.parts.sessions, sites, _spawn)
+            close_ended(self.parts.sessions, sites, _spawn, self.shared.get(SESSIONS))
         self.refusals.forget()
         if now >= self._report_at:
             self._report_at = now + _DAY

@@ -4,11 +4,17 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.bound_cookies import COUNTS
 from sso_proxy.interfaces.tokens import ICountsTokens
+from sso_proxy.session_log import SESSIONS, SessionLog
 
 if TYPE_CHECKING:
     from sso_proxy.assembly import Gateway
@@ -43,7 +49,65 @@ class GatewayCollector:
             site = listener.site
             connections.add_metric([site.name], len(site.connections))
         yield connections
+        yield from self._traffic()
+        yield from self._sessions()
         yield from self._parts()
+
+    def _traffic(self) -> Iterator[Metric]:
+        traffic = self._gateway.traffic
+        durations = HistogramMetricFamily(
+            "sso_proxy_request_duration_seconds",
+            "From a request's head to the end of its answer, by route.",
+            labels=["route"],
+        )
+        for route, histogram in traffic.durations.items():
+            durations.add_metric([route], histogram.buckets(), histogram.sum)
+        yield durations
+        decisions = CounterMetricFamily(
+            "sso_proxy_decisions",
+            "Requests by what was decided on them, and why.",
+            labels=["decision", "reason"],
+        )
+        for labels, count in traffic.decisions.items():
+            decisions.add_metric(labels, count)
+        yield decisions
+        bindings = CounterMetricFamily(
+            "sso_proxy_bindings",
+            "Requests that came with a proof of a key, by its kind.",
+            labels=["kind"],
+        )
+        for kind, count in traffic.bindings.items():
+            bindings.add_metric([kind], count)
+        yield bindings
+
+    def _sessions(self) -> Iterator[Metric]:
+        log: SessionLog | None = self._gateway.shared.get(SESSIONS)
+        if log is None:
+            return
+        begun = CounterMetricFamily(
+            "sso_proxy_logins",
+            "Sessions that began, by what keeps them and who logged their users in.",
+            labels=["session", "authenticator"],
+        )
+        for labels, count in log.begun.items():
+            begun.add_metric(labels, count)
+        yield begun
+        ended = CounterMetricFamily(
+            "sso_proxy_session_endings",
+            "Ends of sessions before their time: of one, or of a group at once.",
+            labels=["session", "of"],
+        )
+        for labels, count in log.ended.items():
+            ended.add_metric(labels, count)
+        yield ended
+        renewed = CounterMetricFamily(
+            "sso_proxy_session_refreshes",
+            "Sessions that were given new tokens.",
+            labels=["session"],
+        )
+        for session, count in log.renewed.items():
+            renewed.add_metric([session], count)
+        yield renewed
 
     def _parts(self) -> Iterator[Metric]:
         parts = self._gateway.parts

@@ -42,7 +42,7 @@ def close_ended(
     stores: Stores,
     sites: Iterable[Site],
     spawn: Callable[[Any], None],
-    log: SessionLog | None = None,
+    begun: SessionLog | None = None,
 ) -> None:
     """
     Stop what goes on at *sites* for sessions that have ended, here or elsewhere.
@@ -51,14 +51,14 @@ def close_ended(
         stores: What keeps sessions.
         sites: Where requests are under way.
         spawn: Runs in the background what has to wait.
-        log: Has to forget them.
+        begun: Has to forget them.
     """
     sites = tuple(sites)
     taken = {name: store.take_ended() for name, store in stores.items()}
     found = [ended for ended in taken.values() if ended is not None]
     for name, ended in taken.items():
-        if ended is not None and log is not None:
-            log.drop(name, ended.has)
+        if ended is not None and begun is not None:
+            begun.drop(name, ended.has)
     if found:
         for site in sites:
             site.end_sessions(lambda session: any(each.has(session) for each in found))

@@ -44,6 +44,7 @@ from sso_proxy.process.state import (
     make_key_ring,
     make_state_directory,
 )
+from sso_proxy.process.status import merge_status
 from sso_proxy.storage import Needs, state_dir_of
 
 _GRACE = 1.0
@@ -247,6 +248,18 @@ class Supervisor(Service):
         if self._serving is None:
             return {"status": 503, "problem": "not started"}
         return await self._serving.sessions(document)
+
+    async def status(self) -> dict[str, Any]:
+        """Give what the status page shows of all processes."""
+        serving = self._serving
+        told = {} if serving is None else await serving.status()
+        document = merge_status(told, self._config.server.workers)
+        return {
+            **document,
+            "name": self._config.server.name,
+            "missing": [*await self.probe()],
+            "reload_refused": self._reload_refused,
+        }
 
     def _make_serving(self) -> Serving:
         sockets = self._listeners.sockets

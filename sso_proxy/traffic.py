@@ -5,7 +5,7 @@ A request costs a few increments, made where its record is made, after its answe
 """
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -65,14 +65,14 @@ class Traffic:
 
     Attributes:
         durations: Of each route's requests; those of no route under the empty name.
-        decisions: Requests by what was decided on them.
+        decisions: Requests by what was decided on them, and why.
         bindings: Requests by the kind of key that was proved with them.
     """
 
     def __init__(self) -> None:
         self.durations: dict[str, Histogram] = {}
-        self.decisions: dict[str, int] = {}
-        self.bindings: dict[str, int] = {}
+        self.decisions: Counter[tuple[str, str]] = Counter()
+        self.bindings: Counter[str] = Counter()
         self._slots: deque[_Slot] = deque([_Slot(0)], SLOTS)
         self._slot = self._slots[0]
 

@@ -10,6 +10,10 @@ from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.bound_cookies import COUNTS
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.metrics import GatewayCollector
+from sso_proxy.session import Session
+from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.testing.fakes import make_identity, make_request
+from sso_proxy.traffic import Traffic
 from tests.support.doubles import Scene
 
 
@@ -24,7 +28,9 @@ def gateway(parts: object = None) -> Any:  # noqa: ANN401
     counts[200, ""] += 2
     counts[502, "backend-tls"] += 1
     listener = SimpleNamespace(site=Scene().site)
-    return SimpleNamespace(counts=counts, listeners=[listener], parts=parts, shared={})
+    return SimpleNamespace(
+        counts=counts, listeners=[listener], parts=parts, shared={}, traffic=Traffic()
+    )
 
 
 def parts(**some: Any) -> Any:  # noqa: ANN401
@@ -46,6 +52,39 @@ def test_backends_and_certificates_are_shown() -> None:
     assert pool % ("busy", "3.0") in lines
     assert pool % ("idle", "4.0") in lines
     assert 'sso_proxy_certificate_expiry_seconds{what="certificate"} 1.8e+09' in lines
+
+
+def test_durations_and_decisions_are_told_by_route_and_reason() -> None:
+    watched = gateway()
+    watched.traffic.note("orders", 200, 0.003, 1000.0)
+    watched.traffic.decisions["deny", "scope"] += 2
+    watched.traffic.bindings["dpop"] += 1
+    lines = text(watched)
+    name = "sso_proxy_request_duration_seconds"
+    assert f'{name}_bucket{{le="0.0025",route="orders"}} 0.0' in lines
+    assert f'{name}_bucket{{le="0.005",route="orders"}} 1.0' in lines
+    assert f'{name}_count{{route="orders"}} 1.0' in lines
+    assert 'sso_proxy_decisions_total{decision="deny",reason="scope"} 2.0' in lines
+    assert 'sso_proxy_bindings_total{kind="dpop"} 1.0' in lines
+
+
+def test_sessions_are_counted_and_nobody_is_named() -> None:
+    watched = gateway()
+    log = watched.shared[SESSIONS] = SessionLog()
+    log.note("web", make_request(), make_session())
+    log.ended["web", "one"] += 1
+    log.renewed["web"] += 3
+    lines = text(watched)
+    authenticator = make_session().identity.authenticator
+    labels = f'authenticator="{authenticator}",session="web"'
+    assert f"sso_proxy_logins_total{{{labels}}} 1.0" in lines
+    assert 'sso_proxy_session_endings_total{of="one",session="web"} 1.0' in lines
+    assert 'sso_proxy_session_refreshes_total{session="web"} 3.0' in lines
+    assert "alice" not in "".join(lines)
+
+
+def make_session() -> Session:
+    return Session(id="1", identity=make_identity(), created=1, used=1, expires=9)
 
 
 def test_where_shadow_policies_differ_is_counted() -> None:

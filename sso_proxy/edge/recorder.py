@@ -16,9 +16,16 @@ from sso_proxy.audit import (
 )
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.interfaces import IAuditSink, IClock
+from sso_proxy.recent_decisions import Decided, RecentDecisions
+from sso_proxy.traffic import Traffic
 
 _IN_A_ROW = 64
 """Exchanges whose lines are made together: quick enough to keep no request waiting."""
+
+_NONE: tuple[str, ...] = ()
+
+_FAILED = 500
+"""An answer of a backend, or instead of it, that operators want to see."""
 
 _MOST_WAITING = 4096
 """Lines that may wait for `Recorder.flush`; then they are written at once."""
@@ -37,12 +44,16 @@ class Recorder:
         combined: Streams in the form of Apache's combined log.
         clock: The time.
         counts: Requests by status and reason.
+        traffic: What was answered lately.
+        decisions: Some of the last decisions.
     """
 
     json: Sequence[IAuditSink]
     combined: Sequence[IAuditSink]
     clock: IClock
     counts: Counter[tuple[int, str]] = attrs.field(factory=Counter)
+    traffic: Traffic = attrs.field(factory=Traffic)
+    decisions: RecentDecisions = attrs.field(factory=RecentDecisions)
     _waiting: list[tuple[Exchange, float, float]] = attrs.field(
         factory=list, init=False, repr=False
     )
@@ -81,11 +92,49 @@ class Recorder:
         ):  # what follows is for the record: it would be a label too many
             reason = reason.partition(":")[0]
         self.counts[exchange.status, reason] += 1
+        self._observe(exchange, reason, now, took)
         line = self._line(exchange, now, took)
         for sink in self.json:
             sink.record(line)
         for sink in self.combined:
             sink.record(_combined(exchange, now - took))
+
+    def _observe(
+        self, exchange: Exchange, reason: str, now: float, took: float
+    ) -> None:
+        """Count *exchange* for those who watch."""
+        admission, trail = exchange.admission, exchange.trail
+        decision: DecisionMember = "permit"
+        route, bindings = "", _NONE
+        if admission is not None:
+            route = admission.route.name
+            identity = admission.caller.identity
+            bindings = admission.caller.request.bindings
+        else:
+            decision = decision_of(exchange.status)
+            identity = trail.identity if trail is not None else None
+            if trail is not None and trail.route is not None:
+                route = trail.route.name
+        traffic = self.traffic
+        traffic.note(route, exchange.status, took, now)
+        traffic.decisions[decision, reason] += 1
+        for kind in bindings:
+            traffic.bindings[kind] += 1
+        refused = decision != "permit" or exchange.status >= _FAILED
+        if refused or self.decisions.wants(route, now):
+            self.decisions.keep(
+                Decided(
+                    id=exchange.id,
+                    time=now,
+                    route=route,
+                    method=exchange.method,
+                    decision=decision,
+                    status=exchange.status,
+                    reason=reason,
+                    seconds=took,
+                    authenticator=identity.authenticator if identity else "",
+                )
+            )
 
     def _line(self, exchange: Exchange, now: float, took: float) -> bytes:
         admission, trail = exchange.admission, exchange.trail

@@ -8,7 +8,8 @@ a page of another origin sends, and no CORS field is ever sent.
 
 What names users or changes anything is for fewer: no browser may ask it, and on a TCP
 port, which every program on this machine reaches, a secret has to be known that is in a
-file.  A unix socket has an owner and a mode instead.
+file.  A unix socket has an owner and a mode instead.  The status page is for browsers:
+`sso_proxy.endpoints.status_pages` says whose.
 """
 
 import ipaddress
@@ -31,7 +32,9 @@ from sso_proxy.endpoints.answer import (
 )
 from sso_proxy.endpoints.revocations import RevocationPages, Revoker
 from sso_proxy.endpoints.sessions import answer_sessions
+from sso_proxy.endpoints.status_pages import LINK, StatusPages
 from sso_proxy.errors import SsoProxyError
+from sso_proxy.interfaces import IClock
 from sso_proxy.model import WARNING
 
 _log = Logger()
@@ -41,6 +44,7 @@ Page: TypeAlias = Callable[[Request], Awaitable[Answer]]
 _REVOCATIONS: Final = b"/revocations"
 _SESSIONS: Final = b"/sessions"
 _EXPLAIN: Final = b"/explain"
+_BROWSERS: Final = b"/status/"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -62,16 +66,20 @@ class Status(Protocol):
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions; returns a ``status`` and what came of it."""
 
+    async def status(self) -> dict[str, Any]:
+        """Give what the status page shows."""
+
 
 def build_admin_site(
     status: Status,
     revoker: Revoker,
     secret: str | None,
     reactor: Any,  # noqa: ANN401
+    clock: IClock,
 ) -> Site:
     """Make the site; `AdminResource` says of what."""
     return _AdminSite(
-        AdminResource(status, revoker, secret),
+        AdminResource(status, revoker, secret, clock),
         requestFactory=BoundedRequest,
         parsePOSTFormSubmission=False,
         reactor=reactor,
@@ -116,15 +124,19 @@ class AdminResource(Resource):
         revoker: Who keeps the list of revocations.
         secret: What whoever reads or changes that list has to know; None where the
             way here, a unix socket, is for operators alone.
+        clock: The time.
     """
 
     isLeaf = True
 
-    def __init__(self, status: Status, revoker: Revoker, secret: str | None) -> None:
+    def __init__(
+        self, status: Status, revoker: Revoker, secret: str | None, clock: IClock
+    ) -> None:
         super().__init__()
         self._status = status
         self._secret = secret
         self._revocations = RevocationPages(revoker)
+        self._status_pages = StatusPages(status, clock)
         self._pages: dict[bytes, dict[bytes, Page]] = {
             b"/health/live": {b"GET": self._live},
             b"/health/ready": {b"GET": self._ready},
@@ -134,17 +146,23 @@ class AdminResource(Resource):
                 b"POST": self._revocations.add,
             },
             _SESSIONS: {b"POST": self._sessions},
+            LINK: {b"POST": self._status_pages.link},
         }
 
     def render(self, request: Request) -> int:
         """Answer; HEAD like GET, without the content."""
         method = b"GET" if request.method == b"HEAD" else request.method
-        pages = self._find(request.path)
-        refused = self._refuse(request, method, pages)
+        if request.path.startswith(_BROWSERS) and request.path != LINK:
+            page: Page = self._status_pages.answer
+            refused = _refuse_elsewhere(request)
+        else:
+            pages = self._find(request.path)
+            refused = self._refuse(request, method, pages)
+            page = pages.get(method, _nowhere)
         if refused is not None:
             refused.send(request)
             return NOT_DONE_YET
-        answering = Deferred.fromCoroutine(self._answer(request, pages[method]))
+        answering = Deferred.fromCoroutine(self._answer(request, page))
         # What changes anything is finished, whether somebody waits for it or not.
         leave = answering.cancel if method == b"GET" else _nothing
         request.notifyFinish().addErrback(lambda _: leave())
@@ -163,8 +181,8 @@ class AdminResource(Resource):
         self, request: Request, method: bytes, pages: dict[bytes, Page]
     ) -> Answer | None:
         """Say why *request* is not even looked into, or None."""
-        if not is_local_host(request.getHeader("host") or ""):
-            return refusal(421, "name this machine as localhost")
+        if elsewhere := _refuse_elsewhere(request):
+            return elsewhere
         if is_from_a_page(request):
             return refusal(403, "not for web pages")
         if not pages:
@@ -172,7 +190,7 @@ class AdminResource(Resource):
         if method not in pages:
             allow = b", ".join([*pages, *([b"HEAD"] if b"GET" in pages else [])])
             return refusal(405, "not this method", (b"allow", allow))
-        if request.path.startswith((_REVOCATIONS, _SESSIONS, _EXPLAIN)):
+        if request.path.startswith((_REVOCATIONS, _SESSIONS, _EXPLAIN, LINK)):
             return self._refuse_operator(request)
         return None
 
@@ -226,6 +244,17 @@ class AdminResource(Resource):
 
     async def _metrics(self, _: Request) -> Answer:
         return Answer(200, _METRICS, (await self._status.metrics()).encode())
+
+
+def _refuse_elsewhere(request: Request) -> Answer | None:
+    """Say why *request* is not for this machine, or None."""
+    if not is_local_host(request.getHeader("host") or ""):
+        return refusal(421, "name this machine as localhost")
+    return None
+
+
+async def _nowhere(_: Request) -> Answer:
+    return refusal(404, "no such page")
 
 
 def _health(good: str, bad: str, missing: tuple[str, ...]) -> Answer:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sso_proxy.endpoints.admin import Status, build_admin_site
 from sso_proxy.endpoints.revocations import Revoker
+from sso_proxy.net.clock import SystemClock
 from sso_proxy.process.sockets import Address, Listeners, open_sockets
 
 _BACKLOG = 64
@@ -27,7 +28,7 @@ class AdminListener:
             ListenError: The address cannot be listened on.
         """
         self._listeners = open_sockets([address], _BACKLOG)
-        site = build_admin_site(status, revoker, secret, self._reactor)
+        site = build_admin_site(status, revoker, secret, self._reactor, SystemClock())
         for sock in self._listeners.sockets:
             port = self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
             self._ports.append(port)

@@ -215,6 +215,11 @@ class Pool:
                 return found
         raise answer
 
+    async def status(self) -> dict[int, dict[str, Any]]:
+        """Give what each worker that answers does, by its number."""
+        answers = await self._ask_all("status")
+        return {n: a for n, a in answers.items() if isinstance(a, dict)}
+
     async def reopen_logs(self) -> None:
         """Have all workers open their audit and access logs anew."""
         for number, answer in (await self._ask_all("reopen")).items():

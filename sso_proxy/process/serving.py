@@ -39,6 +39,9 @@ class ServingGateway(Protocol):
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions; returns a ``status`` and what came of it."""
 
+    async def status(self) -> dict[str, Any]:
+        """Give what this process does and has done lately."""
+
 
 GatewayMaker: TypeAlias = Callable[
     [Any, Config, Sequence[socket.socket]], ServingGateway
@@ -76,6 +79,9 @@ class Serving(Protocol):
 
     async def sessions(self, document: object) -> dict[str, Any]:
         """List or end sessions; returns a ``status`` and what came of it."""
+
+    async def status(self) -> dict[int, dict[str, Any]]:
+        """Give what each process that answers does, by its number."""
 
     async def reopen_logs(self) -> None:
         """Open audit and access logs anew."""
@@ -136,6 +142,10 @@ class Alone:
     async def sessions(self, document: object) -> dict[str, Any]:
         """Have the gateway list or end sessions."""
         return await self._gateway.sessions(document)
+
+    async def status(self) -> dict[int, dict[str, Any]]:
+        """Give what the gateway does."""
+        return {0: await self._gateway.status()}
 
     async def reopen_logs(self) -> None:
         """Open audit and access logs anew."""

@@ -179,6 +179,8 @@ async def _tell(gateway: ServingGateway, what: str, argument: Any) -> Any:  # no
             return gateway.refusal(argument)
         case "sessions":
             return await gateway.sessions(argument)
+        case "status":
+            return await gateway.status()
         case _:
             raise RefusedError(f"nobody here knows how to {what}")
 

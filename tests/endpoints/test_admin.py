@@ -12,6 +12,8 @@ from twisted.web.http_headers import Headers
 
 from sso_proxy.endpoints.admin import build_admin_site, is_local_host
 from sso_proxy.specs.revocations import Revocation
+from sso_proxy.testing.clock import SettableClock
+from tests.support.status_document import busy_status
 
 REACTOR: Any = running_reactor
 
@@ -42,6 +44,9 @@ class FakeStatus:
     async def refusal(self, id_: str) -> dict[str, Any] | None:
         return {"id": id_} if id_ == "known-1" else None
 
+    async def status(self) -> dict[str, Any]:
+        return busy_status()
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
@@ -66,7 +71,9 @@ class FakeRevoker:
 class AdminTests(TestCase):
     def setUp(self) -> None:
         self.status = FakeStatus()
-        site = build_admin_site(self.status, FakeRevoker(), None, REACTOR)
+        site = build_admin_site(
+            self.status, FakeRevoker(), None, REACTOR, SettableClock()
+        )
         self.port = REACTOR.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
 

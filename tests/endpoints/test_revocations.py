@@ -14,6 +14,7 @@ from sso_proxy.endpoints.admin import build_admin_site
 from sso_proxy.endpoints.answer import MOST_OCTETS
 from sso_proxy.specs.revocation_document import RevocationError
 from sso_proxy.specs.revocations import Revocation, RevocationsFullError
+from sso_proxy.testing.clock import SettableClock
 
 REACTOR: Any = running_reactor
 ONE = Revocation(issuer="https://login.example.com", jti="t1", until=1_800_000_000)
@@ -34,6 +35,9 @@ class FakeStatus:
 
     async def refusal(self, id_: str) -> dict[str, Any] | None:
         return {"id": id_} if id_ == "known-1" else None
+
+    async def status(self) -> dict[str, Any]:
+        return {}
 
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
@@ -80,7 +84,9 @@ class RevocationsTests(TestCase):
 
     def setUp(self) -> None:
         self.revoker = FakeRevoker()
-        site = build_admin_site(FakeStatus(), self.revoker, self.secret, REACTOR)
+        site = build_admin_site(
+            FakeStatus(), self.revoker, self.secret, REACTOR, SettableClock()
+        )
         self.port = REACTOR.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
 

@@ -48,6 +48,9 @@ class FakeGateway:
     def refusal(self, id_: str) -> dict[str, Any] | None:
         return {"id": id_} if id_ == "known-1" else None
 
+    async def status(self) -> dict[str, Any]:
+        return {"told": "status"}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
@@ -81,6 +84,7 @@ class AloneTests(TestCase):
         assert await self.alone.metrics() == "größe 1\n"
         done = await self.alone.sessions({"do": "list"})
         assert done == {"status": 200, "did": {"do": "list"}}
+        assert await self.alone.status() == {0: {"told": "status"}}
         assert await self.alone.refusal("known-1") == {"id": "known-1"}
         assert await self.alone.refusal("other-1") is None
 

@@ -86,6 +86,9 @@ class FakeGateway:
     def refusal(self, id_: str) -> dict[str, Any] | None:
         return {"id": id_} if id_ == "known-1" else None
 
+    async def status(self) -> dict[str, Any]:
+        return {"told": "status"}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 

@@ -1,0 +1,41 @@
+// Takes in what is new every five seconds, but for what somebody is busy with.
+"use strict";
+const button = document.querySelector("#pause");
+let paused = false;
+
+function busy(part) {
+  const selected = document.getSelection();
+  return part.contains(document.activeElement)
+    || (selected && !selected.isCollapsed && selected.intersectsNode(part))
+    || part.matches(":hover");
+}
+
+async function refresh() {
+  const answer = await fetch(location.href, { cache: "no-store" });
+  if (!answer.ok) {
+    document.querySelector("#state").textContent =
+      answer.status === 401 ? "no longer allowed: get a new link" : "no answer";
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const other = fresh.getElementById(part.id);
+    if (other && (part.dataset.live === "always" || !busy(part))) {
+      const scrolled = part.querySelector(".long")?.scrollTop;
+      part.replaceChildren(...other.childNodes);
+      if (scrolled) part.querySelector(".long").scrollTop = scrolled;
+    }
+  }
+}
+
+button.hidden = false;
+button.addEventListener("click", () => {
+  paused = !paused;
+  button.setAttribute("aria-pressed", String(paused));
+  button.textContent = paused ? "Resume" : "Pause";
+});
+setInterval(() => {
+  if (!paused && !document.hidden) refresh().catch(() => {
+    document.querySelector("#state").textContent = "no answer";
+  });
+}, 5000);

@@ -1,0 +1,79 @@
+"""What one process tells about itself."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from sso_proxy.recent_decisions import RecentDecisions
+from sso_proxy.session import Session
+from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.status import describe_gateway
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import make_identity, make_request
+from sso_proxy.traffic import Traffic
+from tests.support.doubles import Scene
+
+
+class Part:
+    """Misses something."""
+
+    async def probe(self) -> tuple[str, ...]:
+        return ("its keys",)
+
+
+def gateway(**parts: Any) -> Any:  # noqa: ANN401
+    nothing = {"named": (), "upstreams": (), "tls": ()}
+    return SimpleNamespace(
+        clock=SettableClock(),
+        shared={},
+        listeners=[SimpleNamespace(site=Scene().site)],
+        parts=SimpleNamespace(**{**nothing, **parts}),
+        traffic=Traffic(),
+        decisions=RecentDecisions(),
+    )
+
+
+def told(gateway: Any) -> dict[str, Any]:  # noqa: ANN401
+    document: dict[str, Any] = asyncio.run(describe_gateway(gateway))
+    assert json.loads(json.dumps(document)) == document, (
+        "it goes from process to process"
+    )
+    return document
+
+
+def test_each_part_has_its_place_and_what_it_misses() -> None:
+    document = told(gateway(named=(("authenticator.api", Part()),)))
+    assert document["parts"] == {"authenticator.api": ["its keys"]}
+
+
+def test_backends_tell_of_their_servers_if_they_know_them() -> None:
+    plain = SimpleNamespace(name="a", counts=lambda: (1, 2))
+    server = {"server": "s", "state": "up", "why": "", "busy": 0, "idle": 1}
+    several = SimpleNamespace(name="b", counts=lambda: (0, 1), state=lambda: [server])
+    one, two = told(gateway(upstreams=(plain, several)))["upstreams"]
+    assert one == {"name": "a", "busy": 1, "idle": 2, "servers": []}
+    assert two["servers"] == [server]
+
+
+def test_what_ends_first_comes_first() -> None:
+    tls = SimpleNamespace(expiries=(("late", 9.0), ("soon", 3.0)))
+    document = told(gateway(tls=(None, tls, tls)))
+    assert document["certificates"] == [["soon", 3.0], ["late", 9.0]]
+
+
+def test_logins_alone_name_users() -> None:
+    proxy = gateway()
+    log = proxy.shared[SESSIONS] = SessionLog()
+    identity = make_identity(subject="planted")
+    session = Session(id="1", identity=identity, created=1, used=1, expires=2e9)
+    log.note("web", make_request(), session)
+    document = told(proxy)
+    assert document.pop("logins")[0]["subject"] == "planted"
+    assert "planted" not in json.dumps(document)
+
+
+def test_before_anything_is_built_there_is_little_to_tell() -> None:
+    proxy = gateway()
+    proxy.parts = None
+    assert told(proxy)["parts"] == {}
