@@ -30,6 +30,7 @@ from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
 from sso_proxy.session_command import add_session_command
 from sso_proxy.specs.jose.public_jwk import jwks_document
+from sso_proxy.status_command import add_status_command
 from sso_proxy.user_command import add_user_command
 
 Command = Callable[[argparse.Namespace], Iterator[str]]
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     keys.set_defaults(run=_jwks)
     add_revoke_command(commands.add_parser)
     add_session_command(commands.add_parser)
+    add_status_command(commands.add_parser)
     add_user_command(commands.add_parser)
     add_import_command(commands.add_parser)
     add_explain_command(commands.add_parser)
