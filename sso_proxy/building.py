@@ -6,7 +6,6 @@ from typing import Any
 
 import attrs
 
-from sso_proxy.apache_routes import build_apache_fields
 from sso_proxy.authn.device_binding import demanded
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.facts import Context
@@ -50,12 +49,13 @@ from sso_proxy.prefixes import build_prefix, settle_prefixes
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
 from sso_proxy.route_cookies import RouteCookies
+from sso_proxy.route_headers import build_headers
 from sso_proxy.route_policies import RoutePolicies
 from sso_proxy.route_sessions import RouteSessions
 from sso_proxy.route_signatures import build_signer
 from sso_proxy.route_tokens import RouteTokens
 from sso_proxy.route_upstreams import MakeUpstream, RouteUpstreams
-from sso_proxy.routing import Route, RouteHeaders, RouteTable
+from sso_proxy.routing import Route, RouteTable
 from sso_proxy.signing import RequestSigner
 from sso_proxy.specs.jose.public_jwk import PublicKey
 from sso_proxy.specs.oauth.protected_resource import Identifier
@@ -331,13 +331,9 @@ class Builder:
         if missing or unmade or any(x is None for x in (upstream, supplies, policies)):
             return None  # said already
         limits, host = self._config.server.limits, route.upstream.host
-        headers, tools = route.headers, self._tools_for(path)
-        claims = [
-            (claim, headers.claim_names.get(claim, headers.claim_prefix + claim))
-            for claim in dict.fromkeys((*headers.claims, *headers.claim_names))
-        ]
+        tools = self._tools_for(path)
         consumed = sort_consumed((*asked, *supplies))
-        removed, cookies = sort_removed(headers.remove, signer, consumed["field"])
+        removed, cookies = sort_removed(route.headers.remove, signer, consumed["field"])
         posts_tokens = any(token.to == "form" for token in route.token)
         offer = build_offer(route, bound.get("dpop"))
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
@@ -377,14 +373,7 @@ class Builder:
             or any(getattr(a, "reads_form", False) for a in asked),
             reads_query=any(getattr(a, "reads_query", False) for a in asked)
             or any(name.startswith("?") for s in supplies for name in s.consumes),
-            headers=RouteHeaders(
-                user=headers.user,
-                claims=tuple(claims),
-                tokens=tuple(headers.tokens.items()),
-                client_certificate=headers.client_certificate,
-                token_binding=headers.token_binding,
-                apache=build_apache_fields(route),
-            ),
+            headers=build_headers(route),
             supplies=supplies,
             posts_tokens=posts_tokens,
             signer=signer,
