@@ -38,8 +38,8 @@ def traffic(desk: Desk, *names: str) -> list[Browser]:
     """Log people in, and have some requests refused."""
     people = [Browser() for _ in names]
 
-    async def talk(_: Desk) -> None:
-        connection = desk.connect()
+    async def talk(at: Desk) -> None:
+        connection = at.connect()
         for browser, name in zip(people, names, strict=True):
             assert (await connection.ask(browser, X_Login=name)).status == 200
         for _ in range(3):
