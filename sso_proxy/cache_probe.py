@@ -78,6 +78,16 @@ def probe_caches(config: Config, name: str | None, say: Say) -> bool:
     return outcome
 
 
+async def probe_cache(config: Config, name: str, reactor: Any, say: Say) -> bool:  # noqa: ANN401
+    """
+    Try the cache called *name* while a reactor runs, as `probe_caches` does.
+
+    Raises:
+        ConfigError: It cannot be made as it is configured.
+    """
+    return await _Probe(config, reactor, say).run(name)
+
+
 class _Probe:
     """The caches of one configuration, outside the proxy that it is for."""
 

@@ -22,6 +22,7 @@ from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.schema import build_schema
 from sso_proxy.config.state import state_directory
+from sso_proxy.doctor_command import add_doctor_command
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.explain_command import add_explain_command
 from sso_proxy.import_command import add_import_command
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add_status_command(commands.add_parser)
     add_user_command(commands.add_parser)
     add_import_command(commands.add_parser)
+    add_doctor_command(commands.add_parser)
     add_explain_command(commands.add_parser)
     add_test_command(commands.add_parser)
     add_diff_command(commands.add_parser)

@@ -1,0 +1,113 @@
+"""What a listener shows is in time, whole and in order, and has its hosts' names."""
+
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from sso_proxy.config.load import parse_config
+from sso_proxy.doctor.certificates import known_authorities, look_at_certificates
+from sso_proxy.testing.pki import Pki, self_signed
+
+NOW = time.time()
+ROOT = Pki.create("Root of all")
+BELOW = ROOT.intermediate("One below")
+CONFIG = """
+[[listener]]
+address = "127.0.0.1"
+port = 8443
+certificate = "a.crt"
+key = "a.key"
+[[route]]
+host = "app.example.com"
+authenticate = ["anonymous"]
+backend = "http://127.0.0.1:9"
+[[route]]
+host = "other.example.com"
+authenticate = ["anonymous"]
+backend = "http://127.0.0.1:9"
+"""
+
+
+def look(
+    directory: Path, pem: bytes, known: tuple[x509.Name, ...] = (), now: float = NOW
+) -> dict[str, tuple[str, str]]:
+    """Give state and text of each finding."""
+    (directory / "a.crt").write_bytes(pem)
+    config = parse_config(CONFIG, directory / "sso-proxy.toml")
+    return {
+        finding.what: (finding.state, f"{finding.found}; {finding.todo}")
+        for finding in look_at_certificates(config, now, known)
+    }
+
+
+def leaf(pki: Pki, **options: object) -> bytes:
+    names = ["app.example.com"]
+    return pki.issue("app", dns=names, server=True, **options).chain_pem  # type: ignore[arg-type]
+
+
+WHAT = "listener[0].certificate"
+
+
+def test_all_is_well(tmp_path: Path) -> None:
+    found = look(tmp_path, leaf(BELOW), (ROOT.certificate.subject,))
+    assert found[WHAT][0] == "ok"
+    state, text = found[f"{WHAT}, chain"]
+    assert state == "ok"
+    assert "Root of all" in text
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "text"),
+    [
+        (-1, "broken", "is good from"),
+        (300, "ok", "is good until"),
+        (352, "warning", "renew it"),
+        (366, "broken", "has expired"),
+    ],
+)
+def test_a_certificate_has_its_time(
+    tmp_path: Path, days: float, state: str, text: str
+) -> None:
+    found = look(tmp_path, leaf(ROOT), now=NOW + days * 86400)
+    assert found[WHAT][0] == state
+    assert text in found[WHAT][1]
+
+
+def test_an_intermediate_that_is_missing_is_noticed(tmp_path: Path) -> None:
+    alone = BELOW.issue("app", server=True).cert_pem
+    state, text = look(tmp_path, alone, (ROOT.certificate.subject,))[f"{WHAT}, chain"]
+    assert state == "warning"
+    assert "One below" in text
+    assert "append the intermediate" in text
+
+
+def test_another_order_is_broken(tmp_path: Path) -> None:
+    issued = BELOW.intermediate("Lowest").issue("app", server=True)
+    first, second, third = issued.chain_pem.split(b"-----END CERTIFICATE-----\n")[:3]
+    end = b"-----END CERTIFICATE-----\n"
+    mixed = first + end + third + end + second + end
+    assert look(tmp_path, mixed)[f"{WHAT}, chain"][0] == "broken"
+    assert look(tmp_path, issued.chain_pem)[f"{WHAT}, chain"][0] == "warning"
+
+
+def test_one_that_issued_itself_is_not_trusted_unasked(tmp_path: Path) -> None:
+    issued = self_signed("app", dns=["app.example.com"])
+    assert look(tmp_path, issued.cert_pem)[f"{WHAT}, chain"][0] == "warning"
+    whole = leaf(ROOT) + ROOT.ca_pem
+    known = (ROOT.certificate.subject,)
+    assert look(tmp_path, whole, known)[f"{WHAT}, chain"][0] == "ok"
+
+
+def test_hosts_without_a_certificate_are_named(tmp_path: Path) -> None:
+    found = look(tmp_path, leaf(ROOT))
+    assert [what for what in found if what.startswith("host")] == [
+        "host other.example.com"
+    ]
+    wide = ROOT.issue("app", dns=["*.example.com"], server=True).chain_pem
+    assert not [what for what in look(tmp_path, wide) if what.startswith("host")]
+
+
+def test_authorities_of_the_system_are_found() -> None:
+    assert all(isinstance(name, x509.Name) for name in known_authorities())
