@@ -19,7 +19,8 @@ from sso_proxy.endpoints.device_sessions import Holder
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClock, ISealer
 from sso_proxy.model import Authenticated, Headers, Request
-from sso_proxy.sessions.devices import REASON, Devices
+from sso_proxy.session import DEVICE_MISSING
+from sso_proxy.sessions.devices import Devices
 from sso_proxy.specs.http.bound_cookies import SetCookie
 from sso_proxy.specs.http.cookies import (
     HOLDER,
@@ -172,7 +173,8 @@ class CookieDevices:
         """
         own, named = self.find(request), self.cookie in _fields(request)
         if own is None:
-            return Stand(opened=opened, named=named, refused=REASON if opened else "")
+            refused = DEVICE_MISSING if opened else ""
+            return Stand(opened=opened, named=named, refused=refused)
         standing = await self.devices.check(request, own.holder, own.began)
         if standing.refused:
             if opened and _was_skipped(request):

@@ -1,11 +1,14 @@
 """Browser sessions, as values."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from sso_proxy.model import Headers, Identity
+
+DEVICE_MISSING: Final = "device-missing"
+"""Why a session is not used whose device is not proved, in log and audit record."""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from zope.interface import implementer
 from sso_proxy.config.route_parts import BindingLevel
 from sso_proxy.interfaces import IBinding, ITools
 from sso_proxy.model import Bound, Identity, Request, Unbound
-from sso_proxy.sessions.devices import REASON
+from sso_proxy.session import DEVICE_MISSING
 
 _UNPROVED = Bound((), proved=False)
 """It may pass, and has proved nothing."""
@@ -59,7 +59,7 @@ class DeviceBinding:
         by = "" if session is None else session.identity.authenticator
         if session is None or by != identity.authenticator:
             if self._level == "require":
-                return Unbound(reason=REASON, detail="this is no session")
+                return Unbound(reason=DEVICE_MISSING, detail="this is no session")
             return _UNPROVED
         if session.device:
             return None

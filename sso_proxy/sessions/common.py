@@ -9,12 +9,11 @@ from twisted.internet.task import deferLater
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ICache, ITools
 from sso_proxy.model import Headers, Identity, Request
-from sso_proxy.session import Opened, Session
+from sso_proxy.session import DEVICE_MISSING, Opened, Session
 from sso_proxy.session_log import SESSIONS, SessionLog
 from sso_proxy.sessions.device_options import NEEDS as DEVICE_NEEDS
 from sso_proxy.sessions.device_options import DeviceConfig, bound_name
 from sso_proxy.sessions.devices import PASSES, Devices, Standing, build_devices
-from sso_proxy.sessions.devices import REASON as MISSING
 from sso_proxy.sessions.endings import Ended, Endings
 from sso_proxy.sessions.jar import Jar
 from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
@@ -159,10 +158,8 @@ class Sessions:
         headers: Headers = ()
         if self.is_over(session):
             return Opened(None)
-        if self.devices is not None and standing.refused == MISSING:
-            headers = await self.devices.offer_again(
-                request, session.id, session.created, session.identity.claims
-            )
+        if standing.refused == DEVICE_MISSING:
+            headers = await self._offer(request, session)
         return Opened(None, refused=standing.refused, headers=headers)
 
     async def _proved(
@@ -181,14 +178,19 @@ class Sessions:
             session = attrs.evolve(session, device=standing.thumbprint)
         if until is None or (opened.until is not None and opened.until < until):
             until = opened.until
+        offer: Headers = ()
+        if not standing.thumbprint:
+            offer = await self._offer(request, session)
+            until = 0.0 if offer else until  # each is for one browser, once
         session = await self.devices.describe(request, session, standing.thumbprint)
-        return attrs.evolve(opened, session=session, until=until)
+        headers = (*opened.headers, *offer)
+        return attrs.evolve(opened, session=session, until=until, headers=headers)
 
-    def _offer(self, request: Request, session: Session) -> Headers:
-        """Offer to bind *session*, which begins."""
+    async def _offer(self, request: Request, session: Session) -> Headers:
+        """Offer to bind *session*, while it may be bound and is not."""
         if self.devices is None:
             return ()
-        return self.devices.offer(
+        return await self.devices.offer_once(
             request, session.id, session.created, session.identity.claims
         )
 

@@ -191,7 +191,8 @@ class CookieSessions(Sessions):
             encode(secrets.token_bytes(OCTETS)), identity, data, self._clock.time()
         )
         session = self._bind(request, session)
-        opened = self._opened(request, session, self._offer(request, session))
+        offer = await self._offer(request, session)
+        opened = self._opened(request, session, offer)
         self.common.log.note(self.common.name, request, session)
         return opened
 

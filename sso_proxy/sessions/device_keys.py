@@ -16,6 +16,7 @@ from sso_proxy.interfaces import ICache, ISealer
 from sso_proxy.sessions.names import digest
 
 PURPOSE: Final = "device-key"
+OFFERS: Final = "device-offer"
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +99,15 @@ class DeviceKeys:
             algorithm=record["alg"],
             since=record["at"],
         )
+
+    async def mark_offer(self, holder: str, ttl: float) -> bool:
+        """
+        Note that a key is asked for; False if it was in the last *ttl* seconds.
+
+        Raises:
+            UnavailableError: The cache cannot answer, or has no room.
+        """
+        return await self._cache.mark(OFFERS, self._digest(holder), ttl)
 
     async def forget(self, holder: str) -> None:
         """

@@ -42,7 +42,7 @@ class DeviceConfig:
     """
 
     lifetime: int = attrs.field(default=300, validator=between(5, 3600))
-    grace: float = attrs.field(default=60.0, validator=between(0, 600))
+    grace: float = attrs.field(default=60.0, validator=between(5, 600))
     cookie: str | None = None
     exclude: tuple[str, ...] = ()
     algorithms: tuple[Algorithm, ...] = attrs.field(

@@ -107,6 +107,18 @@ class DeviceTalk:
         """Give what stands behind the endpoints in URLs: eight hexadecimal digits."""
         return digest("device-tag", self.name).hex()[:8]
 
+    def may_offer(self, request: Request, began: float) -> bool:
+        """
+        Say whether a browser that sent *request* may register a key for what *began*.
+
+        It registers on behalf of what the request is for: if that is a page of another
+        site, such as a provider's, our cookies do not come along.
+        """
+        head = request.head
+        elsewhere = head.values("sec-fetch-site") == ["cross-site"]
+        secure = own_origin(head).startswith("https://")
+        return secure and not elsewhere and self._may_register(began)
+
     def offer(
         self,
         request: Request,
@@ -128,8 +140,7 @@ class DeviceTalk:
                 provider has to be taken; nothing is offered there if they do not.
         """
         head, federation = request.head, self.config.federation
-        secure = own_origin(head).startswith("https://")
-        if not secure or not self._may_register(began):
+        if not self.may_offer(request, began):
             return ()
         provider = None if federation is None else federation.provider_of(claims)
         if provider is None and self._shares_keys:

@@ -22,7 +22,7 @@ from sso_proxy.config.route_parts import BindingLevel
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ITools
 from sso_proxy.model import Headers, Request, RequestHead, Response
-from sso_proxy.session import Session
+from sso_proxy.session import DEVICE_MISSING, Session
 from sso_proxy.sessions.bound_cookie import BoundCookie
 from sso_proxy.sessions.challenges import Challenges
 from sso_proxy.sessions.device_keys import DeviceKeys
@@ -33,8 +33,8 @@ from sso_proxy.specs.http.cookies import Scope
 
 _log = Logger()
 
-REASON: Final = "device-missing"
-"""Why a request with somebody's cookie has no session, in log and audit record."""
+_AGAIN: Final = 20.0
+"""Seconds until a key is asked for again that was not registered."""
 
 
 _STEP: Final = 0.05
@@ -58,7 +58,7 @@ class Standing:
 
 
 PASSES: Final = Standing()
-_MISSING: Final = Standing(refused=REASON)
+_MISSING: Final = Standing(refused=DEVICE_MISSING)
 
 
 class Devices:
@@ -172,7 +172,7 @@ class Devices:
             holder=holder,
             verdict="would not be used" if observed else "is not used",
             problem=problem,
-            reason=REASON,
+            reason=DEVICE_MISSING,
         )
         return PASSES if observed else _MISSING
 
@@ -186,7 +186,7 @@ class Devices:
         """Offer to register a key (`DeviceTalk.offer`)."""
         return self._talk.offer(request, holder, began, claims)
 
-    async def offer_again(
+    async def offer_once(
         self,
         request: Request,
         holder: str,
@@ -194,13 +194,22 @@ class Devices:
         claims: Mapping[str, Any] = NO_CLAIMS,
     ) -> Headers:
         """
-        Offer it to who is refused for want of a key, while that is allowed.
+        Offer it if there is no key, and none was asked for a moment ago.
 
-        Raises:
-            UnavailableError: Nobody can say whether there is a key.
+        A browser that is offered it in several answers at a time makes several keys,
+        and uses up what it may sign.
         """
-        headers = self.offer(request, holder, began, claims)
-        return () if headers and await self._keys.has(holder) else headers
+        if not self._talk.may_offer(request, began):
+            return ()
+        try:
+            if await self._keys.has(holder):
+                return ()
+            if not await self._keys.mark_offer(holder, _AGAIN):
+                return ()
+        except UnavailableError as e:
+            _log.warn("No key of a device can be registered now: {what}", what=e.what)
+            return ()
+        return self.offer(request, holder, began, claims)
 
     async def describe(
         self, request: Request, session: Session, thumbprint: str

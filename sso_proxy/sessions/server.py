@@ -184,7 +184,7 @@ class ServerSessions(Sessions):
         await self._records.put(name, session)
         await self._check_groups(session, name)
         headers = self.common.jar.write(request, text)
-        headers += self._offer(request, session)
+        headers += await self._offer(request, session)
         self.common.log.note(self.common.name, request, session)
         return Opened(session, until=now, headers=headers)
 
