@@ -20,6 +20,7 @@ from sso_proxy.model import (
     Response,
     Unbound,
 )
+from sso_proxy.pages.kit import is_own_target
 from sso_proxy.routing import Route
 from sso_proxy.session import Opened
 from sso_proxy.specs.dbsc.fields import SKIPPED, read_skipped
@@ -33,6 +34,9 @@ NO_STORE: Final = ("cache-control", "no-store")
 
 DEVICE_MISSING: Final = "device-missing"
 """Why a session is not used whose browser does not prove its device's key."""
+
+DEVICE_AGAIN: Final = "device-again"
+"""Why a browser asks once more that followed a link of another site."""
 
 MOST_TARGET: Final = 1500
 """Octets of a target that another login leads back to."""
@@ -122,30 +126,63 @@ async def refuse_device(
         UnavailableError: Nobody can log in now.
     """
     devices = None if route.sessions is None else route.sessions.devices
-    looked_at = is_navigation(request.head)  # what was posted is kept for a login
-    if looked_at and devices is not None and devices.level == "require":
-        again = _login_place(request, route)
-        response = Response(status=403, headers=(NO_STORE,), again=again)
-    else:
+    strict = devices is not None and devices.level == "require"
+    response = _ask_for_device(request, route, strict=strict)
+    if response is None:
         response = await invite(request, route, body)
-    if response.status not in {200, 302, 303, 401, 403}:
-        return response  # another reason is the more important one
-    reason = DEVICE_MISSING
-    if why := _why_skipped(request):
-        # It may be what a thief says, too.
-        reason = f"{reason}:{why}"
-        _log.info(
-            "Request {id}: a browser proves no device: {why}", id=request.id, why=why
-        )
-    headers = (*response.headers, *opened.headers)
-    return attrs.evolve(response, reason=reason, headers=headers)
+        if response.status not in {200, 302, 303, 401, 403}:
+            return response  # another reason is the more important one
+        response = attrs.evolve(response, reason=_missing(request))
+    return attrs.evolve(response, headers=(*response.headers, *opened.headers))
 
 
-def _why_skipped(request: Request) -> str:
-    """Give why a browser says that it has not proved its key; empty if it does not."""
+def _ask_for_device(request: Request, route: Route, *, strict: bool) -> Response | None:
+    """
+    Give the page for who looks at what comes, and proves no device; None for others.
+
+    Where a link of another site leads, browsers prove nothing, as their requests for
+    that would be another site's, too, and have no cookies.  So they come once more, as
+    from a page of ours: by themselves if it was somebody who has followed the link, and
+    else by a link of that page.  Whoever has other sites' pages open ours without being
+    asked must not make that look like our own doing.
+
+    Args:
+        request: The request.
+        route: Its route.
+        strict: Whether nobody gets through who cannot prove one.
+    """
+    head = request.head
+    if not is_navigation(head):
+        return None  # what was posted is kept for after a login
+    if head.values("sec-fetch-site") in (["cross-site"], ["same-site"]):
+        target = _target_of(request)
+        if is_own_target(target):
+            by_itself = head.method == "GET" and head.values("sec-fetch-user") == ["?1"]
+            fields = (NO_STORE, *((("refresh", "0"),) if by_itself else ()))
+            return Response(
+                status=403, reason=DEVICE_AGAIN, headers=fields, again=target
+            )
+    if not strict:
+        return None
+    again = _login_place(request, route)
+    return Response(
+        status=403, reason=_missing(request), headers=(NO_STORE,), again=again
+    )
+
+
+def _missing(request: Request) -> str:
+    """Give the reason, with what the browser says why it has proved no device."""
     values = request.head.values(SKIPPED.lower())
     skipped = read_skipped(", ".join(values)) if values else ()
-    return skipped[0].reason if skipped else ""
+    if not skipped:
+        return DEVICE_MISSING
+    why = skipped[0].reason  # a thief may say so, too
+    _log.info(
+        "Request {id}: its browser did not prove its device: {why}",
+        id=request.id,
+        why=why,
+    )
+    return f"{DEVICE_MISSING}:{why}"
 
 
 def _login_place(request: Request, route: Route) -> str:
@@ -199,6 +236,11 @@ def refuse_unbound(
         reason=unbound.reason,
         detail=unbound.detail,
     )
+    if unbound.reason == DEVICE_MISSING:
+        page = _ask_for_device(request, route, strict=True)
+        if page is not None:
+            return page
+        unbound = attrs.evolve(unbound, reason=_missing(request))
     challenge = unbound.challenge or authenticator.refusal(
         request, Refusal(error="invalid_token")
     )
@@ -253,10 +295,15 @@ async def deny(
     return response
 
 
+def _target_of(request: Request) -> str:
+    """Give path and query that were asked for."""
+    path, query = request.path_asked or request.head.path, request.head.query
+    return path if query is None else f"{path}?{query}"
+
+
 def _another_login(request: Request, route: Route, by: str) -> str:
     """Give where somebody logs in as somebody else, who perhaps may do this."""
-    path, query = request.path_asked or request.head.path, request.head.query
-    target = path if query is None else f"{path}?{query}"
+    target = _target_of(request)
     if len(target) > MOST_TARGET:
         target = "/"
     fields = f"with={quote(by, safe='')}&to={quote(target, safe='')}"

@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.support.device_browser import Answer, Bound, DeviceBrowser, Sent
-from tests.support.device_world import BOUND, SESSION, DeviceWorld
+from tests.support.device_browser import Answer, DeviceBrowser, Sent
+from tests.support.device_world import BOUND, SESSION, DeviceWorld, only, paths, reasons
 
 ISSUER = "https://login.example"
 REFRESH = "POST /.sso/dbsc/refresh/TAG"
@@ -34,21 +34,6 @@ def make(tmp_path: Path) -> Make:
 @pytest.fixture
 def world(make: Make) -> DeviceWorld:
     return make()
-
-
-def paths(browser: DeviceBrowser) -> list[str]:
-    """Give what was asked for, with nothing that differs from test to test."""
-    found = [re.sub(r"[0-9a-f]{8}(?= \d)", "TAG", each) for each in browser.paths()]
-    return [each for each in found if "/callback/" not in each]
-
-
-def only(browser: DeviceBrowser) -> Bound:
-    (session,) = browser.sessions.values()
-    return session
-
-
-def reasons(world: DeviceWorld) -> list[str]:
-    return [record["reason"] for record in world.instance.audit()]
 
 
 def test_a_login_is_bound_and_proved_again_each_time_the_cookie_is_over(
@@ -273,129 +258,6 @@ def test_lifetimes_under_two_minutes_are_renewed_with_each_page(make: Make) -> N
         assert world.is_in(alice)
         assert paths(alice) == ["GET / 200", f"{REFRESH} 200"]
         world.pass_(30)
-
-
-def test_a_browser_that_cannot_bind_goes_on_under_prefer(make: Make, kind: str) -> None:
-    world = make("prefer", kind)
-    plain = world.log_in(world.browser(keeps=False))
-    world.pass_(1000)
-    assert world.is_in(plain)
-    record = world.instance.audit()[-1]
-    assert (record["subject"], record["bindings"]) == ("alice", [])
-
-
-def test_a_browser_that_cannot_bind_is_told_why_under_require(
-    make: Make, kind: str
-) -> None:
-    world = make("require", kind)
-    plain = world.log_in(world.browser(keeps=False))
-    world.pass_(59)
-    assert world.is_in(plain)
-    world.pass_(2)
-    page = plain.visit("/reports?of=2026")
-    assert page.status == 403
-    assert "Your browser has not shown that this is your device" in page.text
-    again = "/.sso/login?with=corp&amp;to=%2Freports%3Fof%3D2026"
-    assert f'href="{again}"' in page.text
-    assert reasons(world)[-1] == "device-missing"
-    script = plain.fetch("/data")
-    assert script.status in (401, 403)
-    assert script.values("content-type") == ["application/problem+json"]
-    assert '"reason": "device-missing"' in script.text
-    away = plain.visit(again.replace("&amp;", "&"))
-    assert away.location.startswith(ISSUER)
-
-
-def test_who_was_not_bound_in_time_may_still_be_for_a_while(make: Make) -> None:
-    """A registration that failed is offered again, but not to who comes much later."""
-    world = make("require")
-    alice = world.log_in(world.browser(keeps=False))
-    alice.keeps = True
-    world.pass_(61)
-    assert alice.visit("/").status == 403
-    assert alice.events == ["registered"]
-    assert world.is_in(alice)
-    late = world.log_in(world.browser(keeps=False))
-    world.pass_(601)
-    page = late.visit("/")
-    assert (page.status, page.values("secure-session-registration")) == (403, [])
-
-
-def test_observe_refuses_nobody(make: Make, kind: str) -> None:
-    world = make("observe", kind)
-    alice = world.log_in()
-    thief = alice.copy_cookies()
-    world.pass_(301)
-    assert world.is_in(thief)
-    assert world.is_in(alice)
-    assert world.instance.audit()[-1]["bindings"] == ["device"]
-
-
-@pytest.mark.parametrize("kind", ["server", "cookie"])
-def test_a_cache_that_is_down_ends_nothing(make: Make, kind: str) -> None:
-    """Browsers take 503 for a trouble that passes, and anything else for the end."""
-    world = make("prefer", kind)
-    alice = world.log_in()
-    world.pass_(301)
-    names = ("get", "add", "mark", "put", "take", "delete", "compare_and_set")
-    world.cache.broken = frozenset(names)
-    answer = alice.visit("/")
-    assert answer.status == 503
-    assert alice.events[-1] == "transient: 503"
-    world.cache.broken = frozenset()
-    assert world.is_in(alice)
-    assert alice.events[-1] == "refreshed"
-
-
-def test_a_registration_that_fails_leaves_the_session_unbound(make: Make) -> None:
-    world = make("prefer")
-    serve, alice = world.serve, world.browser()
-
-    def fail(sent: Sent) -> Answer:
-        world.cache.broken = frozenset({"add"} if "register" in sent.path else ())
-        return serve(sent)
-
-    alice.server = fail
-    world.log_in(alice)
-    assert alice.events == ["transient: registration 503"]
-    alice.server = serve
-    world.pass_(61)
-    assert world.is_in(alice)
-
-
-@pytest.mark.parametrize(
-    "why", ["quota_exceeded", "server_error", "unreachable", "other"]
-)
-def test_why_a_browser_proved_nothing_is_on_record(
-    world: DeviceWorld, why: str
-) -> None:
-    alice = world.log_in()
-    world.pass_(301)
-    said = "made-up" if why == "other" else why
-    field = f'{said};session_identifier="{only(alice).id}"'
-    fields = {"Secure-Session-Skipped": field, "Accept": "text/html"}
-    assert alice.ask("GET", "/", fields).status != 200
-    assert reasons(world)[-1] == f"device-missing:{why}"
-
-
-def test_a_browser_that_may_sign_no_more_logs_in_anew(make: Make) -> None:
-    """Chromium signs a few times in some minutes; then it says so with each request."""
-    world = make("prefer", options="lifetime = 130")
-    alice = world.browser()
-    alice.quota = True
-    world.log_in(alice)
-    for _ in range(5):
-        world.pass_(131)
-        assert world.is_in(alice)
-    world.pass_(131)
-    assert not world.is_in(alice)
-    assert (alice.events[-1], reasons(world)[-1]) == (
-        "quota",
-        "device-missing:quota_exceeded",
-    )
-    world.log_in(alice)
-    world.pass_(61)
-    assert world.is_in(alice)
 
 
 def test_a_logout_ends_what_the_browser_knows(make: Make, kind: str) -> None:

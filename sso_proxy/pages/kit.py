@@ -434,7 +434,12 @@ def _told(say: Catalogue, reason: str) -> str:
     return reason if say.find(f"reason.{reason}.text") else ""
 
 
+def is_own_target(target: str) -> bool:
+    """Say whether *target* is a path on its own host for every browser."""
+    return _own_target(target) is not None
+
+
 def _check_own(target: str) -> None:
     """Refuse what a browser would take for another host, or for a script."""
-    if not _own_target(target):
+    if not is_own_target(target):
         raise ValueError("a page links to nothing but paths on its own host")

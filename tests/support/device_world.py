@@ -7,6 +7,7 @@ file; only sockets, the backend and the provider are not there.
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
@@ -30,7 +31,7 @@ from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import KEY_RING
 from sso_proxy.tools import Tools
-from tests.support.device_browser import Answer, DeviceBrowser, Sent
+from tests.support.device_browser import Answer, Bound, DeviceBrowser, Sent
 from tests.support.doubles import FakeUpstream, Scene, answer_ok
 from tests.support.fake_login import FakeLogout
 from tests.support.raw_client import read_answers
@@ -337,3 +338,20 @@ class DeviceWorld:
         answer = browser.page(path)
         assert answer.status == 200 or answer.status in (302, 303, 401, 403), answer
         return (answer.status, answer.body) == (200, b"ok")
+
+
+def paths(browser: DeviceBrowser) -> list[str]:
+    """Give what was asked for, with nothing that differs from test to test."""
+    found = [re.sub(r"[0-9a-f]{8}(?= \d)", "TAG", each) for each in browser.paths()]
+    return [each for each in found if "/callback/" not in each]
+
+
+def only(browser: DeviceBrowser) -> Bound:
+    """Give the only session that a browser has bound."""
+    (session,) = browser.sessions.values()
+    return session
+
+
+def reasons(world: DeviceWorld) -> list[str]:
+    """Give the reasons on record since this was last asked."""
+    return [record["reason"] for record in world.instance.audit()]
