@@ -11,7 +11,7 @@ from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.keys import SessionBindingConfig, proved_kinds
 from sso_proxy.testing.fakes import NOW
 from tests.support.caching import now
-from tests.support.device_keys import instructed, offered
+from tests.support.device_keys import instructed
 from tests.support.device_person import ALICE, Person, bound, make
 from tests.support.sessions import MAKERS, SessionTools
 
@@ -187,114 +187,6 @@ def test_a_thief_cannot_end_what_he_has_copied(maker: Any) -> None:  # noqa: ANN
     assert alice.load(store).session is not None
     tools.clock.advance(300)
     assert alice.refresh(store).status == 200
-
-
-# registering
-
-
-def test_the_first_key_wins_and_the_second_is_refused(maker: Any) -> None:  # noqa: ANN401
-    tools = SessionTools()
-    store, alice = make(maker, tools), Person()
-    alice.log_in(store)
-    thief = alice.stolen()
-    assert alice.register(store).status == 200
-    with capturedLogs() as logs:
-        assert thief.register(store).status == 403  # the challenge is used up
-    opened = now(store.load(alice.browser.request()))
-    assert opened.session is not None
-    assert store.devices is not None
-    session = opened.session
-    again = store.devices.offer(alice.browser.request(), session.id, session.created)
-    thief.offer = offered(again)
-    with capturedLogs() as logs:
-        assert thief.register(store).status == 400
-    (line,) = [e for e in logs if e.get("reason") == "device-proof"]
-    assert "another key" in line["detail"]
-    tools.clock.advance(300)
-    assert alice.refresh(store).status == 200
-
-
-def test_of_two_processes_one_registers(maker: Any) -> None:  # noqa: ANN401
-    tools = SessionTools()
-    store, other = make(maker, tools), make(maker, tools.another())
-    alice = Person()
-    alice.log_in(store)
-    thief = alice.stolen()
-    session = alice.load(store).session
-    assert session is not None
-    assert other.devices is not None
-    thief.offer = offered(
-        other.devices.offer(thief.browser.request(), session.id, session.created)
-    )
-    assert thief.register(other).status == 200
-    assert alice.register(store).status == 400
-
-
-def test_a_key_that_is_there_already_is_registered_again(maker: Any) -> None:  # noqa: ANN401
-    """The browser has not got the answer."""
-    tools = SessionTools()
-    store, alice = bound(maker, tools)
-    session = alice.load(store).session
-    assert session is not None
-    assert store.devices is not None
-    alice.offer = offered(
-        store.devices.offer(alice.browser.request(), session.id, session.created)
-    )
-    assert alice.register(store).status == 200
-
-
-@pytest.mark.parametrize("level", ["require", "prefer"])
-def test_nobody_registers_long_after_the_login(
-    maker: Any,  # noqa: ANN401
-    level: str,
-) -> None:
-    """Else a thief does so with his key, and locks out whose session it is."""
-    tools = SessionTools()
-    store, alice = make(maker, tools, level), Person()
-    alice.log_in(store)
-    tools.clock.advance(600)
-    assert alice.register(store).status == 400
-    opened = alice.load(store)
-    assert offered(opened.headers) == {}
-
-
-def test_who_is_refused_may_register_for_a_while(maker: Any) -> None:  # noqa: ANN401
-    """A first registration may have been lost."""
-    tools = SessionTools()
-    store, alice = make(maker, tools, "require"), Person()
-    alice.log_in(store)
-    tools.clock.advance(61)
-    opened = alice.load(store)
-    assert opened.refused == "device-missing"
-    alice.offer = offered(opened.headers)
-    assert alice.register(store).status == 200
-    assert alice.load(store).session is not None
-    del alice.browser.cookies["__Host-sso-bound"]
-    opened = alice.load(store)
-    assert opened.refused == "device-missing"
-    assert opened.headers == ()  # there is a key
-
-
-def test_a_session_that_ends_meanwhile_is_bound_to_nothing(maker: Any) -> None:  # noqa: ANN401
-    tools = SessionTools()
-    store, alice = make(maker, tools), Person()
-    session = alice.log_in(store)
-    assert now(store.revoke(session.id))
-    assert alice.register(store).status == 400
-    assert alice.load(store).session is None
-
-
-def test_an_offer_is_good_for_its_login_only(maker: Any) -> None:  # noqa: ANN401
-    """Whoever logs in somebody else cannot have them bind what is theirs."""
-    tools = SessionTools()
-    store, alice, mallory = make(maker, tools), Person(), Person()
-    alice.log_in(store)
-    mallory.log_in(store)
-    alice.offer, mallory.offer = mallory.offer, alice.offer
-    assert alice.register(store).status == 403
-    mixed = {**mallory.offer, "challenge": alice.offer["challenge"]}
-    mallory.offer = mixed
-    assert mallory.register(store).status == 403
 
 
 # how it ends

@@ -66,6 +66,17 @@ def test_a_cache_without_room_registers_nothing(maker: Any) -> None:  # noqa: AN
     assert alice.load(store).session is not None
 
 
+def test_a_login_does_not_fail_for_a_key_that_nobody_can_keep(maker: Any) -> None:  # noqa: ANN401
+    tools, cache = broken()
+    store, alice = make(maker, tools), Person()
+    cache.broken = frozenset({"mark"})
+    with capturedLogs() as logs:
+        alice.log_in(store)
+    assert any("can be registered now" in str(e["log_format"]) for e in logs)
+    assert alice.offer == {}
+    assert alice.load(store).session is not None
+
+
 def test_a_logout_does_not_fail_for_a_key_that_stays(maker: Any) -> None:  # noqa: ANN401
     tools, cache = broken()
     store, alice = bound(maker, tools)
