@@ -11,7 +11,10 @@ import pytest
 from sso_proxy.authn.dpop_binding import Nonces
 from sso_proxy.caches.memory import MemoryCache
 from sso_proxy.session import Session
-from sso_proxy.sessions import endings, kept, newest, records
+from sso_proxy.sessions import device_keys, endings, kept, newest, records
+from sso_proxy.sessions.bound_cookie import BoundCookie
+from sso_proxy.sessions.challenges import Challenges
+from sso_proxy.sessions.device_keys import DeviceKey, DeviceKeys
 from sso_proxy.sessions.kept import KeptBodies
 from sso_proxy.sessions.lifetime import Lifetime
 from sso_proxy.sessions.login_state import LoginStates
@@ -19,7 +22,7 @@ from sso_proxy.sessions.logout_state import LogoutStates
 from sso_proxy.sessions.names import decode, encode
 from sso_proxy.sessions.newest import Newest
 from sso_proxy.sessions.records import Records
-from sso_proxy.specs.http.cookies import LOGOUT, login_name
+from sso_proxy.specs.http.cookies import LOGOUT, Scope, login_name
 from sso_proxy.testing.fakes import NOW, make_identity, make_request
 from tests.support.caching import now
 from tests.support.sessions import Browser, SessionTools, cookie_sessions
@@ -182,6 +185,61 @@ def takes_nonce(tools: SessionTools, octets: bytes) -> bool:
     return Nonces(tools.sealer("dpop-nonce")).time(encode(octets)) is not None
 
 
+def bound_of(tools: SessionTools) -> BoundCookie:
+    return BoundCookie(
+        "__Host-sso-bound",
+        Scope(),
+        sealer=tools.sealer("device-bound"),
+        clock=tools.clock,
+        lifetime=300,
+    )
+
+
+def make_bound(tools: SessionTools) -> bytes:
+    browser = Browser()
+    browser.take(bound_of(tools).write("holder", "print", NOW + 999))
+    octets = decode(browser.cookies["__Host-sso-bound"])
+    assert octets is not None
+    return octets
+
+
+def takes_bound(tools: SessionTools, octets: bytes) -> bool:
+    browser = Browser(**{"__Host-sso-bound": encode(octets)})
+    return bound_of(tools).read(browser.request(), "holder") is not None
+
+
+def challenges_of(tools: SessionTools) -> Challenges:
+    return Challenges(tools.sealer("device-challenge"), tools.memory, tools.clock)
+
+
+def make_challenge(tools: SessionTools) -> bytes:
+    octets = decode(challenges_of(tools).make("refresh", "holder", "app.example.com"))
+    assert octets is not None
+    return octets
+
+
+def takes_challenge(tools: SessionTools, octets: bytes) -> bool:
+    text, host = encode(octets), "app.example.com"
+    return challenges_of(tools).check(text, "refresh", "holder", host)
+
+
+def keys_of(tools: SessionTools) -> DeviceKeys:
+    return DeviceKeys(tools.memory, tools.sealer("device-key"))
+
+
+def make_key(tools: SessionTools) -> bytes:
+    key = DeviceKey(jwk={}, thumbprint="print", algorithm="ES256", since=NOW)
+    now(keys_of(tools).register("holder", key, 60))
+    return only_value(tools.memory, device_keys.PURPOSE)
+
+
+def takes_key(tools: SessionTools, octets: bytes) -> bool:
+    keys = keys_of(tools)
+    name = keys._digest("holder")  # noqa: SLF001
+    now(tools.memory.put(device_keys.PURPOSE, name, octets, 60))
+    return now(keys.find("holder")) is not None
+
+
 THINGS = {
     "record": Sealed("session", make_record, takes_record),
     "cookie": Sealed("session-cookie", make_cookie, takes_cookie),
@@ -191,6 +249,9 @@ THINGS = {
     "logout": Sealed("logout", make_logout, takes_logout),
     "body": Sealed("login-body", make_body, takes_body),
     "nonce": Sealed("dpop-nonce", make_nonce, takes_nonce),
+    "bound": Sealed("device-bound", make_bound, takes_bound),
+    "challenge": Sealed("device-challenge", make_challenge, takes_challenge),
+    "key": Sealed("device-key", make_key, takes_key),
 }
 
 
