@@ -15,6 +15,7 @@ from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.bound_cookies import COUNTS
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.upstream_metrics import upstream_metrics
 
 if TYPE_CHECKING:
     from sso_proxy.assembly import Gateway
@@ -123,6 +124,7 @@ class GatewayCollector:
             pools.add_metric([upstream.name, "busy"], busy)
             pools.add_metric([upstream.name, "idle"], idle)
         yield pools
+        yield from upstream_metrics(parts.upstreams)
         expiry = GaugeMetricFamily(
             "sso_proxy_certificate_expiry_seconds",
             "When a certificate or revocation list ends, seconds since the epoch.",
