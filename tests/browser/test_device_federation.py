@@ -58,6 +58,17 @@ def test_a_site_takes_the_key_of_its_provider(
         assert scene.provider.complaints == []
 
 
+def test_who_logs_in_for_a_site_has_the_key_there_at_once(chromium: Chromium) -> None:
+    """The provider waits for the key, and the site for a request that has cookies."""
+    with chromium.tab() as tab:
+        device = DeviceTab.watch(tab)
+        enter(tab, HOME)
+        assert tab.run("document.title") == "Application"
+        device.wait_for("creation", "Success")
+        device.wait_for("creation", "Success")
+        assert BOUND in device.cookies(HOME)
+
+
 def test_a_site_takes_no_key_that_its_provider_does_not_name(
     scene: FederatedScene, chromium: Chromium
 ) -> None:

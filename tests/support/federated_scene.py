@@ -47,7 +47,7 @@ id_token_algorithms = ["RS256"]
 [session.login]
 type = "server"
 binding = {{ device = "prefer" }}
-device = {{ federation = {{ relying = ["https://{site}"] }} }}
+device = {{ federation = {{ relying = ["https://{site}"], wait = 10 }} }}
 
 [session.app]
 type = "server"
@@ -113,15 +113,15 @@ def told_by(asked: Asked) -> dict[str, str]:
     return {name: given[field] for name, field in fields.items() if field in given}
 
 
-def enter(tab: Tab) -> None:
-    """Log in at the provider as alice."""
-    tab.go(f"https://{PROVIDER}/")
+def enter(tab: Tab, url: str = f"https://{PROVIDER}/") -> None:
+    """Log in at the provider as alice, who wants to see *url*."""
+    tab.go(url)
     tab.wait("document.title == 'Log in'")
     for field, text in (("user", "alice"), ("password", "wonderland")):
         tab.run(f"document.getElementById({field!r}).select()")
         tab.call("Input.insertText", text=text)
     tab.press("Enter")
-    tab.wait("document.title == 'Provider'")
+    tab.wait("document.title == 'Provider' || document.title == 'Application'")
 
 
 @contextlib.contextmanager
