@@ -20,6 +20,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
 from sso_proxy.config.model import AdminConfig, Config
+from sso_proxy.config.shown import show_config
 from sso_proxy.config.state import OPERATORS_FILE
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.net.clock import SystemClock
@@ -260,6 +261,11 @@ class Supervisor(Service):
             "missing": [*await self.probe()],
             "reload_refused": self._reload_refused,
         }
+
+    def configuration(self) -> dict[str, Any]:
+        """Give the configuration that is served, without secrets."""
+        shown: dict[str, Any] = show_config(self._config)
+        return shown
 
     def _make_serving(self) -> Serving:
         sockets = self._listeners.sockets

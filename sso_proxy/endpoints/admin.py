@@ -44,6 +44,8 @@ Page: TypeAlias = Callable[[Request], Awaitable[Answer]]
 _REVOCATIONS: Final = b"/revocations"
 _SESSIONS: Final = b"/sessions"
 _EXPLAIN: Final = b"/explain"
+_CONFIGURATION: Final = b"/configuration"
+_FOR_OPERATORS: Final = (_REVOCATIONS, _SESSIONS, _EXPLAIN, _CONFIGURATION, LINK)
 _BROWSERS: Final = b"/status/"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -68,6 +70,9 @@ class Status(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """Give what the status page shows."""
+
+    def configuration(self) -> dict[str, Any]:
+        """Give the configuration that is served, without secrets."""
 
 
 def build_admin_site(
@@ -147,6 +152,7 @@ class AdminResource(Resource):
             },
             _SESSIONS: {b"POST": self._sessions},
             LINK: {b"POST": self._status_pages.link},
+            _CONFIGURATION: {b"GET": self._configuration},
         }
 
     def render(self, request: Request) -> int:
@@ -190,7 +196,7 @@ class AdminResource(Resource):
         if method not in pages:
             allow = b", ".join([*pages, *([b"HEAD"] if b"GET" in pages else [])])
             return refusal(405, "not this method", (b"allow", allow))
-        if request.path.startswith((_REVOCATIONS, _SESSIONS, _EXPLAIN, LINK)):
+        if request.path.startswith(_FOR_OPERATORS):
             return self._refuse_operator(request)
         return None
 
@@ -226,6 +232,9 @@ class AdminResource(Resource):
 
     async def _sessions(self, request: Request) -> Answer:
         return await answer_sessions(self._status.sessions, request)
+
+    async def _configuration(self, _: Request) -> Answer:
+        return report(200, self._status.configuration())
 
     def _explaining(self, id_: str) -> Page:
         """Give what says why the request *id_* was refused."""

@@ -47,6 +47,9 @@ class FakeStatus:
     async def status(self) -> dict[str, Any]:
         return busy_status()
 
+    def configuration(self) -> dict[str, Any]:
+        return {"server": {"name": "shown"}}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
@@ -139,6 +142,12 @@ class AdminTests(TestCase):
     async def test_refusals_are_read_and_not_written(self) -> None:
         assert (await self.ask("/explain/known-1", "POST"))[0] == 405
         assert (await self.ask("/explain/"))[0] == 404
+
+    async def test_the_configuration_is_for_operators_programs(self) -> None:
+        code, body, _ = await self.ask("/configuration")
+        assert (code, body) == (200, '{"server": {"name": "shown"}}\n')
+        assert (await self.ask("/configuration", "POST"))[0] == 405
+        assert (await self.ask("/configuration", sec_fetch_site="none"))[0] == 403
 
     async def test_metrics_are_prometheus_text(self) -> None:
         code, body, headers = await self.ask("/metrics")

@@ -39,6 +39,9 @@ class FakeStatus:
     async def status(self) -> dict[str, Any]:
         return {}
 
+    def configuration(self) -> dict[str, Any]:
+        return {"server": {"name": "shown"}}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 

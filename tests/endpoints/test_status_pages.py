@@ -43,6 +43,9 @@ class FakeProxy:
         known |= {"route": "orders", "note": "", "steps": [{**step, "parts": [step]}]}
         return known if id_ == "known-1" else None
 
+    def configuration(self) -> dict[str, Any]:
+        return {"server": {"name": "shown"}}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         self.asked.append(document)
         if document == {"do": "end", "id": "gone"}:

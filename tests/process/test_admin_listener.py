@@ -38,6 +38,9 @@ class FakeStatus:
     async def status(self) -> dict[str, Any]:
         return {"told": "status"}
 
+    def configuration(self) -> dict[str, Any]:
+        return {"server": {"name": "shown"}}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
