@@ -24,7 +24,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/.runs ## see it work: an API with tokens, an application with logins (ONCE=1: end after the checks)
-	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once)
+	@$(BIN)/python -m sso_proxy.testing.demo --state $(STATE) --port $(PORT) $(if $(ONCE),--once) $(ARGS)
 
 test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run everything
 	@status=0; \

@@ -35,6 +35,7 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     state = tmp_path_factory.mktemp("demo")
     arguments = ["-m", "sso_proxy.testing.demo", "--state", str(state), "--port", "0"]
+    arguments += ["--browser", ""]
     with subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, *arguments],
         stdin=subprocess.DEVNULL,

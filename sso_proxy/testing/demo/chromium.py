@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError  # noqa: A004
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
@@ -141,7 +141,7 @@ class Chromium(ProcessProtocol):
         Have *method* done, and give its result.
 
         Raises:
-            BrowserError: It cannot, or the browser has ended.
+            BrowserError: It cannot, takes too long, or the browser has ended.
         """
         if self._ended is None:
             raise BrowserError("the browser has ended")
@@ -152,7 +152,10 @@ class Chromium(ProcessProtocol):
         waiting: Deferred[dict[str, Any]] = Deferred()
         self._asked[number] = waiting
         self._transport.writeToChild(3, json.dumps(message).encode() + b"\0")
-        return await waiting.addTimeout(self._patience, self._reactor)
+        try:
+            return await waiting.addTimeout(self._patience, self._reactor)
+        except TimeoutError:
+            raise BrowserError(f"{method} is not done") from None
 
     async def go(self, url: str) -> None:
         """Begin to load *url*, as if somebody had typed it."""

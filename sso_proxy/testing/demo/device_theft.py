@@ -13,10 +13,14 @@ from sso_proxy.testing.demo.scene import DEVICE_LIFETIME, Scene
 from sso_proxy.testing.demo.thief import see_no_session, see_the_thief_greeted
 from sso_proxy.testing.demo.visitor import PAGE, Visitor
 
-BOUND: Final = "__Host-sso-bound-device"
+BOUND: Final = "__Host-sso-bound-browser"
 """The cookie that Alice's browser gets for proving its key."""
 
 _ALICE: Final = see_greeting("alice")
+_LOADED: Final = """document.readyState === 'complete' && (
+  location.search === '?look={look}' || document.title === 'Who are you?')"""
+_PAGE: Final = """[performance.getEntriesByType('navigation')[0].responseStatus,
+  document.documentElement.outerHTML]"""
 
 
 @attrs.frozen(kw_only=True)
@@ -99,6 +103,7 @@ class DeviceThefts:
         self._browser = browser
         self._copy: dict[str, str] = {}
         self._proved = 0.0
+        self._looks = 0
 
     async def log_in(self) -> None:
         """
@@ -126,14 +131,14 @@ class DeviceThefts:
 
     async def _look(self) -> Answer:
         """Have Alice's browser look at the page, which proves its key if it has to."""
-        page = await self._browser.run(
-            "fetch(location.href, {redirect: 'manual'})"
-            ".then(async r => [r.status, await r.text()])"
-        )
+        self._looks += 1
+        await self._browser.go(f"{self._scene.device_url}?look={self._looks}")
+        await self._browser.wait(_LOADED.format(look=self._looks))
+        status, page = await self._browser.run(_PAGE)
         if not self._copy:
             self._copy = await self._browser.cookies()
             self._proved = self._reactor.seconds()
-        return Answer(status=page[0], headers={}, body=page[1].encode())
+        return Answer(status=status, headers={}, body=page.encode())
 
     async def _steal(self) -> Answer:
         """Look at the page from another machine, with the copy of her cookies."""

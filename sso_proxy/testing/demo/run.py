@@ -21,6 +21,8 @@ from sso_proxy.testing.demo.authorization_server import (
     tls_options,
 )
 from sso_proxy.testing.demo.checks import Result
+from sso_proxy.testing.demo.chromium import BrowserError, Chromium, find_chromium
+from sso_proxy.testing.demo.device_theft import DEVICE_THEFTS, DeviceThefts
 from sso_proxy.testing.demo.echo import Echo
 from sso_proxy.testing.demo.login_checks import VISITS, run_visit
 from sso_proxy.testing.demo.provider_site import ProviderSite, server_tls
@@ -100,7 +102,42 @@ async def show_thefts(
     return results
 
 
-async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> int:  # noqa: ANN401
+async def show_device_thefts(
+    reactor: Any,  # noqa: ANN401
+    scene: Scene,
+    program: str,
+    paint: show.Paint,
+) -> list[Result]:
+    """Steal from a browser, if there is a *program* for one, that has made a key."""
+    _say(show.device_opening(scene, program, paint))
+    results: list[Result] = []
+    if not program:
+        return results
+    browser = Chromium(reactor, program, [scene.proxy, scene.issuer])
+    thefts = DeviceThefts(reactor, scene, browser)
+    first = len(checks.CHECKS) + len(VISITS) + len(THEFTS) + 1
+    try:
+        await browser.start()
+        await thefts.log_in()
+        for number, theft in enumerate(DEVICE_THEFTS, first):
+            results.append(await thefts.run(theft))
+            _say(show.result_lines(number, results[-1], paint))
+    except BrowserError as e:
+        _say(f"  This browser cannot show it: {e}")
+    finally:
+        await browser.stop()
+    _say("")
+    return results
+
+
+async def demo(
+    reactor: Any,  # noqa: ANN401
+    scene: Scene,
+    *,
+    once: bool,
+    browser: str,
+    paint: show.Paint,
+) -> int:
     """Run everything; give the exit code.  The reactor's end is the proxy's, too."""
     proxy = ProxyProcess(reactor, scene.config, scene.log)
     reactor.addSystemEventTrigger(
@@ -113,6 +150,7 @@ async def demo(reactor: Any, scene: Scene, *, once: bool, paint: show.Paint) -> 
     results = await show_checks(reactor, scene, paint)
     results += await show_visits(reactor, scene, paint)
     results += await show_thefts(reactor, scene, paint)
+    results += await show_device_thefts(reactor, scene, browser, paint)
     _say(show.people_lines(scene, paint))
     _say(show.closing(scene, results, paint))
     if not once:
@@ -127,6 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--state", type=Path, default=Path(".demo"))
     parser.add_argument("--port", type=int, default=8443, help="0: any free ones")
     parser.add_argument("--once", action="store_true", help="end after the checks")
+    parser.add_argument("--browser", default=find_chromium(), help="a Chromium")
     options = parser.parse_args(arguments)
     try:
         scene = prepare(options.state, choose_ports(options.port))
@@ -136,7 +175,13 @@ def main(arguments: list[str] | None = None) -> None:
 
     async def run(reactor: Any) -> None:  # noqa: ANN401
         try:
-            code = await demo(reactor, scene, once=options.once, paint=paint)
+            code = await demo(
+                reactor,
+                scene,
+                once=options.once,
+                browser=options.browser,
+                paint=paint,
+            )
         except (CannotListenError, SsoProxyError) as e:
             sys.exit(f"make demo: {e}")
         sys.exit(code)

@@ -111,6 +111,36 @@ backend = "http://{host}:{ports.api}"
 """
 
 
+DEVICE_CONFIG: Final = """
+# The same once more, for browsers that make a key: sessions are good on their device.
+# A proof of the key is good for some seconds here, so that a copy can be seen to die.
+[session.device]
+type = "server"
+cookie = {{ name = "__Host-sso-browser" }}
+binding = {{ device = "prefer" }}
+
+[session.device.device]
+lifetime = {device_lifetime}
+grace = {device_lifetime}
+
+[authenticator.devices]
+type = "oidc"
+title = "the demo provider"
+issuer = "https://{host}:{ports.provider}"
+client_id = "{client.client_id}"
+client_secret_file = "client-secret"
+
+[[route]]
+host = "{host}"
+path = "/device/"
+authenticate = ["devices"]
+session = "device"
+endpoints = "/device/.sso/"
+headers = {{ claims = ["name", "email", "groups"] }}
+backend = "http://{host}:{ports.application}"
+"""
+
+
 SINGLE_PAGE: Final = Path(__file__).parents[3] / "etc" / "single-page-application"
 """The page of the documentation; only the source has it."""
 
@@ -295,6 +325,7 @@ def prepare(directory: Path, ports: Ports) -> Scene:
             redirect_uris=(
                 f"{web_url(ports)}/.sso/callback/people",
                 f"https://{HOST}:{ports.proxy}/machine/.sso/callback/machines",
+                f"{web_url(ports)}/device/.sso/callback/devices",
             ),
         ),
     )
@@ -303,6 +334,7 @@ def prepare(directory: Path, ports: Ports) -> Scene:
         getattr(scene, stem).write(directory, stem)
     write_secret(directory / "client-secret", scene.login.secret)
     text = CONFIG + (SINGLE_PAGE_CONFIG if scene.single_page_url else "")
+    text += DEVICE_CONFIG
     scene.config.write_text(
         text.format(
             host=HOST,
@@ -311,6 +343,7 @@ def prepare(directory: Path, ports: Ports) -> Scene:
             scope=SCOPE,
             client=scene.login,
             page=SINGLE_PAGE,
+            device_lifetime=DEVICE_LIFETIME,
         )
     )
     return scene

@@ -9,7 +9,7 @@ import attrs
 
 from sso_proxy.testing.demo.checks import Check, Result
 from sso_proxy.testing.demo.people import PEOPLE
-from sso_proxy.testing.demo.scene import CLIENT, HOST, SCOPE, Scene
+from sso_proxy.testing.demo.scene import CLIENT, DEVICE_LIFETIME, HOST, SCOPE, Scene
 
 _GREEN: Final = "32"
 _RED: Final = "31"
@@ -103,6 +103,17 @@ def thief_opening(scene: Scene, paint: Paint) -> str:
             "",
         ]
     )
+
+
+def device_opening(scene: Scene, browser: str, paint: Paint) -> str:
+    """Show whose key a session is bound to, or that there is no browser with one."""
+    lines = [paint(_BOLD, "The same theft, where Alice's browser has made a key"), ""]
+    if browser:
+        lines.append(f"  {scene.device_url} in {browser}")
+        lines.append(f"  A proof of the key is good for {DEVICE_LIFETIME} seconds.")
+    else:
+        lines.append("  There is no Chromium here, which would show it.")
+    return "\n".join([*lines, ""])
 
 
 def people_lines(scene: Scene, paint: Paint) -> str:

@@ -28,6 +28,7 @@ def test_configuration_has_no_mistakes(tmp_path: Path) -> None:
     assert backends[0] == backends[1] == "http://127.0.0.1:8448"
     assert backends[2] == "http://127.0.0.1:8448"
     assert backends[3] == backends[5] == "http://127.0.0.1:8445"
+    assert backends[6] == "http://127.0.0.1:8448"
     assert backends[4].endswith("/etc/single-page-application")
 
 

@@ -43,6 +43,14 @@ def test_what_is_stolen_is_said_with_its_addresses(scene: Scene) -> None:
     assert "https://127.0.0.1:8446/ binds it to nothing" in text
 
 
+def test_the_browser_that_has_a_key_is_named_or_that_there_is_none(
+    scene: Scene,
+) -> None:
+    text = show.device_opening(scene, "/usr/bin/chromium", PLAIN)
+    assert "https://127.0.0.1:8446/device/ in /usr/bin/chromium" in text
+    assert "no Chromium here" in show.device_opening(scene, "", PLAIN)
+
+
 def test_people_are_told_where_to_look_and_who_to_be(scene: Scene) -> None:
     text = show.people_lines(scene, PLAIN)
     assert "\n  https://127.0.0.1:8446/\n" in text
