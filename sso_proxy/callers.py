@@ -31,15 +31,9 @@ from sso_proxy.model import (
     UserName,
 )
 from sso_proxy.outgoing import build_fields
-from sso_proxy.refusals import (
-    DEVICE_MISSING,
-    NO_STORE,
-    invite,
-    refuse_device,
-    reject,
-)
+from sso_proxy.refusals import NO_STORE, invite, refuse_device, reject
 from sso_proxy.routing import Route
-from sso_proxy.session import Opened, Session
+from sso_proxy.session import DEVICE_MISSING, Opened, Session
 from sso_proxy.sessions.keys import proved_kinds
 from sso_proxy.specs.user_name import is_safe_user_name
 

@@ -22,7 +22,7 @@ from sso_proxy.model import (
 )
 from sso_proxy.pages.kit import is_own_target
 from sso_proxy.routing import Route
-from sso_proxy.session import Opened
+from sso_proxy.session import DEVICE_MISSING, Opened
 from sso_proxy.specs.dbsc.fields import SKIPPED, read_skipped
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.request import METHODS
@@ -31,9 +31,6 @@ from sso_proxy.specs.oauth.offer import complete_challenges
 _log = Logger()
 
 NO_STORE: Final = ("cache-control", "no-store")
-
-DEVICE_MISSING: Final = "device-missing"
-"""Why a session is not used whose browser does not prove its device's key."""
 
 DEVICE_AGAIN: Final = "device-again"
 """Why a browser asks once more that followed a link of another site."""
@@ -140,34 +137,56 @@ def _ask_for_device(request: Request, route: Route, *, strict: bool) -> Response
     """
     Give the page for who looks at what comes, and proves no device; None for others.
 
-    Where a link of another site leads, browsers prove nothing, as their requests for
-    that would be another site's, too, and have no cookies.  So they come once more, as
-    from a page of ours: by themselves if it was somebody who has followed the link, and
-    else by a link of that page.  Whoever has other sites' pages open ours without being
-    asked must not make that look like our own doing.
-
     Args:
         request: The request.
         route: Its route.
         strict: Whether nobody gets through who cannot prove one.
     """
-    head = request.head
-    if not is_navigation(head):
+    if not is_navigation(request.head):
         return None  # what was posted is kept for after a login
-    if head.values("sec-fetch-site") in (["cross-site"], ["same-site"]):
-        target = _target_of(request)
-        if is_own_target(target):
-            by_itself = head.method == "GET" and head.values("sec-fetch-user") == ["?1"]
-            fields = (NO_STORE, *((("refresh", "0"),) if by_itself else ()))
-            return Response(
-                status=403, reason=DEVICE_AGAIN, headers=fields, again=target
-            )
+    page = ask_for_device_again(request)
+    if page is not None:
+        return page
     if not strict:
         return None
     again = _login_place(request, route)
     return Response(
         status=403, reason=_missing(request), headers=(NO_STORE,), again=again
     )
+
+
+def ask_for_device_again(request: Request) -> Response | None:
+    """
+    Have who has followed a link of another site come again; None for all others.
+
+    Where such a link leads, browsers prove nothing, as their requests for that would be
+    another site's, too, and have no cookies.  So they come once more, as from a page of
+    ours: by themselves if it was somebody who has followed the link, and else by a link
+    of that page.  Whoever has other sites' pages open ours without being asked must not
+    make that look like our own doing.
+    """
+    head = request.head
+    if head.values("sec-fetch-site") not in (["cross-site"], ["same-site"]):
+        return None
+    target = _target_of(request)
+    if not is_navigation(head) or not is_own_target(target):
+        return None
+    by_itself = head.method == "GET" and head.values("sec-fetch-user") == ["?1"]
+    fields = (NO_STORE, *((("refresh", "0"),) if by_itself else ()))
+    return Response(status=403, reason=DEVICE_AGAIN, headers=fields, again=target)
+
+
+def refuse_cookies(request: Request) -> Response | None:
+    """
+    Keep the application from what looks like nobody, and is its user; else give None.
+
+    It would begin another session over theirs: the browser has not proved its device
+    only because the request is another site's.
+    """
+    stand = request.cookie_stand
+    if stand is None or stand.refused != DEVICE_MISSING or not stand.opened:
+        return None
+    return ask_for_device_again(request) if stand.named else None
 
 
 def _missing(request: Request) -> str:

@@ -8,8 +8,17 @@ from typing import Any
 import attrs
 import pytest
 
+from sso_proxy.login import LogoutNotice
 from tests.support.device_browser import Answer, DeviceBrowser, Sent
-from tests.support.device_world import BOUND, SESSION, DeviceWorld, only, paths, reasons
+from tests.support.device_world import (
+    BOUND,
+    SESSION,
+    DeviceWorld,
+    Login,
+    only,
+    paths,
+    reasons,
+)
 
 ISSUER = "https://login.example"
 REFRESH = "POST /.sso/dbsc/refresh/TAG"
@@ -304,6 +313,21 @@ def test_an_operator_ends_a_session_and_the_browser_hears_of_it(
     record = world.instance.audit()[-1]
     assert record["bindings"] == ["device"]
     assert world.instance.operate(do="end", id=record["session"])["ended"] == ["main"]
+    assert not world.is_in(alice)
+    world.pass_(301)
+    assert not world.is_in(alice)
+    assert alice.events[-1] == "ended: the server said so"
+
+
+def test_a_provider_ends_a_session_and_the_browser_hears_of_it(
+    make: Make, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make("require", kind)
+    alice = world.log_in()
+    notice = LogoutNotice(issuer=ISSUER, subject="alice", sid="sid-1")
+    monkeypatch.setattr(Login, "told", notice)
+    told = world.browser().ask("POST", "/.sso/logout/backchannel/corp", {}, b"")
+    assert told.status == 200
     assert not world.is_in(alice)
     world.pass_(301)
     assert not world.is_in(alice)

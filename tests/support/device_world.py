@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote, urlsplit
 
 import attrs
@@ -24,6 +24,8 @@ from sso_proxy.config.load import load_config
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.interfaces import ITools
+from sso_proxy.login import LogoutNotice
+from sso_proxy.model import Request, Response
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.session_desk import close_ended, manage_sessions
 from sso_proxy.specs.http.limits import HeadLimits
@@ -117,15 +119,26 @@ class LoginConfig:
 
 @attrs.define
 class Login(FakeLogout):
-    """A provider that believes everybody."""
+    """
+    A provider that believes everybody.
+
+    Attributes:
+        told: What it tells of logouts.
+    """
 
     config_class = LoginConfig
+    told: ClassVar[LogoutNotice | None] = None
 
     @classmethod
     def from_config(cls, config: LoginConfig, tools: ITools) -> Self:
         """Make it."""
         del config
         return cls(name=tools.name, url="", data={"sid": "sid-1"})
+
+    async def back_channel(self, request: Request) -> LogoutNotice | Response:
+        """Tell it."""
+        told = self.told
+        return await super().back_channel(request) if told is None else told
 
 
 class Lines:
@@ -217,6 +230,8 @@ class Instance(Scene):
         octets = self.client.take()
         assert octets, f"no answer to {sent}"
         (got,) = read_answers(octets, ended=self.client.closed)
+        if got.values("connection") == ["close"]:
+            self.client, self.connection = self.connect()
         fields = tuple((name.lower(), value) for name, value in got.headers)
         return Answer(status=got.status, fields=fields, body=got.body)
 
