@@ -16,13 +16,12 @@ from sso_proxy.interfaces import IClock, IHealth
 from sso_proxy.model import WARNING
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.net.http_reply import HttpReply
-from sso_proxy.net.metadata import IssuerSource
 from sso_proxy.tokens.oauth import GrantSource
 
 SLOW: Final = 1.0
 """Seconds for one answer after which people notice."""
 OFF: Final = 3.0
-"""Seconds by which a clock may differ; a field `Date` has whole ones."""
+"""Seconds by which a clock may differ; what servers say of theirs has whole ones."""
 FAR_OFF: Final = 30.0
 """Seconds after which tokens are refused that were just made."""
 
@@ -99,7 +98,7 @@ class ListeningClient(HttpClient):
 
 
 def _ahead(reply: HttpReply, now: float) -> float | None:
-    """Compare a field `Date`, which is cut to whole seconds, with *now*."""
+    """Compare what somebody says of theirs, which is cut to seconds, with *now*."""
     said = reply.header("date")
     if said is None or reply.header("age") is not None:
         return None  # somebody keeps answers
@@ -121,9 +120,9 @@ async def look_at_part(path: str, part: Any, client: ListeningClient) -> Finding
         None, if it has nobody to ask and misses nothing.
     """
     begun = len(client.heard)
-    if isinstance(part, GrantSource) and part.config.issuer:
+    if isinstance(part, GrantSource):
         try:
-            await _source_of(part, client).metadata()
+            await part.endpoint.place()
         except UnavailableError as e:
             return Finding("broken", path, e.what, _REACH)
     elif hasattr(part, "warm"):
@@ -145,10 +144,6 @@ async def look_at_part(path: str, part: Any, client: ListeningClient) -> Finding
     if max(each.seconds for each in heard) > SLOW:
         return Finding("warning", path, told, "slow: logins wait for it")
     return Finding("ok", path, told)
-
-
-def _source_of(part: GrantSource, client: ListeningClient) -> IssuerSource:
-    return IssuerSource(part.config.issuer or "", client, client._clock, part.tls)  # noqa: SLF001
 
 
 async def _missing(part: Any, client: ListeningClient) -> tuple[str, ...]:  # noqa: ANN401

@@ -137,6 +137,7 @@ class ProviderClient:
         self._access = access
         self._link = ProviderLink(access.identity, http_client, clock, unique)
         self._known: tuple[ServerMetadata | None, ProviderEndpoints] | None = None
+        self._unfit = ""
 
     @property
     def proof_thumbprint(self) -> str | None:
@@ -171,8 +172,9 @@ class ProviderClient:
                 pkce=access.pkce,
             )
         except ProviderRefusedError as e:
-            raise UnavailableError(f"provider {access.issuer}: {e.detail}") from e
-        self._known = metadata, endpoints
+            self._unfit = f"provider {access.issuer}: {e.detail}"
+            raise UnavailableError(self._unfit) from e
+        self._known, self._unfit = (metadata, endpoints), ""
         return endpoints
 
     async def key_set(self) -> KeySet:
@@ -311,13 +313,15 @@ class ProviderClient:
         await self._access.keys.warm()
 
     async def probe(self) -> tuple[str, ...]:
-        """Say what is missing, or that the provider does not believe us."""
+        """Say what is missing or unfit, or that the provider does not believe us."""
         access = self._access
         sources: tuple[Any, ...] = (access.metadata, access.keys)
         lines: tuple[str, ...] = ()
         for source in dict.fromkeys(sources):
             if source is not None:
                 lines += await source.probe()
+        if self._unfit:
+            lines += (self._unfit,)
         if self._link.refused:
             problem = f"provider {access.issuer}: does not believe our credentials"
             lines += (problem,)

@@ -108,6 +108,15 @@ class TokenEndpoint:
         self._note("")
         return answer
 
+    async def place(self) -> str:
+        """
+        Give its URL.
+
+        Raises:
+            UnavailableError: Nobody knows it now.
+        """
+        return await self._find()
+
     async def probe(self) -> tuple[str, ...]:
         """Say that the server does not take us for its client, if so."""
         if not self._problem:

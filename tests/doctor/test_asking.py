@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from sso_proxy.config.model import OutboundConfig
+from sso_proxy.config.secrets import Secret
 from sso_proxy.doctor.asking import Heard, ListeningClient, look_at_clock, look_at_part
 from sso_proxy.interfaces import IHealth
 from sso_proxy.model import WARNING
@@ -25,8 +26,12 @@ from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.http_client import ClientTls
 from sso_proxy.net.http_reply import HttpReply
 from sso_proxy.net.metadata import IssuerSource
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import FakeTools
 from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner
+from sso_proxy.tokens.exchange import ExchangeSource
+from sso_proxy.tokens.exchange_config import ExchangeConfig
 from tests.support.programs import Backend, read_request
 
 reactor: Any = installed
@@ -76,6 +81,7 @@ class AskingTests(TestCase):
 
     def setUp(self) -> None:
         self.off = 0.0
+        self.more: dict[str, str] = {}
         self.pki = Pki.create()
         directory = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, directory)
@@ -97,11 +103,8 @@ class AskingTests(TestCase):
         while request := read_request(sock):
             keys = b"/keys" in request.partition(b"\r\n")[0]
             uri = f"{self.issuer}/keys"
-            said = (
-                {"keys": [KEY.public_jwk()]}
-                if keys
-                else {"issuer": self.issuer, "jwks_uri": uri}
-            )
+            own = {"issuer": self.issuer, "jwks_uri": uri, **self.more}
+            said = {"keys": [KEY.public_jwk()]} if keys else own
             body = json.dumps(said).encode()
             date = formatdate(time.time() + self.off, usegmt=True)
             sock.sendall(
@@ -120,6 +123,25 @@ class AskingTests(TestCase):
         assert finding.state == "ok", finding
         assert f"{self.issuer}/keys in " in finding.found
         assert [each.state for each in look_at_clock(self.client.heard)] == ["ok"]
+
+    async def test_a_source_of_tokens_has_to_be_found(self) -> None:
+        options = {"client_id": "proxy", "client_secret": Secret("s" * 40)}
+        directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, directory)
+        ca = str(self.pki.write(directory))
+        config = ExchangeConfig(issuer=self.issuer, ca=ca, **options)  # type: ignore[arg-type]
+        tools = FakeTools(http_client=self.client, clock=SettableClock(time.time()))
+        source = ExchangeSource(config, tools)
+        self.more = {"token_endpoint": f"{self.issuer}/token"}
+        finding = await look_at_part("token.t", source, self.client)
+        assert finding is not None
+        assert finding.state == "ok", finding
+        self.more = {}
+        other = ExchangeSource(config, tools)
+        finding = await look_at_part("token.t", other, self.client)
+        assert finding is not None
+        assert finding.state == "broken", finding
+        assert "has no token_endpoint" in finding.found
 
     async def test_a_clock_that_is_off_is_noticed(self) -> None:
         self.off = 300

@@ -505,6 +505,14 @@ class MetadataTests(ProviderTestCase):
         )
         assert what == f"provider {ISSUER}: the provider has no token_endpoint"
 
+    async def test_metadata_that_is_no_good_for_logins_is_a_matter_for_health(
+        self,
+    ) -> None:
+        provider = self.publishing(self.document(token_endpoint=None))
+        await provider.warm()
+        what = f"provider {ISSUER}: the provider has no token_endpoint"
+        assert await provider.probe() == (what,)
+
     async def test_without_codes_it_may_have_no_token_endpoint(self) -> None:
         provider = self.publishing(self.document(token_endpoint=None), codes=False)
         assert (await provider.endpoints()).token is None
