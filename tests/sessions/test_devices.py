@@ -2,75 +2,194 @@
 
 from typing import Any
 
-from sso_proxy.model import Request, Response
+import attrs
+import pytest
+from twisted.logger import capturedLogs
+
+from sso_proxy.caches.memory import MemoryCacheConfig
+from sso_proxy.errors import UnavailableError
 from sso_proxy.sessions.device_options import DeviceConfig
-from sso_proxy.sessions.devices import Devices, Standing, build_devices
+from sso_proxy.sessions.devices import PASSES, Devices, Standing, build_devices
 from sso_proxy.specs.http.cookies import Scope
 from sso_proxy.testing.fakes import NOW, make_request
 from tests.support.caching import now
-from tests.support.device_keys import Device, challenged, instructed, offered
-from tests.support.sessions import Browser, SessionTools
+from tests.support.device_keys import Device, offered
+from tests.support.sessions import BrokenCache, Browser, SessionTools
 
 HOLDER, BEGAN, EXPIRES = "holder", NOW, NOW + 28800
 MISSING = Standing(refused="device-missing")
+LEVELS: tuple[Any, ...] = ("require", "prefer", "observe")
 
 
-def devices_of(
-    tools: SessionTools,
-    level: Any = "prefer",  # noqa: ANN401
-    **options: Any,  # noqa: ANN401
-) -> Devices:
-    return build_devices(
-        DeviceConfig(**options),
-        level,
-        tools,
-        tools.memory,
-        name="session main",
+@attrs.define
+class Bound:
+    """A browser whose key is registered, or may be."""
+
+    level: Any = "prefer"
+    tools: SessionTools = attrs.field(factory=SessionTools)
+    browser: Browser = attrs.field(factory=Browser)
+    device: Device = attrs.field(factory=Device)
+
+    @property
+    def devices(self) -> Devices:
+        """Give what binds it, in another process each time."""
+        return build_devices(
+            DeviceConfig(),
+            self.level,
+            self.tools,
+            self.tools.memory,
+            name="session main",
+            cookie="__Host-sso-bound",
+            scope=Scope(),
+        )
+
+    def register(self) -> None:
+        """Register the key."""
+        offer = offered(self.devices.offer(make_request(), HOLDER, BEGAN))
+        proof = self.device.registration(offer["challenge"], offer["authorization"])
+        request = self.browser.request(**{"Secure-Session-Response": proof})
+        answer = now(self.devices.register(request, HOLDER, BEGAN, EXPIRES))
+        assert answer.status == 200
+        self.browser.take(answer.headers)
+
+    def check(self, level: Any = None) -> Standing:  # noqa: ANN401
+        """Say what is thought of the browser's next request."""
+        request = self.browser.request()
+        return now(self.devices.check(request, HOLDER, BEGAN, level))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_proof_says_which_key_and_for_how_long(level: Any) -> None:  # noqa: ANN401
+    bound = Bound(level)
+    bound.register()
+    assert bound.check() == Standing(bound.device.thumbprint, NOW + 300)
+    bound.tools.clock.advance(299)
+    assert bound.check() == Standing(bound.device.thumbprint, NOW + 300)
+
+
+@pytest.mark.parametrize("registered", [True, False])
+@pytest.mark.parametrize("level", LEVELS)
+def test_in_the_first_seconds_nothing_has_to_be_proved(
+    level: Any,  # noqa: ANN401
+    registered: bool,  # noqa: FBT001
+) -> None:
+    bound = Bound(level)
+    if registered:
+        bound.register()
+        bound.browser = Browser()
+    bound.tools.clock.advance(59)
+    assert bound.check() == Standing(until=NOW + 60)
+
+
+@pytest.mark.parametrize(
+    ("level", "registered", "standing"),
+    [
+        ("require", False, MISSING),
+        ("require", True, MISSING),
+        ("prefer", False, PASSES),
+        ("prefer", True, MISSING),
+        ("observe", False, PASSES),
+        ("observe", True, PASSES),
+    ],
+)
+def test_afterwards_it_depends_on_the_level(
+    level: Any,  # noqa: ANN401
+    registered: bool,  # noqa: FBT001
+    standing: Standing,
+) -> None:
+    bound = Bound(level)
+    if registered:
+        bound.register()
+    bound.tools.clock.advance(300)
+    assert bound.check() == standing
+    bound.level = "observe"
+    assert bound.check(level) == standing, "a route may say otherwise"
+
+
+def test_what_needs_no_cache_is_known_at_once() -> None:
+    bound = Bound()
+    request = bound.browser.request()
+    assert bound.devices.peek(request, HOLDER, BEGAN) == Standing(until=NOW + 60)
+    bound.tools.clock.advance(60)
+    assert bound.devices.peek(request, HOLDER, BEGAN) is None
+
+
+@pytest.mark.parametrize(("level", "raises"), [("prefer", True), ("observe", False)])
+def test_nobody_who_has_to_prove_a_device_passes_while_the_cache_is_down(
+    level: Any,  # noqa: ANN401
+    raises: bool,  # noqa: FBT001
+) -> None:
+    bound = Bound(level)
+    cache = BrokenCache(MemoryCacheConfig(), bound.tools.clock)
+    cache.broken = frozenset({"get"})
+    bound.tools.memory = cache
+    bound.tools.clock.advance(300)
+    if raises:
+        with pytest.raises(UnavailableError):
+            bound.check()
+    else:
+        with capturedLogs() as logs:
+            assert bound.check() == PASSES
+        assert len(logs) == 1
+    assert bound.check("require") == MISSING
+
+
+def test_what_is_only_observed_is_in_the_log() -> None:
+    bound = Bound("observe")
+    bound.register()
+    bound.tools.clock.advance(300)
+    with capturedLogs() as logs:
+        bound.check()
+    (event,) = logs
+    assert event["reason"] == "device-missing"
+    assert event["verdict"] == "would not be used"
+
+
+@pytest.mark.parametrize("ahead", [0, 299])
+def test_the_first_seconds_do_not_last_while_a_clock_is_far_behind(ahead: int) -> None:
+    bound = Bound("require")
+    bound.tools.clock.advance(3600)
+    assert bound.check() == MISSING
+    bound.tools.clock.now = NOW - ahead
+    assert bound.check() == Standing(until=NOW + 60)
+    bound.tools.clock.now = NOW - 301
+    assert bound.check() == MISSING
+
+
+def test_what_is_over_is_forgotten_and_taken_away() -> None:
+    bound = Bound()
+    bound.register()
+    assert now(bound.devices.is_bound(HOLDER))
+    bound.browser.take(now(bound.devices.end(bound.browser.request(), HOLDER)))
+    assert not now(bound.devices.is_bound(HOLDER))
+    assert bound.browser.cookies == {}
+    assert now(bound.devices.end(bound.browser.request(), None)) == ()
+
+
+def test_a_browser_that_logs_out_forgets_the_rest_unless_it_must_not() -> None:
+    assert Bound().devices.farewell() == (("clear-site-data", '"cookies"'),)
+    quiet = build_devices(
+        DeviceConfig(clear_site_data=False),
+        "prefer",
+        SessionTools(),
+        SessionTools().memory,
+        name="x",
         cookie="__Host-sso-bound",
         scope=Scope(),
     )
+    assert quiet.farewell() == ()
 
 
-def post(browser: Browser, proof: str = "", session_id: str = "") -> Request:
-    fields = {}
-    if proof:
-        fields["Secure-Session-Response"] = proof
-    if session_id:
-        fields["Sec-Secure-Session-Id"] = session_id
-    return browser.request(**fields)
+def test_a_key_is_asked_for_once_in_a_while_and_not_if_there_is_one() -> None:
+    bound = Bound()
 
+    def asked() -> bool:
+        found = bound.devices.offer_once(bound.browser.request(), HOLDER, BEGAN)
+        return bool(offered(now(found)))
 
-def register(
-    devices: Devices, browser: Browser, device: Device, holder: str = HOLDER
-) -> Response:
-    """Do as a browser does that is offered to register."""
-    offer = offered(devices.offer(make_request(), holder, BEGAN))
-    proof = device.registration(offer["challenge"], offer["authorization"])
-    answer = now(devices.register(post(browser, proof), holder, BEGAN, EXPIRES))
-    browser.take(answer.headers)
-    return answer
-
-
-def test_a_registered_key_is_proved_for_a_while() -> None:
-    tools, browser, device = SessionTools(), Browser(), Device()
-    devices = devices_of(tools)
-    answer = register(devices, browser, device)
-    assert answer.status == 200
-    found = now(devices.check(browser.request(), HOLDER, BEGAN))
-    assert found == Standing(device.thumbprint, NOW + 300)
-    tools.clock.advance(300)
-    assert now(devices.check(browser.request(), HOLDER, BEGAN)) == MISSING
-
-
-def test_a_proof_renews_the_cookie() -> None:
-    tools, browser, device = SessionTools(), Browser(), Device()
-    devices = devices_of(tools)
-    told = register(devices, browser, device)
-    tools.clock.advance(300)
-    proof = device.refresh(challenged(told))
-    named = instructed(told)["session_identifier"]
-    answer = now(devices.refresh(post(browser, proof, named), HOLDER, EXPIRES))
-    assert answer.status == 200
-    browser.take(answer.headers)
-    found = now(devices.check(browser.request(), HOLDER, BEGAN))
-    assert found == Standing(device.thumbprint, NOW + 600)
+    assert [asked(), asked()] == [True, False]
+    bound.tools.clock.advance(20)
+    assert asked()
+    bound.tools.clock.advance(20)
+    bound.register()
+    assert not asked()
