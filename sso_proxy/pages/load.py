@@ -33,7 +33,7 @@ _svg = re.compile(
 @lru_cache(maxsize=1)
 def default_pages() -> Pages:
     """Give the pages of a configuration that says nothing about them."""
-    return load_pages(PagesConfig())
+    return _make_pages(PagesConfig())
 
 
 def load_pages(config: PagesConfig) -> Pages:
@@ -43,6 +43,12 @@ def load_pages(config: PagesConfig) -> Pages:
     Raises:
         ConfigError: Files cannot be read, or are not what they have to be: all of them.
     """
+    if config == PagesConfig():  # ours are the same each time
+        return default_pages()
+    return _make_pages(config)
+
+
+def _make_pages(config: PagesConfig) -> Pages:
     reader = _Reader()
     sources = reader.templates(config.templates)
     catalogues = reader.catalogues(config.messages)
