@@ -381,7 +381,7 @@ class Builder:
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
-            prefix=build_prefix(route),
+            prefix=build_prefix(route, self._upstreams.places(route)),
             maintenance=self._try(build_maintenance, path, route, tools),
             upstream_host=None if host == "client" else host,
             methods=frozenset(route.methods),

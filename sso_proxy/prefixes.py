@@ -28,12 +28,20 @@ class RoutePrefix:
         prefix: How paths are changed.
         path: The route's.
         host: What the backend is called, or None for what the client calls it.
+        places: Where it is; some think that this is their name, or their port.
     """
 
-    def __init__(self, prefix: PathPrefix, path: str, host: str | None) -> None:
+    def __init__(
+        self,
+        prefix: PathPrefix,
+        path: str,
+        host: str | None = None,
+        places: Sequence[tuple[str, int]] = (),
+    ) -> None:
         self._prefix = prefix
         self.claim = prefix.to_backend(path)
         self._host = host
+        self._places = places
         self._claims: HostRoutes | None = None
         self._paths = lru_cache(maxsize=1024)(self._answer_paths)
 
@@ -73,7 +81,10 @@ class RoutePrefix:
 
     def _answer_paths(self, scheme: str, host: str, port: int) -> Rewrite:
         called = authority(host, port, scheme)
-        names = {called, f"{host}:{port}", self._host or called}
+        names = {called, self._host or called}
+        for server, its_port in self._places:
+            name = f"[{server}]" if ":" in server else server
+            names |= {f"{name}:{its_port}", f"{host}:{its_port}"}
         return AnswerPaths(
             prefix=self._prefix,
             authorities=plain_authorities(names),
@@ -81,13 +92,22 @@ class RoutePrefix:
         ).rewrite
 
 
-def build_prefix(route: RouteConfig) -> RoutePrefix | None:
-    """Make what changes the paths of *route*, if anything does."""
+def build_prefix(
+    route: RouteConfig, places: Sequence[tuple[str, int]] = ()
+) -> RoutePrefix | None:
+    """
+    Make what changes the paths of *route*, if anything does.
+
+    Args:
+        route: The route.
+        places: Hosts and ports of its backend.
+    """
     if not (route.strip_prefix or route.add_prefix):
         return None
     host = route.upstream.host
     prefix = PathPrefix(route.strip_prefix, route.add_prefix)
-    return RoutePrefix(prefix, route.path, None if host == "client" else host)
+    name = None if host == "client" else host
+    return RoutePrefix(prefix, route.path, name, places)
 
 
 def settle_prefixes(routes: Sequence[Route | None]) -> None:

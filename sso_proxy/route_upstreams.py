@@ -66,6 +66,14 @@ class RouteUpstreams:
             return self._named[backend.target]
         return route.upstream
 
+    def places(self, route: RouteConfig) -> tuple[tuple[str, int], ...]:
+        """Give host and port of all servers of *route* that have them."""
+        urls, backend = [route.backend], read_backend(route.backend)
+        if backend.kind == "upstream" and backend.target in self._named:
+            urls = [each.url for each in self._named[backend.target].server]
+        read = map(read_backend, urls)
+        return tuple((each.host, each.port) for each in read if each.host)
+
     def speaks_tls(self, route: RouteConfig) -> bool:
         """Say whether the backend of *route* is reached with TLS."""
         backend = read_backend(route.backend)

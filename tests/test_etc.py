@@ -67,6 +67,7 @@ RUN_ELSEWHERE = {
     "login-server.toml",
     "login-server-auth-tkt.toml",
     "mapped-users.toml",
+    "upstreams.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
 logins."""

@@ -113,3 +113,16 @@ def test_our_own_paths_stay_ours(scene: Make) -> None:
     proxy = scene(SHOP.replace('"/shop/"', '"/"').replace("strip", "add"))
     client = proxy.send("/.sso/nothing")
     assert proxy.answer(client).startswith(b"HTTP/1.1 404")
+
+
+def test_a_backend_that_names_its_own_port_leads_back_here(scene: Make) -> None:
+    proxy = scene(SHOP)
+    port = proxy.servers[0].port
+    for name in ("127.0.0.1", "app.example.com"):
+        client = proxy.send("/shop/a")
+        proxy.servers[0].hear().send(
+            b"HTTP/1.1 302 X\r\nLocation: http://%b:%d/b\r\nContent-Length: 0\r\n\r\n"
+            % (name.encode(), port)
+        )
+        told = proxy.answer(client)
+        assert b"\r\nLocation: http://app.example.com/shop/b\r\n" in told
