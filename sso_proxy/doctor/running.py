@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -53,18 +54,12 @@ def examine(config: Config, say: Callable[[Finding], object]) -> bool:
 
     Raises:
         ConfigError: The configuration is wrong.
+        BrokenPipeError: *say* says so.
     """
-    outcomes: list[bool | ConfigError] = []
+    outcomes: list[bool | ConfigError | BrokenPipeError] = []
 
     async def run(reactor: Any) -> None:  # noqa: ANN401
-        good = True
-        try:
-            async for finding in _findings(config, reactor):
-                good &= finding.state != "broken"
-                say(finding)
-            outcomes.append(good)
-        except ConfigError as e:
-            outcomes.append(e)
+        outcomes.append(await look(config, reactor, say))
 
     try:
         react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
@@ -72,12 +67,34 @@ def examine(config: Config, say: Callable[[Finding], object]) -> bool:
         if not outcomes:  # interrupted, or a fault of ours, which was logged
             raise
     outcome = outcomes[0]
-    if isinstance(outcome, ConfigError):
+    if isinstance(outcome, ConfigError | BrokenPipeError):
         raise outcome
     return outcome
 
 
-async def _findings(config: Config, reactor: Any) -> AsyncIterator[Finding]:  # noqa: ANN401
+async def look(
+    config: Config,
+    reactor: Any,  # noqa: ANN401
+    say: Callable[[Finding], object],
+) -> bool | ConfigError | BrokenPipeError:
+    """
+    Look at everything, as `examine` does, while *reactor* runs.
+
+    Returns:
+        The same; or what is wrong, or that nobody listens any more.
+    """
+    good = True
+    try:
+        async with aclosing(_findings(config, reactor)) as findings:
+            async for finding in findings:
+                good &= finding.state != "broken"
+                say(finding)
+    except (ConfigError, BrokenPipeError) as e:
+        return e
+    return good
+
+
+async def _findings(config: Config, reactor: Any) -> AsyncGenerator[Finding, None]:  # noqa: ANN401
     clock = SystemClock()
     client = ListeningClient(reactor, config.server.outbound, clock)
     shared: dict[tuple[Any, ...], Any] = {}

@@ -80,7 +80,7 @@ class AskingTests(TestCase):
     """A server that publishes metadata and keys, with a clock of its own."""
 
     def setUp(self) -> None:
-        self.off = 0.0
+        self.off, self.field = 0.0, b""
         self.more: dict[str, str] = {}
         self.pki = Pki.create()
         directory = Path(tempfile.mkdtemp())
@@ -109,8 +109,8 @@ class AskingTests(TestCase):
             date = formatdate(time.time() + self.off, usegmt=True)
             sock.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                b"Date: %b\r\nContent-Length: %d\r\n\r\n%b"
-                % (date.encode(), len(body), body)
+                b"Date: %b\r\n%bContent-Length: %d\r\n\r\n%b"
+                % (date.encode(), self.field, len(body), body)
             )
 
     def source(self, **tls: bytes) -> IssuerSource:
@@ -152,6 +152,12 @@ class AskingTests(TestCase):
             f"{seconds} s behind that of localhost:{self.server.port}"
             for seconds in (299, 300, 301)
         }
+
+    async def test_an_answer_that_somebody_has_kept_says_nothing(self) -> None:
+        self.off, self.field = -300, b"Age: 300\r\n"
+        await look_at_part("authenticator.a", self.source(), self.client)
+        (finding,) = look_at_clock(self.client.heard)
+        assert finding.state == "ok"
 
     async def test_whom_nobody_trusts_is_broken(self) -> None:
         stranger = self.source(ca=Pki.create().ca_pem)

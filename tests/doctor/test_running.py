@@ -7,11 +7,28 @@ import time
 from pathlib import Path
 
 import pytest
+from twisted.internet import reactor as installed  # noqa: TID251 - a real one
+from twisted.trial.unittest import TestCase
 
 from sso_proxy.cli import main
+from sso_proxy.config.load import parse_config
+from sso_proxy.doctor.finding import Finding
+from sso_proxy.doctor.running import look
+from sso_proxy.errors import ConfigError
 from tests.support.programs import free_port
 from tests.support.running import environment
 
+PLAIN = """
+[[listener]]
+address = "127.0.0.1"
+port = 8080
+tls = false
+allow_plaintext = true
+[[route]]
+host = "*"
+authenticate = ["anonymous"]
+backend = "http://127.0.0.1:9"
+"""
 CONFIG = """
 [server]
 state_dir = "state"
@@ -53,6 +70,27 @@ def file(tmp_path: Path) -> Path:
     (tmp_path / "users").write_text("")
     path.write_text(CONFIG.format(port=free_port()))
     return path
+
+
+class LookingTests(TestCase):
+    """In a process that goes on."""
+
+    async def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
+        said = []
+
+        def say(finding: Finding) -> None:
+            said.append(finding)
+            raise BrokenPipeError
+
+        found = await look(parse_config(PLAIN, "/nowhere/x.toml"), installed, say)
+        assert isinstance(found, BrokenPipeError)
+        assert len(said) == 1
+
+    async def test_a_file_that_is_gone_is_a_mistake(self) -> None:
+        text = PLAIN.replace("tls = false", 'certificate = "no.crt"\nkey = "no.key"')
+        config = parse_config(text.replace("allow_", "#"), "/nowhere/x.toml")
+        found = await look(config, installed, print)
+        assert isinstance(found, ConfigError)
 
 
 def test_a_cache_that_is_down_and_a_key_that_is_old(file: Path) -> None:
