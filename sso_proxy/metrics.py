@@ -14,7 +14,9 @@ from prometheus_client.core import (
 from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.bound_cookies import COUNTS
 from sso_proxy.interfaces.tokens import ICountsTokens
+from sso_proxy.net.http_client import HttpClient
 from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.traffic import Histogram
 from sso_proxy.upstream_metrics import upstream_metrics
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class GatewayCollector:
             connections.add_metric([site.name], len(site.connections))
         yield connections
         yield from self._traffic()
+        yield from self._outward()
         yield from self._sessions()
         yield from self._parts()
 
@@ -80,6 +83,23 @@ class GatewayCollector:
         for kind, count in traffic.bindings.items():
             bindings.add_metric([kind], count)
         yield bindings
+
+    def _outward(self) -> Iterator[Metric]:
+        durations = HistogramMetricFamily(
+            "sso_proxy_outbound_duration_seconds",
+            "Requests of ours to providers, decision points and others, by whom.",
+            labels=["server"],
+        )
+        clients = (
+            c for c in self._gateway.shared.values() if isinstance(c, HttpClient)
+        )
+        total: dict[str, Histogram] = {}
+        for client in clients:
+            for server, histogram in client.durations.by_name.items():
+                total.setdefault(server, Histogram()).add(histogram)
+        for server, histogram in total.items():
+            durations.add_metric([server], histogram.buckets(), histogram.sum)
+        yield durations
 
     def _sessions(self) -> Iterator[Metric]:
         log: SessionLog | None = self._gateway.shared.get(SESSIONS)

@@ -18,6 +18,8 @@ BOUNDS: Final = (
     *(0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 """Seconds up to which a bucket of a histogram counts; one more has the rest."""
+MOST_NAMES: Final = 64
+OTHERS: Final = "others"
 _TUNNEL: Final = 101
 
 
@@ -41,6 +43,12 @@ class Histogram:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.sum += seconds
 
+    def add(self, other: "Histogram") -> None:
+        """Count those of *other*, too."""
+        pairs = zip(self.counts, other.counts, strict=True)
+        self.counts = [mine + theirs for mine, theirs in pairs]
+        self.sum += other.sum
+
     def buckets(self) -> list[tuple[str, float]]:
         """Give how many took at most so many seconds, as Prometheus wants it."""
         total, found = 0, []
@@ -48,6 +56,27 @@ class Histogram:
             total += count
             found.append((str(bound), float(total)))
         return found
+
+
+class Durations:
+    """
+    Durations of what others do for us, by who it is.
+
+    Attributes:
+        by_name: Of each; those of more than `MOST_NAMES` together as `OTHERS`.
+    """
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Histogram] = {}
+
+    def note(self, name: str, seconds: float) -> None:
+        """Count one."""
+        found = self.by_name.get(name)
+        if found is None:
+            if len(self.by_name) >= MOST_NAMES:
+                name = OTHERS
+            found = self.by_name.setdefault(name, Histogram())
+        found.note(seconds)
 
 
 class _Slot:

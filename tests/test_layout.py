@@ -24,6 +24,7 @@ TESTED_ELSEWHERE = {
     "interfaces/policies.py": "likewise",
     "model.py": "values without behaviour, used by every test",
     "body.py": "a declaration; test_restoring.py and edge/test_body.py implement it",
+    "net/http_bodies.py": "net/test_http_client.py sends and reads them",
     "parts.py": "values; test_building.py makes them",
     "token.py": "values without behaviour, used by the tests of tokens",
     "equipment.py": "test_equipping.py looks at every way to fill and read it",

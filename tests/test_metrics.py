@@ -8,8 +8,10 @@ from zope.interface import implementer
 
 from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.bound_cookies import COUNTS
+from sso_proxy.config.model import OutboundConfig
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.metrics import GatewayCollector
+from sso_proxy.net.http_client import HttpClient
 from sso_proxy.session import Session
 from sso_proxy.session_log import SESSIONS, SessionLog
 from sso_proxy.testing.fakes import make_identity, make_request
@@ -66,6 +68,18 @@ def test_durations_and_decisions_are_told_by_route_and_reason() -> None:
     assert f'{name}_count{{route="orders"}} 1.0' in lines
     assert 'sso_proxy_decisions_total{decision="deny",reason="scope"} 2.0' in lines
     assert 'sso_proxy_bindings_total{kind="dpop"} 1.0' in lines
+
+
+def test_who_answers_us_how_quickly_is_told() -> None:
+    watched = gateway()
+    for key in ("a", "b"):
+        client = HttpClient(None, OutboundConfig())
+        client.durations.note("https://op.example", 0.2)
+        watched.shared["http-client", key] = client
+    name = "sso_proxy_outbound_duration_seconds"
+    lines = text(watched)
+    assert f'{name}_bucket{{le="0.25",server="https://op.example"}} 2.0' in lines
+    assert f'{name}_sum{{server="https://op.example"}} 0.4' in lines
 
 
 def test_sessions_are_counted_and_nobody_is_named() -> None:

@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.traffic import BOUNDS, SLOTS, STEP, Histogram, Traffic, merge_traffic
+from sso_proxy.traffic import (
+    BOUNDS,
+    MOST_NAMES,
+    OTHERS,
+    SLOTS,
+    STEP,
+    Durations,
+    Histogram,
+    Traffic,
+    merge_traffic,
+)
 
 NOW = 1_000_000.0
 
@@ -45,6 +55,14 @@ def test_a_clock_that_goes_back_counts_on() -> None:
     for moment in (NOW, NOW + STEP, NOW):
         traffic.note("", 200, 0.01, moment)
     assert [slot["answers"][0][2] for slot in traffic.document(NOW)] == [2, 1]
+
+
+def test_names_are_bounded() -> None:
+    durations = Durations()
+    for number in range(3 * MOST_NAMES):
+        durations.note(f"https://{number}.example", 0.1)
+    assert len(durations.by_name) == MOST_NAMES + 1
+    assert sum(durations.by_name[OTHERS].counts) == 2 * MOST_NAMES
 
 
 def test_a_tunnel_is_no_slow_request() -> None:

@@ -6,27 +6,22 @@ we stand in.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IConsumer
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
 from twisted.web.client import (
     Agent,
     RequestTransmissionFailed,
-    ResponseDone,
     ResponseNeverReceived,
 )
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers as WebHeaders
-from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IPolicyForHTTPS, IResponse
 
 from sso_proxy import __version__
 from sso_proxy.config.model import OutboundConfig
@@ -40,15 +35,16 @@ from sso_proxy.net.http_agent import (
     read_ca,
     read_proxy,
 )
+from sso_proxy.net.http_bodies import BoundedBody, WholeBody
 from sso_proxy.net.http_reply import HttpReply
 from sso_proxy.net.no_reply import (
     NoReplyError,
-    TooLongError,
     Trouble,
     describe,
     first_cause,
 )
 from sso_proxy.net.tls.client import ClientTls
+from sso_proxy.traffic import OTHERS, Durations
 
 __all__ = ["ClientTls", "HttpClient", "HttpReply", "NoReplyError", "Trouble"]
 
@@ -75,6 +71,10 @@ class HttpClient:
         config: The proxy, the CAs and the limits.
         policy: How to verify https, instead of that.
         guard: Which addresses may be asked; None: all.
+        durations: Where it is counted how long answers take; unset, of its own.
+
+    Attributes:
+        durations: The same.
 
     Raises:
         ConfigError: The proxy or the CA file is unusable.
@@ -87,6 +87,7 @@ class HttpClient:
         *,
         policy: IPolicyForHTTPS | None = None,
         guard: Guard | None = None,
+        durations: Durations | None = None,
     ) -> None:
         self._guard = guard
         self._others: dict[tuple[Guard | str, int], HttpClient] = {}
@@ -96,6 +97,7 @@ class HttpClient:
         self._ca = read_ca(config.ca)
         self._proxy = read_proxy(config.proxy)
         self._agents: dict[ClientTls | None, Agents] = {}
+        self.durations = durations if durations is not None else Durations()
 
     def guarded(self, guard: Guard, max_bytes: int = _GUARDED_BYTES) -> "HttpClient":
         """
@@ -116,7 +118,11 @@ class HttpClient:
                 max_bytes=min(self._config.max_bytes, max_bytes),
             )
             self._others[key] = HttpClient(
-                self._reactor, config, policy=self._policy, guard=guard
+                self._reactor,
+                config,
+                policy=self._policy,
+                guard=guard,
+                durations=self.durations,
             )
         return self._others[key]
 
@@ -132,7 +138,11 @@ class HttpClient:
         if proxy not in self._others:
             config = attrs.evolve(self._config, proxy=proxy_url(proxy))
             self._others[proxy] = HttpClient(
-                self._reactor, config, policy=self._policy, guard=self._guard
+                self._reactor,
+                config,
+                policy=self._policy,
+                guard=self._guard,
+                durations=self.durations,
             )
         return self._others[proxy]
 
@@ -276,6 +286,7 @@ class HttpClient:
         """Send *request* and wait for the answer, *within* seconds at most."""
         exchange = Deferred.fromCoroutine(self._exchange(request))
         deadline = self._reactor.callLater(within, exchange.cancel)
+        began = self._reactor.seconds()
         try:
             return await exchange
         except Exception as e:  # noqa: BLE001
@@ -290,6 +301,9 @@ class HttpClient:
         finally:
             if deadline.active():
                 deadline.cancel()
+            # Strangers name what is asked with a guard: that is no label.
+            who = OTHERS if self._guard is not None else _origin(request.url)
+            self.durations.note(who, self._reactor.seconds() - began)
 
     async def _exchange(self, request: "_Request") -> HttpReply:
         """Send the request and read the answer."""
@@ -301,7 +315,7 @@ class HttpClient:
             if not (ended and request.repeatable):
                 raise
             response = await _send(agents.fresh, request)
-        body = _Body(request.limit)
+        body = BoundedBody(request.limit)
         response.deliverBody(body)
         return HttpReply(
             status=response.code,
@@ -355,7 +369,7 @@ async def _send(agent: Agent, request: _Request) -> IResponse:
     fields = WebHeaders({"User-Agent": [f"sso-proxy/{__version__}"]})
     for name, value in request.headers.items():
         fields.setRawHeaders(name, [value])
-    body = None if request.body is None else _Form(request.body)
+    body = None if request.body is None else WholeBody(request.body)
     try:
         target = request.url.encode("ascii")
     except UnicodeEncodeError:
@@ -364,70 +378,17 @@ async def _send(agent: Agent, request: _Request) -> IResponse:
     return response
 
 
-@implementer(IBodyProducer)
-class _Form:
-    """Writes a body that is there as a whole."""
-
-    def __init__(self, body: bytes) -> None:
-        self.length = len(body)
-        self._body = body
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write it."""
-        consumer.write(self._body)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Do nothing: it is written."""
-
-    def resumeProducing(self) -> None:
-        """Do nothing: it is written."""
-
-    def stopProducing(self) -> None:
-        """Do nothing: it is written."""
-
-
-class _Body(Protocol):
-    """Collects a body up to a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self.whole: Deferred[bytes] = Deferred(lambda _: self._abort())
-        self._left = limit
-        self._parts: list[bytes] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        """Keep *data*, or give up."""
-        self._left -= len(data)
-        if self._left >= 0:
-            self._parts.append(data)
-        else:
-            self._abort()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Give the body if it is whole, as far as framing tells."""
-        if self.whole.called:
-            return
-        if self._left < 0:
-            self.whole.errback(Failure(TooLongError("the answer is too long")))
-        elif reason.check(ResponseDone, PotentialDataLoss):
-            self.whole.callback(b"".join(self._parts))
-        else:
-            self.whole.errback(reason)
-
-    def _abort(self) -> None:
-        """Cut the connection, unless the answer is whole and it serves others."""
-        # Twisted's proxy for the transport can only close it, and over TLS that waits
-        # for a peer that sends without end.
-        transport = getattr(self.transport, "_producer", None)
-        if transport is not None:
-            transport.abortConnection()
-
-
 def _with_query(url: str, fields: FormFields) -> str:
     """Give *url* with *fields* added to its query."""
     if not fields:
         return url
     return f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
+
+
+def _origin(url: str) -> str:
+    """Give scheme, host and port of *url*, without what may be a secret."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}"
 
 
 def _without_query(url: str) -> str:

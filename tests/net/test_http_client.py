@@ -24,6 +24,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.errors import ConfigError, UnavailableError
 from sso_proxy.net.http_agent import read_proxy
+from sso_proxy.net.guard import Guard
 from sso_proxy.net.http_client import (
     ClientTls,
     HttpClient,
@@ -328,6 +329,25 @@ class HttpClientTests(TestCase):
             "body": body,
             "client": None,
         }
+
+    async def test_how_long_it_took_is_counted_by_who_answers(self) -> None:
+        client, origin = self.client(), self.serve()
+        await client.post_form(origin + "/form?secret=1", ())
+        there = origin.replace("://", "://user:secret@")
+        with pytest.raises(NoReplyError):
+            await client.get(there.rpartition(":")[0] + ":1/")
+        first, second = client.durations.by_name
+        assert first == origin
+        assert second.endswith(":1")
+        assert "secret" not in second
+        assert sum(client.durations.by_name[first].counts) == 1
+
+    async def test_strangers_names_are_no_labels(self) -> None:
+        client = self.client()
+        guarded = client.guarded(Guard())
+        with pytest.raises(NoReplyError):
+            await guarded.get("https://127.0.0.1:1/")
+        assert list(client.durations.by_name) == ["others"]
 
     async def test_any_body_is_sent_as_its_fields_say(self) -> None:
         origin = self.serve()
