@@ -23,8 +23,8 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.errors import ConfigError, UnavailableError
-from sso_proxy.net.http_agent import read_proxy
 from sso_proxy.net.guard import Guard
+from sso_proxy.net.http_agent import read_proxy
 from sso_proxy.net.http_client import (
     ClientTls,
     HttpClient,
