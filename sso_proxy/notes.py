@@ -1,12 +1,15 @@
 """What operators should know of a configuration that can be served."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.private_file import is_open
 from sso_proxy.interfaces import INoted
+
+_RENEWED: Final = 120
+"""Seconds that are left of a cookie when Chromium renews it (measured)."""
 
 
 class Ending(Protocol):
@@ -45,9 +48,12 @@ def notes_of_routes(config: Config) -> Iterator[str]:
     """
     Give a line for each route whose backend is told URLs that users have chosen.
 
+    And one where browsers have to prove their device all the time.
+
     Args:
         config: The configuration.
     """
+    yield from _notes_of_devices(config)
     named = config.authenticator
     for number, route in enumerate(config.route):
         if route.map_user:
@@ -57,6 +63,26 @@ def notes_of_routes(config: Config) -> Iterator[str]:
                 who = f"who logs in by authenticator.{name}"
                 problem = f"without it, the backend knows {who} by a URL"
                 yield f"route[{number}].map_user: {problem}"
+
+
+def _notes_of_devices(config: Config) -> Iterator[str]:
+    """Give a line for each place where browsers prove their device all the time."""
+    for name, session in config.session.items():
+        table = session.options.get("device")
+        if isinstance(table, Mapping):
+            yield from _often(f"session.{name}.device", table.get("lifetime"))
+    for number, route in enumerate(config.route):
+        cookies = route.binding.cookies
+        if cookies is not None and cookies.device is not None:
+            place = f"route[{number}].binding.cookies.device_options"
+            yield from _often(place, cookies.device_options.lifetime)
+
+
+def _often(place: str, lifetime: object) -> Iterator[str]:
+    """Say so of a *lifetime* in seconds that has Chromium renew what it has."""
+    if isinstance(lifetime, int) and lifetime <= _RENEWED:
+        problem = f"browsers prove their device with every page; {_RENEWED + 1} or more"
+        yield f"{place}.lifetime: {problem} spares that"
 
 
 def _keys_of(listeners: Sequence[ListenerConfig]) -> Iterator[tuple[str, str]]:

@@ -133,3 +133,30 @@ def test_a_check_tells_of_private_keys_that_everybody_can_read(place: Path) -> N
     (note,) = check(load_config(write_config(place, _LISTENER + CONFIG))).notes
     assert note.startswith("listener[0].key: ")
     assert note.endswith("chmod o= it")
+
+
+def test_a_check_tells_of_devices_that_are_proved_all_the_time(tmp_path: Path) -> None:
+    text = """
+[session.main]
+type = "server"
+binding = { device = "prefer" }
+device = { lifetime = LIFETIME }
+
+[[route]]
+host = "shop.example.com"
+authenticate = ["anonymous"]
+backend = "http://127.0.0.1:9"
+
+[route.binding.cookies]
+names = ["*"]
+device = "prefer"
+device_options = { lifetime = LIFETIME }
+"""
+    for lifetime, places in (
+        (121, []),
+        (120, ["session.main.device", "route[2].binding.cookies.device_options"]),
+    ):
+        given = text.replace("LIFETIME", str(lifetime))
+        notes = check(load_config(write_config(tmp_path, CONFIG + given))).notes
+        expected = [f"{place}.lifetime" for place in places]
+        assert [note.partition(":")[0] for note in notes] == expected

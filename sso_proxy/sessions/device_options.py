@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import attrs
 
-from sso_proxy.config.checks import between, non_empty
+from sso_proxy.config.checks import Attribute, between, non_empty, path_prefix
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.sessions.device_federation import FederationConfig
 from sso_proxy.specs.http.cookies import Scope
@@ -16,6 +16,14 @@ NEEDS: Final = frozenset({"get", "add", "delete", "mark"})
 """The operations of a cache that can keep devices' keys."""
 
 _name = re.compile(r"__(?:Host|Secure)-sso-bound(?:-[A-Za-z0-9]+){0,3}").fullmatch
+
+
+def _paths(instance: object, attribute: Attribute, value: tuple[str, ...]) -> None:
+    """Refuse what is no path as browsers have it."""
+    for path in value:
+        path_prefix(instance, attribute, path)
+        if "{" in path:
+            raise ValueError(f"{path!r} is a template, which browsers do not know")
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +52,7 @@ class DeviceConfig:
     lifetime: int = attrs.field(default=300, validator=between(5, 3600))
     grace: float = attrs.field(default=60.0, validator=between(5, 600))
     cookie: str | None = None
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = attrs.field(default=(), validator=_paths)
     algorithms: tuple[Algorithm, ...] = attrs.field(
         default=("ES256", "RS256"), validator=non_empty
     )

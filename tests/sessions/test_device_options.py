@@ -39,6 +39,13 @@ def test_another_name_of_ours_will_do() -> None:
     assert bound_name("__Host-sso", config) == "__Host-sso-bound-2"
 
 
+@pytest.mark.parametrize("path", ["static", "/a/../b", "/users/{id}/", ""])
+def test_only_paths_that_browsers_know_are_excluded(path: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        DeviceConfig(exclude=(path,))
+    DeviceConfig(exclude=("/static", "/api/"))
+
+
 @pytest.mark.parametrize(
     "scope", [Scope(), Scope(same_site="none", path="/a/", domain="example.com")]
 )

@@ -45,7 +45,7 @@ HOLDER: Final = "__Host-sso-device-"
 _LOGIN: Final = "__Host-sso-login-"
 _RESERVED: Final = (
     *(begin.rstrip("-") for begin in (_LOGIN, HOLDER)),
-    *("__Host-sso-bound", TRIES, LOGOUT, MARK, ROUNDS),
+    *("__Host-sso-bound", "__Secure-sso-bound", TRIES, LOGOUT, MARK, ROUNDS),
 )
 _name = re.compile(r"__(?:Host|Secure)-sso(?:-[A-Za-z0-9]+){0,4}").fullmatch
 _value = re.compile(r"[A-Za-z0-9._-]*+").fullmatch

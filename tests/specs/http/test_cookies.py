@@ -135,6 +135,7 @@ def test_a_name_of_ours_is_good(name: str) -> None:
         "__Host-sso-login",
         "__Host-sso-login-x",
         "__Host-sso-bound",
+        "__Secure-sso-bound",
         "__Host-sso;x",
         "__Host-ssox",
     ],
