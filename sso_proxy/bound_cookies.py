@@ -216,9 +216,9 @@ class BoundCookies:
         )
 
     def _seal_all(self, request: Request, holder: _Holder, block: bytes) -> bytes:
-        if holder.free or _BEFORE_LINE not in block:
-            return block
         stand = request.cookie_stand
+        if holder.free or _BEFORE_LINE not in block:
+            return block if stand is None else block + _write(stand.offer)
         if self.devices is None:
             return _lines.sub(partial(self._seal_line, holder, None), block)
         if stand is None:  # nobody to seal for

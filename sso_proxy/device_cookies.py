@@ -32,9 +32,12 @@ from sso_proxy.specs.http.cookies import (
 SKIPPED: Final = "secure-session-skipped"
 """The field that says why a browser did not ask for a new bound cookie."""
 
-_HELD: Final = struct.Struct(">16sQQ?")
+_HELD: Final = struct.Struct(">16sQQ??")
 OCTETS: Final = _HELD.size
 """Octets that stand before a value that is sealed."""
+
+_AGAIN: Final = 20.0
+"""Seconds after an offer in which nobody need be offered it again."""
 
 PLACE: Final = Scope(same_site="none")
 """Where our cookies go: wherever those of the application may, whose rules count."""
@@ -50,12 +53,14 @@ class Held:
         began: Seconds since the epoch when it began.
         expires: Seconds since the epoch when all is over that is sealed for it.
         stays: Whether browsers keep it when they end.
+        offered: Whether its browser was offered to register a key when it began.
     """
 
     nonce: bytes = attrs.field(repr=False)
     began: float
     expires: float
     stays: bool = attrs.field(default=False, eq=False)
+    offered: bool = attrs.field(default=False, eq=False)
 
     @property
     def holder(self) -> str:
@@ -64,15 +69,16 @@ class Held:
 
     def pack(self) -> bytes:
         """Write it as `OCTETS` octets."""
-        return _HELD.pack(self.nonce, int(self.began), int(self.expires), self.stays)
+        times = int(self.began), int(self.expires)
+        return _HELD.pack(self.nonce, *times, self.stays, self.offered)
 
 
 def unpack(octets: bytes) -> Held | None:
     """Read what `Held.pack` wrote at the beginning of *octets*."""
     if len(octets) < OCTETS:
         return None
-    nonce, began, expires, stays = _HELD.unpack(octets[:OCTETS])
-    return Held(nonce, float(began), float(expires), stays)
+    nonce, began, expires, stays, offered = _HELD.unpack(octets[:OCTETS])
+    return Held(nonce, float(began), float(expires), stays, offered)
 
 
 Opened = Mapping[tuple[str, str], tuple[Held, str]]
@@ -92,6 +98,7 @@ class Stand:
         named: Whether the browser has a cookie of ours that names one.
         until: Seconds since the epoch when it has to be looked at again, or None.
         refused: Why cookies are not passed on; else empty.
+        offer: Fields for the answer that offer to register a key, once more.
     """
 
     opened: Opened = attrs.field(factory=dict, repr=False)
@@ -100,6 +107,7 @@ class Stand:
     named: bool = False
     until: float | None = None
     refused: str = ""
+    offer: Headers = attrs.field(default=(), repr=False)
 
     def value_of(self, name: str, value: str) -> str | None:
         """Give what is sealed in a cookie, if it is passed on."""
@@ -180,15 +188,25 @@ class CookieDevices:
             if opened and _was_skipped(request):
                 raise UnavailableError("the browser's proof of its device's key")
             return Stand(opened=opened, named=named, refused=standing.refused)
-        until, now = standing.until, self.clock.time()
+        now, until = self.clock.time(), own.expires
+        offer: Headers = ()
+        if standing.until is not None:
+            until = min(until, standing.until)
+        if not standing.thumbprint and (not own.offered or now >= own.began + _AGAIN):
+            offer = await self.devices.offer_once(request, own.holder, own.began)
         return Stand(
             opened=opened,
             current=own,
-            unproved=not standing.thumbprint
-            and now >= own.began + self.devices.config.grace,
+            unproved=not standing.thumbprint and now >= own.began + self.grace,
             named=named,
-            until=own.expires if until is None else min(until, own.expires),
+            until=now if offer else until,  # it is for one answer
+            offer=offer,
         )
+
+    @property
+    def grace(self) -> float:
+        """Seconds after its beginning for which a holder needs no proof."""
+        return self.devices.config.grace
 
     def begin_answer(self, request: Request, stand: Stand) -> "Answering":
         """Begin with the cookies of one answer to *request*."""
@@ -277,7 +295,7 @@ class Answering:
             return self._offered()
         stand = self._stand
         if not self._deleted or not stand.named or stand.names() - self._deleted:
-            return ()
+            return stand.offer
         if stand.current is not None:  # nobody else ends it
             devices = self._devices
             devices.spawn(devices.devices.forget(stand.current.holder))
@@ -286,14 +304,14 @@ class Answering:
     def _offered(self) -> Headers:
         held, stand, devices = self._held, self._stand, self._devices
         assert held is not None  # noqa: S101 - something was set
-        found: Headers = ()
-        is_new = held != stand.current
-        if is_new or (self._stays and not held.stays):
-            held = attrs.evolve(held, stays=held.stays or self._stays)
-            found = (("set-cookie", devices.write(self._request, held)),)
-        if is_new or stand.unproved:
-            found += devices.devices.offer(self._request, held.holder, held.began)
-        return found
+        offer = stand.offer
+        if held != stand.current:
+            offer = devices.devices.offer(self._request, held.holder, held.began)
+            held = attrs.evolve(held, offered=bool(offer))
+        elif held.stays or not self._stays:
+            return offer
+        held = attrs.evolve(held, stays=held.stays or self._stays)
+        return (("set-cookie", devices.write(self._request, held)), *offer)
 
 
 def while_standing(request: Request, outcome: Authenticated) -> Authenticated:

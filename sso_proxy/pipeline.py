@@ -44,7 +44,7 @@ from sso_proxy.model import (
 )
 from sso_proxy.net.tls.forwarded import ForwardedCertificates
 from sso_proxy.outgoing import build_block, without_credentials
-from sso_proxy.refusals import deny, refuse_unbound
+from sso_proxy.refusals import deny, refuse_cookies, refuse_unbound
 from sso_proxy.restoring import restore
 from sso_proxy.routing import HostRoutes, Route, RouteTable, settle_path
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
@@ -127,7 +127,7 @@ class Pipeline:
             return _readable(verdict, trail)
         return verdict
 
-    async def _decide(  # noqa: C901, PLR0911 - each phase may end the way
+    async def _decide(  # noqa: C901, PLR0911, PLR0912 - each phase may end the way
         self,
         incoming: Incoming,
         connection: Connection,
@@ -160,6 +160,9 @@ class Pipeline:
         presented = request
         if route.cookies is not None and route.cookies.devices is not None:
             request = await route.cookies.look(request)
+            again = refuse_cookies(request)
+            if again is not None:
+                return again
             outcome = while_standing(request, outcome)
         request = trail.request = without_credentials(request, route)
         # 5 bind

@@ -1,15 +1,18 @@
 """An application's cookie is good on the device that has got it, and on no other."""
 
+import re
 from typing import Any
 
 import attrs
 import pytest
 
+from sso_proxy.caches.memory import MemoryCacheConfig
 from sso_proxy.device_cookies import OCTETS, Held, unpack
 from sso_proxy.testing.fakes import make_certificate, make_request
 from tests.support.caching import now
 from tests.support.device_application import GRACE, LIFETIME, Application
 from tests.support.device_browser import DeviceBrowser, Sent
+from tests.support.sessions import BrokenCache, SessionTools
 
 REGISTRATION = "secure-session-registration"
 
@@ -304,8 +307,96 @@ def test_all_is_over_at_the_end_without_a_key_as_well() -> None:
     assert application.who(browser) == ""
 
 
+def test_who_came_by_another_site_is_offered_a_key_a_moment_later() -> None:
+    """What a browser registers for other sites' requests has none of our cookies."""
+    application = Application()
+    browser = application.browser()
+    first = browser.visit("/", **{"Sec-Fetch-Site": "cross-site"})
+    assert first.values(REGISTRATION) == []
+    assert len(browser.fetch("/picture").values(REGISTRATION)) == 1
+    assert browser.events == ["registered"]
+    assert browser.fetch("/picture").values(REGISTRATION) == []
+    application.later(GRACE + 1)
+    assert application.who(browser) == "nobody"
+
+
+def test_a_key_that_could_not_be_registered_is_offered_once_more() -> None:
+    application = Application(device="prefer")
+    browser = application.browser(keeps=False)
+    assert browser.visit("/").values(REGISTRATION) != []
+    assert browser.visit("/who").values(REGISTRATION) == []  # it is at it
+    application.later(21)
+    assert browser.visit("/who").values(REGISTRATION) != []
+    assert browser.visit("/who").values(REGISTRATION) == []
+    application.later(600)
+    assert browser.visit("/who").values(REGISTRATION) == []
+
+
+def test_an_instance_knows_what_another_has_begun() -> None:
+    first = Application()
+    second = Application(first.tools.another())
+    browser = logged_in(first)
+    first.later(LIFETIME + 1)
+    browser.server = second
+    assert second.who(browser) == "alice-1"
+    first.later(LIFETIME + 1)
+    browser.server = first
+    assert first.who(browser) == "alice-1"
+    assert browser.events == ["registered", "refreshed", "refreshed"]
+
+
+def test_who_registers_first_keeps_it_and_the_owner_logs_in_again() -> None:
+    """Within seconds, and with what the answer to the owner says."""
+    application = Application()
+    browser = application.browser(keeps=False)  # not yet
+    answer = browser.visit("/")
+    thief = browser.copy_cookies()
+    (offer,) = answer.values(REGISTRATION)
+    told = dict(re.findall(r';([a-z_]+)="([^"]*)"', offer))
+    thief.register(["ES256"], told)
+    browser.register(["ES256"], told)
+    assert thief.events == ["registered"]
+    assert browser.events == ["failed: registration 403"]
+    application.later(GRACE + 1)
+    assert application.who(thief) == "nobody"
+    assert application.who(browser) == ""
+    browser.keeps = True
+    browser.submit("/login", b"x")
+    assert application.who(browser) == "alice-1"
+    application.later(LIFETIME + 1)
+    assert application.who(browser) == "alice-1"
+    assert application.who(thief) == "nobody"
+
+
+def test_a_recorded_proof_is_no_proof() -> None:
+    application = Application()
+    browser = logged_in(application)
+    application.later(LIFETIME + 1)
+    assert application.who(browser) == "alice-1"
+    (sent,) = (s for s, _ in browser.trail if "/refresh/" in s.path)
+    answer = application(sent)
+    assert answer.status == 403
+    assert answer.values("set-cookie") == []
+
+
+def test_a_cache_that_is_down_stops_who_has_no_proof_alone() -> None:
+    tools = SessionTools()
+    tools.memory = cache = BrokenCache(MemoryCacheConfig(), tools.clock)
+    application = Application(tools, device="prefer")
+    browser = logged_in(application)
+    thief = browser.copy_cookies()
+    application.later(GRACE + 1)
+    thief.cookies = {n: c for n, c in thief.cookies.items() if "-bound-" not in n}
+    cache.broken = cache.operations
+    assert application.who(browser) == "alice-1"
+    assert thief.visit("/who").status == 503
+
+
 def test_a_holder_is_read_as_it_was_written() -> None:
     held = Held(bytes(16), 1.0, 2.0, stays=True)
-    assert unpack(held.pack() + b"more") == held
+    found = unpack(held.pack() + b"more")
+    assert found == held
+    assert found is not None
+    assert (found.stays, found.offered) == (True, False)
     assert len(held.pack()) == OCTETS
     assert unpack(held.pack()[:-1]) is None

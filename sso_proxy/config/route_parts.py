@@ -43,7 +43,7 @@ class CookieDeviceConfig:
     """
 
     lifetime: int = attrs.field(default=300, validator=between(5, 3600))
-    grace: float = attrs.field(default=60.0, validator=between(0, 600))
+    grace: float = attrs.field(default=60.0, validator=between(5, 600))
     ends_after: int = attrs.field(default=86400, validator=between(600, 34560000))
     exclude: tuple[str, ...] = ()
     algorithms: tuple[Literal["ES256", "RS256"], ...] = attrs.field(

@@ -18,9 +18,13 @@ SETS = (
 )
 
 
-def make(options: dict[str, Any] | None = None, **route: Any) -> Scene:  # noqa: ANN401
+def make(
+    options: dict[str, Any] | None = None,
+    tools: SessionTools | None = None,
+    **route: Any,  # noqa: ANN401
+) -> Scene:
     """Make a scene whose time is that of the machine."""
-    tools = SessionTools()
+    tools = tools or SessionTools()
     tools.clock.now = time.time()
     cookies, _ = build(tools, "h", device_options=options or {})
     return Scene(**{"cookies": cookies, **route})
@@ -90,6 +94,38 @@ def test_a_decision_holds_no_longer_than_the_device_s_standing(
     assert admission is not None
     assert most - 3 < admission.reuse_until - time.monotonic() <= most
     answer(scene)
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "status"),
+    [
+        (b"cross-site", b"navigate", 403),
+        (b"same-site", b"navigate", 403),
+        (b"same-origin", b"navigate", 200),
+        (b"cross-site", b"no-cors", 200),
+    ],
+)
+def test_who_follows_another_site_s_link_comes_once_more(
+    site: bytes, mode: bytes, status: int
+) -> None:
+    """Or the application would begin another session over theirs."""
+    tools = SessionTools()
+    scene = make(tools=tools)
+    ask(scene, scene.client)
+    pairs = pairs_in(answer(scene))
+    tools.clock.advance(61)
+    fields = [b"Cookie: " + b"; ".join(b"%b=%b" % pair for pair in pairs.items())]
+    fields += [b"Sec-Fetch-Site: " + site, b"Sec-Fetch-Mode: " + mode]
+    fields += [b"Sec-Fetch-Dest: document", b"Sec-Fetch-User: ?1"]
+    asked = len(scene.backend.asked)
+    scene.ask(b"GET / HTTP/1.1", *fields)
+    if status == 200:
+        assert b"JSESSIONID" not in scene.backend.head
+        answer(scene)
+    else:
+        assert len(scene.backend.asked) == asked
+        assert b"\r\nRefresh: 0\r\n" in scene.client.take()
+    assert scene.statuses()[-1] == status
 
 
 def test_what_is_decided_for_one_credential_is_decided_anew_for_another() -> None:
