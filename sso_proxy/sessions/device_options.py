@@ -23,7 +23,7 @@ def _paths(instance: object, attribute: Attribute, value: tuple[str, ...]) -> No
     for path in value:
         path_prefix(instance, attribute, path)
         if "{" in path:
-            raise ValueError(f"{path!r} is a template, which browsers do not know")
+            raise ValueError(f"{path!r} is no path: browsers know no templates")
 
 
 @attrs.frozen(kw_only=True)
