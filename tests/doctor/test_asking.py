@@ -76,6 +76,13 @@ class Part:
         return self.lines
 
 
+class Login(Part):
+    """Has a provider, without which sessions go on, but nobody logs in."""
+
+    async def warm(self) -> None:
+        """Have fetched what there is."""
+
+
 class AskingTests(TestCase):
     """A server that publishes metadata and keys, with a clock of its own."""
 
@@ -171,5 +178,7 @@ class AskingTests(TestCase):
         assert str(found).startswith("warning mapper.m: old; ")
         found = await look_at_part("mapper.m", Part("a", "b"), self.client)
         assert str(found).startswith("broken  mapper.m: a; b; ")
+        found = await look_at_part("authenticator.a", Login(f"{WARNING}x"), self.client)
+        assert str(found).startswith("broken  authenticator.a: x; ")
         assert await look_at_part("mapper.m", Part(), self.client) is None
         assert await look_at_part("mapper.m", object(), self.client) is None
