@@ -26,7 +26,7 @@ async def describe_gateway(gateway: "Gateway") -> dict[str, Any]:
         "listeners": [[site.name, len(site.connections)] for site in sites],
         "logins": log.latest(now),
         "parts": {} if parts is None else await _states(parts),
-        "upstreams": [] if parts is None else [*map(_upstream, parts.upstreams)],
+        "upstreams": [] if parts is None else _upstreams(parts),
         "certificates": [] if parts is None else _certificates(parts),
     }
 
@@ -36,12 +36,20 @@ async def _states(parts: "Parts") -> dict[str, list[str]]:
     return {place: [*await part.probe()] for place, part in parts.named}
 
 
-def _upstream(upstream: Any) -> dict[str, Any]:  # noqa: ANN401
-    busy, idle = upstream.counts()
-    # What has several servers tells of each.
-    state = getattr(upstream, "state", None)
-    servers = [] if state is None else state()
-    return {"name": upstream.name, "busy": busy, "idle": idle, "servers": servers}
+def _upstreams(parts: "Parts") -> list[dict[str, Any]]:
+    """Give the connections to each backend, and what it tells of its servers."""
+    found: dict[str, dict[str, Any]] = {}
+    for upstream in parts.upstreams:
+        known = found.setdefault(
+            upstream.name, {"name": upstream.name, "busy": 0, "idle": 0, "servers": []}
+        )
+        busy, idle = upstream.counts()
+        known["busy"] += busy
+        known["idle"] += idle
+        # Routes with limits of their own share the servers of an upstream.
+        state = getattr(upstream, "state", None)
+        known["servers"] = known["servers"] if state is None else state()
+    return list(found.values())
 
 
 def _certificates(parts: "Parts") -> list[list[Any]]:

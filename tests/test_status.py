@@ -51,7 +51,9 @@ def test_backends_tell_of_their_servers_if_they_know_them() -> None:
     plain = SimpleNamespace(name="a", counts=lambda: (1, 2))
     server = {"server": "s", "state": "up", "why": "", "busy": 0, "idle": 1}
     several = SimpleNamespace(name="b", counts=lambda: (0, 1), state=lambda: [server])
-    one, two = told(gateway(upstreams=(plain, several)))["upstreams"]
+    again = SimpleNamespace(name="b", counts=lambda: (2, 0), state=lambda: [server])
+    one, two = told(gateway(upstreams=(plain, several, again)))["upstreams"]
+    assert (two["busy"], two["idle"]) == (2, 1)
     assert one == {"name": "a", "busy": 1, "idle": 2, "servers": []}
     assert two["servers"] == [server]
 

@@ -179,19 +179,19 @@ def _part(place: str, missing: list[str]) -> dict[str, Any]:
 
 
 def _upstream(upstream: dict[str, Any]) -> dict[str, Any]:
-    bad = {"down", "open"}
-    servers = [
-        {
-            **each,
-            "look": "failed"
-            if each["state"] in bad
-            else "ok"
-            if each["state"] == "up"
-            else "refused",
-        }
-        for each in upstream["servers"]
-    ]
-    return {**upstream, "servers": servers}
+    return {**upstream, "servers": [_server(each) for each in upstream["servers"]]}
+
+
+def _server(server: dict[str, Any]) -> dict[str, Any]:
+    state, since = server["state"], server.get("since")
+    told = [server.get("why") or "", "" if since is None else f"for {age(since)}"]
+    return {
+        "server": server["server"],
+        "state": state,
+        "look": {"up": "ok", "down": "failed", "open": "failed"}.get(state, "refused"),
+        "told": ", ".join(filter(None, told)),
+        "busy": server.get("busy", ""),
+    }
 
 
 def _certificate(what: str, end: float, now: float) -> dict[str, Any]:

@@ -70,6 +70,9 @@ def _upstreams(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 before = next(same, None)
                 if before is None:
                     known["servers"].append(dict(server))
-                elif before["state"] == "up" != server["state"]:
+                    continue
+                busy = before.get("busy", 0) + server.get("busy", 0)
+                if before["state"] == "up" != server["state"]:
                     before.update(server)
+                before["busy"] = busy
     return list(found.values())

@@ -16,7 +16,7 @@ NOTHING: dict[str, Any] = {
 
 
 def server(state: str, why: str = "") -> dict[str, Any]:
-    return {"server": "10.0.0.1:80", "state": state, "why": why}
+    return {"server": "10.0.0.1:80", "state": state, "why": why, "busy": 3}
 
 
 def upstream(state: str, busy: int, why: str = "") -> list[dict[str, Any]]:
@@ -42,6 +42,7 @@ def test_a_server_is_as_bad_as_the_worst_that_a_process_says() -> None:
     for told in ({1: one, 2: two}, {1: two, 2: one}):
         (found,) = merge_status(told, 2)["upstreams"][0]["servers"]
         assert (found["state"], found["why"]) == ("down", "refused")
+        assert found["busy"] == 6
 
 
 def test_what_a_part_misses_anywhere_is_said_once() -> None:

@@ -37,9 +37,9 @@ def busy_status() -> dict[str, Any]:
                 "busy": 12,
                 "idle": 36,
                 "servers": [
-                    _server("10.0.4.11:8080", "up", 7, 20),
-                    _server("10.0.4.12:8080", "slow", 5, 16, "began 20 s ago"),
-                    _server("10.0.4.13:8080", "down", 0, 0, "connection refused"),
+                    _server("10.0.4.11:8080", "up", 7),
+                    _server("10.0.4.12:8080", "slow", 5, "began 20 s ago"),
+                    _server("10.0.4.13:8080", "down", 0, "connection refused"),
                 ],
             },
             {"name": "http://127.0.0.1:9000", "busy": 1, "idle": 3, "servers": []},
@@ -55,7 +55,7 @@ def busy_status() -> dict[str, Any]:
 def _server(
     name: str, state: str, busy: int, idle: int, why: str = ""
 ) -> dict[str, Any]:
-    return {"server": name, "state": state, "why": why, "busy": busy, "idle": idle}
+    return {"server": name, "state": state, "why": why, "busy": busy, "since": 180.0}
 
 
 def _slot(chance: random.Random, number: int) -> dict[str, Any]:
