@@ -56,6 +56,7 @@ class RouteUpstreams:
     def states(self) -> tuple[tuple[str, Any], ...]:
         """Give those of several servers, whose state matters, with their places."""
         groups = (getattr(upstream, "servers", None) for upstream in self.made)
+        found: dict[Any, None]
         found = dict.fromkeys(each for each in groups if IHealth.providedBy(each))
         return tuple((f"upstream.{each.name}", each) for each in found)
 

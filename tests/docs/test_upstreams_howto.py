@@ -22,6 +22,7 @@ port = 8443
 certificate = "tls/www.crt"
 key = "tls/www.key"
 client_certificate = "required"
+client_ca = "tls/customers-ca.crt"
 [authenticator.customers]
 type = "mtls"
 """
@@ -36,7 +37,14 @@ def test_the_tables_are_read(tmp_path: Path) -> None:
 
 
 def test_another_route_is_no_way_around(tmp_path: Path) -> None:
-    text = ADMIN.replace("http://127.0.0.1:9000", "{0}").replace("staff", "anonymous")
+    changes = {
+        "http://127.0.0.1:9000": "{0}",
+        "staff": "anonymous",
+        "www.example.com": "app.example.com",
+    }
+    text = ADMIN
+    for old, new in changes.items():
+        text = text.replace(old, new)
     proxy = UpstreamScene(tmp_path, text, count=1)
     refused = proxy.answer(proxy.send("/public/admin/users"))
     assert refused.startswith(b"HTTP/1.1 400")
