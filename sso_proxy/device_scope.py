@@ -108,7 +108,11 @@ class DevicePlaces:
             for path in devices.config.exclude
             if Rule("include", head.host, path) not in rules
         )
-        return DeviceScope(endpoints=where, rules=(*rules, *excluded))
+        return DeviceScope(
+            endpoints=where,
+            rules=(*rules, *excluded),
+            include_site=devices.domain is not None,
+        )
 
     def _pattern_of(self, host: str) -> str:
         return pattern_of(host, self._routes.keys())

@@ -127,15 +127,15 @@ class DeviceSessions:
         if problem:
             _log.info("Request {id}: {why}", id=request.id, why=problem)
             return finish(Response(status=400, reason=problem))
-        found = await bound.find_holder(request)
-        devices, over = bound.devices, 0.0 if found is None else found.expires
-        holder = None if found is None else found.id
+        found, devices = await bound.find_holder(request), bound.devices
+        holder, began, over = None, 0.0, 0.0
+        if found is not None:
+            holder, began, over = found.id, found.began, found.expires
         answer: Response
         if name == "dbsc/register":
-            began = 0.0 if found is None else found.began
             answer = await devices.register(request, holder, began, over)
         else:
-            answer = await devices.refresh(request, holder, over)
+            answer = await devices.refresh(request, holder, over, began)
         return finish(answer)
 
 
