@@ -52,9 +52,7 @@ def busy_status() -> dict[str, Any]:
     }
 
 
-def _server(
-    name: str, state: str, busy: int, idle: int, why: str = ""
-) -> dict[str, Any]:
+def _server(name: str, state: str, busy: int, why: str = "") -> dict[str, Any]:
     return {"server": name, "state": state, "why": why, "busy": busy, "since": 180.0}
 
 
