@@ -147,6 +147,25 @@ class Sessions:
             return PASSES
         return await self.devices.check(request, session.id, session.created)
 
+    async def _may_end(
+        self, request: Request, session: Session, by: Identity | None = None
+    ) -> bool:
+        """
+        Say whether who sent *request* may end *session*, whose cookie it has.
+
+        Whoever has just logged in as *by* may end what is the same user's, although its
+        device is not proved: else who was quicker to register a key than its browser
+        would keep it.
+
+        Raises:
+            UnavailableError: It depends on a cache that cannot answer.
+        """
+        refused = (await self._examine(request, session)).refused
+        if refused != DEVICE_MISSING or by is None:
+            return not refused
+        known = session.identity
+        return (known.issuer, known.subject) == (by.issuer, by.subject)
+
     async def _refuse(
         self, request: Request, session: Session, standing: Standing
     ) -> Opened:

@@ -186,7 +186,7 @@ class CookieSessions(Sessions):
         Raises:
             SessionTooLargeError: It does not fit into the cookies that there may be.
         """
-        await self._end(request)
+        await self._end(request, identity)
         session = self.common.lifetime.begin(
             encode(secrets.token_bytes(OCTETS)), identity, data, self._clock.time()
         )
@@ -302,9 +302,9 @@ class CookieSessions(Sessions):
             return True
         return self._denials is not None and await self._denials.has(session)
 
-    async def _end(self, request: Request) -> None:
+    async def _end(self, request: Request, by: Identity | None = None) -> None:
         session = self._read(request)
-        if session is None or (await self._examine(request, session)).refused:
+        if session is None or not await self._may_end(request, session, by):
             return
         if self._denials is not None:
             await self._denials.deny(session.id)

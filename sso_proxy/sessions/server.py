@@ -175,7 +175,7 @@ class ServerSessions(Sessions):
             UnavailableError: Its user's sessions, or those that come from the same
                 session at the provider, were ended at the same time.
         """
-        await self._end_of(request)
+        await self._end_of(request, identity)
         text, now = encode(secrets.token_bytes(OCTETS)), self._clock.time()
         name = self._digest(text)
         session = self.common.lifetime.begin(encode(name), identity, data, now)
@@ -357,11 +357,11 @@ class ServerSessions(Sessions):
                 await self._members.remove(each, member)
         await self._forget_device(encode(member.name))
 
-    async def _end_of(self, request: Request) -> None:
-        """End the session of *request*, if it is for who sent that."""
+    async def _end_of(self, request: Request, by: Identity | None = None) -> None:
+        """End the session of *request*, if it is for who sent that, or logged in."""
         name = self._name(request)
         found = None if name is None else await self._records.find(name)
-        if found is None or not (await self._examine(request, found[0])).refused:
+        if found is None or await self._may_end(request, found[0], by):
             await self._end(name)
 
     async def _end(self, name: bytes | None) -> bool:

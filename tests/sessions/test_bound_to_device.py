@@ -9,7 +9,7 @@ from twisted.logger import capturedLogs
 from sso_proxy.errors import ConfigError
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.keys import SessionBindingConfig, proved_kinds
-from sso_proxy.testing.fakes import NOW
+from sso_proxy.testing.fakes import NOW, make_identity
 from tests.support.caching import now
 from tests.support.device_keys import instructed
 from tests.support.device_person import ALICE, Person, bound, make
@@ -183,7 +183,7 @@ def test_a_thief_cannot_end_what_he_has_copied(maker: Any) -> None:  # noqa: ANN
     del thief.browser.cookies["__Host-sso-bound"]
     tools.clock.advance(61)
     now(store.end(thief.browser.request()))
-    thief.log_in(store)
+    now(store.start(thief.browser.request(), make_identity("mallory"), {}))
     assert alice.load(store).session is not None
     tools.clock.advance(300)
     assert alice.refresh(store).status == 200

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from twisted.logger import capturedLogs
 
-from sso_proxy.testing.fakes import NOW
+from sso_proxy.testing.fakes import NOW, make_identity
 from tests.support.caching import now
 from tests.support.device_keys import offered
 from tests.support.device_person import ALICE, Person, bound, make
@@ -68,6 +68,22 @@ def test_a_key_that_is_there_already_is_registered_again(maker: Any) -> None:  #
         store.devices.offer(alice.browser.request(), session.id, session.created)
     )
     assert alice.register(store).status == 200
+
+
+def test_who_logs_in_again_ends_what_somebody_else_has_bound(maker: Any) -> None:  # noqa: ANN401
+    """A thief was quicker; his victim knows no more than that it does not work."""
+    tools = SessionTools()
+    store, alice = make(maker, tools), Person()
+    alice.log_in(store)
+    thief = alice.stolen()
+    assert thief.register(store).status == 200
+    tools.clock.advance(61)
+    assert alice.load(store).refused == "device-missing"
+    bob = alice.stolen()
+    now(store.start(bob.browser.request(), make_identity("bob"), {}))
+    assert thief.load(store).session is not None
+    alice.log_in(store)
+    assert thief.load(store).session is None
 
 
 @pytest.mark.parametrize("level", ["require", "prefer"])
