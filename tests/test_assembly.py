@@ -1,7 +1,9 @@
 """A configuration serves, is replaced and ends, in one process without a reactor."""
 
+import gc
 import json
 import socket
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,15 @@ class GatewayTests(TestCase):
         self.reactor.advance(5.0)
         assert len(self.records()) == 1
         assert len(self.gateway.ticker._listeners) == listening  # noqa: SLF001
+
+    def test_nothing_is_left_of_what_a_reload_has_replaced(self) -> None:
+        """Each has contexts of TLS and all pages: a thousand reloads are a gigabyte."""
+        first = weakref.ref(self.gateway._generation)  # noqa: SLF001
+        self.ask()
+        self.done(self.gateway.reload(config(audit=self.audit)))
+        self.reactor.pump([1.0] * 3)
+        gc.collect()
+        assert first() is None
 
     def test_who_is_revoked_stays_so_over_reloads(self) -> None:
         everything = config(path="/")

@@ -22,6 +22,16 @@ def settle_memory() -> None:
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
+def free_replaced() -> None:
+    """
+    Free what a reload has replaced, contexts of TLS with all that they trust above all.
+
+    There are cycles in it, and `settle_memory` has them sought so rarely that many
+    reloads would take many times the memory.
+    """
+    gc.collect()
+
+
 def raise_file_limit(connections: int) -> None:
     """Allow this process and its workers two descriptors for each of *connections*."""
     needed = 2 * connections + _OTHER_FILES

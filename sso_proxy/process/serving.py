@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sso_proxy.config.model import Config
-from sso_proxy.process.limits import settle_memory
+from sso_proxy.process.limits import free_replaced, settle_memory
 from sso_proxy.specs.revocations import Revocation
 
 
@@ -111,6 +111,7 @@ class Alone:
     async def reload(self, config: Config) -> None:
         """Serve as *config* says."""
         await self._gateway.reload(config)
+        free_replaced()
 
     async def revoke(
         self, add: Iterable[Revocation], remove: Iterable[str]

@@ -27,7 +27,7 @@ from zope.interface import implementer
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.process import signals
 from sso_proxy.process.control import Control, Message, RefusedError, unpack_config
-from sso_proxy.process.limits import settle_memory
+from sso_proxy.process.limits import free_replaced, settle_memory
 from sso_proxy.process.logs import pack
 from sso_proxy.process.serving import GatewayMaker, ServingGateway
 from sso_proxy.specs.revocation_document import restore_revocation
@@ -155,6 +155,7 @@ class Worker:
             case "reload":
                 config = unpack_config(argument)
                 await self._gateway.reload(config)
+                free_replaced()
                 self._drain_timeout = config.server.drain_timeout
             case "revoke":
                 add = [restore_revocation(each) for each in argument["add"]]

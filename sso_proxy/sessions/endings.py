@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import ICache, IClock, ISealer, ISubscription
+from sso_proxy.interfaces import ICache, IClock, IClosable, ISealer, ISubscription
 from sso_proxy.session import Session
 from sso_proxy.sessions.groups import Group, groups_of, is_older
 
@@ -54,6 +55,7 @@ class Ended:
         )
 
 
+@implementer(IClosable)
 class Endings:
     """
     What this process knows of endings, and its way to tell others.

@@ -64,3 +64,20 @@ def test_what_is_there_at_the_start_is_no_longer_looked_at() -> None:
         timeout=30,
     )
     assert done.stdout.split() == ["True", "20000"]
+
+
+def test_what_was_replaced_is_freed_although_it_is_looked_at_rarely() -> None:
+    code = (
+        "import weakref; from sso_proxy.process.limits import *;"
+        "settle_memory(); made = type('Made', (), {})(); made.itself = made;"
+        "ref = weakref.ref(made); del made; print(ref() is None);"
+        "free_replaced(); print(ref() is None)"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.split() == ["False", "True"]

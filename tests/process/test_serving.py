@@ -1,5 +1,6 @@
 """The gateway in the main process."""
 
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,6 +75,21 @@ class AloneTests(TestCase):
         self.revoked.append(Revocation(issuer="i", jti="2", until=1))
         self.alone.start()
         assert self.gateway.asked == [("revoke", self.revoked, []), "start"]
+
+    async def test_what_a_reload_replaces_is_freed(self) -> None:
+        class Replaced:
+            def __init__(self) -> None:
+                self.itself = self
+
+        class Gateway(FakeGateway):
+            async def reload(self, config: Config) -> None:  # noqa: ARG002
+                self.asked.append(weakref.ref(Replaced()))
+
+        gateway = Gateway()
+        await Alone(gateway, []).reload(CONFIG)
+        (replaced,) = gateway.asked
+        assert isinstance(replaced, weakref.ref)
+        assert replaced() is None
 
     async def test_gateway_is_told_what_is_revoked(self) -> None:
         assert await self.alone.revoke(self.revoked, ["x"]) == ()

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
 from sso_proxy.errors import UnavailableError
+from sso_proxy.interfaces import IClosable
 from sso_proxy.session import Session
 from sso_proxy.sessions.endings import PURPOSE, Ended, Endings
 from sso_proxy.testing.clock import SettableClock
@@ -129,6 +130,7 @@ class EndingsTests(TestCase):
         assert third.is_over(SESSION)
 
     async def test_nothing_is_heard_after_the_end(self) -> None:
+        assert IClosable.providedBy(self.there)  # or a reload would not end it
         self.there.close()
         await self.here.end("one")
         assert self.there.take() is None
