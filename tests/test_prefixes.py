@@ -25,6 +25,11 @@ def route(path: str, more: str = "", server: int = 0) -> str:
     return ROUTE.format(path=path, more=more, server=server)
 
 
+PUBLIC = """
+strip_prefix = "/public"
+path_parameters = "keep"
+encoded_slashes = true
+"""
 MOVED = route("/x/", "strip_prefix = '/x'\nadd_prefix = '/admin'")
 SHOP = route("/shop/", "strip_prefix = '/shop'")
 
@@ -69,6 +74,11 @@ def test_requests_and_answers_are_changed_at_both_speeds(scene: Make) -> None:
         (route("/admin/"), "/public/admin/x", b"400"),
         (route("/admin/"), "/public/admin/", b"400"),
         (route("/admin/"), "/public/%61dmin/x", b"400"),
+        (route("/admin/"), "/public/admin%2Fx", b"400"),
+        (route("/admin/"), "/public/x%2F..%2Fadmin%2Fx", b"400"),
+        (route("/admin/"), "/public/admin;a=b/x", b"400"),
+        (route("/admin/"), "/public/;a/admin/x", b"400"),
+        (route("/admin/"), "/public/a%2Fx;b", b"200"),
         (route("/a/{{id}}/"), "/public/a/1/x", b"400"),
         (route("/admin/", server=1), "/public/admin/x", b"200"),
         (MOVED, "/public/admin/y", b"400"),
@@ -79,7 +89,7 @@ def test_no_other_routes_paths_are_reached(
     scene: Make, others: str, target: str, status: bytes
 ) -> None:
     """B12: what the backend would read as another route's is that route's."""
-    proxy = scene(route("/public/", "strip_prefix = '/public'") + others)
+    proxy = scene(route("/public/", PUBLIC) + others)
     client = proxy.connect()
     proxy.send("/public/fine", client=client)
     proxy.servers[0].hear().send(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")

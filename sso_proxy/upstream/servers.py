@@ -195,9 +195,8 @@ class Servers:
         """Learn that *member* has failed; whether that counts, the rules say."""
         server = member.server
         server.failures[kind] = server.failures.get(kind, 0) + 1
-        counts = kind in self.rules.failure or kind == "status"
-        if not counts:
-            server.standing.trying = False
+        if kind not in self.rules.failure and kind != "status":
+            server.standing.end_try(self._now())
         elif server.standing.failed(why, self._now(), self.rules.judging):
             self._changed(member)
 
@@ -220,7 +219,7 @@ class Servers:
 
     def dropped(self, member: Member) -> None:
         """Learn that nobody waits any more for what *member* was asked."""
-        member.server.standing.trying = False
+        member.server.standing.end_try(self._now())
         self.free(member)
 
     def keep(self, member: Member, stream: Stream) -> None:
@@ -300,8 +299,7 @@ class Servers:
         server.requests += 1
         if waiter.tried:
             self.retries += 1
-        if not server.standing.up:
-            server.standing.trying = True
+        server.standing.begin_try(self._now(), self.rules.judging)
 
     def _refuse(self, waiter: Waiter, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1

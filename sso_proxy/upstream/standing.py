@@ -68,10 +68,22 @@ class Standing:
         self._back_at = -math.inf
 
     def admits(self, now: float, judging: Judging) -> bool:
-        """Say whether it may get a request; one that is down has to be tried then."""
+        """Say whether it may get a request; if it is down, that is a try."""
         if self.up:
             return True
-        return not judging.checked and not self.trying and self._try_at <= now
+        return not judging.checked and self._try_at <= now
+
+    def begin_try(self, now: float, judging: Judging) -> None:
+        """Learn that a request goes to it, and whether that tries it out."""
+        if not self.up:
+            self.trying = True
+            self._try_at = now + judging.pause  # this one may take its time
+
+    def end_try(self, now: float) -> None:
+        """Learn that nothing will come of the try."""
+        if self.trying:
+            self.trying = False
+            self._try_at = now
 
     def share(self, now: float, judging: Judging) -> float:
         """Give what part of its weight counts."""
@@ -98,9 +110,8 @@ class Standing:
         """Learn that it has failed a request, whatever that was."""
         self._failures += 1
         if not self.up:
-            if self.trying:
-                self.trying = False
-                self._try_at = now + judging.pause
+            self.trying = False
+            self._try_at = now + judging.pause
             return False
         if self._failures < judging.failures:
             return False

@@ -1,5 +1,7 @@
 """One request on its way to one of several servers, or to a second if that is safe."""
 
+import errno
+import os
 from typing import TYPE_CHECKING, Final
 
 from sso_proxy.net.stream import HIGH_WATER, Stream
@@ -21,6 +23,18 @@ _KINDS: Final = {
 }
 """What is wrong with a server, by what stands before the colon in a reason.  With
 ``connect``, nothing of the request has been sent."""
+
+_OURS: Final = frozenset(
+    os.strerror(code)
+    for code in (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOBUFS,
+        errno.EADDRNOTAVAIL,
+    )
+)
+"""What is wrong here when no connection can be made; no server can help it."""
 
 _ANSWERLESS: Final = frozenset({"closed", "status"})
 """After these, a request that changes nothing may be one for another server."""
@@ -277,4 +291,7 @@ class Attempt:
 
 
 def _kind_of(reason: str) -> str:
-    return _KINDS.get(reason.partition(":")[0], "answer")
+    begin, _, rest = reason.partition(": ")
+    if rest in _OURS:
+        return "local"
+    return _KINDS.get(begin, "answer")

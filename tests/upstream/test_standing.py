@@ -23,10 +23,18 @@ def test_a_pause_ends_with_one_try() -> None:
     standing.failed("x", 10.0, judging)
     assert not standing.admits(14.9, judging)
     assert standing.admits(15.0, judging)
-    standing.trying = True
+    standing.begin_try(15.0, judging)
     assert not standing.admits(15.0, judging)
     assert standing.succeeded(16.0)
     assert standing.up
+
+
+def test_a_try_that_takes_long_is_not_the_only_one() -> None:
+    standing, judging = Standing(0.0), Judging(failures=1, pause=5.0)
+    standing.failed("x", 0.0, judging)
+    standing.begin_try(5.0, judging)
+    assert not standing.admits(9.9, judging)
+    assert standing.admits(10.0, judging)
 
 
 def test_what_is_asked_is_not_tried() -> None:
@@ -62,7 +70,7 @@ def test_checks_count_in_a_row(answers: list[bool], rises: int, falls: int) -> N
 def test_the_share_grows(passed: float) -> None:
     standing, judging = Standing(0.0), Judging(failures=1, pause=0.0, slow_start=100.0)
     standing.failed("x", 0.0, judging)
-    standing.trying = True
+    standing.begin_try(0.0, judging)
     standing.succeeded(0.0)
     share = standing.share(passed, judging)
     assert LEAST_SHARE <= share <= 1.0

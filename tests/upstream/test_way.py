@@ -1,5 +1,7 @@
 """A request on its way, where the servers' tests do not look."""
 
+import errno
+import os
 from collections.abc import Iterator
 
 import attrs
@@ -118,4 +120,21 @@ def test_a_second_answer_that_counts_as_failed_is_relayed() -> None:
     lab.servers[1].serve(answer(503))
     assert lab.answered(exchange).status == 503
     assert lab.shared.retries == 1
+    lab.close()
+
+
+def test_what_is_wrong_here_is_no_servers_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever uses up our descriptors must not take the servers away as well."""
+    lab = Lab(failures=1)
+
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sso_proxy.net.connect.socket.socket", none_left)
+        exchange = lab.ask()
+    assert exchange.reason == "backend-unreachable: Too many open files"
+    assert lab.states() == ["up", "up"]
     lab.close()
