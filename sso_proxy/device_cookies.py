@@ -36,6 +36,9 @@ _HELD: Final = struct.Struct(">16sQQ??")
 OCTETS: Final = _HELD.size
 """Octets that stand before a value that is sealed."""
 
+_OTHERS: Final = frozenset({"cross-site", "same-site"})
+"""What ``Sec-Fetch-Site`` says of requests that browsers prove nothing for."""
+
 _AGAIN: Final = 20.0
 """Seconds after an offer in which nobody need be offered it again."""
 
@@ -68,7 +71,7 @@ class Held:
         return "cookie-" + _encode(self.nonce)
 
     def pack(self) -> bytes:
-        """Write it as `OCTETS` octets."""
+        """Write it as octets."""
         times = int(self.began), int(self.expires)
         return _HELD.pack(self.nonce, *times, self.stays, self.offered)
 
@@ -94,6 +97,7 @@ class Stand:
         opened: What is sealed in them, whoever they are for.
         current: The browser's holder: cookies that are sealed for it are passed on, and
             new ones will be sealed for it.  None: there is none, or it is not theirs.
+        own: What the browser has for one, whether or not they proved it.
         unproved: Whether nobody has registered a key for it in time.
         named: Whether the browser has a cookie of ours that names one.
         until: Seconds since the epoch when it has to be looked at again, or None.
@@ -103,6 +107,7 @@ class Stand:
 
     opened: Opened = attrs.field(factory=dict, repr=False)
     current: Held | None = None
+    own: Held | None = None
     unproved: bool = False
     named: bool = False
     until: float | None = None
@@ -115,9 +120,9 @@ class Stand:
         return plain if held is not None and held == self.current else None
 
     def names(self) -> set[str]:
-        """Give the names of the cookies that are passed on."""
+        """Give the names of the cookies that are sealed for the browser's holder."""
         found = self.opened.items()
-        return {name for (name, _), (held, _) in found if held == self.current}
+        return {name for (name, _), (held, _) in found if held == self.own}
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -187,7 +192,7 @@ class CookieDevices:
         if standing.refused:
             if opened and _was_skipped(request):
                 raise UnavailableError("the browser's proof of its device's key")
-            return Stand(opened=opened, named=named, refused=standing.refused)
+            return Stand(opened=opened, own=own, named=named, refused=standing.refused)
         now, until = self.clock.time(), own.expires
         offer: Headers = ()
         if standing.until is not None:
@@ -197,6 +202,7 @@ class CookieDevices:
         return Stand(
             opened=opened,
             current=own,
+            own=own,
             unproved=not standing.thumbprint and now >= own.began + self.grace,
             named=named,
             until=now if offer else until,  # it is for one answer
@@ -266,7 +272,10 @@ class Answering:
         now, devices = self._devices.clock.time(), self._devices
         stand, kept = self._stand, self._stand.current
         self._stays = any(cookie.stays for cookie in cookies)
-        if kept is not None:
+        if stand.own is not None and _is_of_others(self._request):
+            # It has not all cookies, and no proof, and must not end what there is.
+            kept = stand.own
+        elif kept is not None:
             worn = stand.unproved or now >= (kept.began + kept.expires) / 2
             if worn and stand.names() <= {cookie.name for cookie in cookies}:
                 kept = None
@@ -294,8 +303,8 @@ class Answering:
         if self._set:
             return self._offered()
         stand = self._stand
-        if not self._deleted or not stand.named or stand.names() - self._deleted:
-            return stand.offer
+        if not stand.names() or stand.names() - self._deleted:
+            return stand.offer  # there is more, or may be that did not come along
         if stand.current is not None:  # nobody else ends it
             devices = self._devices
             devices.spawn(devices.devices.forget(stand.current.holder))
@@ -305,7 +314,7 @@ class Answering:
         held, stand, devices = self._held, self._stand, self._devices
         assert held is not None  # noqa: S101 - something was set
         offer = stand.offer
-        if held != stand.current:
+        if held != stand.own:
             offer = devices.devices.offer(self._request, held.holder, held.began)
             held = attrs.evolve(held, offered=bool(offer))
         elif held.stays or not self._stays:
@@ -321,6 +330,11 @@ def while_standing(request: Request, outcome: Authenticated) -> Authenticated:
         return outcome
     until = stand.until if outcome.until is None else min(outcome.until, stand.until)
     return attrs.evolve(outcome, until=until)
+
+
+def _is_of_others(request: Request) -> bool:
+    """Say whether another site has the browser send it."""
+    return not _OTHERS.isdisjoint(request.head.values("sec-fetch-site"))
 
 
 def _was_skipped(request: Request) -> bool:

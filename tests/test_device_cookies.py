@@ -124,6 +124,40 @@ def test_a_thief_cannot_end_it() -> None:
     assert application.who(browser) == "alice-1"
 
 
+@pytest.mark.parametrize("path", ["/", "/logout"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("level", ["require", "prefer"])
+def test_a_picture_in_another_site_s_page_ends_nothing(
+    level: str, site: str, path: str
+) -> None:
+    """Our cookies come along, those of the application and a proof do not."""
+    application = Application(device=level)
+    browser = logged_in(application)
+    application.later(LIFETIME + 1)
+    own = {name: each.value for name, each in browser.cookies.items()}
+    ours = {name: value for name, value in own.items() if "-device-" in name}
+    cookie = "; ".join(f"{name}={value}" for name, value in ours.items())
+    fields = (("Sec-Fetch-Site", site), ("Cookie", cookie))
+    answer = application(Sent(method="GET", path=path, fields=fields))
+    set_here = [each.partition("=")[0] for each in answer.values("set-cookie")]
+    assert set_here == ["JSESSIONID"]  # which browsers do not take from there
+    assert application.who(browser) == "alice-1"
+
+
+def test_a_proof_that_is_late_does_not_end_what_it_was_for() -> None:
+    def do(sent: Sent, _cookies: dict[str, str]) -> list[str]:
+        if sent.path == "/":
+            return ["JSESSIONID=a; Path=/", "theme=b; Path=/"]
+        return ["theme=; Max-Age=0"] if sent.path == "/plain" else []
+
+    application = Application(do=do, names=("JSESSIONID", "theme"))
+    browser = application.browser()
+    browser.visit("/")
+    application.later(LIFETIME + 1)
+    browser.ask("GET", "/plain", {})
+    assert application.who(browser) == "a"
+
+
 def test_taking_one_of_two_cookies_away_leaves_the_other() -> None:
     def do(sent: Sent, _cookies: dict[str, str]) -> list[str]:
         if sent.path == "/":

@@ -82,10 +82,11 @@ def test_routes_of_one_host_that_say_the_same_are_one_application() -> None:
     first, second = find(made), find(made, path="/more/")
     assert first.devices is not None
     assert first.devices is second.devices
-    assert places.find("app.example.com", "/.sso/", first.devices.tag) is first.devices
+    tag = first.devices.tag
+    assert places.find("app.example.com", "/.sso/", tag) is first.devices
     for other in (find(made, host="other.example.com"), find(made, names=("a",))):
         assert other.devices is not None
-        assert other.devices.tag != first.devices.tag
+        assert other.devices.tag != tag
 
 
 def test_options_do_not_change_what_an_application_is_called() -> None:
