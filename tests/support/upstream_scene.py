@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -50,6 +51,7 @@ class UpstreamScene:
         self.audit = directory / "audit"
         self.servers = [LabServer(self) for _ in range(count)]  # type: ignore[arg-type]
         self.reactor, self.clock = Reactor(), SettableClock()
+        self.clock.advance(monotonic())  # by which what is remembered is still good
         self.sock = socket.create_server(("127.0.0.1", 0))
         self.sock.setblocking(False)
         self.clients: list[socket.socket] = []

@@ -81,6 +81,13 @@ def test_other_statuses_are_good_if_they_are_named(make_lab: Make) -> None:
     assert lab.states() == ["up"]
 
 
+@pytest.mark.parametrize("status", [204, 302, 404])
+def test_no_other_status_is_good(make_lab: Make, status: int) -> None:
+    lab = make_lab(count=1, health=EACH)
+    check(lab, status)
+    assert lab.states() == ["down"]
+
+
 def test_a_server_that_says_nothing_is_not_well(make_lab: Make) -> None:
     lab = make_lab(count=1, health=EACH)
     lab.servers[0].hear()
@@ -122,6 +129,8 @@ def test_the_head_of_an_answer_is_enough(make_lab: Make) -> None:
     sock = lab.servers[0].hear()
     sock.send(b"HTTP/1.1 500 X\r\nContent-Length: 1000000\r\n\r\n")
     until(lab.nest, lambda: lab.states() == ["down"])
+    with pytest.raises(ConnectionResetError):  # nobody waits for the rest
+        sock.recv(1)
 
 
 def test_a_server_that_failed_requests_comes_back_by_its_checks(make_lab: Make) -> None:
