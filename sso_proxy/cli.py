@@ -26,6 +26,7 @@ from sso_proxy.doctor_command import add_doctor_command
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.explain_command import add_explain_command
 from sso_proxy.import_command import add_import_command
+from sso_proxy.log_command import add_log_command
 from sso_proxy.policy_commands import add_diff_command, add_test_command
 from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add_revoke_command(commands.add_parser)
     add_session_command(commands.add_parser)
     add_status_command(commands.add_parser)
+    add_log_command(commands.add_parser)
     add_user_command(commands.add_parser)
     add_import_command(commands.add_parser)
     add_doctor_command(commands.add_parser)

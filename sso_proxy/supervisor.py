@@ -9,6 +9,7 @@ The main process: sockets before privileges go, then serving, reloading and endi
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.process import signals
 from sso_proxy.process.admin_listener import AdminListener
+from sso_proxy.process.levels import USUAL, Change, Levels
 from sso_proxy.process.limits import raise_file_limit
 from sso_proxy.process.logs import FileLog
 from sso_proxy.process.notify import Notifier
@@ -83,7 +85,8 @@ class Program:
         make_gateway: Makes what serves in a process.
         worker: Python's arguments that run a worker.
         owner: Whom privileges are dropped to.
-        log: The log file, if there is one.
+        log: The log, if it is not twistd's alone.
+        levels: How much of it is wanted.
     """
 
     load: Callable[[], Plan]
@@ -91,6 +94,7 @@ class Program:
     worker: tuple[str, ...]
     owner: Owner = attrs.field(factory=Owner)
     log: FileLog | None = None
+    levels: Levels = attrs.field(factory=lambda: Levels(time.monotonic))
 
 
 class Supervisor(Service):
@@ -261,6 +265,25 @@ class Supervisor(Service):
             "missing": [*await self.probe()],
             "reload_refused": self._reload_refused,
         }
+
+    async def log_levels(self, document: object) -> dict[str, Any]:
+        """Log as *document* says, in all processes; an empty one changes nothing."""
+        levels = self._program.levels
+        if document != {}:
+            change = Change.read(document)
+            if isinstance(change, str):
+                return {"status": 400, "problem": change}
+            _log.info(  # while it is still logged
+                "logging {namespace} from level {least} on for {seconds} s",
+                namespace=change.namespace,
+                least=change.level,
+                seconds=change.seconds,
+            )
+            if not levels.change(change):
+                return {"status": 507, "problem": "too many namespaces are changed"}
+            if self._serving is not None:
+                await self._serving.set_level(change)
+        return {"status": 200, "usual": USUAL, "levels": levels.show()}
 
     def configuration(self) -> dict[str, Any]:
         """Give the configuration that is served, without secrets."""

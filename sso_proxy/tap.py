@@ -8,6 +8,7 @@ configuration and opens nothing but the log file.
 import os
 import pwd
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sso_proxy.checking import check
 from sso_proxy.config.load import load_config
 from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError
+from sso_proxy.process.levels import Levels
 from sso_proxy.process.logs import FileLog, ReopenableFile
 from sso_proxy.process.serving import GatewayMaker
 from sso_proxy.process.sockets import Owner
@@ -97,12 +99,14 @@ def build_supervisor(
         raise SystemExit(f"sso-proxy: {path} cannot be used:\n{lines}") from None
     twistd: Mapping[str, Any] = options.parent or {}
     owner = owner_after_drop(twistd)
+    levels = Levels(time.monotonic)
     program = Program(
         load=lambda: load(path, state_dir),
         make_gateway=make_gateway,
         worker=worker,
         owner=owner,
-        log=open_log(twistd, owner),
+        log=open_log(twistd, owner, levels),
+        levels=levels,
     )
     return Supervisor(reactor, program, plan)
 
@@ -115,9 +119,9 @@ def owner_after_drop(twistd: Mapping[str, Any]) -> Owner:
     return Owner(-1 if uid is None else uid, -1 if gid is None else gid)
 
 
-def open_log(twistd: Mapping[str, Any], owner: Owner) -> FileLog | None:
+def open_log(twistd: Mapping[str, Any], owner: Owner, levels: Levels) -> FileLog | None:
     """
-    Open the log file that twistd, with these options, would; None if it is no file.
+    Open the log that twistd, with these options, would; None if it is of another kind.
 
     Raises:
         SystemExit: It cannot be opened.
@@ -125,10 +129,12 @@ def open_log(twistd: Mapping[str, Any], owner: Owner) -> FileLog | None:
     name = twistd.get("logfile")
     if not name and not twistd.get("nodaemon"):
         name = "twistd.log"
-    if not name or name == "-" or twistd.get("logger") or twistd.get("syslog"):
+    if twistd.get("logger") or twistd.get("syslog"):
         return None
+    if not name or name == "-":
+        return FileLog(None, levels) if twistd.get("nodaemon") else None
     try:
-        return FileLog(ReopenableFile(name, owner))
+        return FileLog(ReopenableFile(name, owner), levels)
     except OSError as e:
         raise SystemExit(f"sso-proxy: cannot write the log {name}: {e}") from None
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.logger import LogLevel
 from twisted.python.usage import UsageError
 
+from sso_proxy.process.levels import Levels
 from sso_proxy.process.logs import FileLog
 from sso_proxy.process.sockets import Owner
 from sso_proxy.tap import Options, open_log, owner_after_drop
@@ -26,6 +28,8 @@ from tests.support.running import (
     is_alive,
     python_for_nobody,
 )
+
+LEVELS = Levels(lambda: 0.0)
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -226,7 +230,6 @@ def test_owner_is_the_user_s_own_group_unless_said() -> None:
 @pytest.mark.parametrize(
     "twistd",
     [
-        {"nodaemon": True},
         {"logfile": "-"},
         {"logfile": "x", "syslog": True},
         {"logfile": "x", "logger": object},
@@ -236,8 +239,22 @@ def test_log_that_is_no_file_is_left_to_twistd(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twistd: dict[str, object]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert open_log(twistd, Owner()) is None
+    assert open_log(twistd, Owner(), LEVELS) is None
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [None, "-"])
+def test_log_on_standard_output_is_ours(
+    name: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its levels can be changed, too, where a container's log is read."""
+    log = open_log({"nodaemon": True, "logfile": name}, Owner(), LEVELS)
+    assert log is not None
+    for level in (LogLevel.debug, LogLevel.info):
+        log({"log_level": level, "log_format": "at {log_level.name}", "log_time": 0.0})
+    log.reopen()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("at info")
 
 
 @pytest.mark.parametrize(
@@ -251,5 +268,5 @@ def test_log_is_where_twistd_would_write_it(
     name: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert isinstance(open_log(twistd, Owner()), FileLog)
+    assert isinstance(open_log(twistd, Owner(), LEVELS), FileLog)
     assert (tmp_path / name).exists()

@@ -44,8 +44,9 @@ Page: TypeAlias = Callable[[Request], Awaitable[Answer]]
 _REVOCATIONS: Final = b"/revocations"
 _SESSIONS: Final = b"/sessions"
 _EXPLAIN: Final = b"/explain"
+_LOG: Final = b"/log"
 _CONFIGURATION: Final = b"/configuration"
-_FOR_OPERATORS: Final = (_REVOCATIONS, _SESSIONS, _EXPLAIN, _CONFIGURATION, LINK)
+_FOR_OPERATORS: Final = (_REVOCATIONS, _SESSIONS, _EXPLAIN, _CONFIGURATION, _LOG, LINK)
 _BROWSERS: Final = b"/status/"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -70,6 +71,9 @@ class Status(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """Give what the status page shows."""
+
+    async def log_levels(self, document: object) -> dict[str, Any]:
+        """Log as *document* says; returns a ``status`` and the levels."""
 
     def configuration(self) -> dict[str, Any]:
         """Give the configuration that is served, without secrets."""
@@ -152,6 +156,7 @@ class AdminResource(Resource):
             },
             _SESSIONS: {b"POST": self._sessions},
             LINK: {b"POST": self._status_pages.link},
+            _LOG: {b"POST": self._log_levels},
             _CONFIGURATION: {b"GET": self._configuration},
         }
 
@@ -232,6 +237,9 @@ class AdminResource(Resource):
 
     async def _sessions(self, request: Request) -> Answer:
         return await answer_sessions(self._status.sessions, request)
+
+    async def _log_levels(self, request: Request) -> Answer:
+        return await answer_sessions(self._status.log_levels, request)
 
     async def _configuration(self, _: Request) -> Answer:
         return report(200, self._status.configuration())

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionClosed
+from twisted.logger import Logger
 from twisted.web.client import (
     Agent,
     RequestTransmissionFailed,
@@ -54,6 +55,8 @@ _GUARDED_TIMEOUT: Final = 5.0
 _GUARDED_BYTES: Final = 262144
 _MAX_TLS: Final = 64
 """Kinds of `ClientTls` that connections are kept for."""
+
+_log = Logger()
 
 FormFields: TypeAlias = Sequence[tuple[str, str]]
 
@@ -288,7 +291,7 @@ class HttpClient:
         deadline = self._reactor.callLater(within, exchange.cancel)
         began = self._reactor.seconds()
         try:
-            return await exchange
+            reply = await exchange
         except Exception as e:  # noqa: BLE001
             # the agent wraps a cancellation in what it made impossible
             cause = first_cause(e)
@@ -298,6 +301,15 @@ class HttpClient:
             # Not chained: other texts may hold what we sent, when it comes back.
             what = f"{_without_query(request.url)}: {problem}"
             raise NoReplyError(what, problem=problem, trouble=trouble) from None
+        else:
+            _log.debug(
+                "{method} {url}: {status}, {octets} octets",
+                method=request.method.decode("ascii"),
+                url=_without_query(request.url),
+                status=reply.status,
+                octets=len(reply.body),
+            )
+            return reply
         finally:
             if deadline.active():
                 deadline.cancel()

@@ -6,6 +6,7 @@ their events, so that lines are never torn and one signal reopens the file for a
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from sso_proxy.process.levels import Levels
 from sso_proxy.process.sockets import Owner
 
 _log = Logger()
@@ -67,18 +69,30 @@ class ReopenableFile:
 
 @implementer(ILogObserver)
 class FileLog:
-    """twistd's log file, which SIGUSR1 reopens instead of rotating it."""
+    """
+    twistd's log file, which SIGUSR1 reopens instead of rotating it.
 
-    def __init__(self, file: ReopenableFile) -> None:
+    Args:
+        file: The file; None for the standard output.
+        levels: What is wanted.
+    """
+
+    def __init__(self, file: ReopenableFile | None, levels: Levels) -> None:
         self._file = file
-        self._observe = textFileLogObserver(file)  # type: ignore[arg-type]
+        self._levels = levels
+        # A daemon has no standard output that anybody reads; then there is a file.
+        target: Any = sys.stdout if file is None else file
+        self._observe = textFileLogObserver(target)
 
     def __call__(self, event: LogEvent) -> None:
-        """Write *event*."""
-        self._observe(event)
+        """Write *event*, if it is wanted."""
+        if self._levels.wants(event):
+            self._observe(event)
 
     def reopen(self) -> None:
         """Open the file anew; if it cannot be, say so in the old one."""
+        if self._file is None:
+            return
         try:
             self._file.reopen()
         except OSError as e:

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.logger import Logger
@@ -12,6 +13,7 @@ from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.process.child import Child, WorkerStartError
 from sso_proxy.process.control import OtherEndError, pack_config
+from sso_proxy.process.levels import Change
 from sso_proxy.process.metrics import merge_metrics
 from sso_proxy.specs.revocation_document import write_revocation
 from sso_proxy.specs.revocations import Revocation
@@ -219,6 +221,11 @@ class Pool:
         """Give what each worker that answers does, by its number."""
         answers = await self._ask_all("status")
         return {n: a for n, a in answers.items() if isinstance(a, dict)}
+
+    async def set_level(self, change: Change) -> None:
+        """Have all workers log as *change* says; one that starts later does not."""
+        children = list(self._children.values())
+        await self._ask_each(children, "level", attrs.asdict(change), ASK_TIMEOUT)
 
     async def reopen_logs(self) -> None:
         """Have all workers open their audit and access logs anew."""

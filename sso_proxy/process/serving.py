@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sso_proxy.config.model import Config
+from sso_proxy.process.levels import Change
 from sso_proxy.process.limits import free_replaced, settle_memory
 from sso_proxy.specs.revocations import Revocation
 
@@ -83,6 +84,9 @@ class Serving(Protocol):
     async def status(self) -> dict[int, dict[str, Any]]:
         """Give what each process that answers does, by its number."""
 
+    async def set_level(self, change: Change) -> None:
+        """Have other processes than this one log as *change* says."""
+
     async def reopen_logs(self) -> None:
         """Open audit and access logs anew."""
 
@@ -147,6 +151,9 @@ class Alone:
     async def status(self) -> dict[int, dict[str, Any]]:
         """Give what the gateway does."""
         return {0: await self._gateway.status()}
+
+    async def set_level(self, change: Change) -> None:
+        """Do nothing: there is no other process."""
 
     async def reopen_logs(self) -> None:
         """Open audit and access logs anew."""

@@ -27,6 +27,7 @@ from zope.interface import implementer
 from sso_proxy.errors import SsoProxyError
 from sso_proxy.process import signals
 from sso_proxy.process.control import Control, Message, RefusedError, unpack_config
+from sso_proxy.process.levels import Change, Levels
 from sso_proxy.process.limits import free_replaced, settle_memory
 from sso_proxy.process.logs import pack
 from sso_proxy.process.serving import GatewayMaker, ServingGateway
@@ -42,12 +43,15 @@ _log = Logger()
 class LogToParent:
     """Has the main process write the log; drops lines while it does not keep up."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, levels: Levels) -> None:
         self._control = control
+        self._levels = levels
         self._dropped = 0
 
     def __call__(self, event: LogEvent) -> None:
-        """Send *event*."""
+        """Send *event*, if it is wanted."""
+        if not self._levels.wants(event):
+            return
         if self._control.full:
             self._dropped += 1
             return
@@ -74,6 +78,7 @@ class Worker:
         sockets: Sequence[socket.socket],
     ) -> None:
         self.exit_code = 0
+        self.levels = Levels(reactor.seconds)
         self.control = Control(self._told, self._lost, self._answer)
         self._reactor = reactor
         self._make_gateway = make_gateway
@@ -162,6 +167,8 @@ class Worker:
                 self._gateway.revoke(add, argument["remove"])
             case "reopen":
                 self._gateway.reopen_logs()
+            case "level":
+                self.levels.change(Change(**argument))
             case _:
                 return await _tell(self._gateway, what, argument)
         return None
@@ -199,7 +206,7 @@ def run_worker(
         os.set_inheritable(fd, False)
         sockets.append(socket.socket(fileno=fd))
     worker = Worker(reactor, make_gateway, sockets)
-    globalLogBeginner.beginLoggingTo([LogToParent(worker.control)])
+    globalLogBeginner.beginLoggingTo([LogToParent(worker.control, worker.levels)])
     worker.control.attach(reactor, socket.socket(fileno=CONTROL))
     signals.install(reactor, {signal.SIGTERM: worker.end})
     reactor.run(installSignalHandlers=False)

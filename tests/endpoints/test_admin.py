@@ -50,6 +50,9 @@ class FakeStatus:
     def configuration(self) -> dict[str, Any]:
         return {"server": {"name": "shown"}}
 
+    async def log_levels(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "levels": [document]}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 
@@ -148,6 +151,11 @@ class AdminTests(TestCase):
         assert (code, body) == (200, '{"server": {"name": "shown"}}\n')
         assert (await self.ask("/configuration", "POST"))[0] == 405
         assert (await self.ask("/configuration", sec_fetch_site="none"))[0] == 403
+
+    async def test_levels_are_set_by_operators_programs(self) -> None:
+        for headers in ({}, {"content_type": "application/json", "origin": "null"}):
+            assert (await self.ask("/log", "POST", **headers))[0] in (403, 415)
+        assert (await self.ask("/log"))[0] == 405
 
     async def test_metrics_are_prometheus_text(self) -> None:
         code, body, headers = await self.ask("/metrics")

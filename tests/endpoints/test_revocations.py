@@ -42,6 +42,9 @@ class FakeStatus:
     def configuration(self) -> dict[str, Any]:
         return {"server": {"name": "shown"}}
 
+    async def log_levels(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "levels": [document]}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         return {"status": 200, "did": document}
 

@@ -46,6 +46,9 @@ class FakeProxy:
     def configuration(self) -> dict[str, Any]:
         return {"server": {"name": "shown"}}
 
+    async def log_levels(self, document: object) -> dict[str, Any]:
+        return {"status": 200, "levels": [document]}
+
     async def sessions(self, document: object) -> dict[str, Any]:
         self.asked.append(document)
         if document == {"do": "end", "id": "gone"}:

@@ -14,6 +14,7 @@ from twisted.logger import (
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from sso_proxy.process.levels import Levels
 from sso_proxy.process.logs import FileLog, ReopenableFile, pack, replay
 from sso_proxy.process.sockets import Owner
 
@@ -89,7 +90,7 @@ def test_what_utf_8_cannot_say_is_escaped(tmp_path: Path) -> None:
 def test_log_that_cannot_be_reopened_says_so_and_goes_on(tmp_path: Path) -> None:
     directory = tmp_path / "there"
     directory.mkdir()
-    log = FileLog(ReopenableFile(str(directory / "log"), Owner()))
+    log = FileLog(ReopenableFile(str(directory / "log"), Owner()), Levels(lambda: 0.0))
     moved = directory.rename(tmp_path / "away")
     (event,) = collect(1, log.reopen)
     assert event["reason"] == "No such file or directory"

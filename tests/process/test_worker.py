@@ -18,6 +18,7 @@ from sso_proxy.process.control import (
     RefusedError,
     pack_config,
 )
+from sso_proxy.process.levels import Levels
 from sso_proxy.process.worker import LogToParent, Worker
 from sso_proxy.specs.revocation_document import write_revocation
 from sso_proxy.specs.revocations import Revocation
@@ -164,6 +165,13 @@ class WorkerTests(TestCase):
         assert await self.parent.ask("reopen") is None
         assert self.gateways[0].reopened
 
+    async def test_it_logs_as_much_as_it_is_told(self) -> None:
+        await self.start(config())
+        change = {"namespace": "sso_proxy", "level": "debug", "seconds": 9.0}
+        assert await self.parent.ask("level", change) is None
+        (shown,) = self.worker.levels.show()
+        assert (shown["namespace"], shown["level"]) == ("sso_proxy", "debug")
+
     async def test_unknown_question_is_refused(self) -> None:
         await self.start(config())
         with pytest.raises(RefusedError, match="nobody here knows how to dance"):
@@ -232,7 +240,7 @@ class WorkerTests(TestCase):
 
     async def test_log_reaches_the_main_process(self) -> None:
         await self.start(config())
-        LogToParent(self.worker.control)({"log_format": "hello"})
+        LogToParent(self.worker.control, self.worker.levels)({"log_format": "hello"})
         while len(self.told) < 2:
             await self.turn()
         assert self.told[1]["log"]["text"] == "hello"
@@ -242,7 +250,7 @@ def test_lines_are_dropped_and_counted_while_nobody_keeps_up() -> None:
     told: list[Message] = []
     control: Any = Control(lambda _: None, lambda: None)
     control.tell = told.append
-    log = LogToParent(control)
+    log = LogToParent(control, Levels(lambda: 0.0))
     control.full = True
     for _ in range(3):
         log({"log_format": "lost"})
