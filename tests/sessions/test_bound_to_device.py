@@ -7,9 +7,10 @@ import pytest
 from twisted.logger import capturedLogs
 
 from sso_proxy.errors import ConfigError
+from sso_proxy.model import CertificateFacts, Request
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.keys import SessionBindingConfig, proved_kinds
-from sso_proxy.testing.fakes import NOW, make_identity
+from sso_proxy.testing.fakes import NOW, make_certificate, make_identity
 from tests.support.caching import now
 from tests.support.device_keys import instructed
 from tests.support.device_person import ALICE, Person, bound, make
@@ -297,5 +298,20 @@ def test_lists_say_which_sessions_are_bound() -> None:
 
 def test_sessions_may_be_bound_to_a_certificate_besides(maker: Any) -> None:  # noqa: ANN401
     binding = SessionBindingConfig(device="require", certificate="require")
-    store = maker(SessionTools(), binding=binding)
-    assert store.lacks_key(Person().browser.request()) == "certificate"
+    store, browser = maker(SessionTools(), binding=binding), Person().browser
+
+    def over(certificate: CertificateFacts) -> Request:
+        sent = browser.request()
+        assert sent.tls is not None
+        return attrs.evolve(sent, tls=attrs.evolve(sent.tls, certificate=certificate))
+
+    assert store.lacks_key(browser.request()) == "certificate"
+    ours = make_certificate("CN=alice")
+    browser.take(now(store.start(over(ours), ALICE, {})))
+    session = now(store.by_cookie(over(ours)))
+    assert session is not None
+    sent = attrs.evolve(over(ours), session=session)
+    assert proved_kinds(sent, session.identity) == ("certificate",)
+    other = make_certificate("CN=mallory")
+    assert now(store.by_cookie(over(other))) is None
+    assert now(store.load(over(other))).refused == "session-binding"
