@@ -88,7 +88,7 @@ class SessionHolders:
 
     async def find_holder(self, request: Request) -> Holder | None:
         """Give the session; that a browser proves something is no use of it."""
-        session = await self.store.by_cookie(attrs.evolve(request, passive=True))
+        session = await self.store.by_cookie(request)
         if session is None:
             return None
         return Holder(session.id, session.created, session.expires)
