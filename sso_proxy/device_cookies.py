@@ -99,7 +99,6 @@ class Stand:
             new ones will be sealed for it.  None: there is none, or it is not theirs.
         own: What the browser has for one, whether or not they proved it.
         unproved: Whether nobody has registered a key for it in time.
-        named: Whether the browser has a cookie of ours that names one.
         until: Seconds since the epoch when it has to be looked at again, or None.
         refused: Why cookies are not passed on; else empty.
         offer: Fields for the answer that offer to register a key, once more.
@@ -109,7 +108,6 @@ class Stand:
     current: Held | None = None
     own: Held | None = None
     unproved: bool = False
-    named: bool = False
     until: float | None = None
     refused: str = ""
     offer: Headers = attrs.field(default=(), repr=False)
@@ -184,15 +182,15 @@ class CookieDevices:
                 somebody without a session, and begin another.
             BadMessageError: There are more cookies than any browser has.
         """
-        own, named = self.find(request), self.cookie in _fields(request)
+        own = self.find(request)
         if own is None:
             refused = DEVICE_MISSING if opened else ""
-            return Stand(opened=opened, named=named, refused=refused)
+            return Stand(opened=opened, refused=refused)
         standing = await self.devices.check(request, own.holder, own.began)
         if standing.refused:
             if opened and _was_skipped(request):
                 raise UnavailableError("the browser's proof of its device's key")
-            return Stand(opened=opened, own=own, named=named, refused=standing.refused)
+            return Stand(opened=opened, own=own, refused=standing.refused)
         now, until = self.clock.time(), own.expires
         offer: Headers = ()
         if standing.until is not None:
@@ -204,7 +202,6 @@ class CookieDevices:
             current=own,
             own=own,
             unproved=not standing.thumbprint and now >= own.began + self.grace,
-            named=named,
             until=now if offer else until,  # it is for one answer
             offer=offer,
         )

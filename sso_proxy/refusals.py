@@ -186,7 +186,7 @@ def refuse_cookies(request: Request) -> Response | None:
     stand = request.cookie_stand
     if stand is None or stand.refused != DEVICE_MISSING or not stand.opened:
         return None
-    return ask_for_device_again(request) if stand.named else None
+    return ask_for_device_again(request) if stand.own is not None else None
 
 
 def _missing(request: Request) -> str:

@@ -40,6 +40,7 @@ COMMON: Final = "sessions/test_common.py::"
 SEALED: Final = "test_sealed.py::"
 COOKIES: Final = "specs/http/test_cookies.py::"
 OWN_COOKIES: Final = "test_bound_cookies.py::"
+DEVICE_COOKIES: Final = "test_device_cookies.py::"
 EDGE_COOKIES: Final = "edge/test_exchange_of_cookies.py::"
 STATES: Final = "sessions/test_login_state.py::"
 SERVER: Final = "sessions/test_server.py::"
@@ -279,6 +280,9 @@ TABLE: Final = {
         "sessions/test_records.py::test_a_record_of_another_kind_is_none",
         OWN_COOKIES + "test_nothing_else_that_we_seal_is_a_value",
         OWN_COOKIES + "test_what_opens_for_another_name_does_not_open",
+        DEVICE_COOKIES + "test_our_cookie_is_of_one_host_and_one_application",
+        DEVICE_COOKIES
+        + "test_what_is_bound_to_other_keys_alone_is_not_read_as_bound_to_a_device",
     ),
     "C10": row(
         "a store that gives one user's session to another",
