@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+from sso_proxy.checking import check
+from sso_proxy.config.load import load_config
 from sso_proxy.testing.pki import Pki
 from tests.support.programs import CurlAnswer, RealProxy, curl, free_port, nginx
 from tests.support.running import eventually
@@ -72,6 +74,7 @@ def test_a_shop_on_several_servers(tmp_path: Path) -> None:
                 f"https://{HOST}:{proxy.port}{path}",
             )  # fmt: skip
 
+        assert check(load_config(proxy.config)).notes == ()
         users = [f"c{number}" for number in range(8)]
         before = {}
         for user in users:

@@ -4,7 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from twisted.internet.task import Clock
 
+from sso_proxy.net.connect import Address
+from sso_proxy.net.resolve import Resolver
+from sso_proxy.testing.clock import SettableClock
 from sso_proxy.upstream.http import Patience
 from tests.support.exchanges import outgoing
 from tests.support.sockets import turn, until
@@ -183,3 +187,54 @@ def test_its_record_names_the_server(make_lab: Make) -> None:
     lab = make_lab()
     _, way = lab.send()
     assert way.backend == f"upstream:shop {lab.servers[0].url}"
+
+
+class Hole(Resolver):
+    """Never says where one host is, so that connections to it begin and never stand."""
+
+    def lookup(
+        self, host: str, port: int, done: Callable[[list[Address]], None]
+    ) -> None:
+        if host != "hole.example":
+            super().lookup(host, port, done)
+
+
+def test_a_server_that_never_answers_a_connection_is_left_after_a_while(
+    make_lab: Make,
+) -> None:
+    clock = SettableClock()
+    lab = make_lab(
+        count=1,
+        resolver=Hole(Clock(), clock),
+        hosts=("http://hole.example:80",),
+        failures=1,
+        patience=Patience(connect_timeout=2.0),
+    )
+    lab.urls.append(lab.servers[0].url)
+    lab.configure(failures=1)
+    exchange, way = lab.send(outgoing("POST", body=True))
+    way.write(b"body")
+    way.end()
+    lab.pass_time(2.5)
+    sock = lab.servers[0].accept()
+    assert lab.servers[0].read(sock, b"body").startswith(b"POST")
+    sock.send(OK)
+    assert lab.answered(exchange).status == 200
+    assert lab.states() == ["down", "up"]
+
+
+def test_no_request_is_lost_while_servers_come_and_go(make_lab: Make) -> None:
+    lab = make_lab(count=3, failures=1, pause=1.0)
+    for number in range(12):
+        server = lab.servers[number % 3]
+        server.close()
+        turn(lab.nest, 3)
+        for _ in range(4):
+            lab.who_gets()
+        server.open.clear()
+        server.come_back()
+        lab.pass_time(1.5)
+    for _ in range(6):
+        lab.who_gets()
+    assert lab.states() == ["up", "up", "up"]
+    assert lab.group.counts()[0] == 0
