@@ -66,7 +66,7 @@ class Common:
         logouts: What is kept of a logout that a provider has to finish.
         kept: What is kept of requests that have to wait for a login; None if there is
             nowhere to keep it.
-        log: Those that began lately in this process.
+        begun: Those that began lately in this process.
         devices: Binds them to devices; None if nothing does.
     """
 
@@ -78,7 +78,7 @@ class Common:
     logins: LoginStates
     logouts: LogoutStates
     kept: KeptBodies | None = None
-    log: SessionLog = attrs.field(factory=SessionLog)
+    begun: SessionLog = attrs.field(factory=SessionLog)
     devices: Devices | None = None
 
 
@@ -118,7 +118,7 @@ class Sessions:
 
         async def counted(session: Session) -> tuple[Identity, Mapping[str, Any]]:
             done = await work(session)
-            self.common.log.renewed[self.common.name] += 1
+            self.common.begun.renewed[self.common.name] += 1
             return done
 
         return counted
@@ -301,7 +301,7 @@ def build_common(
         logins=LoginStates(tools.sealer("login"), tools.clock, keys=keys),
         logouts=LogoutStates(tools.sealer("logout"), tools.clock),
         kept=kept,
-        log=log,
+        begun=log,
         devices=devices,
     )
 

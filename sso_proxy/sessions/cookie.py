@@ -193,7 +193,7 @@ class CookieSessions(Sessions):
         session = self._bind(request, session)
         offer = await self._offer(request, session)
         opened = self._opened(request, session, offer)
-        self.common.log.note(self.common.name, request, session)
+        self.common.begun.note(self.common.name, request, session)
         return opened
 
     async def replace(

@@ -44,8 +44,9 @@ class DeviceConfig:
         exclude: Paths, and all below them, that browsers ask for without a proof.
             Paths of routes without these sessions need not be named.
         algorithms: What keys may be for, the one wanted most first.
-        clear_site_data: Whether a browser that logs out is told to forget all cookies
-            of the site, which ends what it knows of the key.
+        clear_site_data: Whether a browser that logs out is told to forget all cookies,
+            also those of other hosts of the same site (Chromium).  Without it, what it
+            knows of the key ends with its next request.
         federation: With which sites keys are shared; unset, with none.
     """
 
@@ -56,7 +57,7 @@ class DeviceConfig:
     algorithms: tuple[Algorithm, ...] = attrs.field(
         default=("ES256", "RS256"), validator=non_empty
     )
-    clear_site_data: bool = True
+    clear_site_data: bool = False
     federation: FederationConfig | None = None
 
 

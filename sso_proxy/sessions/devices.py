@@ -336,7 +336,7 @@ def build_devices(  # noqa: PLR0913
         config: Options.
         level: What becomes of who does not prove a device.
         tools: What a component may use.
-        cache: Where keys are; it has what `NEEDS` says.
+        cache: Where keys are; it can do what `device_options` needs.
         name: Names the kind of holders: ``session main``.
         cookie: Name of the bound cookie.
         scope: Where that goes: as the holder's cookie.

@@ -185,7 +185,7 @@ class ServerSessions(Sessions):
         await self._check_groups(session, name)
         headers = self.common.jar.write(request, text)
         headers += await self._offer(request, session)
-        self.common.log.note(self.common.name, request, session)
+        self.common.begun.note(self.common.name, request, session)
         return Opened(session, until=now, headers=headers)
 
     async def replace(

@@ -166,10 +166,10 @@ def test_what_is_over_is_forgotten_and_taken_away() -> None:
     assert now(bound.devices.end(bound.browser.request(), None)) == ()
 
 
-def test_a_browser_that_logs_out_forgets_the_rest_unless_it_must_not() -> None:
-    assert Bound().devices.farewell() == (("clear-site-data", '"cookies"'),)
-    quiet = build_devices(
-        DeviceConfig(clear_site_data=False),
+def test_a_browser_that_logs_out_forgets_the_rest_where_that_is_wanted() -> None:
+    assert Bound().devices.farewell() == ()
+    thorough = build_devices(
+        DeviceConfig(clear_site_data=True),
         "prefer",
         SessionTools(),
         SessionTools().memory,
@@ -177,7 +177,7 @@ def test_a_browser_that_logs_out_forgets_the_rest_unless_it_must_not() -> None:
         cookie="__Host-sso-bound",
         scope=Scope(),
     )
-    assert quiet.farewell() == ()
+    assert thorough.farewell() == (("clear-site-data", '"cookies"'),)
 
 
 def test_a_key_is_asked_for_once_in_a_while_and_not_if_there_is_one() -> None:
