@@ -339,8 +339,9 @@ class Builder:
         self._publish(f"{path}.resource", build_resource(route, asked, offer))
         sessions = self._sessions.find(path, route, asked)
         logins, names = self._logins.find(path, route, authenticators, sessions)
-        if sessions is not None and logins is not None:
+        if sessions is not None:
             self._devices.add_sessions((route.host, route.endpoints), sessions)
+        if sessions is not None and logins is not None:
             self._try(self._federation.add, path, route.host, sessions)
         wishes, login_checks = self._wishes.find(path, route, authenticators)
         self._publish_keys(path, route, signer)
