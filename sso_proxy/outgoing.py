@@ -84,6 +84,8 @@ def build_block(  # noqa: PLR0913
         lines = _with_cookies(lines, equipment.cookies)
     previous = "".join(f"{hop}, " for hop in incoming.via)
     lines.append(f"Via: {previous}1.{incoming.framing.minor} {via}")
+    if route.prefix is not None and route.prefix.told:
+        lines.append(f"X-Forwarded-Prefix: {route.prefix.told}")
     lines.append(_forwarded(request.client.address, head.scheme, head.host, head.port))
     return "\r\n".join(lines).encode("latin-1")
 

@@ -28,6 +28,7 @@ class RoutePrefix:
 
     Attributes:
         claim: The pattern of the backend's paths that the route is for.
+        told: What the backend may put before its paths; empty: not that alone.
 
     Args:
         prefix: How paths are changed.
@@ -45,6 +46,7 @@ class RoutePrefix:
     ) -> None:
         self._prefix = prefix
         self.claim = prefix.to_backend(path)
+        self.told = "" if prefix.add else prefix.strip
         self._host = host
         self._places = places
         self._claims: HostRoutes | None = None

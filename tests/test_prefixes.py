@@ -55,10 +55,12 @@ def test_requests_and_answers_are_changed_at_both_speeds(scene: Make) -> None:
     proxy = scene(SHOP)
     client = proxy.connect()
     for number, target in enumerate(["/shop/a", "/shop/b?c=/shop/d", "/shop/"]):
-        proxy.send(target, client=client)
+        proxy.send(target, "X-Forwarded-Prefix: /other", client=client)
         sock = proxy.servers[0].hear()
         sent = target.removeprefix("/shop").encode()
-        assert proxy.servers[0].heads[number].startswith(b"GET " + sent + b" HTTP/1.1")
+        head = proxy.servers[0].heads[number]
+        assert head.startswith(b"GET " + sent + b" HTTP/1.1")
+        assert head.count(b"\r\nX-Forwarded-Prefix: /shop\r\n") == 1
         sock.send(REDIRECT)
         told = proxy.answer(client)
         assert b"\r\nLocation: /shop/cart\r\n" in told
@@ -112,6 +114,7 @@ def test_an_absolute_redirect_of_the_backend_leads_back_here(scene: Make) -> Non
     client = proxy.send("/shop/a")
     sock = proxy.servers[0].hear()
     assert proxy.servers[0].heads[0].startswith(b"GET /app/a HTTP/1.1\r\n")
+    assert b"Prefix" not in proxy.servers[0].heads[0]
     sock.send(
         b"HTTP/1.1 302 X\r\nLocation: http://inside.example:8080/app/b\r\n"
         b"Content-Length: 0\r\n\r\n"

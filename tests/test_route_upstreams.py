@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
 from sso_proxy.config.model import RouteConfig, UpstreamConfig
+from sso_proxy.config.upstream_parts import ServerOptions, UpstreamOptions
 from sso_proxy.endpoints.decision_point import DecisionPoint
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.model import PERMIT
@@ -19,18 +21,21 @@ from sso_proxy.upstream.http import Patience, Target
 class Made:
     """Backends, and what they were made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, **named: UpstreamOptions) -> None:
         self.targets: list[tuple[Target, Patience]] = []
-        self.upstreams = RouteUpstreams(LimitsConfig(), self.make)
+        self.upstreams = RouteUpstreams(LimitsConfig(), self.make, named)
 
     def make(self, target: Target, patience: Patience) -> object:
         self.targets.append((target, patience))
         return object()
 
-    def find(self, **options: Any) -> object:  # noqa: ANN401
+    def route(self, **options: Any) -> RouteConfig:  # noqa: ANN401
         given: dict[str, Any] = {"backend": "http://127.0.0.1:9", **options}
         given |= {"host": "a.example", "authenticate": ("anonymous",)}
-        found: object = self.upstreams.find("route[0]", RouteConfig(**given))
+        return RouteConfig(**given)
+
+    def find(self, **options: Any) -> object:  # noqa: ANN401
+        found: object = self.upstreams.find("route[0]", self.route(**options))
         return found
 
 
@@ -131,3 +136,45 @@ def test_a_login_server_has_nothing_behind_it() -> None:
     ((target, _),) = made.targets
     assert (target.kind, target.depth) == ("ticket", 1)
     assert target.application.listNames() == []
+
+
+UPSTREAM = UpstreamOptions(
+    server=(
+        ServerOptions(url="https://a.example:8443", weight=2),
+        ServerOptions(url="https://10.0.0.1"),
+    ),
+    server_name="inside.example",
+    idle=7,
+)
+
+
+def test_an_upstream_has_its_servers_and_says_how_they_are_reached() -> None:
+    made = Made(shop=UPSTREAM)
+    route = made.route(backend="upstream:shop")
+    made.find(backend="upstream:shop")
+    ((target, patience),) = made.targets
+    assert (target.name, target.kind, patience.idle) == ("upstream:shop", "upstream", 7)
+    assert [(t.host, t.port, t.server_name) for t in target.servers] == [
+        ("a.example", 8443, "inside.example"),
+        ("10.0.0.1", 443, "inside.example"),
+    ]
+    assert all(each.tls is target.servers[0].tls for each in target.servers)
+    assert made.upstreams.options_of(route) is UPSTREAM
+    assert made.upstreams.speaks_tls(route)
+    assert made.upstreams.places(route) == (("a.example", 8443), ("10.0.0.1", 443))
+
+
+def test_what_one_server_says_is_its_routes() -> None:
+    made = Made()
+    route = made.route(backend="http://a.example")
+    assert made.upstreams.options_of(route) is route.upstream
+    assert not made.upstreams.speaks_tls(route)
+    assert made.upstreams.places(route) == (("a.example", 80),)
+    assert made.upstreams.places(made.route(backend="unix:/a")) == ()
+
+
+def test_certificates_of_an_upstream_that_cannot_be_read_are_said() -> None:
+    made = Made(shop=attrs.evolve(UPSTREAM, ca="/no/such"))
+    with pytest.raises(ConfigError) as caught:
+        made.find(backend="upstream:shop")
+    assert [mistake.path for mistake in caught.value.mistakes] == ["upstream.shop"]
