@@ -72,6 +72,9 @@ class GatewayCollector:
             "Requests by what was decided on them, and why.",
             labels=["decision", "reason"],
         )
+        others = sum(traffic.decisions.values())
+        plain = sum(self._gateway.counts.values()) - others
+        decisions.add_metric(["permit", ""], plain)
         for labels, count in traffic.decisions.items():
             decisions.add_metric(labels, count)
         yield decisions

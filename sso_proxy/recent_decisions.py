@@ -14,8 +14,6 @@ import attrs
 
 MOST: Final = 60
 """Decisions of each kind."""
-_ROUTES: Final = 256
-"""Routes of which it is known when one of their requests was kept."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,17 +51,6 @@ class RecentDecisions:
         self._permitted: deque[Decided] = deque(maxlen=MOST)
         self._refused: deque[Decided] = deque(maxlen=MOST)
         self._strangers: deque[Decided] = deque(maxlen=MOST)
-        self._seconds: dict[str, int] = {}
-
-    def wants(self, route: str, now: float) -> bool:
-        """Say whether another request of *route* that was permitted is to be kept."""
-        second = int(now)
-        if self._seconds.get(route) == second:
-            return False
-        if len(self._seconds) >= _ROUTES:
-            self._seconds.clear()
-        self._seconds[route] = second
-        return True
 
     def keep(self, decided: Decided) -> None:
         """Keep *decided*."""

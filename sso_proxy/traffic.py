@@ -21,6 +21,9 @@ BOUNDS: Final = (
 MOST_NAMES: Final = 64
 OTHERS: Final = "others"
 _TUNNEL: Final = 101
+_CLASSES: Final = 10
+_NO_DURATIONS: Final = (0,) * (len(BOUNDS) + 1)
+_NOTHING: Final = ((0,) * _CLASSES, _NO_DURATIONS)
 
 
 class Histogram:
@@ -79,78 +82,97 @@ class Durations:
         found.note(seconds)
 
 
-class _Slot:
-    __slots__ = ("answers", "durations", "start")
+class _Route:
+    """What was counted of one route since the start."""
 
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.answers: dict[tuple[str, int], int] = {}
-        self.durations = [0] * (len(BOUNDS) + 1)
+    __slots__ = ("classes", "durations", "shown_at")
+
+    def __init__(self) -> None:
+        self.classes = [0] * _CLASSES
+        self.durations = Histogram()
+        self.shown_at = 0.0
+
+    def copy(self) -> tuple[list[int], list[int]]:
+        return self.classes[:], self.durations.counts[:]
 
 
 class Traffic:
     """
     Answers of the last quarter of an hour, and durations since the start.
 
+    All is counted since the start; a slot is the difference to what it was before.
+
     Attributes:
-        durations: Of each route's requests; those of no route under the empty name.
-        decisions: Requests by what was decided on them, and why.
+        decisions: Requests that were not simply permitted, by decision and reason.
         bindings: Requests by the kind of key that was proved with them.
     """
 
     def __init__(self) -> None:
-        self.durations: dict[str, Histogram] = {}
         self.decisions: Counter[tuple[str, str]] = Counter()
         self.bindings: Counter[str] = Counter()
-        self._slots: deque[_Slot] = deque([_Slot(0)], SLOTS)
-        self._slot = self._slots[0]
+        self._routes: dict[str, _Route] = {}
+        self._before: dict[str, tuple[list[int], list[int]]] = {}
+        self._slots: deque[dict[str, Any]] = deque(maxlen=SLOTS)
+        self._start = self._end = 0
 
-    def note(self, route: str, status: int, seconds: float, now: float) -> None:
+    @property
+    def durations(self) -> dict[str, Histogram]:
+        """Give those of each route's requests; of no route, under the empty name."""
+        return {name: route.durations for name, route in self._routes.items()}
+
+    def note(self, name: str, status: int, seconds: float, now: float) -> bool:
         """
-        Count an answer.
+        Count an answer; gives whether it is the first of its route in a second.
 
         Args:
-            route: The route's name; empty for none.
+            name: The route's; empty for none.
             status: What the client got.
             seconds: How long it took.
             now: Seconds since the epoch.
         """
-        slot = self._slot
-        if not slot.start <= now < slot.start + STEP:
-            slot = self._turn(int(now) // STEP * STEP)
-        key = route, status // 100
-        slot.answers[key] = slot.answers.get(key, 0) + 1
-        if status == _TUNNEL:  # lasts as long as somebody wants
-            return
-        durations = self.durations.get(route)
-        if durations is None:
-            durations = self.durations[route] = Histogram()
-        durations.note(seconds)
-        slot.durations[bisect_left(BOUNDS, seconds)] += 1
+        if not self._start <= now < self._end:
+            self._turn(now)
+        try:
+            route = self._routes[name]
+        except KeyError:
+            route = self._routes[name] = _Route()
+        route.classes[status // 100] += 1
+        if status != _TUNNEL:  # that lasts as long as somebody wants
+            durations = route.durations
+            durations.counts[bisect_left(BOUNDS, seconds)] += 1
+            durations.sum += seconds
+        if 0 <= now - route.shown_at < 1:
+            return False
+        route.shown_at = now
+        return True
 
     def document(self, now: float) -> list[dict[str, Any]]:
         """Give the slots that are not too old, in the types of JSON."""
         before = now - STEP * SLOTS
-        return [
-            {
-                "start": slot.start,
-                "answers": [[*key, count] for key, count in slot.answers.items()],
-                "durations": slot.durations,
-            }
-            for slot in self._slots
-            if slot.answers and slot.start > before
-        ]
+        slots = (*self._slots, self._slot())
+        return [slot for slot in slots if slot["answers"] and slot["start"] > before]
 
-    def _turn(self, start: int) -> _Slot:
-        # A clock that was set back finds its slot again, if that is still kept.
-        for slot in self._slots:
-            if slot.start == start:
-                break
-        else:
-            slot = _Slot(start)
+    def _turn(self, now: float) -> None:
+        """Begin another slot; the clock may have been set back."""
+        slot = self._slot()
+        if slot["answers"]:
             self._slots.append(slot)
-        self._slot = slot
-        return slot
+        self._before = {name: route.copy() for name, route in self._routes.items()}
+        self._start = int(now) // STEP * STEP
+        self._end = self._start + STEP
+
+    def _slot(self) -> dict[str, Any]:
+        """Give what has been counted since the last slot."""
+        answers = []
+        durations = [0] * len(_NO_DURATIONS)
+        for name, route in self._routes.items():
+            classes, counts = self._before.get(name, _NOTHING)
+            for kind, count in enumerate(route.classes):
+                if count != classes[kind]:
+                    answers.append([name, kind, count - classes[kind]])
+            for i, count in enumerate(route.durations.counts):
+                durations[i] += count - counts[i]
+        return {"start": self._start, "answers": answers, "durations": durations}
 
 
 def merge_traffic(parts: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:

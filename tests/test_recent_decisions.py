@@ -43,20 +43,3 @@ def test_what_a_backend_failed_at_is_kept_with_refusals() -> None:
     for number in range(1, 3 * MOST):
         kept.keep(decided(number))
     assert kept.document()[-1]["id"] == "0"
-
-
-def test_one_request_of_a_route_is_kept_in_a_second() -> None:
-    kept = RecentDecisions()
-    assert kept.wants("orders", 10.0)
-    assert not kept.wants("orders", 10.9)
-    assert kept.wants("wiki", 10.9)
-    assert kept.wants("orders", 11.0)
-
-
-def test_names_of_routes_do_not_pile_up() -> None:
-    """Whoever is known of too many is asked again; nothing is kept of them all."""
-    kept = RecentDecisions()
-    assert kept.wants("orders", 10.0)
-    for number in range(256):
-        kept.wants(f"{number}", 10.0)
-    assert kept.wants("orders", 10.0)

@@ -54,7 +54,16 @@ def test_a_clock_that_goes_back_counts_on() -> None:
     traffic = Traffic()
     for moment in (NOW, NOW + STEP, NOW):
         traffic.note("", 200, 0.01, moment)
-    assert [slot["answers"][0][2] for slot in traffic.document(NOW)] == [2, 1]
+    slots = merge_traffic([traffic.document(NOW)])
+    assert [slot["answers"][0][2] for slot in slots] == [2, 1]
+
+
+def test_one_request_of_a_route_is_shown_in_a_second() -> None:
+    traffic = Traffic()
+    moments = (0.0, 0.9, 1.0, 1.5, -5.0, -4.9)
+    shown = [traffic.note("orders", 200, 0.1, NOW + later) for later in moments]
+    assert shown == [True, False, True, False, True, False]
+    assert traffic.note("wiki", 200, 0.1, NOW - 4.9)
 
 
 def test_names_are_bounded() -> None:
@@ -68,7 +77,7 @@ def test_names_are_bounded() -> None:
 def test_a_tunnel_is_no_slow_request() -> None:
     traffic = Traffic()
     traffic.note("chat", 101, 3600.0, NOW)
-    assert traffic.durations == {}
+    assert sum(traffic.durations["chat"].counts) == 0
     assert traffic.document(NOW)[0]["answers"] == [["chat", 1, 1]]
 
 

@@ -115,13 +115,14 @@ class Recorder:
             identity = trail.identity if trail is not None else None
             if trail is not None and trail.route is not None:
                 route = trail.route.name
-        traffic = self.traffic
-        traffic.note(route, exchange.status, took, now)
-        traffic.decisions[decision, reason] += 1
-        for kind in bindings:
-            traffic.bindings[kind] += 1
-        refused = decision != "permit" or exchange.status >= _FAILED
-        if refused or self.decisions.wants(route, now):
+        traffic, status = self.traffic, exchange.status
+        first = traffic.note(route, status, took, now)
+        refused = decision != "permit" or status >= _FAILED
+        if reason or decision != "permit":
+            traffic.decisions[decision, reason] += 1
+        if bindings:
+            traffic.bindings.update(bindings)
+        if first or refused:
             self.decisions.keep(
                 Decided(
                     id=exchange.id,

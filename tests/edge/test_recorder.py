@@ -73,6 +73,32 @@ def test_a_permitted_request() -> None:
     assert record["reason"] == ""
 
 
+def test_what_is_recorded_is_counted_for_who_watches() -> None:
+    recorder = Recorded(answered()).recorder
+    (slot,) = recorder.traffic.document(NOW)
+    (route, kind, count) = slot["answers"][0]
+    assert (kind, count) == (2, 1)
+    assert sum(recorder.traffic.durations[route].counts) == 1
+    assert recorder.traffic.decisions == {}
+    (shown,) = recorder.decisions.document()
+    assert (shown["decision"], shown["status"], shown["route"]) == (
+        "permit",
+        200,
+        route,
+    )
+    assert "/a" not in str(shown)
+    assert "alice" not in str(shown)
+
+
+def test_a_refusal_is_kept_with_its_reason() -> None:
+    scene = Scene(authenticators=(FakeAuthenticator(NotPresented()),)).ask()
+    recorder = Recorded(scene).recorder
+    (shown,) = recorder.decisions.document()
+    assert (shown["decision"], shown["status"]) == ("deny", 403)
+    assert shown["reason"]
+    assert recorder.traffic.decisions["deny", shown["reason"]] == 1
+
+
 def test_the_time_is_when_the_head_was_complete() -> None:
     record = Recorded(answered()).record
     assert 2 <= record["duration"] < 3
