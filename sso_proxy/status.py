@@ -16,7 +16,7 @@ async def describe_gateway(gateway: "Gateway") -> dict[str, Any]:
     The member ``logins`` names users; nothing else does.
     """
     now = gateway.clock.time()
-    log: SessionLog = gateway.shared.get(SESSIONS) or SessionLog()
+    begun: SessionLog = gateway.shared.get(SESSIONS) or SessionLog()
     sites = [listener.site for listener in gateway.listeners]
     parts = gateway.parts
     return {
@@ -24,7 +24,7 @@ async def describe_gateway(gateway: "Gateway") -> dict[str, Any]:
         "traffic": gateway.traffic.document(now),
         "decisions": gateway.decisions.document(),
         "listeners": [[site.name, len(site.connections)] for site in sites],
-        "logins": log.latest(now),
+        "logins": begun.latest(now),
         "parts": {} if parts is None else await _states(parts),
         "upstreams": [] if parts is None else _upstreams(parts),
         "certificates": [] if parts is None else _certificates(parts),
