@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -10,6 +11,7 @@ from tests.bench.client import TIMEOUT, context_for
 from tests.bench.material import BROWSER_HEADERS, Material
 from tests.bench.peers import OURS, OURS_2, SESSIONS, Target
 from tests.bench.procs import BenchError
+from tests.support.device_browser import make_key, sign
 
 _NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
@@ -20,12 +22,14 @@ class Browser:
 
     Attributes:
         cookies: Values by name.
+        offer: What the last answer has offered to bind a session with.
     """
 
     def __init__(self, target: Target, things: Material) -> None:
         self._target = target
         self._things = things
         self.cookies: dict[str, str] = {}
+        self.offer = ""
 
     @property
     def field(self) -> str:
@@ -34,6 +38,29 @@ class Browser:
 
     def get(self, path: str, more: Mapping[str, str] = _NAVIGATION) -> tuple[int, str]:
         """Ask for *path* over a new connection; gives status and ``Location``."""
+        answer = self._ask("GET", path, more)
+        return answer.status, answer.headers["Location"] or ""
+
+    def bind(self) -> int:
+        """Register a key, as was offered; gives the status."""
+        told = dict(re.findall(r';([a-z]+)="([^"]*)"', self.offer))
+        key, jwk = make_key("ES256")
+        proof = sign(
+            key,
+            "ES256",
+            {"alg": "ES256", "jwk": jwk, "typ": "dbsc+jwt"},
+            {"jti": told["challenge"], "authorization": told["authorization"]},
+        )
+        fields = {
+            "Origin": f"https://localhost:{self._target.port}",
+            "Sec-Fetch-Mode": "no-cors",
+            "Secure-Session-Response": proof,
+        }
+        return self._ask("POST", told["path"], fields).status
+
+    def _ask(
+        self, method: str, path: str, more: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
         connection = http.client.HTTPSConnection(
             "localhost",
             self._target.port,
@@ -44,14 +71,15 @@ class Browser:
         if self.cookies:
             headers["Cookie"] = self.field
         try:
-            connection.request("GET", path, headers=headers)
+            connection.request(method, path, headers=headers)
             answer = connection.getresponse()
             answer.read()
         finally:
             connection.close()
         for line in answer.msg.get_all("Set-Cookie") or ():
             self._set(line)
-        return answer.status, answer.headers["Location"] or ""
+        self.offer = answer.headers["Secure-Session-Registration"] or ""
+        return answer
 
     def _set(self, line: str) -> None:
         name, _, value = line.partition(";")[0].partition("=")
@@ -72,6 +100,8 @@ def log_in(target: Target, things: Material, path: str, number: int = 0) -> str:
     way = _show_tokens if target.name in {OURS, OURS_2} else _by_code
     if way(browser, path, number) >= 400 or not browser.cookies:
         raise BenchError(f"{target.name}: {path}: nobody can log in")
+    if browser.offer and browser.bind() != 200:
+        raise BenchError(f"{target.name}: {path}: no key can be registered")
     status, _ = browser.get(path, {})
     if status != 200:
         raise BenchError(f"{target.name}: {path}: {status} with a session")
@@ -89,7 +119,8 @@ def check_sessions(target: Target, things: Material) -> None:
     cookies = {path: log_in(target, things, path) for path in paths}
     for path in paths:
         others = [cookie for other, cookie in cookies.items() if other != path]
-        broken = cookies[path][:-5] + "AAAA" + cookies[path][-1]
+        pairs = cookies[path].split("; ")
+        broken = "; ".join(f"{pair[:-5]}AAAA{pair[-1]}" for pair in pairs)
         for cookie in ("", broken, *others):
             more = {"Cookie": cookie} if cookie else {}
             status, _ = Browser(target, things).get(path, more)

@@ -12,6 +12,7 @@ from tests.bench.material import MIB, Material
 from tests.bench.peers import (
     APACHE,
     COOKIE_PATH,
+    DEVICE_PATH,
     NGINX,
     OAUTH2,
     OPENIDC,
@@ -254,8 +255,10 @@ HUNDRED_RULED = "hundred-ruled"
 HUNDRED_EXCHANGED = "hundred-exchanged"
 SESSION_SERVER = "session-server"
 SESSION_COOKIE = "session-cookie"
+SESSION_DEVICE = "session-device"
 SESSIONS_SERVER = "sessions-server"
 SESSIONS_COOKIE = "sessions-cookie"
+SESSIONS_DEVICE = "sessions-device"
 TICKET = "ticket"
 TICKETS = "tickets"
 
@@ -354,10 +357,20 @@ LOADS = {
         (OPENIDC_COOKIE, OURS),
         _small(COOKIE_PATH, _sessions(COOKIE_PATH, 1)),
     ),
+    SESSION_DEVICE: Load(
+        "1 KiB, one session in a store, bound to its device",
+        (OURS,),
+        _small(DEVICE_PATH, _sessions(DEVICE_PATH, 1)),
+    ),
     SESSIONS_SERVER: Load(
         "1 KiB, different sessions in a store",
         (OPENIDC, OURS),
         _small(SERVER_PATH, _sessions(SERVER_PATH, SESSIONS)),
+    ),
+    SESSIONS_DEVICE: Load(
+        "1 KiB, different sessions in a store, bound to their devices",
+        (OURS,),
+        _small(DEVICE_PATH, _sessions(DEVICE_PATH, SESSIONS)),
     ),
     SESSIONS_COOKIE: Load(
         "1 KiB, different sessions in their cookies",

@@ -29,7 +29,7 @@ EXCHANGED = "a-token-for-this-backend-alone"
 """What the backend gets instead of any token, where tokens are exchanged."""
 PROTECTED = (
     *("api", "opaque", "dpop", "exchanged", "ruled"),
-    *("server", "cookie", "tickets"),
+    *("server", "cookie", "device", "tickets"),
 )
 """
 Where tokens are asked for (signed, opaque, with DPoP proofs, exchanged, by rules),

@@ -26,12 +26,12 @@ PUBTKT = "mod_auth_pubtkt"
 OURS = "sso-proxy"
 OURS_2 = "sso-proxy with 2 workers"
 TARGETS = (NGINX, APACHE, OPENIDC, OPENIDC_COOKIE, OAUTH2, PUBTKT, OURS, OURS_2)
-SERVER_PATH, COOKIE_PATH = "/server/1k", "/cookie/1k"
+SERVER_PATH, COOKIE_PATH, DEVICE_PATH = "/server/1k", "/cookie/1k", "/device/1k"
 SESSIONS = {
     OPENIDC: (SERVER_PATH,),
     OPENIDC_COOKIE: (COOKIE_PATH,),
-    OURS: (SERVER_PATH, COOKIE_PATH),
-    OURS_2: (SERVER_PATH, COOKIE_PATH),
+    OURS: (SERVER_PATH, COOKIE_PATH, DEVICE_PATH),
+    OURS_2: (SERVER_PATH, COOKIE_PATH, DEVICE_PATH),
 }
 """Who asks for a session of which kind where."""
 
