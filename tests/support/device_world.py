@@ -8,6 +8,7 @@ file; only sockets, the backend and the provider are not there.
 import itertools
 import json
 import re
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote, urlsplit
@@ -174,7 +175,7 @@ class Instance(Scene):
             clock=world.clock,
             http_client=None,
             reactor=Clock(),
-            spawn=Deferred.fromCoroutine,
+            spawn=_spawn,
             shared=lambda key, make: shared.setdefault(key, make()),
         )
         self.parts = Builder(config, tools, lambda *_: self.backend).build()
@@ -244,7 +245,7 @@ class Instance(Scene):
 
     def sweep(self) -> None:
         """Do what is done every second."""
-        close_ended(self.parts.sessions, [self.site], Deferred.fromCoroutine)
+        close_ended(self.parts.sessions, [self.site], _spawn)
 
     def seen(self) -> list[bytes]:
         """Give the heads that the backend got since this was last asked."""
@@ -370,3 +371,7 @@ def only(browser: DeviceBrowser) -> Bound:
 def reasons(world: DeviceWorld) -> list[str]:
     """Give the reasons on record since this was last asked."""
     return [record["reason"] for record in world.instance.audit()]
+
+
+def _spawn(coroutine: Coroutine[Any, Any, Any]) -> None:
+    Deferred.fromCoroutine(coroutine)
