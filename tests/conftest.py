@@ -37,6 +37,8 @@ LONGEST = (
     "tests/attacks/test_limits.py",
     "tests/attacks/test_tls.py",
     "tests/browser/test_pages.py",
+    "tests/browser/test_device_bound.py",
+    "tests/browser/test_device_bound_fleet.py",
     "tests/testing/demo/test_run.py",
 )
 """They begin first: else, at the end, one process would wait long for another."""
