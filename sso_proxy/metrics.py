@@ -1,8 +1,8 @@
 """The gateway's state as Prometheus metrics; no identities in any label."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -137,6 +137,7 @@ class GatewayCollector:
         parts = self._gateway.parts
         if parts is None:
             return
+        yield _caches(parts.named)
         pools = GaugeMetricFamily(
             "sso_proxy_backend_connections",
             "Connections to backends.",
@@ -182,3 +183,18 @@ class GatewayCollector:
         for reasons, count in self._gateway.shared.get(COUNTS, {}).items():
             cookies.add_metric(reasons, count)
         yield cookies
+
+
+def _caches(named: Iterable[tuple[str, Any]]) -> Metric:
+    """Give how quickly caches elsewhere answer."""
+    caches = HistogramMetricFamily(
+        "sso_proxy_cache_duration_seconds",
+        "What was asked of caches elsewhere, by cache.",
+        labels=["cache"],
+    )
+    for place, part in named:
+        durations = getattr(part, "durations", None)
+        if place.startswith("cache.") and isinstance(durations, Histogram):
+            name = place.removeprefix("cache.")
+            caches.add_metric([name], durations.buckets(), durations.sum)
+    return caches

@@ -15,7 +15,7 @@ from sso_proxy.net.http_client import HttpClient
 from sso_proxy.session import Session
 from sso_proxy.session_log import SESSIONS, SessionLog
 from sso_proxy.testing.fakes import make_identity, make_request
-from sso_proxy.traffic import Traffic
+from sso_proxy.traffic import Histogram, Traffic
 from tests.support.doubles import Scene
 
 
@@ -36,7 +36,9 @@ def gateway(parts: object = None) -> Any:  # noqa: ANN401
 
 
 def parts(**some: Any) -> Any:  # noqa: ANN401
-    return SimpleNamespace(**{"upstreams": (), "tls": (), "healthy": ()} | some)
+    return SimpleNamespace(
+        **{"upstreams": (), "tls": (), "healthy": (), "named": ()} | some
+    )
 
 
 def test_requests_and_connections_are_counted() -> None:
@@ -80,6 +82,16 @@ def test_who_answers_us_how_quickly_is_told() -> None:
     lines = text(watched)
     assert f'{name}_bucket{{le="0.25",server="https://op.example"}} 2.0' in lines
     assert f'{name}_sum{{server="https://op.example"}} 0.4' in lines
+
+
+def test_how_quickly_caches_elsewhere_answer_is_told() -> None:
+    durations = Histogram()
+    durations.note(0.0004)
+    named = (("cache.shared", SimpleNamespace(durations=durations)), ("cache.x", None))
+    lines = text(gateway(parts(named=named)))
+    name = "sso_proxy_cache_duration_seconds"
+    assert f'{name}_count{{cache="shared"}} 1.0' in lines
+    assert not any('cache="x"' in line for line in lines)
 
 
 def test_sessions_are_counted_and_nobody_is_named() -> None:

@@ -31,6 +31,7 @@ from sso_proxy.caches.records import check_purpose, check_ttl, check_value
 from sso_proxy.caches.subscription import Subscription
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IHealth, ISurveyed, ITools
+from sso_proxy.traffic import Histogram
 
 OPERATIONS: Final = frozenset({"get", "put", "delete", "touch", "compare_and_set"})
 
@@ -84,6 +85,11 @@ class MemcachedCache:
         checking = tools.reactor is None
         servers = Servers(()) if checking else tools.shared(key, make)
         return cls(tools.name, config.prefix, servers)
+
+    @property
+    def durations(self) -> Histogram:
+        """Give how long the servers took for what was asked of them."""
+        return self.servers.durations
 
     def open(self) -> None:
         """Begin to connect."""

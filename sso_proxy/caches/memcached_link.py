@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from sso_proxy.caches.memcached_connection import Connection
 from sso_proxy.errors import UnavailableError
 from sso_proxy.net.no_reply import describe, first_cause
+from sso_proxy.traffic import Histogram
 
 MOST: Final = 1000
 """Commands that may wait for their answers."""
@@ -54,6 +55,7 @@ class Link:
         retry: RetryPolicy | None = None,
     ) -> None:
         self.name = name
+        self.durations = Histogram()
         self._endpoint = endpoint
         self._reactor = reactor
         self._timeout = timeout
@@ -118,10 +120,12 @@ class Link:
         until = self.deadline() if until is None else until
         self._count += 1
         self._octets += octets
+        began = self._reactor.seconds()
         try:
             connection = self._connection or await self._connected()
             return await connection.ask(until, command, *arguments)
         finally:
+            self.durations.note(self._reactor.seconds() - began)
             self._count -= 1
             self._octets -= octets
 

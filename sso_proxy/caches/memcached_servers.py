@@ -18,6 +18,7 @@ from zope.interface import implementer
 from sso_proxy.caches.memcached_link import Link
 from sso_proxy.interfaces import IClosable
 from sso_proxy.net.tls.client import ClientTls, client_options
+from sso_proxy.traffic import Histogram
 
 PORT: Final = 11211
 
@@ -95,6 +96,14 @@ class Servers:
             (blake2b(link.name.encode(), digest_size=8).digest(), link)
             for link in self.links
         ]
+
+    @property
+    def durations(self) -> Histogram:
+        """Give how long they took for what was asked of them."""
+        total = Histogram()
+        for link in self.links:
+            total.add(link.durations)
+        return total
 
     def open(self) -> None:
         """Begin to connect; may be done again."""

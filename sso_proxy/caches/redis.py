@@ -27,6 +27,7 @@ from sso_proxy.caches.subscription import Subscription
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IHealth, ISurveyed, ITools
 from sso_proxy.model import WARNING
+from sso_proxy.traffic import Histogram
 
 _NEARLY: Final = 0.9
 """The part of a budget that is worth a warning when it is used."""
@@ -75,6 +76,11 @@ class RedisCache:
 
         client: Any = tools.shared(("cache.redis", settings), make)
         return cls(tools.name, config, client)
+
+    @property
+    def durations(self) -> Histogram:
+        """Give how long the servers took for what was asked of them."""
+        return self.client.durations
 
     def open(self) -> None:
         """Do nothing: the first command connects."""

@@ -13,6 +13,7 @@ from sso_proxy.caches.redis_scripts import Script
 from sso_proxy.caches.redis_setup import Servers
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IClosable
+from sso_proxy.traffic import Histogram
 
 _ANY: Final = b""
 """A key for what any server may be asked."""
@@ -28,6 +29,9 @@ class RedisClient:
         names: Names records.
         reactor: Measures time.
         random: Gives numbers from 0 to 1.
+
+    Attributes:
+        durations: How long servers took.
     """
 
     def __init__(
@@ -38,7 +42,9 @@ class RedisClient:
         random: Callable[[], float],
     ) -> None:
         self.names = names
+        self.durations = Histogram()
         self._servers = servers
+        self._reactor = reactor
         self.messages = Messages(
             names,
             listen=servers.listen,
@@ -56,7 +62,7 @@ class RedisClient:
         """
         if not self.messages.settled:
             await self.messages.settle()
-        return refuse(await self._servers.call(key, *arguments))
+        return refuse(await self._timed(key, *arguments))
 
     async def run(
         self, script: Script, keys: tuple[bytes, ...], *arguments: bytes
@@ -70,10 +76,18 @@ class RedisClient:
         if not self.messages.settled:
             await self.messages.settle()
         rest = (b"%d" % len(keys), *keys, *arguments)
-        reply = await self._servers.call(keys[0], b"EVALSHA", script.sha, *rest)
+        reply = await self._timed(keys[0], b"EVALSHA", script.sha, *rest)
         if isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT":
-            reply = await self._servers.call(keys[0], b"EVAL", script.text, *rest)
+            reply = await self._timed(keys[0], b"EVAL", script.text, *rest)
         return refuse(reply)
+
+    async def _timed(self, key: bytes, *arguments: bytes) -> Reply:
+        """Have a server do it, and count how long that takes."""
+        began = self._reactor.seconds()
+        try:
+            return await self._servers.call(key, *arguments)
+        finally:
+            self.durations.note(self._reactor.seconds() - began)
 
     async def number(self, key: bytes) -> int:
         """
@@ -82,7 +96,7 @@ class RedisClient:
         Raises:
             UnavailableError: As for `call`.
         """
-        found = refuse(await self._servers.call(key, b"GET", key))
+        found = refuse(await self._timed(key, b"GET", key))
         if found is None:
             return 0
         if isinstance(found, bytes) and found.isdigit() and len(found) < 19:

@@ -82,3 +82,10 @@ def test_a_server_has_one_name_however_it_is_written() -> None:
         "cache.example.com:11211",
         "192.0.2.1:11211",
     ]
+
+
+def test_durations_of_all_servers_are_told_together() -> None:
+    made = servers("a:1", "b:1")
+    for link in made.links:
+        link.durations.note(0.1)
+    assert sum(made.durations.counts) == 2

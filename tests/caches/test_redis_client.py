@@ -95,3 +95,11 @@ def test_close_ends_everything() -> None:
     servers = FakeServers()
     client(servers).close()
     assert servers.closed
+
+
+def test_how_long_a_server_takes_is_counted_also_if_it_fails() -> None:
+    asking = client(FakeServers(1, ErrorReply(b"OOM command not allowed")))
+    outcome_of(asking.call(b"k", b"GET", b"k"))
+    with pytest.raises(UnavailableError):
+        outcome_of(asking.call(b"k", b"GET", b"k"))
+    assert sum(asking.durations.counts) == 2
