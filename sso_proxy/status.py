@@ -1,12 +1,21 @@
 """What one process tells about itself, for the status page of all of them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.logger import Logger
 
 from sso_proxy.session_log import SESSIONS, SessionLog
 
 if TYPE_CHECKING:
     from sso_proxy.assembly import Gateway
     from sso_proxy.parts import Parts
+
+_log = Logger()
+
+_PATIENCE: Final = 1.0
+"""Seconds that parts get to say how they are; the main process waits for two."""
 
 
 async def describe_gateway(gateway: "Gateway") -> dict[str, Any]:
@@ -25,15 +34,34 @@ async def describe_gateway(gateway: "Gateway") -> dict[str, Any]:
         "decisions": gateway.decisions.document(),
         "listeners": [[site.name, len(site.connections)] for site in sites],
         "logins": begun.latest(now),
-        "parts": {} if parts is None else await _states(parts),
+        "parts": {} if parts is None else await _states(gateway, parts),
         "upstreams": [] if parts is None else _upstreams(parts),
         "certificates": [] if parts is None else _certificates(parts),
     }
 
 
-async def _states(parts: "Parts") -> dict[str, list[str]]:
+async def _states(gateway: "Gateway", parts: "Parts") -> dict[str, list[str]]:
     """Give what each part misses, by its place in the configuration."""
-    return {place: [*await part.probe()] for place, part in parts.named}
+    asked = [
+        (place, Deferred.fromCoroutine(_state(place, part, gateway.reactor)))
+        for place, part in parts.named
+    ]
+    return {place: await asking for place, asking in asked}
+
+
+async def _state(place: str, part: Any, reactor: Any) -> list[str]:  # noqa: ANN401
+    """Ask *part*; what hangs or fails is no reason to see nothing of the others."""
+    asking = Deferred.fromCoroutine(part.probe())
+    asking.addTimeout(_PATIENCE, reactor)
+    try:
+        return [*await asking]
+    except DeferredTimeoutError:
+        return [f"does not say how it is within {_PATIENCE:g} s"]
+    except CancelledError:
+        raise
+    except Exception:  # noqa: BLE001
+        _log.failure("cannot ask {place} how it is", place=place)
+        return ["cannot say how it is: see the log"]
 
 
 def _upstreams(parts: "Parts") -> list[dict[str, Any]]:

@@ -1,9 +1,12 @@
 """What one process tells about itself."""
 
-import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from sso_proxy.recent_decisions import RecentDecisions
 from sso_proxy.session import Session
@@ -22,9 +25,25 @@ class Part:
         return ("its keys",)
 
 
+class Hanging:
+    """Never says anything."""
+
+    async def probe(self) -> tuple[str, ...]:
+        await Deferred()
+        return ()
+
+
+class Failing:
+    """Has a mistake in it."""
+
+    async def probe(self) -> tuple[str, ...]:
+        raise ValueError("planted")
+
+
 def gateway(**parts: Any) -> Any:  # noqa: ANN401
     nothing = {"named": (), "upstreams": (), "tls": ()}
     return SimpleNamespace(
+        reactor=Clock(),
         clock=SettableClock(),
         shared={},
         listeners=[SimpleNamespace(site=Scene().site)],
@@ -35,7 +54,9 @@ def gateway(**parts: Any) -> Any:  # noqa: ANN401
 
 
 def told(gateway: Any) -> dict[str, Any]:  # noqa: ANN401
-    document: dict[str, Any] = asyncio.run(describe_gateway(gateway))
+    telling = Deferred.fromCoroutine(describe_gateway(gateway))
+    gateway.reactor.advance(1.0)
+    document: dict[str, Any] = telling.result  # type: ignore[assignment]
     assert json.loads(json.dumps(document)) == document, (
         "it goes from process to process"
     )
@@ -79,3 +100,13 @@ def test_before_anything_is_built_there_is_little_to_tell() -> None:
     proxy = gateway()
     proxy.parts = None
     assert told(proxy)["parts"] == {}
+
+
+class FailingTests(SynchronousTestCase):
+    def test_a_part_that_hangs_or_fails_hides_no_other(self) -> None:
+        parts = (("cache.a", Hanging()), ("cache.b", Failing()), ("cache.c", Part()))
+        states = told(gateway(named=parts))["parts"]
+        assert states["cache.a"] == ["does not say how it is within 1 s"]
+        assert states["cache.b"] == ["cannot say how it is: see the log"]
+        assert states["cache.c"] == ["its keys"]
+        assert len(self.flushLoggedErrors(ValueError)) == 1
