@@ -427,7 +427,7 @@ class Gateway:
 
 
 def _name(listener: ListenerConfig) -> str:
-    if listener.address.startswith("unix:"):
+    if listener.address.startswith(("unix:", "systemd:")):
         return listener.address
     address = f"[{listener.address}]" if ":" in listener.address else listener.address
     return f"{address}:{listener.port}"

@@ -188,7 +188,7 @@ def _summary(config: Config) -> Iterator[str]:
 
 def _listener(listener: ListenerConfig) -> str:
     address = listener.address
-    if not address.startswith("unix:"):
+    if not address.startswith(("unix:", "systemd:")):
         host = f"[{address}]" if ":" in address else address
         address = f"{host}:{listener.port}"
     if listener.tls:

@@ -1,6 +1,7 @@
 """What a listener's options must not say together."""
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -28,6 +29,10 @@ _TLS_ONLY = (
     "token_binding",
     "name",
 )
+
+
+_PASSED = re.compile(r"systemd:[!-9;-~]{1,255}")
+"""systemd.socket(5), FileDescriptorName=: ASCII without control characters and ":"."""
 
 
 def check_listeners(listeners: Sequence[Placed[ListenerConfig]]) -> Iterator[Mistake]:
@@ -59,6 +64,10 @@ def check_admin(
         return
     path = "server.admin"
     raw = server.raw["admin"]
+    if admin.address.startswith("systemd:"):
+        problem = "cannot be passed; take 127.0.0.1, ::1 or unix:/path"
+        yield Mistake(join(path, "address"), problem)
+        return
     yield from _check_address(path, admin, raw)
     if not admin.address.startswith("unix:") and _is_address(admin.address):
         address = ipaddress.ip_address(admin.address)
@@ -115,8 +124,16 @@ def _check_address(
             yield Mistake(join(path, "address"), problem)
         if "port" in written:
             yield Mistake(join(path, "port"), "has no effect on a unix socket")
+    elif config.address.startswith("systemd:"):
+        if not _PASSED.fullmatch(config.address):
+            problem = f"{config.address!r} must be 'systemd:' and a FileDescriptorName"
+            yield Mistake(join(path, "address"), problem)
+        if "port" in written:
+            yield Mistake(join(path, "port"), "has no effect: systemd has bound it")
     elif not _is_address(config.address):
-        problem = f"{config.address!r} is no IP address, '::' or 'unix:/path'"
+        problem = (
+            f"{config.address!r} is no IP address, '::', 'unix:/path' or 'systemd:name'"
+        )
         yield Mistake(join(path, "address"), problem)
     elif "port" not in written:
         yield Mistake(join(path, "port"), "is missing; it must be a port's number")
@@ -126,7 +143,7 @@ def _collide(
     one: ListenerConfig | AdminConfig, other: ListenerConfig | AdminConfig
 ) -> bool:
     """Say whether two sockets cannot be bound at the same time."""
-    if one.address.startswith("unix:") or other.address.startswith("unix:"):
+    if any(e.address.startswith(("unix:", "systemd:")) for e in (one, other)):
         return one.address == other.address
     if not one.port or one.port != other.port:
         return False

@@ -186,7 +186,8 @@ class ListenerConfig:
     One listening socket.
 
     Attributes:
-        address: An IP address, ``::`` for both families, or ``unix:/path``.
+        address: An IP address, ``::`` for both families, ``unix:/path``, or
+            ``systemd:name`` for the socket that systemd passes under that name.
         port: The TCP port.
         tls: Whether clients speak TLS here.  A plain listener serves routes only if
             ``allow_plaintext`` says so; otherwise all it does is redirect.

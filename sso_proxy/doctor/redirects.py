@@ -79,7 +79,7 @@ def _places(
     for host, path in dict.fromkeys((r.host, _path(r, name)) for r in routes):
         origins = [
             f"https://{host}",
-            *(f"https://{host}:{p}" for p in ports if p != 443),
+            *(f"https://{host}:{p}" for p in ports if p not in {0, 443}),
         ]
         yield tuple(f"{origin}{path}" for origin in origins)
 

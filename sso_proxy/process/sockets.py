@@ -14,13 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
+from twisted.logger import Logger
 
 from sso_proxy.errors import SsoProxyError
 
 UNIX = "unix:"
+SYSTEMD = "systemd:"
 _FIRST_INHERITED = 3
 """The first descriptor that systemd passes (sd_listen_fds(3))."""
 _UNIX_MODE = 0o660
+
+_log = Logger()
 
 
 @attrs.frozen
@@ -29,7 +33,8 @@ class Address:
     Where to listen.
 
     Attributes:
-        address: An IP address, ``::`` for both families, or ``unix:/path``.
+        address: An IP address, ``::`` for both families, ``unix:/path``, or
+            ``systemd:name`` for the socket that systemd passes under that name.
         port: The TCP port; 0 lets the system choose one.
     """
 
@@ -43,9 +48,16 @@ class Address:
             return self.address.removeprefix(UNIX)
         return None
 
+    @property
+    def passed_as(self) -> str | None:
+        """The name under which systemd passes the socket, or None."""
+        if self.address.startswith(SYSTEMD):
+            return self.address.removeprefix(SYSTEMD)
+        return None
+
     def __str__(self) -> str:
         """Name the place in a message."""
-        if self.path is not None:
+        if self.path is not None or self.passed_as is not None:
             return self.address
         return f"{self.address} port {self.port}"
 
@@ -66,6 +78,20 @@ class Owner:
 
 class ListenError(SsoProxyError):
     """At least one address cannot be listened on; one line for each."""
+
+
+@attrs.frozen
+class Inherited:
+    """
+    A socket that systemd has passed.
+
+    Attributes:
+        sock: The socket.
+        name: The unit's ``FileDescriptorName=``; empty if it was not told.
+    """
+
+    sock: socket.socket
+    name: str = ""
 
 
 class Listeners:
@@ -110,14 +136,14 @@ class Listeners:
 def open_sockets(
     addresses: Sequence[Address],
     backlog: int,
-    inherited: Sequence[socket.socket] = (),
+    inherited: Sequence[Inherited] = (),
     owner: Owner | None = None,
 ) -> Listeners:
     """
     Listen on each of *addresses*.
 
-    One of *inherited* that is bound to an address is used for it; those that nobody
-    wants are closed.
+    One of *inherited* that has an address' name, or is bound to it, is used for it;
+    those that nobody wants are closed.
 
     Raises:
         ListenError: Names every address that failed; nothing stays open.
@@ -126,11 +152,11 @@ def open_sockets(
     problems: list[str] = []
     spare = list(inherited)
     for address in addresses:
-        known = next((s for s in spare if is_bound_to(s, address)), None)
         try:
+            known = _find_inherited(spare, address)
             if known is not None:
                 spare.remove(known)
-                listeners.add(known)
+                listeners.add(known.sock)
             elif address.path is not None:
                 sock = _open_unix(address.path, backlog, owner or Owner())
                 listeners.add(sock, address.path)
@@ -138,21 +164,26 @@ def open_sockets(
                 listeners.add(_open_tcp(address, backlog))
         except OSError as e:
             problems.append(f"cannot listen on {address}: {_reason(e)}")
-    for sock in spare:
-        sock.close()
+    for unwanted in spare:
+        name = unwanted.name or str(unwanted.sock.getsockname())
+        _log.warn("no listener wants the socket {name} that was passed", name=name)
+        unwanted.sock.close()
     if problems:
         listeners.close()
         raise ListenError("\n".join(problems))
     return listeners
 
 
-def take_inherited(started_with: bytes) -> list[socket.socket]:
+def take_inherited(started_with: bytes) -> list[Inherited]:
     """
     Take over the listening sockets that systemd passed, if it passed some to us.
 
     *started_with* is the environment that this process was started with, in the form
     of ``/proc/self/environ``: Twisted removes the variables from its copy as soon as
     its endpoints are imported.
+
+    Raises:
+        ListenError: What was passed is no socket.
     """
     variables = dict(
         each.split(b"=", 1) for each in started_with.split(b"\0") if b"=" in each
@@ -160,10 +191,17 @@ def take_inherited(started_with: bytes) -> list[socket.socket]:
     count = variables.get(b"LISTEN_FDS", b"")
     if variables.get(b"LISTEN_PID") != b"%d" % os.getpid() or not count.isdigit():
         return []
+    names = variables.get(b"LISTEN_FDNAMES", b"").decode("ascii", "replace").split(":")
+    if len(names) != int(count):
+        names = [""] * int(count)
     taken = []
-    for fd in range(_FIRST_INHERITED, _FIRST_INHERITED + int(count)):
-        os.set_inheritable(fd, False)
-        taken.append(socket.socket(fileno=fd))
+    for fd, name in enumerate(names, _FIRST_INHERITED):
+        try:
+            os.set_inheritable(fd, False)
+            taken.append(Inherited(socket.socket(fileno=fd), name))
+        except OSError as e:
+            problem = f"descriptor {fd} ({name}), which was passed, is no socket"
+            raise ListenError(f"{problem}: {e.strerror}") from e
     return taken
 
 
@@ -177,9 +215,7 @@ def initial_environment() -> bytes:
 
 def is_bound_to(sock: socket.socket, address: Address) -> bool:
     """Say whether *sock* is the listening stream socket that *address* describes."""
-    if sock.type != socket.SOCK_STREAM or not sock.getsockopt(
-        socket.SOL_SOCKET, socket.SO_ACCEPTCONN
-    ):
+    if address.passed_as is not None or not _listens(sock):
         return False
     name = sock.getsockname()
     if address.path is not None:
@@ -216,6 +252,36 @@ def remove_stale(path: str) -> None:
         except BlockingIOError:  # its queue is full: somebody listens
             pass
     raise OSError("another process listens there")
+
+
+def _find_inherited(
+    inherited: Sequence[Inherited], address: Address
+) -> Inherited | None:
+    """
+    Find the socket for *address*.
+
+    Raises:
+        OSError: There must be one, and there is none that would do.
+    """
+    if address.passed_as is None:
+        return next((e for e in inherited if is_bound_to(e.sock, address)), None)
+    named = [each for each in inherited if each.name == address.passed_as]
+    if not named:
+        names = ", ".join(sorted(repr(each.name) for each in inherited)) or "none"
+        raise OSError(f"systemd passes no such socket; it passes {names}")
+    if len(named) > 1:
+        raise OSError(f"systemd passes {len(named)} of that name; one socket a unit")
+    if not _listens(named[0].sock):
+        raise OSError("it is no listening stream socket (ListenStream=, Accept=no)")
+    return named[0]
+
+
+def _listens(sock: socket.socket) -> bool:
+    return (
+        sock.family in {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}
+        and sock.type == socket.SOCK_STREAM
+        and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
+    )
 
 
 def _open_tcp(address: Address, backlog: int) -> socket.socket:

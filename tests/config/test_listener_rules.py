@@ -26,6 +26,7 @@ def one(found: dict[str, str]) -> tuple[str, str]:
         SERVING,
         PLAIN + "redirect_port = 8443\n" + TLS,
         SERVING.replace('"127.0.0.1"\nport = 80', '"unix:/run/s"'),
+        SERVING.replace('"127.0.0.1"\nport = 80', '"systemd:web.socket"'),
         TLS + 'client_certificate = "optional"\nclient_ca = "a"\nclient_crl = "b"',
         TLS + 'client_certificate = "optional_no_ca"\nclient_ca = "a"',
         TLS
@@ -170,7 +171,10 @@ def test_two_listeners_on_one_port_are_refused(mistakes: Mistakes, other: str) -
     assert "listener[0]" in problem
 
 
-@pytest.mark.parametrize("address", ["localhost", "unix:run/s", "127.1", "*", ""])
+@pytest.mark.parametrize(
+    "address",
+    ["localhost", "unix:run/s", "127.1", "*", "", "systemd:", "systemd:a:b"],
+)
 def test_address_that_is_none_is_refused(mistakes: Mistakes, address: str) -> None:
     found = mistakes(listener=TLS.replace("127.0.0.1", address))
     assert "listener[0].address" in found
@@ -178,6 +182,11 @@ def test_address_that_is_none_is_refused(mistakes: Mistakes, address: str) -> No
 
 def test_port_has_to_be_written(mistakes: Mistakes) -> None:
     path, _ = one(mistakes(listener=TLS.replace("port = 443\n", "")))
+    assert path == "listener[0].port"
+
+
+def test_port_of_a_passed_socket_is_refused(mistakes: Mistakes) -> None:
+    path, _ = one(mistakes(listener=TLS.replace("127.0.0.1", "systemd:web")))
     assert path == "listener[0].port"
 
 
@@ -205,7 +214,7 @@ def test_admin_that_others_reach_is_refused(mistakes: Mistakes, address: str) ->
     assert "reachable from outside" in problem
 
 
-@pytest.mark.parametrize("address", ["localhost", "unix:x"])
+@pytest.mark.parametrize("address", ["localhost", "unix:x", "systemd:admin"])
 def test_admin_address_that_is_none_is_refused(
     mistakes: Mistakes, address: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sso_proxy.process.sockets import (
     Address,
+    Inherited,
     ListenError,
     Owner,
     initial_environment,
@@ -141,7 +142,7 @@ def test_inherited_socket_is_used_and_a_strange_one_closed() -> None:
     ours = socket.create_server(("127.0.0.1", 0))
     strange = socket.create_server(("127.0.0.1", 0))
     address = Address(*ours.getsockname())
-    listeners = open_sockets([address], 5, [strange, ours])
+    listeners = open_sockets([address], 5, [Inherited(strange), Inherited(ours)])
     assert listeners.sockets == [ours]
     assert strange.fileno() == -1
     listeners.close()
@@ -152,8 +153,49 @@ def test_inherited_unix_socket_is_not_ours_to_remove(tmp_path: Path) -> None:
     inherited = socket.socket(socket.AF_UNIX)
     inherited.bind(str(path))
     inherited.listen()
-    open_sockets([Address(f"unix:{path}")], 5, [inherited]).close()
+    passed = [Inherited(inherited)]
+    open_sockets([Address(f"unix:{path}")], 5, passed).close()
     assert path.exists()
+
+
+def test_socket_is_found_by_its_name() -> None:
+    web = socket.create_server(("127.0.0.1", 0))
+    api = socket.create_server(("127.0.0.1", 0))
+    passed = [Inherited(web, "web"), Inherited(api, "api")]
+    wanted = [Address("systemd:api"), Address("systemd:web")]
+    listeners = open_sockets(wanted, 5, passed)
+    assert listeners.sockets == [api, web]
+    assert not api.getblocking()
+    listeners.close()
+
+
+def test_name_that_is_not_passed_is_not_listened_on() -> None:
+    web = socket.create_server(("127.0.0.1", 0))
+    with pytest.raises(ListenError, match=r"systemd:api: .* no such socket.* 'web'"):
+        open_sockets([Address("systemd:api")], 5, [Inherited(web, "web")])
+    assert web.fileno() == -1
+
+
+def test_without_a_service_manager_there_is_no_such_name() -> None:
+    with pytest.raises(ListenError, match="it passes none"):
+        open_sockets([Address("systemd:api")], 5)
+
+
+def test_name_of_two_sockets_is_not_guessed() -> None:
+    both = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    passed = [Inherited(sock, "web") for sock in both]
+    with pytest.raises(ListenError, match="passes 2 of that name"):
+        open_sockets([Address("systemd:web")], 5, passed)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_passed_socket_that_does_not_listen_is_refused(
+    kind: socket.SocketKind,
+) -> None:
+    idle = socket.socket(type=kind)
+    idle.bind(("127.0.0.1", 0))
+    with pytest.raises(ListenError, match="no listening stream socket"):
+        open_sockets([Address("systemd:web")], 5, [Inherited(idle, "web")])
 
 
 def test_socket_that_does_not_listen_is_no_listener() -> None:
