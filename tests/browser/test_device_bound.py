@@ -174,6 +174,21 @@ def test_nothing_waits_where_nobody_needs_to_log_in(place: Place) -> None:
         assert device.story[told:] == []
 
 
+def test_another_login_in_the_same_browser_is_bound_by_itself(place: Place) -> None:
+    """The browser has two for a moment, and is told that the first one is over."""
+    with place.chromium.tab() as tab:
+        device = place.site.log_in(tab, f"{place.url}/orders")
+        first = device.cookies(place.url)
+        enter(tab, f"{place.url}/.sso/login?to=/orders")
+        device.wait_for("termination", "ServerRequested")
+        while device.story.count(("creation", "Success")) < 2:
+            device.wait_for("creation", "Success")
+        device.expire(place.url, BOUND)
+        assert fetch(tab, "/second-login") == 200
+        second = device.cookies(place.url)
+        assert all(second[name] != first[name] for name in (SESSION, BOUND))
+
+
 def test_who_logs_out_takes_the_key_along(place: Place) -> None:
     with place.chromium.tab() as tab, place.chromium.tab() as thief:
         device = place.site.log_in(tab, f"{place.url}/orders")
