@@ -9,6 +9,8 @@ from typing import Union, get_args, get_origin
 
 import attrs
 
+from sso_proxy.config.credentials import find_file
+
 _MOST = 65536
 """Octets of a secret file; more is a mistake, not a secret."""
 
@@ -73,7 +75,8 @@ def read_secret(
     if source.file is not None:
         if not isinstance(source.file, str) or not source.file:
             raise ValueError(f"{source.name}_file must be a file's name")
-        return Secret(_read_file(directory / source.file))
+        path = find_file(source.file, directory=directory, environ=environ)
+        return Secret(_read_file(path))
     scheme, _, variable = str(source.written).partition(":")
     if scheme != "env" or not variable:
         raise ValueError(f"is a secret and must not stand in this file; {how}")

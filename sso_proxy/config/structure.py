@@ -24,6 +24,7 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn, override
 
+from sso_proxy.config.credentials import find_file
 from sso_proxy.config.model import ComponentConfig, FilePath
 from sso_proxy.config.secrets import (
     HOW,
@@ -88,7 +89,7 @@ def _converter(directory: Path) -> Converter:
         name = str(_scalar(value, str))
         if not name or "\0" in name:
             raise ValueError("must be a file's name")
-        return str(directory / name)
+        return str(find_file(name, directory=directory, environ=os.environ))
 
     def secret(value: object, _: object) -> Secret:
         if isinstance(value, Secret):  # nothing in a file is one
