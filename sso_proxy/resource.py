@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from sso_proxy.admission import Connection, Trail, Verdict
-from sso_proxy.edge.answers import client_block, own_answer
+from sso_proxy.edge.answers import client_block, failure_fields, own_answer
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
@@ -215,7 +215,8 @@ class _Passage(Exchange):
     def fail(self, status: int, reason: str) -> None:
         """Answer ourselves."""
         head = self._incoming.head if self._incoming is not None else None
-        self._answer(Response(status=status, reason=reason), head)
+        headers = failure_fields(status, self.admission, head)
+        self._answer(Response(status=status, reason=reason, headers=headers), head)
 
     def cut(self, reason: str) -> None:
         """Break off: a truncated answer must not look complete."""

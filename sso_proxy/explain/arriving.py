@@ -260,7 +260,9 @@ def _connection(
     )
 
 
-def answers_itself(route: Route, request: Request) -> Response | None:
+def answers_itself(  # noqa: PLR0911 - one for each kind
+    route: Route, request: Request
+) -> Response | None:
     """Say what we answer ourselves on a route, before anybody is asked who calls."""
     head = request.head
     if route.published is not None:
@@ -269,6 +271,10 @@ def answers_itself(route: Route, request: Request) -> Response | None:
         return Response(status=200, reason="session-info")
     if route.is_own(head.path):
         return Response(status=200, reason="own-endpoint")
+    if route.maintenance is not None:
+        paused: Response | None = route.maintenance.answer(request)
+        if paused is not None:
+            return paused
     if route.cors is not None and is_preflight(head):
         return Response(status=204, reason="preflight")
     if route.methods and head.method not in route.methods:

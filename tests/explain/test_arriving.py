@@ -155,3 +155,11 @@ def test_names_have_rules_of_their_own() -> None:
     listener = ListenerConfig(address="::", client_certificate="none", name=(name,))
     assert client_mode(listener, "x.a.example") == "required"
     assert client_mode(listener, "a.example") == "none"
+
+
+def test_maintenance_is_said(tmp_path: Path) -> None:
+    text = CONFIG.replace(
+        'path = "/open/"', 'path = "/open/"\nmaintenance = { on = true }'
+    )
+    arrival = arrived(load(tmp_path, text), make_situation("/open/"))
+    assert told(arrival) == (503, "maintenance")
