@@ -30,7 +30,7 @@ from sso_proxy.process.admin_listener import AdminListener
 from sso_proxy.process.levels import USUAL, Change, Levels
 from sso_proxy.process.limits import raise_file_limit
 from sso_proxy.process.logs import FileLog
-from sso_proxy.process.notify import Notifier
+from sso_proxy.process.notify import Notifier, Watchdog
 from sso_proxy.process.pool import Pool
 from sso_proxy.process.revocations import FILE, Keeper
 from sso_proxy.process.serving import Alone, GatewayMaker, Serving
@@ -116,6 +116,7 @@ class Supervisor(Service):
         self._admin = AdminListener(reactor)
         self._keeper = Keeper(state_dir_of(plan.config) / FILE, SystemClock())
         self._notifier = Notifier({})
+        self._watchdog = Watchdog(reactor, self._notifier, self._hanging)
         self._serving: Serving | None = None
         self._ending: Deferred[None] | None = None
         self._reload_wanted = False
@@ -137,6 +138,7 @@ class Supervisor(Service):
             {signal.SIGHUP: self.reload, signal.SIGUSR1: self.reopen_logs},
         )
         self._notifier = Notifier(os.environ)
+        self._watchdog = Watchdog(self._reactor, self._notifier, self._hanging)
         try:
             raise_file_limit(self._config.server.connections)
             make_state_directory(self._needs, self._program.owner)
@@ -179,13 +181,15 @@ class Supervisor(Service):
         names = ", ".join(map(str, self._listeners.names()))
         _log.info("serving on {names}", names=names)
         if not self._stopping:
-            self._notifier.tell("READY=1")
+            self._notifier.tell("READY=1", "STATUS=serving")
+            self._watchdog.start()
 
     def stopService(self) -> Deferred[None]:
         """Finish requests, for ``drain_timeout`` at most."""
         super().stopService()  # type: ignore[no-untyped-call]
         self._stopping = True  # whoever asked: just after the start, it may be Twisted
-        self._notifier.tell("STOPPING=1")
+        self._watchdog.stop()
+        self._notifier.tell("STOPPING=1", "STATUS=finishing requests")
         limit = self._config.server.drain_timeout
         if self._config.server.workers > 1:
             limit += _GRACE
@@ -227,6 +231,9 @@ class Supervisor(Service):
         if self._serving is None:
             return ("not started",)
         return await self._serving.faults()
+
+    async def _hanging(self) -> tuple[str, ...]:
+        return () if self._serving is None else await self._serving.hanging()
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing to serve; ending, we want no more requests."""
@@ -314,6 +321,7 @@ class Supervisor(Service):
         while self._reload_wanted and not self._stopping:
             self._reload_wanted = False
             self._reload_refused = True
+            self._notifier.tell_reloading(time.monotonic())
             try:
                 await self._reload()
                 self._reload_refused = False
@@ -322,6 +330,11 @@ class Supervisor(Service):
                     _log.error("not reloaded: {mistake}", mistake=mistake)
             except Exception:  # noqa: BLE001
                 _log.failure("not reloaded")
+            if not self._stopping:
+                status = "serving"
+                if self._reload_refused:
+                    status = "serving as before: a reload was refused, see the log"
+                self._notifier.tell("READY=1", f"STATUS={status}")
         self._reloading = False
 
     async def _reload(self) -> None:

@@ -285,10 +285,10 @@ def test_service_manager_is_told_when_all_serve(tmp_path: Path, workers: int) ->
         manager.settimeout(PATIENCE)
         proxy = Proxy(tmp_path, workers=workers)
         with proxy.start(prelude=f"export NOTIFY_SOCKET={path};"):
-            assert manager.recv(100) == b"READY=1"
+            assert manager.recv(100) == b"READY=1\nSTATUS=serving"
             assert proxy.name() == "first"
             proxy.signal(signal.SIGTERM)
-            assert manager.recv(100) == b"STOPPING=1"
+            assert manager.recv(100).startswith(b"STOPPING=1\n")
             assert proxy.wait() == 0
 
 

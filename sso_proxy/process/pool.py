@@ -162,6 +162,16 @@ class Pool:
             if isinstance(answer, Exception)
         )
 
+    async def hanging(self) -> tuple[str, ...]:
+        """Say which workers run, have served before, and do not answer."""
+        ready = [child for child in self._children.values() if child.ready]
+        answers = await self._ask_each(ready, "live", None, ASK_TIMEOUT)
+        return tuple(
+            f"worker {child.number}"
+            for child, answer in zip(ready, answers, strict=True)
+            if isinstance(answer, Exception) and child.ready
+        )
+
     async def probe(self) -> tuple[str, ...]:
         """Say what any worker misses."""
         missing: dict[str, None] = {}

@@ -69,6 +69,9 @@ class Serving(Protocol):
     async def faults(self) -> tuple[str, ...]:
         """Say what does not run or does not answer."""
 
+    async def hanging(self) -> tuple[str, ...]:
+        """Say what has served before, runs, and does not answer."""
+
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing, one line each."""
 
@@ -130,6 +133,10 @@ class Alone:
 
     async def faults(self) -> tuple[str, ...]:
         """Say nothing: whoever asks was answered by the process that serves."""
+        return ()
+
+    async def hanging(self) -> tuple[str, ...]:
+        """Say nothing, for the same reason."""
         return ()
 
     async def probe(self) -> tuple[str, ...]:

@@ -1,0 +1,138 @@
+"""The main process under a service manager: what it is passed, and what it tells."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import PATIENCE, Proxy
+
+
+class Manager:
+    """The end of the notify socket that systemd has."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "notify"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self.path))
+        self._socket.settimeout(PATIENCE)
+
+    def hear(self) -> dict[str, str]:
+        """Wait for what is told next."""
+        lines = self._socket.recv(4096).decode().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def hear_until_silent(self, seconds: float, most: int) -> int:
+        """Count messages until there is none for *seconds*, or too many."""
+        self._socket.settimeout(seconds)
+        count = 0
+        try:
+            while count < most:
+                self._socket.recv(4096)
+                count += 1
+        except TimeoutError:
+            pass
+        finally:
+            self._socket.settimeout(PATIENCE)
+        return count
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    found = Manager(tmp_path)
+    yield found
+    found.close()
+
+
+def test_reload_is_told_from_its_begin_to_its_end(
+    tmp_path: Path, manager: Manager
+) -> None:
+    with Proxy(tmp_path).start(prelude=f"export NOTIFY_SOCKET={manager.path};") as it:
+        assert manager.hear() == {"READY": "1", "STATUS": "serving"}
+        before = time.monotonic()
+        it.write_config(name="second")
+        it.signal(signal.SIGHUP)
+        told = manager.hear()
+        assert told["RELOADING"] == "1"
+        assert before <= int(told["MONOTONIC_USEC"]) / 1e6 + 1e-6
+        assert manager.hear() == {"READY": "1", "STATUS": "serving"}
+        assert it.name() == "second"
+
+
+def test_reload_that_is_refused_ends_too(tmp_path: Path, manager: Manager) -> None:
+    with Proxy(tmp_path).start(prelude=f"export NOTIFY_SOCKET={manager.path};") as it:
+        manager.hear()
+        it.write_config(name="unbuildable")
+        it.signal(signal.SIGHUP)
+        assert "RELOADING" in manager.hear()
+        told = manager.hear()
+        assert told["READY"] == "1"
+        assert "refused" in told["STATUS"]
+        assert it.name() == "first"
+
+
+def test_worker_that_hangs_ends_the_signs_of_life(
+    tmp_path: Path, manager: Manager
+) -> None:
+    proxy = Proxy(tmp_path, workers=2)
+    prelude = f"export NOTIFY_SOCKET={manager.path} WATCHDOG_USEC=300000;"
+    with proxy.start(prelude=prelude + "export WATCHDOG_PID=$$;"):
+        assert manager.hear()["READY"] == "1"
+        assert manager.hear() == {"WATCHDOG": "1"}
+        assert manager.hear() == {"WATCHDOG": "1"}
+        hung = proxy.workers()[-1]
+        os.kill(hung, signal.SIGSTOP)
+        assert manager.hear_until_silent(1, most=1000) < 1000
+        proxy.wait_for_log("does not answer; if that lasts")
+        os.kill(hung, signal.SIGCONT)
+        assert manager.hear() == {"WATCHDOG": "1"}
+
+
+def test_process_that_hangs_gives_no_sign_of_life(
+    tmp_path: Path, manager: Manager
+) -> None:
+    prelude = f"export NOTIFY_SOCKET={manager.path} WATCHDOG_USEC=60000;"
+    with Proxy(tmp_path).start(prelude=prelude) as proxy:
+        assert manager.hear()["READY"] == "1"
+        assert manager.hear() == {"WATCHDOG": "1"}
+        proxy.signal(signal.SIGSTOP)
+        assert manager.hear_until_silent(0.5, most=1000) < 1000
+        proxy.signal(signal.SIGCONT)
+        assert manager.hear() == {"WATCHDOG": "1"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sockets_are_taken_by_their_names(tmp_path: Path, workers: int) -> None:
+    other = socket.create_server(("127.0.0.1", 0))
+    with other, socket.create_server(("127.0.0.1", 0)) as web:
+        proxy = Proxy(tmp_path, workers=workers)
+        proxy.listener = 'address = "systemd:web"'
+        proxy.write_config()
+        prelude = (
+            "export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=other:web;"
+            f"exec 3<&{other.fileno()} 4<&{web.fileno()};"
+        )
+        # Above those that the shell puts in their place.
+        passed = [other.fileno(), web.fileno()]
+        assert min(passed) > 4
+        with proxy.start(prelude=prelude, pass_fds=passed):
+            proxy.wait_until_serving()
+            assert proxy.port == web.getsockname()[1]
+            assert proxy.name() == "first"
+            assert "no listener wants the socket other" in proxy.log()
+
+
+def test_name_that_is_not_passed_ends_the_start(tmp_path: Path) -> None:
+    proxy = Proxy(tmp_path)
+    proxy.listener = 'address = "systemd:web"'
+    proxy.write_config()
+    with proxy.start():
+        assert proxy.wait() == 1
+    assert "cannot listen on systemd:web: systemd passes no such" in proxy.log()
