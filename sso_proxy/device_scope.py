@@ -108,11 +108,7 @@ class DevicePlaces:
             for path in devices.config.exclude
             if Rule("include", head.host, path) not in rules
         )
-        return DeviceScope(
-            endpoints=where,
-            rules=(*rules, *excluded),
-            include_site=devices.domain is not None,
-        )
+        return DeviceScope(endpoints=where, rules=(*rules, *excluded))
 
     def _pattern_of(self, host: str) -> str:
         return pattern_of(host, self._routes.keys())

@@ -97,8 +97,6 @@ def test_pages_below_those_of_everybody_are_in_scope() -> None:
 class FakeDevices:
     """What binds something."""
 
-    domain: str | None = None
-
     def __init__(self, tag: str = "t", exclude: tuple[str, ...] = ()) -> None:
         self.tag = tag
         self.config = DeviceConfig(exclude=exclude)
@@ -156,13 +154,6 @@ def test_more_can_be_excluded_but_not_what_needs_the_proof_by_its_name() -> None
     rules = devices.scope().rules
     assert not in_scope(rules, HOST, "/app/help/x")
     assert in_scope(rules, HOST, "/app/")
-
-
-def test_sessions_of_a_whole_domain_are_proved_for_all_its_hosts() -> None:
-    _, devices = placed(make("/", STORE))
-    assert not devices.scope().include_site
-    devices.domain = "example.com"
-    assert devices.scope().include_site
 
 
 def test_things_are_found_by_host_place_and_tag() -> None:

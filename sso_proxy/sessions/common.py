@@ -321,6 +321,13 @@ def _build_devices(
             problem = "has no effect without device in binding: require, prefer"
             raise ConfigError(Mistake("device", problem))
         return None
+    if scope.domain is not None:
+        problem = (
+            "goes to several hosts, and browsers bind what is for one host to a device:"
+            " leave it out, so that each host has sessions of its own, or leave device"
+            " out of binding"
+        )
+        raise ConfigError(Mistake("cookie.domain", problem))
     if store is None:
         problem = (
             "is needed with binding.device: it has the keys of devices, which all"

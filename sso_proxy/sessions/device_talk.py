@@ -58,12 +58,10 @@ class DeviceScope:
     Attributes:
         endpoints: Where ours are.
         rules: What needs a proof, and what does not.
-        include_site: Whether proofs are for all hosts of the site.
     """
 
     endpoints: str = "/.sso/"
     rules: tuple[Rule, ...] = ()
-    include_site: bool = False
 
 
 ScopeOf = Callable[[RequestHead], DeviceScope]
@@ -85,7 +83,6 @@ class DeviceTalk:
     Attributes:
         config: Options.
         name: Names the kind of holders.
-        domain: The domain that the holder's cookie is for; None for its host.
         clock: The time.
         cookie: The bound cookie.
         keys: The keys that were registered.
@@ -95,7 +92,6 @@ class DeviceTalk:
 
     config: DeviceConfig
     name: str
-    domain: str | None
     clock: IClock
     cookie: BoundCookie
     keys: DeviceKeys
@@ -284,8 +280,7 @@ class DeviceTalk:
         It is always the same: what a later login registers takes the place of what is
         there.  Browsers have one list for all hosts of a site.
         """
-        where = self.domain or own_origin(head)
-        return digest("device-session", self.name, where).hex()[:16]
+        return digest("device-session", self.name, own_origin(head)).hex()[:16]
 
     def _challenge(self, request: Request, use: Use, holder: str) -> tuple[str, str]:
         """Give the field with what the next proof is to be about."""
@@ -315,7 +310,7 @@ class DeviceTalk:
             session_id=self.session_id(head),
             refresh_url=self._path(head, "refresh"),
             origin=own_origin(head),
-            include_site=scope.include_site,
+            include_site=False,
             rules=self._rules(scope, head.host),
             cookies=((self.cookie.name, self.cookie.attributes),),
         )

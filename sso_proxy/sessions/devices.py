@@ -107,11 +107,6 @@ class Devices:
         return self._talk.tag
 
     @property
-    def domain(self) -> str | None:
-        """Give the domain below which all hosts have the holder; None for one host."""
-        return self._talk.domain
-
-    @property
     def scope_of(self) -> ScopeOf:
         """Give what browsers are told of a host; set it before anything is served."""
         return self._talk.scope_of
@@ -357,7 +352,6 @@ def build_devices(  # noqa: PLR0913
     talk = DeviceTalk(
         config=config,
         name=name,
-        domain=scope.domain,
         clock=clock,
         cookie=bound,
         keys=keys,

@@ -10,6 +10,7 @@ from sso_proxy.errors import ConfigError
 from sso_proxy.model import CertificateFacts, Request
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.keys import SessionBindingConfig, proved_kinds
+from sso_proxy.sessions.options import CookieConfig
 from sso_proxy.testing.fakes import NOW, make_certificate, make_identity
 from tests.support.caching import now
 from tests.support.device_keys import instructed
@@ -266,6 +267,18 @@ def test_cookie_sessions_need_a_cache_for_it() -> None:
     with pytest.raises(ConfigError) as caught:
         make(MAKERS["cookie"], SessionTools(), cache=None)
     assert [m.path for m in caught.value.mistakes] == ["cache"]
+
+
+@pytest.mark.parametrize("level", ["require", "prefer", "observe"])
+def test_the_cookie_of_a_whole_domain_is_bound_to_no_device(
+    maker: Any,  # noqa: ANN401
+    level: str,
+) -> None:
+    """Browsers refuse what is offered below the domain: nobody would be bound."""
+    cookie = CookieConfig(name="__Secure-sso", domain="example.com")
+    with pytest.raises(ConfigError) as caught:
+        make(maker, SessionTools(), level, cookie=cookie)
+    assert [m.path for m in caught.value.mistakes] == ["cookie.domain"]
 
 
 def test_a_table_that_has_no_effect_is_a_mistake(maker: Any) -> None:  # noqa: ANN401
