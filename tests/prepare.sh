@@ -15,6 +15,7 @@ need slowhttptest slowhttptest
 need curl curl
 need openssl openssl
 need git git
+need systemd systemd-analyze
 need apache2 apache2
 need libapache2-mod-oauth2 /usr/lib/apache2/modules/mod_oauth2.so
 need libapache2-mod-auth-pubtkt /usr/lib/apache2/modules/mod_auth_pubtkt.so

@@ -311,7 +311,8 @@ def _open_unix(path: str, backlog: int, owner: Owner) -> socket.socket:
             sock.bind(path)
         finally:
             os.umask(umask)
-        os.chown(path, owner.uid, owner.gid)
+        if owner != Owner():  # services may not have the call at all
+            os.chown(path, owner.uid, owner.gid)
         Path(path).chmod(_UNIX_MODE)
         sock.listen(backlog)
     except OSError:

@@ -34,7 +34,8 @@ def make_state_directory(needs: Needs, owner: Owner) -> None:
         return
     try:
         directory.mkdir(mode=0o700, parents=True)
-        os.chown(directory, owner.uid, owner.gid)
+        if owner != Owner():  # services may not have the call at all
+            os.chown(directory, owner.uid, owner.gid)
     except OSError as e:
         problem = f"{str(directory)!r} cannot be made: {e.strerror}"
         raise ConfigError(Mistake("server.state_dir", problem)) from e
