@@ -32,6 +32,7 @@ PROGRAMS = (
     "curl",
     "openssl",
     "git",
+    "systemd-analyze",
     "apache2",
     "memcached",
     "slapd",
