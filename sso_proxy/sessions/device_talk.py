@@ -20,6 +20,7 @@ from sso_proxy.sessions.bound_cookie import BoundCookie
 from sso_proxy.sessions.challenges import Challenges, Use
 from sso_proxy.sessions.device_keys import DeviceKey, DeviceKeys
 from sso_proxy.sessions.device_options import DeviceConfig
+from sso_proxy.sessions.device_pace import WITHIN, Pace
 from sso_proxy.sessions.jar import NO_STORE
 from sso_proxy.sessions.lifetime import SKEW, is_since
 from sso_proxy.sessions.names import digest
@@ -73,6 +74,9 @@ NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 _LATER: Final = Response(
     status=503, reason="device-changing", headers=(("retry-after", "1"), NO_STORE)
 )
+_TOO_OFTEN: Final = Response(
+    status=503, reason="device-pace", headers=(("retry-after", str(WITHIN)), NO_STORE)
+)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -87,6 +91,7 @@ class DeviceTalk:
         cookie: The bound cookie.
         keys: The keys that were registered.
         challenges: What browsers have to sign.
+        pace: How often they may.
         scope_of: What browsers are told of a host.
     """
 
@@ -96,6 +101,7 @@ class DeviceTalk:
     cookie: BoundCookie
     keys: DeviceKeys
     challenges: Challenges
+    pace: Pace
     scope_of: ScopeOf = lambda _: DeviceScope()
 
     @property
@@ -178,9 +184,10 @@ class DeviceTalk:
             check_audience(proof, _url_of(head))
         except TokenError as e:
             return _give_up(request, PROOF, e.detail)
-        offered = self._was_offered(proof, holder, head.host)
-        if not offered or not await self.challenges.spend(proof.challenge):
+        if not self._was_offered(proof, holder, head.host):
             return self._ask_again(request, "register", holder)
+        if refused := await self._spend(request, proof, "register", holder):
+            return refused
         key = DeviceKey(
             jwk=proof.jwk,
             thumbprint=proof.thumbprint,
@@ -240,8 +247,12 @@ class DeviceTalk:
             if is_since(key.since, _CHANGING, self.clock.time()):
                 return _LATER
             return _give_up(request, PROOF, e.detail)
-        if proof is None or not await self._is_fresh(proof, holder, head.host):
+        if proof is None or not self.challenges.check(
+            proof.challenge, "refresh", holder, head.host
+        ):
             return self._ask_again(request, "refresh", holder)
+        if refused := await self._spend(request, proof, "refresh", holder):
+            return refused
         return self._instruct(request, holder, key, expires)
 
     def names(self, session_id: str, head: RequestHead) -> bool:
@@ -266,12 +277,21 @@ class DeviceTalk:
             proof.authorization, "authorize", named, host
         )
 
-    async def _is_fresh(self, proof: Proof, holder: str, host: str) -> bool:
-        """Use up the challenge of *proof*, if it is good."""
-        text = proof.challenge
-        if not self.challenges.check(text, "refresh", holder, host):
-            return False
-        return await self.challenges.spend(text)
+    async def _spend(
+        self, request: Request, proof: Proof, use: Use, holder: str
+    ) -> Response | None:
+        """
+        Use up the challenge of *proof*, which is good; say what is in the way of that.
+
+        Raises:
+            UnavailableError: The cache cannot answer, or has no room.
+        """
+        if not self.pace.allows(holder):
+            return _TOO_OFTEN
+        if not await self.challenges.spend(proof.challenge):
+            return self._ask_again(request, use, holder)
+        self.pace.note(holder)  # what is repeated takes no room, and may be a thief's
+        return None
 
     def session_id(self, head: RequestHead) -> str:
         """

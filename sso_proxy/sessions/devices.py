@@ -27,6 +27,7 @@ from sso_proxy.sessions.bound_cookie import BoundCookie
 from sso_proxy.sessions.challenges import Challenges
 from sso_proxy.sessions.device_keys import DeviceKeys
 from sso_proxy.sessions.device_options import DeviceConfig
+from sso_proxy.sessions.device_pace import Pace
 from sso_proxy.sessions.device_talk import NO_CLAIMS, DeviceTalk, ScopeOf
 from sso_proxy.sessions.lifetime import is_since
 from sso_proxy.specs.http.cookies import Scope
@@ -358,6 +359,7 @@ def build_devices(  # noqa: PLR0913
         challenges=Challenges(
             tools.sealer("device-challenge"), cache, clock, 2 * lifetime + 300, name
         ),
+        pace=Pace(clock),
     )
     return Devices(
         config,

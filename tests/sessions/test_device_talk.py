@@ -9,6 +9,7 @@ from twisted.logger import capturedLogs
 
 from sso_proxy.model import Request, Response
 from sso_proxy.sessions.device_options import DeviceConfig
+from sso_proxy.sessions.device_pace import MOST, WITHIN
 from sso_proxy.sessions.device_talk import DeviceScope
 from sso_proxy.sessions.devices import Devices, build_devices
 from sso_proxy.specs.dbsc.instructions import Rule
@@ -244,6 +245,36 @@ def test_one_challenge_from_before_is_good_still(bound: Desk) -> None:
     first, second = challenged(bound.refresh()), challenged(bound.refresh())
     assert bound.refresh(bound.device.refresh(first)).status == 200
     assert bound.refresh(bound.device.refresh(second)).status == 200
+
+
+def test_who_proves_it_again_and_again_has_to_wait(bound: Desk) -> None:
+    """Each proof takes room, until nobody can repeat it.  Browsers try again later."""
+    for _ in range(MOST):
+        proof = bound.device.refresh(challenged(bound.told))
+        assert bound.take(bound.refresh(proof)).status == 200
+    proof = bound.device.refresh(challenged(bound.told))
+    answer = bound.refresh(proof)
+    assert (answer.status, answer.reason) == (503, "device-pace")
+    assert ("retry-after", str(WITHIN)) in answer.headers
+    bound.tools.clock.advance(WITHIN)
+    assert bound.refresh(proof).status == 200
+
+
+def test_what_proves_nothing_takes_no_room(bound: Desk) -> None:
+    """A thief cannot have the owner wait."""
+    used = bound.device.refresh(challenged(bound.told))
+    assert bound.take(bound.refresh(used)).status == 200
+    good, other = bound.device.refresh(challenged(bound.told)), Device().refresh("x")
+    for proof in ("", "a.b.c", bound.device.refresh("x"), other, used):
+        for _ in range(MOST + 1):
+            assert bound.refresh(proof).status in {400, 403}
+    assert bound.refresh(good).status == 200
+
+
+def test_a_key_is_not_registered_again_and_again_either(desk: Desk) -> None:
+    for _ in range(MOST):
+        assert desk.register().status == 200
+    assert (desk.register().status, desk.register("a.b.c").status) == (503, 400)
 
 
 @pytest.mark.parametrize("how", ["used", "old", "none of ours", "of a registration"])
