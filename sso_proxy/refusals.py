@@ -23,7 +23,7 @@ from sso_proxy.model import (
 from sso_proxy.pages.kit import is_own_target
 from sso_proxy.routing import Route
 from sso_proxy.session import DEVICE_MISSING, Opened
-from sso_proxy.specs.dbsc.fields import SKIPPED, read_skipped
+from sso_proxy.specs.dbsc.fields import SKIPPED, why_skipped
 from sso_proxy.specs.http.accept import is_navigation
 from sso_proxy.specs.http.request import METHODS
 from sso_proxy.specs.oauth.offer import complete_challenges
@@ -191,17 +191,8 @@ def refuse_cookies(request: Request) -> Response | None:
 
 def _missing(request: Request) -> str:
     """Give the reason, with what the browser says why it has proved no device."""
-    values = request.head.values(SKIPPED.lower())
-    skipped = read_skipped(", ".join(values)) if values else ()
-    if not skipped:
-        return DEVICE_MISSING
-    why = skipped[0].reason  # a thief may say so, too
-    _log.info(
-        "Request {id}: its browser did not prove its device: {why}",
-        id=request.id,
-        why=why,
-    )
-    return f"{DEVICE_MISSING}:{why}"
+    why = why_skipped(request.head.values(SKIPPED.lower()))
+    return f"{DEVICE_MISSING}:{why}" if why else DEVICE_MISSING
 
 
 def _login_place(request: Request, route: Route) -> str:

@@ -30,6 +30,7 @@ from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.device_pace import Pace
 from sso_proxy.sessions.device_talk import NO_CLAIMS, DeviceTalk, ScopeOf
 from sso_proxy.sessions.lifetime import is_since
+from sso_proxy.specs.dbsc.fields import SKIPPED, why_skipped
 from sso_proxy.specs.http.cookies import Scope
 
 _log = Logger()
@@ -167,13 +168,14 @@ class Devices:
         if not problem:
             return PASSES
         observed = level == "observe"
+        why = why_skipped(request.head.values(SKIPPED.lower()))
         _log.warn(
             "Request {id}: {holder} {verdict}: its device {problem} ({reason})",
             id=request.id,
             holder=holder,
             verdict="would not be used" if observed else "is not used",
             problem=problem,
-            reason=DEVICE_MISSING,
+            reason=f"{DEVICE_MISSING}:{why}" if why else DEVICE_MISSING,
         )
         return PASSES if observed else _MISSING
 

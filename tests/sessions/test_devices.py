@@ -52,9 +52,9 @@ class Bound:
         assert answer.status == 200
         self.browser.take(answer.headers)
 
-    def check(self, level: Any = None) -> Standing:  # noqa: ANN401
+    def check(self, level: Any = None, **fields: str) -> Standing:  # noqa: ANN401
         """Say what is thought of the browser's next request."""
-        request = self.browser.request()
+        request = self.browser.request(**fields)
         return now(self.devices.check(request, HOLDER, BEGAN, level))
 
 
@@ -143,6 +143,21 @@ def test_what_is_only_observed_is_in_the_log() -> None:
     (event,) = logs
     assert event["reason"] == "device-missing"
     assert event["verdict"] == "would not be used"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_log_says_what_the_browser_says_of_it(level: Any) -> None:  # noqa: ANN401
+    bound = Bound(level)
+    bound.register()
+    bound.tools.clock.advance(300)
+    for field, reason in (
+        ('quota_exceeded;session_identifier="s"', "device-missing:quota_exceeded"),
+        ("{format};\x1b[2J", "device-missing"),
+        ("made-up" * 100, "device-missing:other"),
+    ):
+        with capturedLogs() as logs:
+            bound.check(**{"secure-session-skipped": field})
+        assert [event["reason"] for event in logs] == [reason]
 
 
 @pytest.mark.parametrize("ahead", [0, 299])

@@ -175,6 +175,21 @@ def read_skipped(value: str) -> tuple[Skipped, ...]:
     return tuple(found)
 
 
+def why_skipped(values: Sequence[str]) -> str:
+    """
+    Say why a browser has refreshed nothing; empty if it says nothing.
+
+    Args:
+        values: Of all fields ``Secure-Session-Skipped``; whoever has copied cookies
+            may send such fields, too.
+
+    Returns:
+        The first that can be read, of `SKIP_REASONS`, or `OTHER_REASON`.
+    """
+    skipped = read_skipped(", ".join(values)) if values else ()
+    return skipped[0].reason if skipped else ""
+
+
 def _read_string(value: str) -> str | None:
     """Give the string that a field holds, without its parameters."""
     if len(value) > _MAX_FIELD:
