@@ -56,9 +56,11 @@ class Trail:
         body: Reads the request's body before it is decided on, if it has one.
         place: The record's part for this client and route, if it is known.
         routes: The routes of its host, where its route was found.
+        asker: The kind of proxy that only asks about it; empty if it came to us itself.
     """
 
     __slots__ = (
+        "asker",
         "body",
         "bound",
         "identity",
@@ -78,6 +80,7 @@ class Trail:
         self.bound: tuple[str, ...] = ()
         self.body: Body | None = None
         self.place = ""
+        self.asker = ""
 
     @property
     def found(self) -> tuple[Request, Route]:

@@ -35,6 +35,7 @@ from sso_proxy.net.ticker import Ticker
 from sso_proxy.notes import notes_of, notes_of_routes
 from sso_proxy.parts import Parts
 from sso_proxy.pipeline import Pipeline
+from sso_proxy.pipelines import pipeline_for
 from sso_proxy.recent_decisions import RecentDecisions
 from sso_proxy.recent_refusals import RecentRefusals
 from sso_proxy.session_desk import close_ended, manage_sessions
@@ -43,7 +44,6 @@ from sso_proxy.specs.http.forwarded import trusted_ranges
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.status import describe_gateway
-from sso_proxy.token_binding_pipeline import TokenBindingPipeline
 from sso_proxy.tools import Tools
 from sso_proxy.traffic import Traffic
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
@@ -107,12 +107,8 @@ class Generation:
 
     def _pipeline_for(self, listener: ListenerConfig) -> Pipeline:
         """Give what decides on requests that come in at *listener*."""
-        believed = listener.forwarded_token_binding
-        if not (listener.token_binding or believed):
-            return self.pipeline
-        return TokenBindingPipeline(
-            self.parts.routes, believed=believed, **self._deciding
-        )
+        routes = self.parts.routes
+        return pipeline_for(listener, self.pipeline, routes, **self._deciding)
 
     def _share(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Take over what the generation before had for *key*, or make it."""

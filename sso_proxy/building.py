@@ -9,6 +9,7 @@ import attrs
 from sso_proxy.authn.device_binding import demanded
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.facts import Context
+from sso_proxy.config.forward_auth_rules import BACKEND as FORWARD_AUTH
 from sso_proxy.config.model import (
     ComponentConfig,
     Config,
@@ -40,6 +41,7 @@ from sso_proxy.key_places import ENDPOINTS, KeyPlaces, pattern_of
 from sso_proxy.login_desks import LoginDesks
 from sso_proxy.login_wishes import LoginWishes
 from sso_proxy.maintenance import build_maintenance
+from sso_proxy.managed import told_names
 from sso_proxy.named_parts import NamedParts
 from sso_proxy.net.tls.context import ListenerTls, build_listener_tls
 from sso_proxy.outgoing import sort_consumed, sort_removed
@@ -382,6 +384,7 @@ class Builder:
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),
+            asked=told_names(route) if route.backend == FORWARD_AUTH else None,
             prefix=build_prefix(route, self._upstreams.places(route)),
             maintenance=self._try(build_maintenance, path, route, tools),
             upstream_host=None if host == "client" else host,

@@ -184,7 +184,7 @@ def equip(  # noqa: C901, PLR0913 - a question costs less than a call for nothin
     if equipment.query:
         request = add_query(request, equipment.query)
     if outcome.backend:
-        equipment = _with_fields(equipment, outcome.backend)
+        equipment = with_fields(equipment, outcome.backend)
     once = equipment.once
     if like is not None and not once:
         block = like.block[: like.shared]
@@ -270,7 +270,7 @@ def _only_the_caller_varies(request: Request, incoming: Incoming, route: Route) 
     return not any(name in _VARYING for name, _ in incoming.head.headers)
 
 
-def _with_fields(equipment: Equipment, headers: Headers) -> Equipment:
+def with_fields(equipment: Equipment, headers: Headers) -> Equipment:
     """Add what an authenticator has for the backend, but for what is there already."""
     given = {name.lower() for name, _ in equipment.fields}
     more = [(name, value) for name, value in headers if name.lower() not in given]

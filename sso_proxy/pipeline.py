@@ -28,6 +28,7 @@ from sso_proxy.endpoints.logins import RESTORE_OCTETS
 from sso_proxy.equipment import NO_EQUIPMENT, Equipment
 from sso_proxy.equipping import equip, given_id, make_equipment, supply
 from sso_proxy.errors import BadMessageError, UnavailableError
+from sso_proxy.forward_auth import let_pass
 from sso_proxy.interfaces import IAuthenticator, IClock
 from sso_proxy.issuing import issue
 from sso_proxy.model import (
@@ -179,8 +180,10 @@ class Pipeline:
         equipment = await self._permit(presented, trail, authenticator)
         if isinstance(equipment, Response):
             return equipment
-        if route.ticket is not None:  # there is no backend: we give what they came for
+        if route.backendless:  # we give what they came for
             fields = (*outcome.headers, *equipment.answer)
+            if route.ticket is None:
+                return let_pass(trail, outcome, bound, equipment)
             return await issue(route.ticket, presented, trail, authenticator, fields)
         # 8 equip; nothing waits from here on, so that no revocation comes too late
         return equip(

@@ -163,8 +163,8 @@ class RouteUpstreams:
         application: Any = None
         if backend.kind == "decisions":
             application = self._decision_point(f"{path}.backend", backend.target)
-        elif backend.kind == "ticket":
-            application = Resource()  # nothing is there: we answer before (issuing)
+        elif backend.kind in {"ticket", "forward-auth"}:
+            application = Resource()  # nothing is there: we answer before
         elif not backend.proxied:
             application = _hosted(f"{path}.backend", backend)
         return Target(

@@ -160,6 +160,10 @@ class Route:
         session_info: What pages learn of their user's session; then this is no route
             to a backend.
         ticket: Gives tickets to who gets through; then this is no route to a backend.
+        asked: Lower-case names of fields that a backend gets from us which another
+            proxy has, and which only asks us; None if we forward ourselves.
+        backendless: Whether this is no route to a backend of ours, and who gets through
+            gets something else.
         apache: Answers at an exact path what Apache's mod_auth_openidc does there; then
             this is no route to a backend.
         published: Documents at exact paths; then this is no route to a backend.
@@ -216,10 +220,16 @@ class Route:
     session_info: SessionInfo | None = None
     apache: Any = None
     ticket: TicketDesk | None = None
+    asked: frozenset[str] | None = None
     published: PublishedResources | DeviceDocument | None = None
     body_bytes: int
     upgrade_idle_timeout: float
     request_timeout: float | None = None
+    backendless: bool = attrs.field(init=False)
+
+    @backendless.default
+    def _is_without(self) -> bool:
+        return self.ticket is not None or self.asked is not None
 
     @property
     def depends_on_request(self) -> bool:

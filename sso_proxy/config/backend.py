@@ -16,12 +16,13 @@ BackendKind = Literal[
     "decisions",
     "ticket",
     "upstream",
+    "forward-auth",
 ]
 
 _FORMS = (
     "'http://host:port', 'https://host:port', 'unix:/path', 'wsgi:module:app',"
     " 'static:/directory', 'resource:module:name', 'decisions:policy',"
-    " 'ticket:token' or 'upstream:name'"
+    " 'ticket:token', 'upstream:name' or 'forward-auth:'"
 )
 _NAMED = {
     "decisions": "a policy",
@@ -79,6 +80,10 @@ def read_backend(text: str) -> Backend:
             if not rest:
                 raise ValueError(f"{kind}: needs the name of {_NAMED[kind]}")
             return Backend(kind=kind, target=rest)
+        case "forward-auth":
+            if rest:
+                raise ValueError("write 'forward-auth:', with nothing after it")
+            return Backend(kind=kind)
         case _:
             raise ValueError(f"{kind!r} is no kind of backend; write {_FORMS}")
 

@@ -32,6 +32,7 @@ from sso_proxy.config.signature_parts import SignatureConfig
 from sso_proxy.config.ticket_parts import RouteTicketConfig
 from sso_proxy.config.token_parts import RouteTokenConfig
 from sso_proxy.config.upstream_parts import MaintenanceOptions, UpstreamOptions
+from sso_proxy.specs.http.original import Asker
 
 ClientCertificate = Literal["none", "optional", "optional_no_ca", "required"]
 ForwardedCertificate = Literal["ignore", "unverified", "verified"]
@@ -221,6 +222,8 @@ class ListenerConfig:
             believed about the client's keys: ``Sec-Provided-Token-Binding-ID`` and
             its kin.  Only for proxies that take these fields out of what clients send,
             which few do that know ``Client-Cert``.
+        forward_auth: The other proxy that only asks here, and forwards itself what may
+            pass: ``nginx``, ``caddy``, ``traefik`` or ``envoy``; unset, none.
         hsts: ``max-age`` in seconds of ``Strict-Transport-Security``; 0 sends none.
         name: What is different for some names.  Clients that ask for no name, or
             for another one, get the listener's own certificate and the strictest
@@ -247,6 +250,7 @@ class ListenerConfig:
     proxy_protocol: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)
     forwarded_certificate: ForwardedCertificate = "ignore"
     forwarded_token_binding: bool = False
+    forward_auth: Asker | None = None
     hsts: int = attrs.field(default=31536000, validator=between(0, 2**31))
     name: tuple[NameConfig, ...] = ()
 
@@ -312,8 +316,8 @@ class RouteConfig:
             ``wsgi:module:app``, ``static:/directory``, ``resource:module:name``,
             ``decisions:NAME``: the rules of ``[policy.NAME]`` answer questions, or
             ``ticket:NAME``: this is a login server that gives browsers the tickets of
-            ``[token.NAME]``, as *ticket* says; or ``upstream:NAME``: the servers of
-            ``[upstream.NAME]``.
+            ``[token.NAME]``, as *ticket* says; ``upstream:NAME``: the servers of
+            ``[upstream.NAME]``; or ``forward-auth:``: another proxy has it.
         upstream: How the backend is reached.
         strip_prefix: Segments that *path* begins with and that the backend does not
             get: with ``/shop``, ``/shop/cart`` is its ``/cart``.

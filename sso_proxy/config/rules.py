@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from sso_proxy.config.answer_rules import check_answers
 from sso_proxy.config.binding_rules import check_bindings
 from sso_proxy.config.draft import Draft, Placed
+from sso_proxy.config.forward_auth_rules import check_forward_auth
 from sso_proxy.config.listener_rules import (
     check_admin,
     check_forwarded,
     check_listeners,
 )
-from sso_proxy.config.model import AuditConfig, ServerConfig
+from sso_proxy.config.model import ServerConfig
 from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED
+from sso_proxy.config.operator_parts import AuditConfig
 from sso_proxy.config.route_rules import check_routes
 from sso_proxy.config.session_info_rules import check_session_info
 from sso_proxy.config.signature_rules import check_signatures
@@ -44,6 +46,7 @@ def check_rules(draft: Draft) -> Iterator[Mistake]:
     yield from check_session_info(draft)
     yield from check_tokens(draft)
     yield from check_tickets(draft)
+    yield from check_forward_auth(draft)
     yield from check_signatures(draft)
     yield from check_upstreams(draft)
 

@@ -267,8 +267,8 @@ class ServerConnection(Uplink):
             return
         trail = exchange.trail
         if trail is not None and trail.request is not None:
-            exchange.id = trail.request.id
-            exchange.path = trail.request.head.path
+            exchange.id, head = trail.request.id, trail.request.head
+            exchange.method, exchange.path = head.method, head.path
         if isinstance(verdict, Response):
             self._answer(verdict, incoming.head)
             return

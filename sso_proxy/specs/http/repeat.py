@@ -211,4 +211,5 @@ def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | N
         framing=known.framing,
         forwarded=known.forwarded,
         via=known.via,
+        dropped=known.dropped,
     )

@@ -71,12 +71,16 @@ class Incoming:
         forwarded: What proxies before us say about the client, in the order
             received.  To be used only if the peer is a trusted proxy.
         via: The members of ``Via``, for finding loops.
+        dropped: Lower-case names of fields that clients may not send, and nobody gets.
+        path_sent: The path as it came, before it was made canonical.
     """
 
     head: RequestHead
     framing: Framing
     forwarded: Headers = attrs.field(default=(), repr=False)
     via: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    path_sent: str = attrs.field(default="", repr=False, eq=False)
 
 
 _PLAIN: Final = Framing()
@@ -87,6 +91,7 @@ _QUERY: Final = r"[\x21\x22\x24-\x7e]"
 _plain_line = re.compile(
     rf"([A-Z-]++) (/[{PATH_CHARACTERS}]*+)(?:\?({_QUERY}*+))? HTTP/1\.([01])"
 ).fullmatch
+_path_and_query = re.compile(rf"(/[{PATH_CHARACTERS}]*+)(?:\?({_QUERY}*+))?").fullmatch
 _absolute_target = re.compile(
     rf"([A-Za-z][A-Za-z0-9+.-]*+)://([^/?]*+)(/[{PATH_CHARACTERS}]*+)?(?:\?({_QUERY}*+))?"
 ).fullmatch
@@ -126,7 +131,7 @@ def read_request(
     if len(lines) > limits.headers:
         raise BadMessageError(431, "too-many-headers")
     method, authority, path, query, minor = _read_line(line, scheme)
-    kept, special, forwarded = _sort_fields(read_fields(lines), managed)
+    kept, special, forwarded, dropped = _sort_fields(read_fields(lines), managed)
     host = special.get("host")
     if host is None:
         raise BadMessageError(400, "host-missing")
@@ -155,6 +160,8 @@ def read_request(
         framing=framing,
         forwarded=tuple(forwarded),
         via=() if via is None else tuple(_members(via)),
+        dropped=tuple(dropped),
+        path_sent=path,
     )
 
 
@@ -199,6 +206,30 @@ def _read_unusual_line(
     return method, authority, path, query, minor
 
 
+def read_path_and_query(target: str) -> tuple[str, str | None]:
+    """
+    Split a request target that is a path, perhaps with a query; nothing is decoded.
+
+    Raises:
+        BadMessageError: 400: anything else.
+    """
+    match = _path_and_query(target)
+    if match is None:
+        raise BadMessageError(400, "target-malformed")
+    return match[1], match[2]
+
+
+def check_method(method: str) -> None:
+    """
+    Check that *method* is served.
+
+    Raises:
+        BadMessageError: 405 or 501: it is not.
+    """
+    if method not in METHODS:
+        _refuse_method(method)
+
+
 def _refuse_method(method: str) -> None:
     """Say why *method* is not served."""
     if method in ("TRACE", "CONNECT"):
@@ -216,13 +247,14 @@ def _check_same(authority: str, host: str, port: int | None, scheme: str) -> Non
 
 def _sort_fields(
     fields: Headers, managed: ManagedNames
-) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]]]:
-    """Sort into what the backend gets, what we read, and what proxies say."""
+) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]], list[str]]:
+    """Sort into what the backend gets, we read, proxies say, and nobody gets."""
     kinds = managed.kinds
     kept = []
     once: dict[str, str] = {}
     special: dict[str, str] = {}
     forwarded = []
+    dropped: list[str] = []
     joined = False
     for field in fields:
         name = field[0]
@@ -231,7 +263,9 @@ def _sort_fields(
             kept.append(field)
         elif kind == FORWARDED:
             forwarded.append(field)
-        elif kind != DROP:
+        elif kind == DROP:
+            dropped.append(name)
+        else:
             seen = once if kind == ONCE else special
             if name in seen:
                 seen[name] = _combine(name, seen[name], field[1])
@@ -242,7 +276,7 @@ def _sort_fields(
                     kept.append(field)
     if joined:
         kept = [(name, once.get(name, value)) for name, value in kept]
-    return kept, special, forwarded
+    return kept, special, forwarded, dropped
 
 
 def _combine(name: str, first: str, second: str) -> str:

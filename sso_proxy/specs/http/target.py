@@ -52,6 +52,24 @@ def is_canonical(path: str) -> bool:
     return _is_canonical(path) is not None
 
 
+def is_settled(raw: str) -> bool:
+    """
+    Say whether *raw* has no empty or dot segments, however they are written.
+
+    Where `canonical_path` reads it, all that changes is then how characters are
+    written, which nobody who follows RFC 3986 section 6.2.2 reads otherwise.
+    """
+    path = _escape.sub(_unescape_or_keep, raw) if "%" in raw else raw
+    segments = path.split("/")
+    return not any(_is_dot(_parameters.sub("", each)) for each in segments) and all(
+        segments[1:-1]
+    )
+
+
+def _unescape_or_keep(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[1], match[0])
+
+
 def canonical_path(raw: str) -> str:
     """
     Give the canonical form of an absolute path without query.

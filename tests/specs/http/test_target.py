@@ -1,5 +1,7 @@
 """The canonical path."""
 
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from sso_proxy.specs.http.target import (
     has_encoded_slash,
     has_parameters,
     is_canonical,
+    is_settled,
     matching_path,
     strip_parameters,
 )
@@ -178,3 +181,20 @@ def test_rules_compare_delimiters_decoded() -> None:
     assert matching_path("/%40admin%3Adelete%21") == "/@admin:delete!"
     assert matching_path("/@admin") == "/@admin"
     assert matching_path("/a%2Fb%3Bc%25%20%5C") == "/a%2Fb%3Bc%25%20%5C"
+
+
+@given(RAW)
+@example("/a/./b")
+@example("/a/%2E%2e/b")
+@example("/a/..;x/b")
+@example("/%2F/")
+def test_a_settled_path_keeps_its_segments(raw: str) -> None:
+    try:
+        path = canonical_path(raw)
+    except BadMessageError:
+        return
+    if is_settled(raw):
+        assert unquote(path) == unquote(raw)
+        assert path.count("/") == raw.count("/")
+    else:
+        assert path.count("/") < raw.count("/") or raw.endswith(("/.", "/%2e", "/%2E"))

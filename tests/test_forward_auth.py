@@ -1,0 +1,59 @@
+"""Other proxies ask whether a request may pass, and hear what the backend is to get."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.forward_auth_scene import (
+    ALICE,
+    KINDS,
+    NAVIGATION,
+    AskedWorld,
+)
+
+
+@pytest.fixture(params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> AskedWorld:
+    return AskedWorld(tmp_path, request.param)
+
+
+def test_who_may_pass_is_named_for_the_backend(world: AskedWorld) -> None:
+    answer = world.ask("/orders?all", ALICE, ("Cookie", "__Host-sso=x; theme=dark"))
+    assert answer.status == 200
+    assert answer.values("x-remote-user") == ["alice"]
+    assert answer.values("x-claim-email") == ["alice@example.com"]
+    assert answer.values("cookie") == ["theme=dark"]
+    assert answer.values("authorization") == []
+    assert answer.values("cache-control") == ["no-store"]
+    (record,) = world.instance.audit()
+    assert (record["method"], record["path"]) == ("GET", "/orders")
+    assert (record["host"], record["reason"]) == ("app.example.com", "may-pass")
+    assert (record["client"], record["user"]) == ("203.0.113.5", "alice")
+
+
+def test_the_route_of_what_is_asked_about_decides(world: AskedWorld) -> None:
+    assert world.ask("/public/x").status == 200
+    assert world.ask("/admin/x", ALICE).status == 403
+    assert world.ask("/admin/x", ("Authorization", "Name admin")).status == 200
+    assert world.ask("/admin/x", method="DELETE").status == 401
+
+
+def test_every_kind_hears_refusals_in_words_that_it_knows(tmp_path: Path) -> None:
+    told = {}
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+        world = AskedWorld(tmp_path / kind, kind)
+        told[kind] = [
+            world.ask("/").status,
+            world.ask("/", *NAVIGATION).status,
+            world.ask("/", host="unknown.example.com").status,
+        ]
+    assert told.pop("nginx") == [401, 401, 403]
+    assert told == {kind: [401, 302, 404] for kind in KINDS[1:]}
+
+
+def test_browsers_are_sent_to_log_in_by_whole_urls(tmp_path: Path) -> None:
+    world = AskedWorld(tmp_path, "traefik")
+    answer = world.ask("/orders", *NAVIGATION)
+    assert answer.location.startswith("https://login.example")
+    assert answer.values("set-cookie")
