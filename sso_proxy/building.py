@@ -1,14 +1,15 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import attrs
 
+from sso_proxy.account_names import AccountNames
 from sso_proxy.authn.device_binding import demanded
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.facts import Context
+from sso_proxy.browser_parts import build_browser_endpoints
 from sso_proxy.config.forward_auth_rules import BACKEND as FORWARD_AUTH
 from sso_proxy.config.model import (
     ComponentConfig,
@@ -19,14 +20,8 @@ from sso_proxy.config.model import (
 from sso_proxy.config.suggest import unknown
 from sso_proxy.device_scope import DevicePlaces
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk
-from sso_proxy.endpoints.device_sessions import DeviceSessions
 from sso_proxy.endpoints.login_limits import AddressLimit
-from sso_proxy.endpoints.logins import Logins
-from sso_proxy.endpoints.logouts import Logouts
-from sso_proxy.endpoints.openid import OpenIds
 from sso_proxy.endpoints.protected_resource import ProtectedResource
-from sso_proxy.endpoints.provider_logouts import ProviderLogouts
-from sso_proxy.endpoints.session_iframes import SessionFrames
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.federation_routes import FederationRoutes
 from sso_proxy.info_routes import InfoRoutes
@@ -94,6 +89,7 @@ class Builder:
         self._keys = KeyPlaces()
         self._logins = LoginDesks(self._make_desks, self._keys)
         self._wishes = LoginWishes(config.route)
+        self._names = AccountNames()
         self._devices = DevicePlaces()
         self._federation = FederationRoutes()
         self._infos = InfoRoutes()
@@ -155,6 +151,7 @@ class Builder:
         every = [route for route in (*routes, *self._own_routes()) if route is not None]
         table = RouteTable(every, tuple(self._published.values()))
         self._wishes.settle(table)
+        self._names.settle(table)
         self._devices.settle(every)
         return Parts(
             routes=table,
@@ -198,23 +195,18 @@ class Builder:
         self, endpoints: str, desks: Mapping[str, Desk], keys: Sequence[PublicKey]
     ) -> BrowserEndpoints:
         """Make what answers at the endpoints of a host."""
-        logins = Logins(
+        return build_browser_endpoints(
             endpoints,
             desks,
+            keys,
             pages=self._pages,
             limit=self._limit,
             clock=self._tools.clock,
-            keys=keys,
-            wishes_at=self._wishes.at,
-        )
-        logouts = Logouts(endpoints, desks, self._pages, self._tickets.clear)
-        clear = partial(self._tickets.clear, framed=True)
-        notices = ProviderLogouts(desks, self._logins.stores_of, clear)
-        frames = SessionFrames(endpoints, desks)
-        openids = OpenIds(endpoints, desks, pages=self._pages, limit=self._limit)
-        devices = DeviceSessions(endpoints, self._devices.find)
-        return BrowserEndpoints(
-            endpoints, logins, [logins, logouts, notices, frames, openids, devices]
+            logins=self._logins,
+            wishes=self._wishes,
+            tickets=self._tickets,
+            devices=self._devices,
+            names=self._names,
         )
 
     def _make_sessions(self, name: str, component: ComponentConfig) -> Any:  # noqa: ANN401

@@ -100,6 +100,11 @@ class LoginDesks:
         """Give all sessions that logins by *name* begin, on whichever host."""
         return self._stores.get(name, ())
 
+    def stores(self) -> list[ISessionStore]:
+        """Give all sessions that any login begins."""
+        every = (store for stores in self._stores.values() for store in stores)
+        return [*{id(store): store for store in every}.values()]
+
     @property
     def places(self) -> Collection[Place]:
         """Give where people log in."""

@@ -254,10 +254,16 @@ class Route:
 
 
 class HostRoutes:
-    """The routes of one host pattern, the longest path first."""
+    """
+    The routes of one host pattern, the longest path first.
+
+    Attributes:
+        every: All of them.
+    """
 
     def __init__(self, routes: Sequence[Route]) -> None:
         ordered = sorted(routes, key=_rank, reverse=True)
+        self.every = tuple(ordered)
         self._entries = [_entry(route) for route in ordered]
 
     def find(self, path: str) -> Route | None:

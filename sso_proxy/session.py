@@ -76,9 +76,11 @@ class SessionEntry:
         used: Seconds since the epoch when it was last used, roughly; None if only
             its browser knows.
         device: Whether it is bound to a key of a device; None if sessions never are.
+        keys: Kinds of other keys that it is bound to.
     """
 
     id: str
     created: float
     used: float | None = None
     device: bool | None = None
+    keys: tuple[str, ...] = ()

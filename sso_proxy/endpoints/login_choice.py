@@ -200,7 +200,7 @@ def _target(text: str, head: RequestHead, endpoints: str) -> str:
         raise _bad(e.detail) from None
     if len(target) > LONG:
         raise _bad("the target is too long")
-    if target.startswith(endpoints):
+    if target.startswith(endpoints) and target != endpoints:  # a page does nothing
         raise _bad("the target is one of our own endpoints")
     return target
 

@@ -58,6 +58,7 @@ class Logouts:
         desks: The ways to log in there, by name.
         pages: Makes pages.
         clear: Gives what takes away cookies for sites beside us.
+        stores: Gives what keeps sessions, on whichever host they began.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -71,11 +72,13 @@ class Logouts:
         desks: Mapping[str, Desk],
         pages: Pages,
         clear: Callable[[RequestHead], Headers] = lambda _: (),
+        stores: Callable[[], Sequence[ISessionStore]] = tuple,
     ) -> None:
         self._endpoints = endpoints
         self._desks = desks
         self._pages = pages
         self._clear = clear
+        self._stores = stores
 
     async def answer(self, request: Request, name: str, rest: str) -> Response | None:
         """
@@ -92,12 +95,22 @@ class Logouts:
         target = await self._read_target(request)
         if not _is_own(request.head):
             return self._ask(request, target)
-        return await self._log_out(request, target)
+        return await self.log_out(request, target)
 
-    async def _log_out(self, request: Request, target: str) -> Response:
-        """End what there is here, then tell the providers."""
+    async def log_out(
+        self, request: Request, target: str = "", *, everywhere: bool = False
+    ) -> Response:
+        """
+        End what there is here, then tell the providers.
+
+        Args:
+            request: Whose sessions; it has to be known that they want that.
+            target: Where they go on, on this host; empty: to a page that says what is
+                known.
+            everywhere: Whether all of the user's other sessions end, too.
+        """
         try:
-            sessions, headers = await self._end_here(request)
+            sessions, headers = await self._end_here(request, everywhere=everywhere)
         except UnavailableError as e:
             _log.warn("Request {id}: no logout: {what}", id=request.id, what=e.what)
             again = f"{self._endpoints}logout"
@@ -120,7 +133,7 @@ class Logouts:
         return _send(request.head, report, away, headers)
 
     async def _end_here(
-        self, request: Request
+        self, request: Request, *, everywhere: bool
     ) -> tuple[list[tuple[Session, ISessionStore]], Headers]:
         """
         End the sessions of *request*, and take its cookies away.
@@ -134,6 +147,8 @@ class Logouts:
         headers: Headers = self._clear(request.head)
         for store in stores.values():
             session = (await store.load(request)).session
+            if session is not None and everywhere:
+                await self._end_others(session, store)
             headers += await store.end(request)
             if session is not None:
                 ended.append((session, store))
@@ -149,6 +164,19 @@ class Logouts:
             # Who logs out and in again has a browser that keeps what it is given.
             headers += forget_tries()
         return ended, headers
+
+    async def _end_others(self, session: Session, store: ISessionStore) -> None:
+        """
+        End all sessions of a user, wherever they began.
+
+        Raises:
+            UnavailableError: They cannot be ended now.
+        """
+        known = session.identity
+        stores = (store, *self._stores())
+        for each in {id(each): each for each in stores}.values():
+            if each.revocable:
+                await each.revoke_user(known.issuer, known.subject)
 
     async def _end_there(
         self, request: Request, session: Session, store: ISessionStore

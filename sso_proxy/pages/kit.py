@@ -66,6 +66,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "fragment": Kind(form=True, script="fragment.js"),
     "logout": Kind(form=True),
     "logged-out": Kind(),
+    "account": Kind(form=True),
     "openid": Kind(),
     "ticket": Kind(form=True),
     "away": Kind(form=True, script="submit.js"),

@@ -246,3 +246,21 @@ def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
     told = {"title": "a", "here": "b", "again": "/", "again_label": "c"}
     yield "logged-out", {**told, "confirmed": ("d",), "unknown": ("e",)}
     yield "logged-out", {**told, "confirmed": (), "unknown": ()}
+    yield from _account_samples()
+
+
+def _account_samples() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give what the page about somebody's sessions may be told."""
+    moment = {"iso": "2026-01-31T13:45:00Z", "unit": "now", "count": 0}
+    line = {"id": "a", "created": moment, "used": moment, "bound": True, "this": True}
+    other = {**line, "used": None, "bound": False, "this": False}
+    account = {"names": ("a",), "provider": "b", "bound": ("device",)}
+    times = {"created": moment, "expires": moment, "idle": moment}
+    places = {"action": "/", "logout": "/"}
+    one = {**account, **times, "sessions": (line, other)}
+    nobody = {**one, "names": (), "bound": (), "sessions": (line,)}
+    hidden = {**one, "names": None, "sessions": None}
+    every = {"accounts": (one, nobody, hidden), "outcome": "ended"}
+    yield "account", {**places, **every, "everywhere": True, "but": True}
+    plain = {"accounts": (one,), "outcome": "", "everywhere": False, "but": False}
+    yield "account", {**places, **plain}

@@ -308,6 +308,7 @@ class ServerSessions(Sessions):
             created=session.created,
             used=session.used,
             device=None if devices is None else await devices.is_bound(session.id),
+            keys=tuple(session.keys),
         )
 
     def _index(self) -> Members:

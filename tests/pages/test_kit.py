@@ -88,6 +88,18 @@ def made(name: str) -> tuple[Headers, str]:
                 confirmed=[("tokens", "Corp")],
                 unknown=[("provider", "Corp")],
             )
+        case "account":
+            headers, body = PAGES.render(
+                "account",
+                head=BROWSER,
+                request_id="id-1",
+                accounts=(),
+                action="/.sso/",
+                logout="/.sso/logout",
+                everywhere=True,
+                but=False,
+                outcome="",
+            )
         case "away":
             headers, body = PAGES.render(
                 "away",

@@ -92,7 +92,8 @@ class LoginScene:
             limit=AddressLimit(self.tools.clock, per_minute),
             clock=self.tools.clock,
         )
-        logouts = Logouts("/.sso/", desks, default_pages(), self.clear)
+        logouts = Logouts("/.sso/", desks, default_pages(), self.clear, self.stores)
+        self.begins, self.ends = logins, logouts
         frames = SessionFrames("/.sso/", desks)
         parts = [logins, logouts, frames, *self.make_parts(desks)]
         self.desk = BrowserEndpoints("/.sso/", logins, parts)
@@ -119,6 +120,10 @@ class LoginScene:
     def make_parts(self, desks: Mapping[str, Desk]) -> tuple[Any, ...]:  # noqa: ARG002
         """Make other endpoints that there are."""
         return ()
+
+    def stores(self) -> list[Store]:
+        """Give all sessions that there are."""
+        return [self.store]
 
     def clear(self, head: RequestHead) -> Headers:  # noqa: ARG002
         """Give what takes away cookies for other sites."""
