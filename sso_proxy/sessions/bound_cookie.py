@@ -6,6 +6,7 @@ Nobody has to be asked about it.
 """
 
 import struct
+from collections import OrderedDict
 from typing import Final
 
 import attrs
@@ -19,6 +20,8 @@ from sso_proxy.sessions.names import decode, digest, encode
 from sso_proxy.specs.http.cookies import Scope, build_set_cookie
 
 _TIMES: Final = struct.Struct(">dd")
+_KNOWN: Final = 1024
+"""Cookies that were opened lately, and are not opened again."""
 
 
 @attrs.frozen
@@ -29,10 +32,12 @@ class Proved:
     Attributes:
         thumbprint: Names its key (RFC 7638).
         expires: Seconds since the epoch until which that holds.
+        made: Seconds since the epoch when it was proved.
     """
 
     thumbprint: str
     expires: float
+    made: float
 
 
 class BoundCookie:
@@ -69,20 +74,36 @@ class BoundCookie:
         self._clock = clock
         self._lifetime = lifetime
         self._kind = kind
+        self._known: OrderedDict[tuple[str, str], Proved] = OrderedDict()
 
     def read(self, request: Request, holder: str) -> Proved | None:
         """Give what was proved for *holder* and holds; None if nothing does."""
         text = cookies_of(request, self.name).get(self.name)
-        sealed = None if text is None else decode(text)
+        proved = None if text is None else self._open(text, holder)
+        if proved is None:
+            return None
+        holds = proved.made - SKEW <= self._clock.time() < proved.expires
+        return proved if holds else None
+
+    def _open(self, text: str, holder: str) -> Proved | None:
+        """Give what the cookie says; that depends on nothing but what goes in."""
+        key = (text, holder)
+        known = self._known.get(key)
+        if known is not None:
+            self._known.move_to_end(key)
+            return known
+        sealed = decode(text)
         if sealed is None:
             return None
         octets = self._sealer.open(sealed, self._context(holder))
         if octets is None:
             return None
         made, expires = _TIMES.unpack_from(octets)
-        if not made - SKEW <= self._clock.time() < expires:
-            return None
-        return Proved(octets[_TIMES.size :].decode("ascii"), expires)
+        proved = Proved(octets[_TIMES.size :].decode("ascii"), expires, made)
+        self._known[key] = proved
+        if len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
+        return proved
 
     def write(self, holder: str, thumbprint: str, expires: float) -> Headers:
         """

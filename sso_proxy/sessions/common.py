@@ -82,6 +82,8 @@ class Common:
     devices: Devices | None = None
 
 
+_REMEMBERED: Final = 1024
+"""Sessions whose form with a proved device is remembered."""
 _NOT_THEIRS: Final = Standing(refused=REASON)
 """What is to be thought of who comes without the key that a session is bound to."""
 
@@ -95,6 +97,7 @@ class Sessions:
         self.logouts = common.logouts
         self.kept = common.kept
         self.devices = common.devices
+        self._by_device: dict[str, tuple[Session, Session]] = {}
         self.binds = common.keys.kinds | ({DEVICE} if common.devices else set())
 
     def lacks_key(self, request: Request) -> str:
@@ -194,16 +197,27 @@ class Sessions:
         if session is None or self.devices is None:
             return opened
         if standing.thumbprint:
-            session = attrs.evolve(session, device=standing.thumbprint)
+            session = self._on_device(session, standing.thumbprint)
         if until is None or (opened.until is not None and opened.until < until):
             until = opened.until
         offer: Headers = ()
         if not standing.thumbprint:
             offer = await self._offer(request, session)
             until = 0.0 if offer else until  # each is for one browser, once
-        session = await self.devices.describe(request, session, standing.thumbprint)
+        if self.devices.describes:
+            session = await self.devices.describe(request, session, standing.thumbprint)
         headers = (*opened.headers, *offer)
-        return attrs.evolve(opened, session=session, until=until, headers=headers)
+        return Opened(session, until=until, headers=headers, refused=opened.refused)
+
+    def _on_device(self, session: Session, thumbprint: str) -> Session:
+        """Give *session* as it is by its device; for most requests, it is as before."""
+        before, found = self._by_device.get(session.id, (None, session))
+        if before is not session or found.device != thumbprint:
+            found = attrs.evolve(session, device=thumbprint)
+            if len(self._by_device) >= _REMEMBERED:
+                self._by_device.clear()
+            self._by_device[session.id] = session, found
+        return found
 
     async def _offer(self, request: Request, session: Session) -> Headers:
         """Offer to bind *session*, while it may be bound and is not."""

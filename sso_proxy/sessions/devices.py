@@ -214,6 +214,12 @@ class Devices:
             return ()
         return self.offer(request, holder, began, claims)
 
+    @property
+    def describes(self) -> bool:
+        """Whether what is known of keys is told to others (`describe`)."""
+        federation = self.config.federation
+        return federation is not None and bool(federation.relying)
+
     async def describe(
         self, request: Request, session: Session, thumbprint: str
     ) -> Session:

@@ -1,6 +1,7 @@
 """A session's cookie in the requests and answers of one ``[session.N]``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -20,10 +21,19 @@ NO_STORE: Final = ("cache-control", "no-store")
 """A shared cache that kept an answer with a cookie would hand out the session."""
 
 
-def cookies_of(request: Request, begin: str) -> dict[str, str | None]:
+_read_again = lru_cache(maxsize=256)(read_cookies)
+"""Browsers send the same cookies over and over."""
+_SHORT: Final = 8192
+"""Octets of cookies that are remembered: nobody can fill the memory with theirs."""
+
+
+def cookies_of(request: Request, begin: str) -> Mapping[str, str | None]:
     """Give the cookies of *request* whose names begin with *begin*."""
     fields = request.head.values("cookie")  # there may only be one
-    return read_cookies(fields[0], begin) if fields else {}
+    if not fields:
+        return {}
+    read = _read_again if len(fields[0]) <= _SHORT else read_cookies
+    return read(fields[0], begin)
 
 
 @attrs.frozen(kw_only=True)

@@ -25,13 +25,13 @@ def proved(tools: SessionTools, expires: float = NOW + 9999) -> Browser:
 def test_it_says_which_key_was_proved_and_until_when() -> None:
     tools = SessionTools()
     request = proved(tools).request()
-    assert cookie_of(tools).read(request, "h") == Proved("print", NOW + 300)
+    assert cookie_of(tools).read(request, "h") == Proved("print", NOW + 300, NOW)
 
 
 def test_it_is_over_when_the_holder_is() -> None:
     tools = SessionTools()
     request = proved(tools, NOW + 10).request()
-    assert cookie_of(tools).read(request, "h") == Proved("print", NOW + 10)
+    assert cookie_of(tools).read(request, "h") == Proved("print", NOW + 10, NOW)
 
 
 def test_it_is_good_for_nobody_else() -> None:
@@ -55,6 +55,27 @@ def test_a_clock_that_is_set_back_gives_it_no_second_life() -> None:
     request = proved(tools).request()
     tools.clock.now -= SKEW + 1
     assert cookie_of(tools).read(request, "h") is None
+
+
+def test_what_was_opened_before_is_no_better_for_it() -> None:
+    tools = SessionTools()
+    request, cookie = proved(tools).request(), cookie_of(tools)
+    for _ in range(2):
+        assert cookie.read(request, "h") == Proved("print", NOW + 300, NOW)
+        assert cookie.read(request, "another") is None
+    tools.clock.now -= SKEW + 1
+    assert cookie.read(request, "h") is None
+    tools.clock.now += SKEW + 1 + 300
+    assert cookie.read(request, "h") is None
+
+
+def test_no_number_of_browsers_fills_the_memory() -> None:
+    tools = SessionTools()
+    cookie, many = cookie_of(tools), 1100
+    requests = [proved(tools).request() for _ in range(many)]
+    for request in (*requests, requests[0]):
+        assert cookie.read(request, "h") is not None
+    assert len(cookie._known) == 1024  # noqa: SLF001
 
 
 def test_what_we_have_not_sealed_is_none() -> None:

@@ -92,6 +92,11 @@ def test_it_stays_proved_when_the_session_changes(maker: Any) -> None:  # noqa: 
     assert replaced.session is not None
     assert replaced.session.device == alice.device.thumbprint
     assert replaced.session.data == {"t": 3}
+    alice.browser.take(replaced)
+    for opened in (alice.load(store), alice.load(store)):
+        assert opened.session == replaced.session
+        assert opened.session is not None
+        assert opened.session.device == alice.device.thumbprint
 
 
 # 2: the first seconds
