@@ -302,13 +302,15 @@ class Gateway:
             self._flusher.start(new.flush_interval, now=False)
         self.report()
 
-    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+    def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str], *, doubted: bool | None
+    ) -> None:
         """
         Refuse what is in *add*, and no longer what *remove* names.
 
         What was decided before is decided anew, too.
         """
-        self.revocations.change(add, remove)
+        self.revocations.change(add, remove, doubted=doubted)
         self.decide_anew()
 
     def decide_anew(self) -> None:

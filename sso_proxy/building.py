@@ -45,6 +45,7 @@ from sso_proxy.parts import Parts
 from sso_proxy.prefixes import build_prefix, settle_prefixes
 from sso_proxy.publishing import build_cors, build_offer, build_resource
 from sso_proxy.registry import Registry
+from sso_proxy.revocation_list import check_shared
 from sso_proxy.route_cookies import RouteCookies
 from sso_proxy.route_headers import build_headers
 from sso_proxy.route_policies import RoutePolicies
@@ -109,6 +110,7 @@ class Builder:
         config = self._config
         self._registry = Registry.load(config.server.plugin_path)
         self._storage.make_configured()
+        self._try(lambda _: check_shared(config, self._storage), "")
         pages = self._try(lambda _, c: load_pages(c.pages), "pages", config)
         self._pages = pages or self._pages
         known = {"anonymous": ComponentConfig(type="anonymous"), **config.authenticator}

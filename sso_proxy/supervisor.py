@@ -32,6 +32,7 @@ from sso_proxy.process.limits import raise_file_limit
 from sso_proxy.process.logs import FileLog
 from sso_proxy.process.notify import Notifier, Watchdog
 from sso_proxy.process.pool import Pool
+from sso_proxy.process.revocation_sharing import Sharing
 from sso_proxy.process.revocations import FILE, Keeper
 from sso_proxy.process.serving import Alone, GatewayMaker, Serving
 from sso_proxy.process.sockets import (
@@ -48,6 +49,7 @@ from sso_proxy.process.state import (
     make_state_directory,
 )
 from sso_proxy.process.status import merge_status
+from sso_proxy.revocation_list import SharedList
 from sso_proxy.storage import Needs, state_dir_of
 
 _GRACE = 1.0
@@ -87,6 +89,8 @@ class Program:
         owner: Whom privileges are dropped to.
         log: The log, if it is not twistd's alone.
         levels: How much of it is wanted.
+        share: Opens the list of what is revoked that machines share, if the
+            configuration says so; raises ConfigError.
     """
 
     load: Callable[[], Plan]
@@ -95,6 +99,7 @@ class Program:
     owner: Owner = attrs.field(factory=Owner)
     log: FileLog | None = None
     levels: Levels = attrs.field(factory=lambda: Levels(time.monotonic))
+    share: Callable[[Any, Config], SharedList | None] = lambda _reactor, _config: None
 
 
 class Supervisor(Service):
@@ -115,6 +120,7 @@ class Supervisor(Service):
         self._listeners = Listeners()
         self._admin = AdminListener(reactor)
         self._keeper = Keeper(state_dir_of(plan.config) / FILE, SystemClock())
+        self._sharing = Sharing(self._keeper, reactor)
         self._notifier = Notifier({})
         self._watchdog = Watchdog(reactor, self._notifier, self._hanging)
         self._serving: Serving | None = None
@@ -161,6 +167,7 @@ class Supervisor(Service):
         try:
             make_key_ring(self._needs)
             self._keeper.load()
+            self._share(self._program.share(self._reactor, self._config), self._config)
             self._serving = self._keeper.serving = self._make_serving()
             self._serving.start()
             if self._config.server.admin is not None:
@@ -175,6 +182,7 @@ class Supervisor(Service):
         )
         # Who is told that we serve may end us at once, and not before we can hear it.
         self._reactor.callWhenRunning(self._say_ready)
+        self._reactor.callWhenRunning(self._sharing.start, self._serving)
 
     def _say_ready(self) -> None:
         """Say that all requests are served from now on."""
@@ -239,7 +247,7 @@ class Supervisor(Service):
         """Say what is missing to serve; ending, we want no more requests."""
         if self._serving is None or self._stopping:
             return ("ending" if self._stopping else "not started",)
-        return await self._serving.probe()
+        return (*self._sharing.health(), *await self._serving.probe())
 
     async def metrics(self) -> str:
         """Give the Prometheus text."""
@@ -302,14 +310,20 @@ class Supervisor(Service):
         if self._config.server.workers == 1:
             make = self._program.make_gateway
             gateway = make(self._reactor, self._config, sockets)
-            return Alone(gateway, self._keeper.list)
+            doubted = self._sharing.doubted
+            return Alone(gateway, self._keeper.list, doubted=doubted)
         return Pool(
             self._reactor,
             self._program.worker,
             self._config,
             sockets,
             self._keeper.list,
+            doubted=self._sharing.doubted,
         )
+
+    def _share(self, shared: SharedList | None, config: Config) -> None:
+        options = config.server.revocations
+        self._sharing.use(shared, 0.0 if options is None else options.stale)
 
     def _open_admin(self, config: AdminConfig) -> None:
         address, secret = Address(config.address, config.port), None
@@ -344,8 +358,16 @@ class Supervisor(Service):
         check_change(self._config, plan.config)
         make_state_directory(plan.needs, Owner())
         make_key_ring(plan.needs)
-        await self._serving.reload(plan.config)
+        shared = self._program.share(self._reactor, plan.config)
+        try:
+            await self._serving.reload(plan.config)
+        except BaseException:
+            if shared is not None:
+                shared.close()
+            raise
         self._config = plan.config
+        self._share(shared, plan.config)
+        self._sharing.start(self._serving)
         _log.info("reloaded")
 
     async def _drain(self) -> None:
@@ -353,6 +375,7 @@ class Supervisor(Service):
             await self._serving.drain()
 
     async def _close(self) -> None:
+        self._sharing.close()
         await self._admin.close()
         self._listeners.close()
 

@@ -16,8 +16,6 @@ from typing import Any
 import attrs
 from twisted.python import usage
 
-from sso_proxy.assembly import Gateway
-from sso_proxy.checking import check
 from sso_proxy.config.load import load_config
 from sso_proxy.config.state import state_directory
 from sso_proxy.errors import ConfigError
@@ -26,6 +24,7 @@ from sso_proxy.process.logs import FileLog, ReopenableFile
 from sso_proxy.process.serving import GatewayMaker
 from sso_proxy.process.sockets import Owner
 from sso_proxy.process.worker import run_worker
+from sso_proxy.revocation_list import open_shared
 from sso_proxy.supervisor import Plan, Program, Supervisor
 
 WORKER = ("-m", "sso_proxy.tap")
@@ -58,6 +57,8 @@ def load_and_check(path: Path, state_dir: Path) -> Plan:
     Raises:
         ConfigError: It cannot be used, with every mistake.
     """
+    from sso_proxy.checking import check  # noqa: PLC0415 - see `Gateway` below
+
     config = load_config(path)
     if config.server.state_dir is None:
         server = attrs.evolve(config.server, state_dir=str(state_dir))
@@ -107,6 +108,7 @@ def build_supervisor(
         owner=owner,
         log=open_log(twistd, owner, levels),
         levels=levels,
+        share=open_shared,
     )
     return Supervisor(reactor, program, plan)
 

@@ -172,12 +172,12 @@ class GatewayTests(TestCase):
         self.done(self.gateway.reload(everything))
         nobody = Revocation(issuer=ANONYMOUS, subject=ANONYMOUS, until=9_999_999_999)
         rules = [listener.site.rules for listener in self.gateway.listeners]
-        self.gateway.revoke([nobody], [])
+        self.gateway.revoke([nobody], [], doubted=None)
         assert [each.site.rules for each in self.gateway.listeners] != rules
         assert self.ask() == 403
         self.done(self.gateway.reload(everything))
         assert self.ask() == 403
-        self.gateway.revoke([], [nobody.id])
+        self.gateway.revoke([], [nobody.id], doubted=None)
         anybody = make_identity(issuer=ANONYMOUS, subject=ANONYMOUS)
         assert self.gateway.revocations.decide(anybody) is None
 

@@ -19,6 +19,7 @@ from sso_proxy.config.checks import (
     path_prefix,
     positive,
 )
+from sso_proxy.config.fleet_parts import RevocationsConfig
 from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
 from sso_proxy.config.login_parts import RouteLoginConfig
 from sso_proxy.config.route_parts import (
@@ -119,9 +120,8 @@ class ServerConfig:
 
     Attributes:
         name: Our name in ``Via``, by which a loop is found (508).
-        state_dir: Directory for the key ring and the local cache; unset,
-            ``/var/lib/sso-proxy`` for root and services, else
-            ``$XDG_STATE_HOME/sso-proxy``.
+        state_dir: Directory for key ring and local cache; unset, ``/var/lib/sso-proxy``
+            for root and services, else ``$XDG_STATE_HOME/sso-proxy``.
         workers: Processes that serve; 1 serves in the main process.
         plugin_path: Directories with plugin files of your own.
         trusted_proxies: Addresses and ranges, or ``unix``, whose ``X-Forwarded-For``,
@@ -136,6 +136,7 @@ class ServerConfig:
         audit: Where audit records go.
         access_log: A second stream, of the same choice of forms; unset, there is none.
         admin: The listener for operators; unset, there is none.
+        revocations: How revocations are shared with other machines; unset, none is.
         outbound: Requests of our own.
     """
 
@@ -153,6 +154,7 @@ class ServerConfig:
     audit: AuditConfig = attrs.field(factory=AuditConfig)
     access_log: AuditConfig | None = None
     admin: AdminConfig | None = None
+    revocations: RevocationsConfig | None = None
     outbound: OutboundConfig = attrs.field(factory=OutboundConfig)
 
 
@@ -422,8 +424,7 @@ class Config:
             in; used is the one that the route names, else the only one, or ``default``,
             or a ``server`` one.
         policy: What decides who may do what, by name.
-        obligation: What can be done that policies oblige us to, by name; ours need no
-            table.
+        obligation: What policies can oblige us to, by name; ours need no table.
         checker: Password checkers by name, for logins by password.
         token: What gives backends credentials of their own, by name.
         upstream: Backends of several servers, by name.

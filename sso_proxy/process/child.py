@@ -38,6 +38,7 @@ class Child(ProcessProtocol):
         number: Its place among the workers, from 1.
         config: What it serves, or was last told to.
         revocations: What it refuses from its start on.
+        doubted: Whether it is in doubt then if that is all.
         ready: Whether it has said that it serves.
         born: When it was started, by the reactor's clock.
         reason: Why it could not start, if it said so.
@@ -55,6 +56,7 @@ class Child(ProcessProtocol):
         self.number = number
         self.config = config
         self.revocations = revocations
+        self.doubted = False
         self.ready = False
         self.born = 0.0
         self.reason = ""
@@ -173,7 +175,11 @@ class Child(ProcessProtocol):
 
     def _config_message(self) -> Message:
         revocations = [write_revocation(each) for each in self.revocations]
-        return {"config": pack_config(self.config), "revocations": revocations}
+        return {
+            "config": pack_config(self.config),
+            "revocations": revocations,
+            "doubted": self.doubted,
+        }
 
     def _told(self, message: Message) -> None:
         if "log" in message:

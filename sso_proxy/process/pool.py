@@ -41,17 +41,21 @@ class Pool:
         listeners: What they inherit.
         revocations: What they refuse from their start on; one that starts later, what
             is in it then.
+        doubted: Whether they are in doubt if that is all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         reactor: Any,  # noqa: ANN401
         arguments: Sequence[str],
         config: Config,
         listeners: Sequence[socket.socket],
         revocations: Iterable[Revocation] = (),
+        *,
+        doubted: bool = False,
     ) -> None:
         self.replaced = 0
+        self._doubted = doubted
         self._revocations = revocations
         self._reactor = reactor
         self._arguments = tuple(arguments)
@@ -109,10 +113,16 @@ class Pool:
             raise mistakes[0]
 
     async def revoke(
-        self, add: Iterable[Revocation], remove: Iterable[str]
+        self,
+        add: Iterable[Revocation],
+        remove: Iterable[str],
+        *,
+        doubted: bool | None = None,
     ) -> tuple[str, ...]:
         """
         Have all workers refuse what is in *add*, and no longer what *remove* names.
+
+        While it is *doubted* that this is all, they let nobody in; None: as before.
 
         One that does not say that it does may go on letting in who is revoked: it is
         ended, and the one that takes its place knows.  One that is starting answers
@@ -121,7 +131,13 @@ class Pool:
         Returns:
             Which were ended.
         """
-        change = {"add": [write_revocation(e) for e in add], "remove": [*remove]}
+        if doubted is not None:
+            self._doubted = doubted
+        change = {
+            "add": [write_revocation(e) for e in add],
+            "remove": [*remove],
+            "doubted": doubted,
+        }
         children = list(self._children.values())
         asked = [
             self._ask(c, "revoke", change, REVOKE_TIMEOUT if c.ready else START_TIMEOUT)
@@ -249,6 +265,7 @@ class Pool:
 
     def _spawn(self, number: int) -> Child:
         child = Child(number, self._config, self._ended, self._revocations)
+        child.doubted = self._doubted
         child.spawn(self._reactor, self._arguments, self._listeners)
         self._children[number] = child
         return child

@@ -1,14 +1,14 @@
 """
 The revocations that the main process keeps: in a file, and in all that serve.
 
-They are in a file of their own, ``revocations.json`` in the state directory, and in no
-cache: a cache may be on another machine, forget, or need keys to be read, and a start
-that cannot read what is revoked must not serve.  An operator can read the file, and put
-it on another machine.
+They are in a file of their own, ``revocations.json`` in the state directory: a cache
+may forget, or need keys to be read, and a start that cannot read what is revoked must
+not serve.  An operator can read the file, and put it on another machine.  Machines that
+share a list (`sso_proxy.process.revocation_sharing`) keep what they read there, too.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -25,6 +25,7 @@ from sso_proxy.specs.revocation_document import (
     restore_revocation,
     write_revocation,
 )
+from sso_proxy.specs.revocation_record import RevocationRecord, join
 from sso_proxy.specs.revocations import (
     Revocation,
     RevocationList,
@@ -37,6 +38,9 @@ _MOST_OCTETS: Final = 64 * 1024 * 1024
 """More than as many as there can be take, with the longest texts."""
 
 _log = Logger()
+
+Share = Callable[[Iterable[RevocationRecord]], Awaitable[tuple[str, ...]]]
+"""Says records to other machines; gives why not all of them know, one line each."""
 
 
 class Serving(Protocol):
@@ -73,11 +77,14 @@ class Keeper:
     Attributes:
         list: What is in force.
         serving: Who has to be told; None before anything serves.
+        share: Tells other machines.
     """
 
     def __init__(self, path: Path, clock: IClock) -> None:
         self.list = RevocationList()
         self.serving: Serving | None = None
+        self.share: Share = _share_with_nobody
+        self._records: dict[str, RevocationRecord] = {}
         self._path = path
         self._clock = clock
 
@@ -91,11 +98,14 @@ class Keeper:
         """
         try:
             content = read_private(self._path, _MOST_OCTETS)
+            # What stands there was in force when it was written.
+            written = self._path.stat().st_mtime_ns // 1_000_000
         except FileNotFoundError:
             return
         try:
             for revocation in _parse(content):
-                self.list.add(revocation)
+                kept = self.list.add(revocation)
+                self._records[kept.id] = RevocationRecord.of(kept, written)
         except (RevocationError, RevocationsFullError) as e:
             problem = f"{e}; put a good copy there, or take it away and revoke anew"
             raise ConfigError(Mistake(str(self._path), problem)) from None
@@ -110,10 +120,11 @@ class Keeper:
         """
         now = self._clock.time()
         revocation = read_revocation(document, now=now)
-        over = self.list.over(now)
-        for name in over:
-            self.list.remove(name)
+        over = self._drop_over(now)
         revocation = self.list.add(revocation)
+        self._records[revocation.id] = RevocationRecord.of(
+            revocation, self._next_moment(revocation.id)
+        )
         _log.warn("revoked: {what}", what=json.dumps(describe_revocation(revocation)))
         return await self._settle(revocation, [revocation], over)
 
@@ -122,11 +133,70 @@ class Keeper:
         revocation = self.list.remove(name)
         if revocation is None:
             return None
+        self._records[name] = self._records[name].lifted(self._next_moment(name))
         _log.warn(
             "no longer revoked: {what}",
             what=json.dumps(describe_revocation(revocation)),
         )
         return await self._settle(revocation, [], [name])
+
+    async def take_over(
+        self, said: Mapping[str, RevocationRecord]
+    ) -> list[RevocationRecord]:
+        """
+        Go by what other machines have *said*, too, by the ids of the selections.
+
+        Returns:
+            What they have not heard.
+
+        Raises:
+            RevocationsFullError: There is no room for all of it.
+        """
+        now = self._clock.time()
+        remove = self._drop_over(now)
+        add = list[Revocation]()
+        for name, record in said.items():
+            known = self._records.get(name)
+            joined = record if known is None else join(known, record)
+            if joined == known or joined.is_over(now):
+                continue
+            if joined.revocation is not None:
+                add.append(self.list.add(joined.revocation))
+            elif self.list.remove(name) is not None:
+                remove.append(name)
+            self._records[name] = joined
+        if add or remove:
+            names = [*(each.id for each in add), *remove]
+            _log.info("other machines have changed what is revoked: {ids}", ids=names)
+            missing = self._write_file()
+            if self.serving is not None:
+                missing += await self.serving.revoke(add, remove)
+            for line in missing:
+                _log.error("revocations of other machines: {line}", line=line)
+        return [each for name, each in self._records.items() if said.get(name) != each]
+
+    def _drop_over(self, now: float) -> list[str]:
+        """Forget what is over; gives what has been in the list."""
+        over = self.list.over(now)
+        for name in over:
+            self.list.remove(name)
+        self._records = {
+            name: each for name, each in self._records.items() if not each.is_over(now)
+        }
+        return over
+
+    def _next_moment(self, name: str) -> int:
+        """Give a moment after all that was said about *name*, whatever clocks say."""
+        known = self._records.get(name)
+        now = int(self._clock.time() * 1000)
+        return now if known is None else max(now, known.at + 1)
+
+    def _write_file(self) -> tuple[str, ...]:
+        try:
+            write_private(self._path, _write(self.list), replace=True)
+        except OSError as e:
+            return (f"{self._path} cannot be written: {e.strerror}",)
+        return ()
 
     async def _settle(
         self,
@@ -135,16 +205,17 @@ class Keeper:
         remove: Iterable[str],
     ) -> Report:
         """Keep and tell; what cannot be kept is told all the same."""
-        missing: tuple[str, ...] = ()
-        try:
-            write_private(self._path, _write(self.list), replace=True)
-        except OSError as e:
-            missing = (f"{self._path} cannot be written: {e.strerror}",)
+        missing = self._write_file()
         if self.serving is not None:
             missing += await self.serving.revoke(add, remove)
+        missing += await self.share([self._records[revocation.id]])
         for line in missing:
             _log.error("revocation {id}: {line}", id=revocation.id, line=line)
         return Report(revocation=revocation, missing=missing)
+
+
+async def _share_with_nobody(_: Iterable[RevocationRecord]) -> tuple[str, ...]:
+    return ()
 
 
 def _write(revocations: Iterable[Revocation]) -> bytes:

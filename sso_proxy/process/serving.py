@@ -25,8 +25,14 @@ class ServingGateway(Protocol):
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing, one line each."""
 
-    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
-        """Refuse what is in *add*, and no longer what *remove* names."""
+    def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str], *, doubted: bool | None
+    ) -> None:
+        """
+        Refuse what is in *add*, and no longer what *remove* names.
+
+        While it is *doubted* that this is all, nobody is let in; None: as before.
+        """
 
     def reopen_logs(self) -> None:
         """Open audit and access logs anew."""
@@ -59,9 +65,17 @@ class Serving(Protocol):
         """Serve as *config* says; raises ConfigError and leaves the old in place."""
 
     async def revoke(
-        self, add: Iterable[Revocation], remove: Iterable[str]
+        self,
+        add: Iterable[Revocation],
+        remove: Iterable[str],
+        *,
+        doubted: bool | None = None,
     ) -> tuple[str, ...]:
-        """Refuse what is in *add*, not what *remove* names; says who does not."""
+        """
+        Refuse what is in *add*, not what *remove* names; says who does not.
+
+        While it is *doubted* that this is all, nobody is let in; None: as before.
+        """
 
     async def drain(self) -> None:
         """Let requests end, then stop; cancelled, stop at once."""
@@ -101,17 +115,23 @@ class Alone:
     Args:
         gateway: The gateway.
         revocations: What it refuses from its start on.
+        doubted: Whether it is in doubt then.
     """
 
     def __init__(
-        self, gateway: ServingGateway, revocations: Iterable[Revocation]
+        self,
+        gateway: ServingGateway,
+        revocations: Iterable[Revocation],
+        *,
+        doubted: bool = False,
     ) -> None:
         self._gateway = gateway
         self._revocations = revocations
+        self._doubted = doubted
 
     def start(self) -> None:
         """Begin to serve."""
-        self._gateway.revoke(self._revocations, ())
+        self._gateway.revoke(self._revocations, (), doubted=self._doubted)
         self._gateway.start()
         settle_memory()
 
@@ -121,10 +141,14 @@ class Alone:
         free_replaced()
 
     async def revoke(
-        self, add: Iterable[Revocation], remove: Iterable[str]
+        self,
+        add: Iterable[Revocation],
+        remove: Iterable[str],
+        *,
+        doubted: bool | None = None,
     ) -> tuple[str, ...]:
         """Have the gateway refuse what is in *add*, not what *remove* names."""
-        self._gateway.revoke(add, remove)
+        self._gateway.revoke(add, remove, doubted=doubted)
         return ()
 
     async def drain(self) -> None:

@@ -126,14 +126,15 @@ class Worker:
 
     def _told(self, message: Message) -> None:
         if "config" in message:
-            self._start(message["config"], message["revocations"])
+            self._start(message["config"], message)
 
-    def _start(self, packed: str, revocations: list[Any]) -> None:
+    def _start(self, packed: str, first: Message) -> None:
         try:
             config = unpack_config(packed)
             self._drain_timeout = config.server.drain_timeout
             gateway = self._make_gateway(self._reactor, config, self._sockets)
-            gateway.revoke(map(restore_revocation, revocations), ())
+            revoked = map(restore_revocation, first["revocations"])
+            gateway.revoke(revoked, (), doubted=first["doubted"])
             gateway.start()
         except (SsoProxyError, OSError) as e:
             self._give_up(str(e))
@@ -164,7 +165,8 @@ class Worker:
                 self._drain_timeout = config.server.drain_timeout
             case "revoke":
                 add = [restore_revocation(each) for each in argument["add"]]
-                self._gateway.revoke(add, argument["remove"])
+                doubted = argument["doubted"]
+                self._gateway.revoke(add, argument["remove"], doubted=doubted)
             case "reopen":
                 self._gateway.reopen_logs()
             case "level":

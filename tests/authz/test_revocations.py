@@ -1,7 +1,10 @@
 """What this process refuses because an operator has revoked it."""
 
+import pytest
+
 from sso_proxy.authz.revocations import Revocations
-from sso_proxy.model import Effect
+from sso_proxy.errors import UnavailableError
+from sso_proxy.model import ANONYMOUS, Effect
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import make_identity
@@ -37,3 +40,16 @@ def test_what_is_over_is_not_refused() -> None:
     revocations.change([OF_ALICE], [])
     clock.advance(OF_ALICE.until - clock.time())
     assert revocations.decide(ALICE) is None
+
+
+def test_nobody_is_let_in_while_it_is_doubted_that_this_is_all() -> None:
+    revocations = Revocations(SettableClock())
+    revocations.change((), (), doubted=True)
+    revocations.change([OF_ALICE], ())
+    for identity in (ALICE, make_identity(subject="bob")):
+        with pytest.raises(UnavailableError, match="what other machines have revoked"):
+            revocations.decide(identity)
+    assert revocations.decide(make_identity(issuer=ANONYMOUS)) is None
+    revocations.change((), (), doubted=False)
+    assert revocations.decide(make_identity(subject="bob")) is None
+    assert revocations.decide(ALICE) is not None

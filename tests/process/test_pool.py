@@ -30,6 +30,7 @@ answers = connection.makefile("w", encoding="utf-8", newline="\\n")
 first = json.loads(line.readline())
 served = unpack_config(first["config"]).server.name
 revoked = [each["jti"] for each in first["revocations"]]
+doubted = first["doubted"]
 
 def say(message):
     answers.write(json.dumps(message) + "\\n")
@@ -65,7 +66,7 @@ for question in line:
             if "is" in answer:
                 served = wanted
         case "ready":
-            answer = {"is": [served, *revoked]}
+            answer = {"is": [served, *revoked, *["in doubt"] * doubted]}
         case "revoke":
             if is_the_first_of(served, "deaf:"):
                 continue
@@ -73,6 +74,7 @@ for question in line:
             if is_the_first_of(served, "denying:"):
                 answer = {"failed": "cannot"}
             change = question["with"]
+            doubted = doubted if change["doubted"] is None else change["doubted"]
             revoked += [each["jti"] for each in change["add"]]
             revoked = [each for each in revoked if each not in change["remove"]]
         case "metrics":
@@ -92,9 +94,11 @@ def config(name: str) -> Config:
 
 
 class PoolTests(TestCase):
-    def start(self, name: str = "good") -> Pool:
+    def start(self, name: str = "good", *, doubted: bool = False) -> Pool:
         self.revoked: list[Revocation] = []
-        pool = Pool(REACTOR, ("-c", SCRIPT), config(name), (), self.revoked)
+        pool = Pool(
+            REACTOR, ("-c", SCRIPT), config(name), (), self.revoked, doubted=doubted
+        )
         pool.start()
         self.addCleanup(self.stop, pool)
         return pool
@@ -188,6 +192,22 @@ class PoolTests(TestCase):
         while pool.replaced < 2 or await pool.faults():
             await self.turn()
         assert await pool.probe() == ("good", "t1")
+
+    async def test_workers_are_in_doubt_until_they_are_told_otherwise(self) -> None:
+        pool = self.start(doubted=True)
+        await self.revoke(pool, "t1")
+        assert await pool.probe() == ("good", "t1", "in doubt")
+        assert await pool.revoke((), (), doubted=False) == ()
+        assert await pool.probe() == ("good", "t1")
+
+    async def test_new_worker_is_in_doubt_as_the_others_are(self) -> None:
+        pool = self.start()
+        await pool.revoke((), (), doubted=True)
+        for pid in pool.pids():
+            os.kill(pid, signal.SIGKILL)
+        while pool.replaced < 2 or await pool.faults():
+            await self.turn()
+        assert await pool.probe() == ("good", "in doubt")
 
     async def test_starting_worker_is_waited_for(self) -> None:
         """What it was told first does not have this revocation in it."""

@@ -33,8 +33,10 @@ class FakeGateway:
         assert config is CONFIG
         raise ConfigError(Mistake("a", "is wrong"))
 
-    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
-        self.asked.append(("revoke", [*add], [*remove]))
+    def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str], *, doubted: bool | None
+    ) -> None:
+        self.asked.append(("revoke", [*add], [*remove], doubted))
 
     async def drain(self) -> None:
         await succeed(None)
@@ -74,7 +76,7 @@ class AloneTests(TestCase):
     async def test_gateway_knows_what_is_revoked_before_it_serves(self) -> None:
         self.revoked.append(Revocation(issuer="i", jti="2", until=1))
         self.alone.start()
-        assert self.gateway.asked == [("revoke", self.revoked, []), "start"]
+        assert self.gateway.asked == [("revoke", self.revoked, [], False), "start"]
 
     async def test_what_a_reload_replaces_is_freed(self) -> None:
         class Replaced:
@@ -93,7 +95,11 @@ class AloneTests(TestCase):
 
     async def test_gateway_is_told_what_is_revoked(self) -> None:
         assert await self.alone.revoke(self.revoked, ["x"]) == ()
-        assert self.gateway.asked == [("revoke", self.revoked, ["x"])]
+        assert await self.alone.revoke((), (), doubted=True) == ()
+        assert self.gateway.asked == [
+            ("revoke", self.revoked, ["x"], None),
+            ("revoke", [], [], True),
+        ]
 
     async def test_gateway_s_answers_are_given(self) -> None:
         assert await self.alone.probe() == ("a key",)

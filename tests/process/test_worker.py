@@ -60,8 +60,10 @@ class FakeGateway:
     reopened: bool = False
     revoked: list[object] = attrs.field(factory=list)
 
-    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
-        self.revoked.append(([*add], [*remove]))
+    def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str], *, doubted: bool | None
+    ) -> None:
+        self.revoked.append(([*add], [*remove], doubted))
 
     def start(self) -> None:
         match self.config.server.name:
@@ -131,7 +133,13 @@ class WorkerTests(TestCase):
     async def start(self, config: Config) -> Message:
         """Start the worker; returns the first that it says."""
         revocations = [write_revocation(REVOKED)]
-        self.parent.tell({"config": pack_config(config), "revocations": revocations})
+        self.parent.tell(
+            {
+                "config": pack_config(config),
+                "revocations": revocations,
+                "doubted": True,
+            }
+        )
         while not self.told:
             await self.turn()
         return self.told[0]
@@ -179,13 +187,14 @@ class WorkerTests(TestCase):
 
     async def test_gateway_knows_what_is_revoked_from_its_start_on(self) -> None:
         await self.start(config())
-        assert self.gateways[0].revoked == [([REVOKED], [])]
+        assert self.gateways[0].revoked == [([REVOKED], [], True)]
 
     async def test_gateway_is_told_what_is_revoked(self) -> None:
         await self.start(config())
-        change = {"add": [write_revocation(REVOKED)], "remove": ["x"]}
+        change: dict[str, Any] = {"add": [write_revocation(REVOKED)], "remove": ["x"]}
+        change["doubted"] = None
         assert await self.parent.ask("revoke", change) is None
-        assert self.gateways[0].revoked[1:] == [([REVOKED], ["x"])]
+        assert self.gateways[0].revoked[1:] == [([REVOKED], ["x"], None)]
 
     async def test_what_cannot_be_understood_is_not_acknowledged(self) -> None:
         await self.start(config())

@@ -66,7 +66,9 @@ class FakeGateway:
         _build(config)
         self.config = config
 
-    def revoke(self, add: Iterable[Revocation], remove: Iterable[str]) -> None:
+    def revoke(
+        self, add: Iterable[Revocation], remove: Iterable[str], *, doubted: bool | None
+    ) -> None:
         """Nobody is let in here anyway."""
 
     async def drain(self) -> None:
