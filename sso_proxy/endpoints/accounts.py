@@ -75,14 +75,14 @@ class Line:
         this: Whether it is the one that the page is asked for with.
         created: When the login was.
         used: When it was last used, or None if that is not known.
-        bound: Whether it is bound to a key.
+        bound: Whether it is bound to a key; None if sessions here never are.
     """
 
     id: str
     this: bool
     created: Moment
     used: Moment | None
-    bound: bool
+    bound: bool | None
 
 
 @attrs.frozen(kw_only=True)
@@ -339,7 +339,7 @@ class Accounts:
         known = session.identity
         try:
             listed = await store.sessions_of(known.issuer, known.subject)
-            lines = _lines(listed, session, now)
+            lines = _lines(listed, session, now, binds=bool(store.binds))
         except UnavailableError:
             lines = None
         expires = session.expires
@@ -370,7 +370,7 @@ def moment(at: float, now: float) -> Moment:
 
 
 def _lines(
-    listed: Sequence[SessionEntry], session: Session, now: float
+    listed: Sequence[SessionEntry], session: Session, now: float, *, binds: bool
 ) -> tuple[Line, ...]:
     """Give a list for people: this session first, then those used last."""
     lines = []
@@ -382,7 +382,7 @@ def _lines(
                 this=entry.id == session.id,
                 created=moment(entry.created, now),
                 used=used,
-                bound=bool(entry.keys or entry.device),
+                bound=bool(entry.keys or entry.device) if binds else None,
             )
         )
     return tuple(sorted(lines, key=lambda line: (line.this, _when(line)), reverse=True))

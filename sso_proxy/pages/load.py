@@ -253,7 +253,7 @@ def _account_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     """Give what the page about somebody's sessions may be told."""
     moment = {"iso": "2026-01-31T13:45:00Z", "unit": "now", "count": 0}
     line = {"id": "a", "created": moment, "used": moment, "bound": True, "this": True}
-    other = {**line, "used": None, "bound": False, "this": False}
+    other = {**line, "used": None, "bound": None, "this": False}
     account = {"names": ("a",), "provider": "b", "bound": ("device",)}
     times = {"created": moment, "expires": moment, "idle": moment}
     places = {"action": "/", "logout": "/"}

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from sso_proxy.config.model import PagesConfig
+from sso_proxy.endpoints.accounts import Account, Line, moment
 from sso_proxy.pages import Pages, default_pages, load_pages
 from sso_proxy.testing.fakes import make_request
 from tests.support.chromium import Chromium
@@ -23,7 +24,7 @@ CHOICES = [
     ("Customers and partners", "/.sso/login?with=customers&to=%2F"),
     (LONG, "/.sso/login?with=long"),
 ]
-PAGES: Final = ("error", "login", "choose", "restore", "fragment")
+PAGES: Final = ("error", "login", "choose", "restore", "fragment", "account")
 LOOKS: Final[dict[str, dict[str, Any]]] = {
     f"{name}-{'dark' if dark else 'light'}": {
         "width": width,
@@ -47,12 +48,44 @@ def make(pages: Pages, name: str, language: str = "en") -> Any:  # noqa: ANN401
             return pages.error("login-loop", 429, head, number, "/orders/?page=2")
         case "choose":
             return pages.choose(CHOICES, head, number)
+        case "account":
+            return make_account(pages, head, number)
         case "fragment":
             return pages.fragment("/done", "answer", head, number)
         case _:
             return pages.restore(
                 "/done", "post", [("submit", "ü"), ("b", "")], head, "1"
             )
+
+
+def make_account(pages: Pages, head: Any, number: str) -> Any:  # noqa: ANN401
+    now = 1_800_000_000.0
+
+    def line(seconds: float, *, this: bool = False, bound: bool = True) -> Line:
+        used = moment(now - seconds / 9, now)
+        since = moment(now - seconds, now)
+        return Line(id=f"id{seconds}", this=this, created=since, used=used, bound=bound)
+
+    account = Account(
+        names=("alice.archer@example.com",),
+        provider="Corporate login",
+        created=moment(now - 185, now),
+        expires=moment(now + 28_000, now),
+        idle=moment(now + 1800, now),
+        bound=("device",),
+        sessions=(line(185, this=True), line(9000), line(300_000, bound=False)),
+    )
+    return pages.render(
+        "account",
+        head=head,
+        request_id=number,
+        accounts=(account,),
+        action="/done",
+        logout="/out",
+        everywhere=True,
+        but=False,
+        outcome="ended",
+    )
 
 
 @pytest.fixture
@@ -134,3 +167,18 @@ def test_what_answers_a_form_may_lead_to_another_host(
         tab.go(url)
         tab.wait("document.body.innerText == 'arrived'")
         assert tab.url == elsewhere
+
+
+def test_one_session_of_several_is_ended_by_keyboard(
+    chromium: Chromium,
+    shown: Any,  # noqa: ANN401
+) -> None:
+    url = shown.show(make(default_pages(), "account"))
+    shown.show(((), b"<p>arrived"), "/done")
+    with chromium.tab(script=False) as tab:
+        tab.go(url)
+        for _ in range(3):  # Log out, End, End
+            tab.press("Tab")
+        tab.press("Enter")
+        tab.wait("document.body.innerText == 'arrived'")
+        assert shown.posted == ["session=id300000&do=end"]

@@ -167,7 +167,7 @@ def test_a_users_sessions_are_listed_this_one_first_then_the_last_used() -> None
 
     seen = scene.page(ROOT)
     times = [text.removesuffix(" End") for text in listed(seen)]
-    assert [text.partition(" · not bound to a device")[0] for text in times] == [
+    assert times == [
         "This browser logged in 10 min ago · last used just now",
         "Another browser logged in 10 min ago · last used 10 min ago",
         "Another browser logged in 20 min ago · last used 20 min ago",
