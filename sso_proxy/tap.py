@@ -57,7 +57,7 @@ def load_and_check(path: Path, state_dir: Path) -> Plan:
     Raises:
         ConfigError: It cannot be used, with every mistake.
     """
-    from sso_proxy.checking import check  # noqa: PLC0415 - see `Gateway` below
+    from sso_proxy.checking import check  # noqa: PLC0415 - not for other gateways
 
     config = load_config(path)
     if config.server.state_dir is None:
@@ -74,6 +74,8 @@ def makeService(options: Options) -> Supervisor:
         SystemExit: The configuration cannot be used.
     """
     from twisted.internet import reactor  # noqa: PLC0415 - options may choose it
+
+    from sso_proxy.assembly import Gateway  # noqa: PLC0415 - not for other gateways
 
     return build_supervisor(reactor, options, load_and_check, Gateway)
 
@@ -144,6 +146,8 @@ def open_log(twistd: Mapping[str, Any], owner: Owner, levels: Levels) -> FileLog
 def main(arguments: Sequence[str]) -> int:
     """Be a worker of the process that started this one; returns the exit code."""
     from twisted.internet import reactor  # noqa: PLC0415 - not when twistd imports this
+
+    from sso_proxy.assembly import Gateway  # noqa: PLC0415 - not for other gateways
 
     return run_worker(reactor, arguments, Gateway)
 
