@@ -10,8 +10,8 @@ wherever the application's own cookies go, and which the proof of the key is ask
 import os
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 import attrs
 
@@ -133,7 +133,6 @@ class CookieDevices:
         ends_after: Seconds after which all that is sealed for a holder is over.
         sealer: Seals our own cookie.
         clock: The time.
-        spawn: Runs what nobody waits for.
         random: Gives so many random octets.
     """
 
@@ -141,7 +140,6 @@ class CookieDevices:
     ends_after: float
     sealer: ISealer
     clock: IClock
-    spawn: Callable[[Coroutine[Any, Any, Any]], None]
     random: Callable[[int], bytes] = os.urandom
 
     @property
@@ -302,9 +300,8 @@ class Answering:
         stand = self._stand
         if not stand.names() or stand.names() - self._deleted:
             return stand.offer  # there is more, or may be that did not come along
-        if stand.current is not None:  # nobody else ends it
-            devices = self._devices
-            devices.spawn(devices.devices.forget(stand.current.holder))
+        # The key stays: what the application has forgotten may be good still, and a
+        # copy of it must not be good without a key.
         return self._devices.clear(self._request)
 
     def _offered(self) -> Headers:

@@ -133,7 +133,6 @@ def _build(name: str, config: CookieBindingConfig, tools: ITools) -> CookieDevic
         ends_after=options.ends_after,
         sealer=tools.sealer("device-holder"),
         clock=tools.clock,
-        spawn=tools.spawn,
     )
 
 

@@ -97,17 +97,23 @@ def test_logging_out_ends_the_device_s_session() -> None:
     assert browser.events == ["registered", "ended: the server said so"]
 
 
-def test_what_is_known_of_the_key_goes_with_the_application_s_session() -> None:
-    application = Application()
+@pytest.mark.parametrize("level", ["require", "prefer"])
+@pytest.mark.parametrize("by", ["the owner", "a thief who still may"])
+def test_no_copy_comes_to_life_when_somebody_logs_out(level: str, by: str) -> None:
+    """Many applications take what they have once signed, whoever has logged out."""
+    application = Application(device=level)
     browser = logged_in(application)
-    thief = browser.copy_cookies()
-    browser.visit("/logout")
-    application.later(LIFETIME + 1)
-    devices = application.cookies.devices
-    assert devices is not None
-    held = devices.find(_request(application, thief))
-    assert held is not None
-    assert not now(devices.devices.is_bound(held.holder))
+    thief, other = browser.copy_cookies(), browser.copy_cookies()
+    if by == "the owner":
+        application.later(LIFETIME + 1)
+        assert application.who(browser) == "alice-1"
+        browser.visit("/logout")
+    else:
+        other.visit("/logout")
+        application.later(LIFETIME + 1)
+    assert application.who(thief) == ""
+    answer = thief.visit("/who")
+    assert answer.values("secure-session-registration") == []
 
 
 def _request(application: Application, browser: DeviceBrowser) -> Any:  # noqa: ANN401
