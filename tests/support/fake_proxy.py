@@ -11,19 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.application import app
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.protocol import Factory, Protocol
-from twisted.scripts._twistd_unix import ServerOptions
-from twisted.scripts.twistd import runApp
 
-from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.process.worker import run_worker
 from sso_proxy.specs.revocations import Revocation
-from sso_proxy.supervisor import Plan, Supervisor
-from sso_proxy.tap import Options, build_supervisor
 
 
 class FakeGateway:
@@ -139,27 +133,37 @@ def _build(config: Config) -> None:
         os._exit(3)
 
 
-def load(path: Path, _: Path) -> Plan:
-    return Plan(config=load_config(path))
+def run_main_process(reactor: Any) -> None:  # noqa: ANN401
+    """Be twistd; imports here what no worker needs, of which tests start hundreds."""
+    from twisted.application import app  # noqa: PLC0415
+    from twisted.scripts._twistd_unix import ServerOptions  # noqa: PLC0415
+    from twisted.scripts.twistd import runApp  # noqa: PLC0415
 
+    from sso_proxy.config.load import load_config  # noqa: PLC0415
+    from sso_proxy.supervisor import Plan, Supervisor  # noqa: PLC0415
+    from sso_proxy.tap import Options, build_supervisor  # noqa: PLC0415
 
-class FakeMaker:
-    """What twistd finds where the plugin would be."""
+    def load(path: Path, _: Path) -> Plan:
+        return Plan(config=load_config(path))
 
-    tapname = "sso-proxy"
-    description = "the process model around a fake"
-    options = Options
+    class FakeMaker:
+        """What twistd finds where the plugin would be."""
 
-    @staticmethod
-    def makeService(options: Options) -> Supervisor:
-        worker = (__file__, "--worker")
-        return build_supervisor(reactor, options, load, FakeGateway, worker)
+        tapname = "sso-proxy"
+        description = "the process model around a fake"
+        options = Options
 
+        @staticmethod
+        def makeService(options: Options) -> Supervisor:
+            worker = (__file__, "--worker")
+            return build_supervisor(reactor, options, load, FakeGateway, worker)
 
-class FakeOptions(ServerOptions):
-    @staticmethod
-    def _getPlugins(*_: object) -> Any:  # noqa: ANN401, N802
-        return [FakeMaker]
+    class FakeOptions(ServerOptions):
+        @staticmethod
+        def _getPlugins(*_: object) -> Any:  # noqa: ANN401, N802
+            return [FakeMaker]
+
+    app.run(runApp, FakeOptions)
 
 
 if __name__ == "__main__":
@@ -169,4 +173,4 @@ if __name__ == "__main__":
         sys.exit(run_worker(reactor, sys.argv[2:], FakeGateway))
     for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
         del os.environ[name]  # what workers run is measured where they are real ones
-    app.run(runApp, FakeOptions)
+    run_main_process(reactor)
