@@ -14,7 +14,8 @@ from twisted.logger import Logger
 
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.building import Builder
-from sso_proxy.config.model import AuditConfig, Config, ListenerConfig
+from sso_proxy.config.model import Config, ListenerConfig
+from sso_proxy.config.operator_parts import AuditConfig
 from sso_proxy.edge.listener import Listener, ListenerRules
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly

@@ -1,5 +1,6 @@
 """Everything that a configuration names, built, or every reason why it cannot be."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ from sso_proxy.specs.oauth.protected_resource import Identifier
 from sso_proxy.storage import Storage, state_dir_of
 from sso_proxy.ticket_routes import TicketRoutes
 from sso_proxy.tools import Tools
+from sso_proxy.tracing import make_tracing
 
 _ALWAYS_CHECKED = ("certificate", "token_binding")
 """The bindings that need nothing: no configuration has to ask for them."""
@@ -375,6 +377,7 @@ class Builder:
             posts_tokens=posts_tokens,
             signer=signer,
             upstream=upstream,
+            tracing=make_tracing(route.trace, self._config.server.traces, os.urandom),
             keeps_ids=route.backend.startswith("decisions:"),
             own=self._upstreams.own(route),
             own_names=self._upstreams.own_names(),

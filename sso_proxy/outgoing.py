@@ -283,10 +283,10 @@ def _is_cookie(line: str) -> bool:
 
 
 def build_outgoing(
-    admission: "Admission", framing: Framing, request_id: str
+    admission: "Admission", framing: Framing, request_id: str, trace: bytes = b""
 ) -> Outgoing:
     """
-    Serialise an admitted request for its backend.
+    Serialise an admitted request for its backend, with the field lines *trace*.
 
     Raises:
         BadMessageError: The body is larger than the route takes (413), the upgrade is
@@ -314,7 +314,7 @@ def build_outgoing(
         path = route.prefix.to_backend(path)
     target = path if head.query is None else f"{path}?{head.query}"
     line = f"{head.method} {target} HTTP/1.1\r\nX-Request-Id: {request_id}\r\n"
-    begin, renew = line.encode("latin-1") + admission.block + tail, None
+    begin, renew = line.encode("latin-1") + trace + admission.block + tail, None
     if route.signer is None or admission.own:
         whole = begin + b"\r\n" + (body or b"")
     else:

@@ -128,6 +128,7 @@ class _Passage(Exchange):
         except BadMessageError as e:
             self.fail(e.status, e.reason)
             return
+        self.trace = self._incoming.trace
         trail = self.trail or Trail()
         if self._incoming.framing.length != 0:
             trail.body = _Content(self._content)
@@ -153,7 +154,8 @@ class _Passage(Exchange):
             self._answer(verdict, incoming.head)
             return
         try:
-            outgoing = build_outgoing(verdict, incoming.framing, self.id)
+            lines = self.trace_lines(verdict.route)
+            outgoing = build_outgoing(verdict, incoming.framing, self.id, lines)
         except BadMessageError as e:
             self.fail(e.status, e.reason)
             return

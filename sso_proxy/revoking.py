@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sso_proxy.config.load import load_config
-from sso_proxy.config.model import AdminConfig, Config
+from sso_proxy.config.model import Config
+from sso_proxy.config.operator_parts import AdminConfig
 from sso_proxy.config.private_file import read_private
 from sso_proxy.config.state import OPERATORS_FILE, state_directory
 from sso_proxy.errors import ConfigError, Mistake

@@ -37,10 +37,14 @@ from sso_proxy.specs.http.target import (
 )
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN
+from sso_proxy.specs.trace_context import TraceContext
 from sso_proxy.token import Audience
 
 LoginCheck: TypeAlias = Callable[[Session], Refusal | None]
 """Says which other login a session needs for a route, or None."""
+
+Tracing: TypeAlias = Callable[[TraceContext | None], TraceContext]
+"""Says where a request belongs in a trace, from what came with it."""
 
 CALLBACK_OCTETS = 65536
 """Octets of what a provider has a browser post to us."""
@@ -133,6 +137,7 @@ class Route:
         supplies: Tokens that it gets.
         posts_tokens: Whether one of them is put into forms.
         upstream: The backend.
+        tracing: Says where a request belongs in a trace, from what came; None: there.
         keeps_ids: Whether clients may name their requests: answers have the
             ``X-Request-Id`` of the request.
         prefix: Changes paths for the backend, and back; None: they are the same.
@@ -197,6 +202,7 @@ class Route:
     supplies: tuple[Supply, ...] = ()
     posts_tokens: bool = False
     upstream: Any
+    tracing: Tracing | None = None
     keeps_ids: bool = False
     prefix: Any = None
     maintenance: Any = None

@@ -20,7 +20,8 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
-from sso_proxy.config.model import AdminConfig, Config
+from sso_proxy.config.model import Config
+from sso_proxy.config.operator_parts import AdminConfig
 from sso_proxy.config.shown import show_config
 from sso_proxy.config.state import OPERATORS_FILE
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError

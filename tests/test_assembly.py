@@ -16,12 +16,12 @@ from twisted.trial.unittest import TestCase
 from sso_proxy.assembly import Gateway
 from sso_proxy.checking import check
 from sso_proxy.config.model import (
-    AuditConfig,
     Config,
     ListenerConfig,
     RouteConfig,
     ServerConfig,
 )
+from sso_proxy.config.operator_parts import AuditConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.model import ANONYMOUS
 from sso_proxy.specs.revocations import Revocation

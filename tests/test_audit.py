@@ -265,6 +265,7 @@ def test_every_member_is_documented() -> None:
     path = Path(__file__).parent.parent / "docs" / "formats" / "audit.md"
     documentation = path.read_text("utf-8")
     documented = set(re.findall(r"^\| `(\S+)` \|", documentation, re.MULTILINE))
+    documented.remove("trace")  # there is not always one
     tls = make_request(certificate=make_certificate()).tls
     stable = place_part(**CONNECTION, tls=tls) + caller_part()
     record = record_of(audit_line(stable, **FACTS))

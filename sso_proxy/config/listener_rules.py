@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from sso_proxy.config.draft import Placed
 from sso_proxy.config.model import (
-    AdminConfig,
     ListenerConfig,
     NameConfig,
     ServerConfig,
 )
+from sso_proxy.config.operator_parts import AdminConfig
 from sso_proxy.config.structure import join
 from sso_proxy.errors import Mistake
 

@@ -22,6 +22,12 @@ from sso_proxy.config.checks import (
 from sso_proxy.config.fleet_parts import RevocationsConfig
 from sso_proxy.config.limits import LimitsConfig, RouteLimitsConfig
 from sso_proxy.config.login_parts import RouteLoginConfig
+from sso_proxy.config.operator_parts import (
+    AdminConfig,
+    AuditConfig,
+    TraceMode,
+    TracesConfig,
+)
 from sso_proxy.config.route_parts import (
     BindingConfig,
     CorsConfig,
@@ -57,41 +63,6 @@ class ComponentConfig:
     type: str
     options: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     directory: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class AuditConfig:
-    """
-    Where the audit record of every request goes; its schema is in the docs.
-
-    Attributes:
-        to: ``stdout``, ``file``, ``syslog`` or ``none``.
-        file: Path, for ``file``; opened anew on SIGUSR1.
-        syslog: A datagram socket's path, for ``syslog``.
-        format: ``json``: the audit record; ``combined``: one line in the form of
-            Apache's combined log, the user included.
-        flush_interval: Seconds that records may wait in memory.
-    """
-
-    to: Literal["stdout", "file", "syslog", "none"] = "stdout"
-    file: FilePath | None = None
-    syslog: str = "/dev/log"
-    format: Literal["json", "combined"] = "json"
-    flush_interval: float = attrs.field(default=0.05, validator=positive)
-
-
-@attrs.frozen(kw_only=True)
-class AdminConfig:
-    """
-    The listener for operators: health, metrics, and what is revoked.
-
-    Attributes:
-        address: A loopback address, or ``unix:/path``; anything else is refused.
-        port: The TCP port; not for a unix socket.
-    """
-
-    address: str
-    port: int = attrs.field(default=0, validator=between(0, 65535))
 
 
 @attrs.frozen(kw_only=True)
@@ -137,6 +108,7 @@ class ServerConfig:
         access_log: A second stream, of the same choice of forms; unset, there is none.
         admin: The listener for operators; unset, there is none.
         revocations: How revocations are shared with other machines; unset, none is.
+        traces: What becomes of traces that begin here.
         outbound: Requests of our own.
     """
 
@@ -155,6 +127,7 @@ class ServerConfig:
     access_log: AuditConfig | None = None
     admin: AdminConfig | None = None
     revocations: RevocationsConfig | None = None
+    traces: TracesConfig = attrs.field(factory=TracesConfig)
     outbound: OutboundConfig = attrs.field(factory=OutboundConfig)
 
 
@@ -325,6 +298,10 @@ class RouteConfig:
             get: with ``/shop``, ``/shop/cart`` is its ``/cart``.
         add_prefix: Segments that the backend gets before what is left.
         maintenance: When nobody gets to the backend.
+        trace: The trace context (``traceparent``) that the backend gets: ``pass``: as
+            it came; ``begin``: likewise, and one begins where none came; ``join``:
+            likewise, with our own span as the parent; ``restart``: always a new one,
+            for callers whose traces are none of our business.
         methods: Allowed methods; none: all but TRACE and CONNECT.
         encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
         path_parameters: ``;`` in the path: ``reject`` it with 400, ``strip`` the
@@ -360,6 +337,7 @@ class RouteConfig:
     strip_prefix: str = ""
     add_prefix: str = ""
     maintenance: MaintenanceOptions | None = None
+    trace: TraceMode = "pass"
     methods: tuple[str, ...] = ()
     encoded_slashes: bool = False
     path_parameters: Literal["reject", "strip", "keep"] = "reject"

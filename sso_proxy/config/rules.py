@@ -12,8 +12,9 @@ from sso_proxy.config.listener_rules import (
     check_forwarded,
     check_listeners,
 )
-from sso_proxy.config.model import AuditConfig, ServerConfig
+from sso_proxy.config.model import ServerConfig
 from sso_proxy.config.names import FIELD_NAME, NEVER_MANAGED
+from sso_proxy.config.operator_parts import AuditConfig
 from sso_proxy.config.route_rules import check_routes
 from sso_proxy.config.session_info_rules import check_session_info
 from sso_proxy.config.signature_rules import check_signatures

@@ -18,7 +18,7 @@ from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.edge.answers import failure_fields, own_answer
 from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
-from sso_proxy.edge.memo import Memo, recall_first
+from sso_proxy.edge.memo import Memo, kept_of, recall_first
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.edge.uplink import CONTINUE, State, Uplink
 from sso_proxy.errors import BadMessageError
@@ -27,6 +27,7 @@ from sso_proxy.net.coroutine import run
 from sso_proxy.outgoing import build_outgoing
 from sso_proxy.specs.http.head import end_of_head
 from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.trace_context import TraceContext, take_out
 from sso_proxy.upstream import Outgoing
 
 _log = Logger()
@@ -56,7 +57,6 @@ class ServerConnection(Uplink):
     __slots__ = (
         "_advancing",
         "_head_began",
-        "_kept",
         "_lingered",
         "_on_gone",
         "_requests",
@@ -68,7 +68,6 @@ class ServerConnection(Uplink):
         super().__init__(site, facts)
         self._on_gone = on_gone
         self._state = State.HANDSHAKE
-        self._kept: tuple[bytes, Rules] | None = None
         self._head_began = 0.0
         self._advancing = False
         self._requests = 0
@@ -93,9 +92,9 @@ class ServerConnection(Uplink):
                     rules = self.site.rules
                     memo = self._memo = recall_first(data, rules, self._place)
                 if memo is not None and (
-                    self._repeat(memo, data)
-                    if data.endswith(memo.rest)
-                    else self._vary(memo, data)
+                    self._vary(memo, data)
+                    if memo.traced or not data.endswith(memo.rest)
+                    else self._repeat(memo, data)
                 ):
                     return
                 self._buffer = data
@@ -222,13 +221,14 @@ class ServerConnection(Uplink):
         """Have *incoming* decided on."""
         head, framing = incoming.head, incoming.framing
         exchange = Exchange(self, head.method, head.path)
-        exchange.minor = framing.minor
+        exchange.minor, exchange.trace = framing.minor, incoming.trace
         trail = exchange.trail = Trail()
         self._start_exchange(exchange, keep_alive=framing.keep_alive)
         self._incoming = incoming
         plain = framing.minor == 1 and framing.keep_alive and not framing.upgrade
-        repeatable = framing.length == 0 and plain
-        self._kept = (raw[raw.index(b"\r\n") :], rules) if repeatable else None
+        self._kept = None
+        if framing.length == 0 and plain:
+            self._kept = kept_of(raw, incoming, rules)
         if framing.length != 0:
             trail.body = self._expect_body(framing.length, exchange.started)
         self._waiting = run(
@@ -274,7 +274,8 @@ class ServerConnection(Uplink):
             return
         framing = incoming.framing
         try:
-            outgoing = build_outgoing(verdict, framing, exchange.id)
+            lines = exchange.trace_lines(verdict.route)
+            outgoing = build_outgoing(verdict, framing, exchange.id, lines)
         except BadMessageError as e:
             self._answer(Response(status=e.status, reason=e.reason), incoming.head)
             return
@@ -287,22 +288,9 @@ class ServerConnection(Uplink):
             self.stream.write(CONTINUE)
         self._forward(exchange, verdict, outgoing)
 
-    def _remember(self, admission: Admission) -> None:
-        """Keep what was decided, for a repetition of the same bytes."""
-        memo, incoming = self._memo, self._incoming
-        if self._kept is None or incoming is None or admission.own:
-            return
-        rest, rules = self._kept  # of when it was begun: a reload may have come since
-        over = admission.reuse_until <= monotonic()
-        if over and memo is not None and memo.is_like(rest, rules):
-            return  # for being alike, the one before is as good
-        if memo is None or not memo.fits(rest, rules):
-            place, routes = self._place, admission.host_routes
-            memo = self._memo = Memo(rules, rest, incoming, routes, place)
-        memo.add(admission)
-        self._kept = None
-
-    def _repeat(self, memo: Memo, data: bytes) -> bool:
+    def _repeat(
+        self, memo: Memo, data: bytes, trace: TraceContext | None = None
+    ) -> bool:
         """Forward a repetition of the last request; False if it needs the whole way."""
         rules = self.site.rules
         repeated = memo.read(data, rules)
@@ -316,18 +304,30 @@ class ServerConnection(Uplink):
         exchange.id = rules.new_id()
         exchange.admission = admission
         self._start_exchange(exchange, keep_alive=True)
-        self._forward(exchange, admission, repeated.outgoing(exchange.id))
+        lines = b""
+        if trace is not None or admission.route.tracing is not None:
+            exchange.trace = trace
+            lines = exchange.trace_lines(admission.route)
+        self._forward(exchange, admission, repeated.outgoing(exchange.id, lines))
         return True
 
     def _vary(self, memo: Memo, data: bytes) -> bool:
         """Forward what came before, or elsewhere; or decide on what is like it."""
-        rules = self.site.rules
-        if memo.recall(data, rules) and self._repeat(memo, data):
+        rules, trace = self.site.rules, None
+        if memo.traced:
+            found_trace = take_out(data, rules.head_limits)
+            if found_trace is not None:
+                data, trace = found_trace
+            if data.endswith(memo.rest):
+                return self._repeat(memo, data, trace)
+        if memo.recall(data, rules) and self._repeat(memo, data, trace):
             return True
         found = memo.read_like(data) if memo.rules is rules else None
         if found is None:
             return False
         incoming, like = found
+        if trace is not None:
+            incoming = attrs.evolve(incoming, trace=trace)
         self._begin(incoming, data, rules, like)
         return True
 

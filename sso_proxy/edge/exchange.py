@@ -7,7 +7,9 @@ from sso_proxy.admission import Admission, Trail
 from sso_proxy.edge.answers import client_block
 from sso_proxy.edge.tunnel import Tunnel
 from sso_proxy.net.stream import Stream
+from sso_proxy.routing import Route
 from sso_proxy.specs.http.chunked import LAST_CHUNK, encode_chunk
+from sso_proxy.specs.trace_context import TraceContext
 from sso_proxy.upstream import Reply, Sink
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Exchange:
         sent: Octets of the answer's content that were relayed.
         received: Octets of the request's content.
         upstream_status: What the backend said, 0 before.
+        trace: Where it belongs in a trace, or None.
         over: Nothing more will happen.
     """
 
@@ -56,6 +59,7 @@ class Exchange:
         "sink",
         "started",
         "status",
+        "trace",
         "trail",
         "upstream_status",
     )
@@ -75,9 +79,16 @@ class Exchange:
         self.sent = 0
         self.received = 0
         self.upstream_status = 0
+        self.trace: TraceContext | None = None
         self.over = False
         self._chunked = False
         self._relaying = False
+
+    def trace_lines(self, route: Route) -> bytes:
+        """Give what the backend learns of the trace, which may begin here."""
+        if route.tracing is not None:
+            self.trace = route.tracing(self.trace)
+        return b"" if self.trace is None else self.trace.lines
 
     @property
     def relaying(self) -> bool:

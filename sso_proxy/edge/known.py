@@ -58,13 +58,13 @@ class Repeated(NamedTuple):
     line: bytes
     admission: Admission
 
-    def outgoing(self, request_id: str) -> Outgoing:
-        """Serialise it for the backend."""
+    def outgoing(self, request_id: str, trace: bytes = b"") -> Outgoing:
+        """Serialise it for the backend, with the field lines *trace*."""
         admission = self.admission
         id_ = request_id.encode("ascii")
         return Outgoing(
-            head=b"%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b\r\n"
-            % (self.line, id_, admission.block),
+            head=b"%b HTTP/1.1\r\nX-Request-Id: %b\r\n%b%b\r\n"
+            % (self.line, id_, trace, admission.block),
             method=self.method,
             caller=admission.caller,
             replayable=True,

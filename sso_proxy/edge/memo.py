@@ -33,6 +33,7 @@ from sso_proxy.specs.http.repeat import (
 )
 from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.oauth.presentation import octets_name_parameter
+from sso_proxy.specs.trace_context import take_out
 
 _VERSION = len(" HTTP/1.1")
 
@@ -45,7 +46,8 @@ class Memo:
 
     Attributes:
         rules: The configuration it was decided under.
-        rest: All after the request line.
+        rest: All after the request line, without a trace context.
+        traced: Some head had one, and others may be alike but for it.
     """
 
     __slots__ = (
@@ -59,6 +61,7 @@ class Memo:
         "_routes",
         "rest",
         "rules",
+        "traced",
     )
 
     def __init__(
@@ -78,6 +81,7 @@ class Memo:
         self._alike: dict[Route, Admission] = {}
         self._recalled = incoming is None
         self._next = b""
+        self.traced = False
 
     def add(self, admission: Admission) -> None:
         """Keep what was decided for one route."""
@@ -222,6 +226,20 @@ class Memo:
         if route.methods and method not in route.methods:
             return True
         return method == "OPTIONS" and b"max-forwards" in self.rest.lower()
+
+
+def kept_of(raw: bytes, incoming: Incoming, rules: Rules) -> tuple[bytes, Rules] | None:
+    """
+    Give what heads like *raw* are remembered by, or None if they are not.
+
+    The trace context differs in each request, so it is left out.
+    """
+    if incoming.trace is not None and b"\r\ntrace" in raw.lower():
+        found = take_out(raw, rules.head_limits)
+        if found is None or found[1] != incoming.trace:
+            return None
+        raw = found[0]
+    return raw[raw.index(b"\r\n") :], rules
 
 
 def recall_first(data: bytes, rules: Rules, place: Place) -> Memo | None:

@@ -160,6 +160,8 @@ class Recorder:
                 method=exchange.method,
                 path=exchange.path,
             )
+        if exchange.trace is not None:
+            stable = f'"trace":"{exchange.trace.trace_id}",{stable}'
         return audit_line(
             stable,
             time=now - took,

@@ -7,14 +7,14 @@ from enum import Enum
 from time import monotonic
 from typing import Final
 
-from sso_proxy.admission import Connection, Verdict
+from sso_proxy.admission import Admission, Connection, Verdict
 from sso_proxy.edge.body import BodyReader
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.known import Place
 from sso_proxy.edge.memo import Memo
 from sso_proxy.edge.progress import ProgressWatch
-from sso_proxy.edge.site import Site
+from sso_proxy.edge.site import Rules, Site
 from sso_proxy.errors import BadMessageError
 from sso_proxy.net.coroutine import Waiting
 from sso_proxy.net.stream import Stream
@@ -58,6 +58,7 @@ class Uplink(ABC):
         "_held",
         "_incoming",
         "_intake",
+        "_kept",
         "_memo",
         "_place",
         "_waiting",
@@ -84,11 +85,29 @@ class Uplink(ABC):
         self._waiting: Waiting[Verdict] | None = None
         self._watch = ProgressWatch()
         self._memo: Memo | None = None
+        self._kept: tuple[bytes, Rules] | None = None
 
     def learn(self, facts: Connection) -> None:
         """Hold *facts* for what is known of this connection."""
         self.facts = facts
         self._place = self.site.place_of(facts)
+
+    def _remember(self, admission: Admission) -> None:
+        """Keep what was decided, for a repetition of the same bytes."""
+        memo, incoming = self._memo, self._incoming
+        if self._kept is None or incoming is None or admission.own:
+            return
+        rest, rules = self._kept  # of when it was begun: a reload may have come since
+        over = admission.reuse_until <= monotonic()
+        if over and memo is not None and memo.is_like(rest, rules):
+            return  # for being alike, the one before is as good
+        if memo is None or not memo.fits(rest, rules):
+            place, routes = self._place, admission.host_routes
+            memo = self._memo = Memo(rules, rest, incoming, routes, place)
+        memo.add(admission)
+        if incoming.trace is not None:
+            memo.traced = True
+        self._kept = None
 
     @abstractmethod
     def refuse(self, status: int, reason: str) -> None:

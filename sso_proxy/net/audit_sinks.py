@@ -16,7 +16,7 @@ from typing import Final
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from sso_proxy.config.model import AuditConfig
+from sso_proxy.config.operator_parts import AuditConfig
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IAuditSink, IHealth
 

@@ -9,6 +9,7 @@ from zope.interface import implementer
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.interfaces import IAuditSink
 from sso_proxy.model import NotPresented
+from sso_proxy.specs.trace_context import begin_trace
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import NOW, FakeAuthenticator
 from tests.support.doubles import Scene, WaitingAuthenticator, answer_ok
@@ -71,6 +72,14 @@ def test_a_permitted_request() -> None:
     assert record["upstream_status"] == 200
     assert (record["subject"], record["user"]) == ("alice", "alice")
     assert record["reason"] == ""
+
+
+def test_a_trace_is_named_by_its_id() -> None:
+    trace = begin_trace(bytes(range(1, 25)), sampled=True)
+    scene = Scene().ask(b"GET /a HTTP/1.1", trace.lines[:-2])
+    answer_ok(scene.backend.exchange)
+    assert Recorded(scene).record["trace"] == trace.trace_id
+    assert "trace" not in Recorded(answered()).record
 
 
 def test_what_is_recorded_is_counted_for_who_watches() -> None:

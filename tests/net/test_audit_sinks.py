@@ -14,7 +14,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from zope.interface import provider
 from zope.interface.verify import verifyObject
 
-from sso_proxy.config.model import AuditConfig
+from sso_proxy.config.operator_parts import AuditConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.interfaces import IAuditSink, IHealth
 from sso_proxy.net.audit_sinks import (

@@ -21,6 +21,8 @@ OURS: Final = 3
 """We read it, and serialise it anew if the backend needs it."""
 FORWARDED: Final = 4
 """What a proxy says about the client; believed from trusted peers only."""
+TRACE: Final = 5
+"""Where the request belongs in a trace; nothing is decided by it."""
 
 HOP_BY_HOP: Final = words(
     "http2-settings keep-alive proxy proxy-authenticate proxy-authentication-info"
@@ -43,6 +45,9 @@ SINGLE: Final = words(
 PROTECTED: Final = frozenset({*FRAMING, *SINGLE}) - {"upgrade"}
 """Fields that ``Connection`` must not name: it would take them away after somebody
 has decided on them."""
+
+TRACING: Final = words("traceparent tracestate")
+"""The trace context, which has a serialisation of its own."""
 
 _FORWARDING: Final = words(
     "cf-connecting-ip cf-connecting-ipv6 client-cert client-cert-chain client-ip"
@@ -69,6 +74,8 @@ _IDENTITY: Final = words(
     # gunicorn takes these two for CGI's own from a loopback peer.
     " script-name path-info x-script-name"
 )
+
+_FIXED: Final = dict.fromkeys(FRAMING, OURS) | dict.fromkeys(SINGLE, ONCE)
 
 _FOLD: Final = {ord(char): "-" for char in "!#$%&'*+.^_`|~"} | {
     ord(char): char.lower() for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -137,14 +144,13 @@ class ManagedNames:
     def decide(self, name: str) -> int:
         """Find the kind of a lower-case name, without the memory of `kinds`."""
         folded = fold(name)
-        if name in FRAMING:
-            return OURS
-        if name in SINGLE:
-            return ONCE
+        fixed = _FIXED.get(name)
+        if fixed is not None:
+            return fixed
         if folded in HOP_BY_HOP or folded in FRAMING or folded in SINGLE:
             return DROP
         if not self.covers(name):
-            return KEEP
+            return TRACE if name in TRACING else KEEP
         forwarding = folded in _FORWARDING or folded.startswith(_FORWARDING_PREFIXES)
         if forwarding and folded == name and name not in _IDENTITY:
             return FORWARDED

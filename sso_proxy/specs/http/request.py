@@ -21,9 +21,11 @@ from sso_proxy.specs.http.names import (
     KEEP,
     ONCE,
     PROTECTED,
+    TRACE,
     ManagedNames,
 )
 from sso_proxy.specs.http.target import PATH_CHARACTERS, canonical_path
+from sso_proxy.specs.trace_context import TraceContext, read_trace_context
 
 METHODS: Final = words(
     "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY"
@@ -71,6 +73,7 @@ class Incoming:
         forwarded: What proxies before us say about the client, in the order
             received.  To be used only if the peer is a trusted proxy.
         via: The members of ``Via``, for finding loops.
+        trace: Where the request belongs in a trace, or None.
         dropped: Lower-case names of fields that clients may not send, and nobody gets.
         path_sent: The path as it came, before it was made canonical.
     """
@@ -79,6 +82,7 @@ class Incoming:
     framing: Framing
     forwarded: Headers = attrs.field(default=(), repr=False)
     via: tuple[str, ...] = ()
+    trace: TraceContext | None = None
     dropped: tuple[str, ...] = ()
     path_sent: str = attrs.field(default="", repr=False, eq=False)
 
@@ -131,7 +135,9 @@ def read_request(
     if len(lines) > limits.headers:
         raise BadMessageError(431, "too-many-headers")
     method, authority, path, query, minor = _read_line(line, scheme)
-    kept, special, forwarded, dropped = _sort_fields(read_fields(lines), managed)
+    tracing: list[tuple[str, str]] = []
+    fields = read_fields(lines)
+    kept, special, forwarded, dropped = _sort_fields(fields, managed, tracing)
     host = special.get("host")
     if host is None:
         raise BadMessageError(400, "host-missing")
@@ -145,6 +151,7 @@ def read_request(
         framing, removed = _read_framing(special, minor, managed)
         if removed:
             kept = [field for field in kept if field[0] not in removed]
+            tracing = [field for field in tracing if field[0] not in removed]
     head = RequestHead(
         method=method,
         scheme=scheme,
@@ -160,6 +167,7 @@ def read_request(
         framing=framing,
         forwarded=tuple(forwarded),
         via=() if via is None else tuple(_members(via)),
+        trace=read_trace_context(tuple(tracing)) if tracing else None,
         dropped=tuple(dropped),
         path_sent=path,
     )
@@ -246,9 +254,13 @@ def _check_same(authority: str, host: str, port: int | None, scheme: str) -> Non
 
 
 def _sort_fields(
-    fields: Headers, managed: ManagedNames
+    fields: Headers, managed: ManagedNames, tracing: list[tuple[str, str]]
 ) -> tuple[list[tuple[str, str]], dict[str, str], list[tuple[str, str]], list[str]]:
-    """Sort into what the backend gets, we read, proxies say, and nobody gets."""
+    """
+    Sort into what the backend gets, we read, proxies say, and nobody gets.
+
+    The trace context goes to *tracing*.
+    """
     kinds = managed.kinds
     kept = []
     once: dict[str, str] = {}
@@ -265,6 +277,8 @@ def _sort_fields(
             forwarded.append(field)
         elif kind == DROP:
             dropped.append(name)
+        elif kind == TRACE:
+            tracing.append(field)
         else:
             seen = once if kind == ONCE else special
             if name in seen:
