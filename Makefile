@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 PORT ?= 8443
 STATE ?= .demo
-SOURCES := sso_proxy tests docs setup.py twisted/plugins
+SOURCES := sso_proxy tests docs packaging setup.py twisted/plugins
 CHECKING := --no-print-directory --keep-going
 SERVER := tests/support/op/node_modules/.package-lock.json
 

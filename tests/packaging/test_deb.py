@@ -1,0 +1,206 @@
+"""The Debian package: built here, looked at, and run from where it is unpacked."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sso_proxy import __version__
+from sso_proxy.testing.pki import Pki
+from tests.support.running import PATIENCE, eventually
+
+ROOT = Path(__file__).parent.parent.parent
+HOME = "usr/lib/sso-proxy"
+ISOLATED = (sys.executable, "-IS")
+"""As the programs' first lines have it: no module of the tests' environment is seen."""
+
+
+def told(*command: str | Path) -> str:
+    """Run a program; gives what it prints."""
+    done = subprocess.run(  # noqa: S603
+        list(map(str, command)), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the package."""
+    directory = tmp_path_factory.mktemp("package")
+    script = ROOT / "packaging" / "build_deb.py"
+    told(sys.executable, "-B", script, directory, "--compression", "none")
+    (found,) = directory.iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def root(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the package; put in a certificate."""
+    directory = tmp_path_factory.mktemp("root")
+    told("dpkg-deb", "--extract", package, directory)
+    tls = directory / "etc" / "sso-proxy" / "tls"
+    tls.mkdir()
+    pair = Pki.create().issue("app", dns=["app.example.com"]).write(tls, "proxy")
+    for path, name in zip(pair, ("proxy.crt", "proxy.key"), strict=True):
+        shutil.move(path, tls / name)
+    return directory
+
+
+def program(root: Path, name: str, *arguments: str | Path) -> list[str | Path]:
+    return [*ISOLATED, root / HOME / "bin" / name, *arguments]
+
+
+def test_dpkg_knows_what_it_is(package: Path) -> None:
+    assert package.name.startswith(f"sso-proxy_{__version__}_")
+    fields = dict(
+        line.split(": ", 1)
+        for line in told("dpkg-deb", "--field", package).splitlines()
+        if not line.startswith(" ")
+    )
+    assert fields["Version"] == __version__
+    assert fields["Architecture"] == told("dpkg", "--print-architecture").strip()
+    needed = re.sub(r" \(.*?\)", "", fields["Depends"]).split(", ")
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert needed == [python, "libc6", "systemd"]
+
+
+def test_dpkg_lists_what_administrators_look_for(package: Path) -> None:
+    listed = {
+        line.split()[5]: line.split()
+        for line in told("dpkg-deb", "--contents", package).splitlines()
+    }
+    for name in (
+        "./usr/bin/sso-proxy",
+        f"./{HOME}/bin/twistd",
+        f"./{HOME}/lib/sso_proxy/tap.py",
+        f"./{HOME}/lib/sso_proxy/pages/templates/error.html",
+        f"./{HOME}/lib/twisted/plugins/dropin.cache",
+        "./usr/lib/systemd/system/sso-proxy.service",
+        "./usr/lib/systemd/system/sso-proxy-https.socket",
+        "./usr/lib/sysusers.d/sso-proxy.conf",
+        "./usr/lib/tmpfiles.d/sso-proxy.conf",
+        "./usr/share/doc/sso-proxy/copyright",
+    ):
+        assert name in listed, name
+    assert listed["./etc/sso-proxy/sso-proxy.toml"][0] == "-rw-r-----"
+    for line in listed.values():
+        assert line[1] == "root/root"
+        assert line[0][0] == "l" or "w" not in line[0][4:], line
+
+
+def test_nothing_of_the_builder_is_in_it(package: Path, root: Path) -> None:
+    assert "__pycache__" not in told("dpkg-deb", "--contents", package)
+    lib = root / HOME / "lib"
+    for name in ("pytest", "pip", "mypy", "ansible", "setuptools"):
+        assert not (lib / name).exists(), name
+    for path in (*lib.glob("sso_proxy*/*"), *(root / HOME / "bin").iterdir()):
+        if path.is_file():
+            assert str(ROOT).encode() not in path.read_bytes(), path
+
+
+def test_configuration_survives_upgrades(package: Path) -> None:
+    names = told("dpkg-deb", "--info", package, "conffiles").split()
+    assert names == ["/etc/sso-proxy/sso-proxy.toml"]
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
+def test_a_shell_can_read_the_scripts(package: Path, script: str) -> None:
+    text = told("dpkg-deb", "--info", package, script)
+    assert text.startswith("#!/bin/sh\nset -e\n")
+    assert "@" not in text
+    subprocess.run(["/bin/sh", "-n"], input=text, text=True, check=True, timeout=30)
+
+
+def test_unit_is_where_the_program_is(root: Path) -> None:
+    unit = root / "usr/lib/systemd/system/sso-proxy.service"
+    started = re.search(r"^ExecStart=/(\S+)", unit.read_text(), re.MULTILINE)
+    assert started is not None
+    assert os.access(root / started[1], os.X_OK)
+    first = (root / started[1]).read_text().partition("\n")[0]
+    assert re.fullmatch(r"#!/usr/bin/python3\.\d+ -IS", first)
+
+
+def test_user_and_directories_are_made(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    lib = root / "usr/lib"
+    told("systemd-sysusers", f"--root={tmp_path}", lib / "sysusers.d/sso-proxy.conf")
+    user = (tmp_path / "etc/passwd").read_text().strip().split(":")
+    assert (user[0], user[5], user[6]) == (
+        "sso-proxy",
+        "/var/lib/sso-proxy",
+        "/usr/sbin/nologin",
+    )
+    told(
+        *("systemd-tmpfiles", "--create", f"--root={tmp_path}"),
+        lib / "tmpfiles.d/sso-proxy.conf",
+    )
+    secrets = (tmp_path / "etc/sso-proxy/secrets").stat()
+    assert secrets.st_mode & 0o7777 == 0o750
+    assert secrets.st_gid == int(user[3])
+
+
+def test_configuration_that_comes_with_it_is_right(root: Path) -> None:
+    file = root / "etc" / "sso-proxy" / "sso-proxy.toml"
+    told_ = told(*program(root, "sso-proxy", "check", file)).splitlines()
+    assert told_[0] == f"{file}: no mistakes"
+    assert told_[1].startswith("listener[0]  https systemd:https")
+
+
+def test_what_is_missing_is_said(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "sso-proxy.toml"
+    shutil.copy(root / "etc/sso-proxy/sso-proxy.toml", file)
+    done = subprocess.run(  # noqa: S603
+        program(root, "sso-proxy", "check", file),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "tls/proxy.crt" in done.stderr
+
+
+def test_it_serves_with_its_own_modules_alone(root: Path, tmp_path: Path) -> None:
+    """One worker more: it has to find the modules, too."""
+    file = tmp_path / "sso-proxy.toml"
+    text = (root / "etc/sso-proxy/sso-proxy.toml").read_text()
+    for old, new in (
+        ("[server]", f'[server]\nworkers = 2\nstate_dir = "{tmp_path}/state"'),
+        ("/run/sso-proxy/admin.sock", f"{tmp_path}/admin.sock"),
+        ("/var/log/sso-proxy/", f"{tmp_path}/"),
+        ('"systemd:https"', '"127.0.0.1"\nport = 0'),
+        ('"systemd:http"', '"127.0.0.1"\nport = 0'),
+        ("tls/proxy", f"{root}/etc/sso-proxy/tls/proxy"),
+    ):
+        assert old in text, old
+        text = text.replace(old, new)
+    file.write_text(text)
+    log = tmp_path / "log"
+    command = program(root, "twistd", "--nodaemon", "--pidfile=", "sso-proxy")
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603
+            [*command, "--config", file],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        eventually(
+            lambda: "serving on" in log.read_text() or process.poll() is not None,
+            "the start",
+        )
+        assert process.poll() is None, log.read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(PATIENCE)
+    assert "Traceback" not in log.read_text()
