@@ -41,6 +41,10 @@ _ALONE: Final[Headers] = (
 )
 _MOST: Final = 4096
 """Octets of a form of this page."""
+_CALLED: Final = ("name", "preferred_username", "email")
+"""Claims that say what somebody is called, the best first."""
+_LONGEST: Final = 200
+"""Characters of what somebody is called."""
 _OUTCOMES: Final = ("ended", "gone")
 """What the page says of a session that was to be ended."""
 _MINUTE: Final = 60.0
@@ -91,6 +95,7 @@ class Account:
     What the page tells of a session, and of its user.
 
     Attributes:
+        person: What they are called by who has vouched for them; may be empty.
         names: What applications call them; None if nobody knows at present.
         provider: What people know the login by.
         created: When it was.
@@ -100,6 +105,7 @@ class Account:
         sessions: All that the user has, this one first; None if there is no list.
     """
 
+    person: str
     names: tuple[str, ...] | None
     provider: str
     created: Moment
@@ -344,6 +350,7 @@ class Accounts:
             lines = None
         expires = session.expires
         return Account(
+            person=_person_of(known),
             names=await self._names(head.host, self._endpoints, known),
             provider=own.desk.login.title,
             created=moment(session.created, now),
@@ -373,8 +380,13 @@ def _lines(
     listed: Sequence[SessionEntry], session: Session, now: float, *, binds: bool
 ) -> tuple[Line, ...]:
     """Give a list for people: this session first, then those used last."""
+
+    def rank(entry: SessionEntry) -> tuple[bool, float]:
+        last = entry.created if entry.used is None else entry.used
+        return (entry.id == session.id, last)
+
     lines = []
-    for entry in listed:
+    for entry in sorted(listed, key=rank, reverse=True):
         used = None if entry.used is None else moment(entry.used, now)
         lines.append(
             Line(
@@ -385,11 +397,16 @@ def _lines(
                 bound=bool(entry.keys or entry.device) if binds else None,
             )
         )
-    return tuple(sorted(lines, key=lambda line: (line.this, _when(line)), reverse=True))
+    return tuple(lines)
 
 
-def _when(line: Line) -> str:
-    return (line.used or line.created).iso
+def _person_of(identity: Identity) -> str:
+    """Give what people recognise themselves by, where a subject may be a number."""
+    for claim in _CALLED:
+        value = identity.claims.get(claim)
+        if isinstance(value, str) and value.strip():
+            return value.strip()[:_LONGEST]
+    return ""
 
 
 def _outcome_of(head: RequestHead) -> str:

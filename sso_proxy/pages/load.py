@@ -254,11 +254,11 @@ def _account_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     moment = {"iso": "2026-01-31T13:45:00Z", "unit": "now", "count": 0}
     line = {"id": "a", "created": moment, "used": moment, "bound": True, "this": True}
     other = {**line, "used": None, "bound": None, "this": False}
-    account = {"names": ("a",), "provider": "b", "bound": ("device",)}
+    account = {"person": "x", "names": ("a",), "provider": "b", "bound": ("device",)}
     times = {"created": moment, "expires": moment, "idle": moment}
     places = {"action": "/", "logout": "/"}
     one = {**account, **times, "sessions": (line, other)}
-    nobody = {**one, "names": (), "bound": (), "sessions": (line,)}
+    nobody = {**one, "person": "", "names": (), "bound": (), "sessions": (line,)}
     hidden = {**one, "names": None, "sessions": None}
     every = {"accounts": (one, nobody, hidden), "outcome": "ended"}
     yield "account", {**places, **every, "everywhere": True, "but": True}

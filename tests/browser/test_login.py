@@ -178,6 +178,31 @@ def test_the_button_of_the_application_logs_out(demo: Demo) -> None:
         tab.wait("document.title == 'Who are you?'")
 
 
+def test_people_see_their_sessions_and_end_them(demo: Demo) -> None:
+    with demo.chromium.tab() as lost, demo.chromium.tab(**PHONE, dark=True) as tab:
+        for each in (lost, tab):
+            log_in(each, demo.url, "Alice")
+            each.wait("document.title == 'Hello, Alice Archer'")
+        tab.follow("Your sessions")
+        tab.wait("document.title.startsWith('Your sessions')")
+        assert "You are logged in as\nAlice Archer" in tab.text
+        before = tab.run("document.querySelectorAll('li').length")
+        keep(tab, "sessions")
+        check_page(tab)
+        tab.follow("End")  # the first: the one that was used last
+        tab.wait("document.body.innerText.includes('That session has ended.')")
+        assert tab.run("document.querySelectorAll('li').length") == before - 1
+        lost.go(demo.url)
+        lost.wait("document.title == 'Who are you?'")
+        lost.follow("Alice")
+        lost.wait("document.title == 'Hello, Alice Archer'")
+        tab.follow("Log out everywhere")
+        tab.wait("document.title.startsWith('You are logged out here')")
+        lost.go(demo.url)
+        lost.wait("document.title == 'Who are you?'")
+        assert tab.problems() == []
+
+
 def test_who_comes_from_elsewhere_is_asked_before_they_are_logged_out(
     demo: Demo,
 ) -> None:

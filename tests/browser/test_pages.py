@@ -67,6 +67,7 @@ def make_account(pages: Pages, head: Any, number: str) -> Any:  # noqa: ANN401
         return Line(id=f"id{seconds}", this=this, created=since, used=used, bound=bound)
 
     account = Account(
+        person="Alice Archer",
         names=("alice.archer@example.com",),
         provider="Corporate login",
         created=moment(now - 185, now),

@@ -136,8 +136,8 @@ def test_the_page_speaks_german() -> None:
     ("names", "said"),
     [
         (("a", "b"), "You are logged in as a, b "),
-        ((), "The applications here have no name for you"),
-        (None, "cannot be found out just now"),
+        ((), "Known here as nobody: no application here has a name for you"),
+        (None, "Known here as not to be found out just now"),
     ],
 )
 def test_names_may_differ_or_be_missing(
@@ -147,6 +147,25 @@ def test_names_may_differ_or_be_missing(
     scene.names = names
     scene.log_in()
     assert said in text_of(scene.page(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("claims", "person"),
+    [
+        ({"name": " Alice  ", "email": "a@b"}, "Alice"),
+        ({"name": " ", "preferred_username": ["x"], "email": "a@b"}, "a@b"),
+        ({"name": "x" * 300}, "x" * 200),
+    ],
+)
+def test_people_are_called_what_their_provider_calls_them(
+    claims: dict[str, Any], person: str
+) -> None:
+    """A subject may be a number in which nobody recognises themselves."""
+    scene = AccountScene()
+    scene.logins["corp"].claims = claims
+    scene.log_in()
+    text = text_of(scene.page(ROOT))
+    assert f"You are logged in as {person} Known here as Alice B. Account" in text
 
 
 def test_whatever_people_are_called_is_text() -> None:

@@ -16,6 +16,7 @@ _PAGE: Final = Page("""\
 <a class="button" href="/">Application</a>
 <a class="button" href="/reports/">Reports</a>
 <a class="button other" href="/.sso/login?to=/">Be somebody else</a>
+<a class="button other" href="/.sso/">Your sessions</a>
 <form action="/.sso/logout" method="post"><button class="other">Log out</button></form>
 </nav>
 <h2>You</h2>

@@ -126,6 +126,7 @@ def people_lines(scene: Scene, paint: Paint) -> str:
     lines += [
         "",
         f"  To be somebody else: {scene.web_url}/.sso/login",
+        f"  To see your sessions, and end them: {scene.web_url}/.sso/",
         "  It warns of the certificate, because it does not know the demo's CA:",
         f"  {scene.directory / 'ca.crt'}",
     ]
