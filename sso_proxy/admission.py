@@ -1,6 +1,7 @@
 """The values that a request's way is made of, from connection to verdict."""
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import attrs
@@ -56,6 +57,7 @@ class Trail:
         body: Reads the request's body before it is decided on, if it has one.
         place: The record's part for this client and route, if it is known.
         routes: The routes of its host, where its route was found.
+        steps: What was done, and the monotonic time then; None: nobody wants to know.
         asker: The kind of proxy that only asks about it; empty if it came to us itself.
     """
 
@@ -68,6 +70,7 @@ class Trail:
         "request",
         "route",
         "routes",
+        "steps",
         "user",
     )
 
@@ -81,6 +84,12 @@ class Trail:
         self.body: Body | None = None
         self.place = ""
         self.asker = ""
+        self.steps: list[tuple[str, float]] | None = None
+
+    def note(self, step: str) -> None:
+        """Note that *step* is done, if anybody wants to know when."""
+        if self.steps is not None:
+            self.steps.append((step, monotonic()))
 
     @property
     def found(self) -> tuple[Request, Route]:

@@ -86,6 +86,8 @@ class Generation:
             raise
         server = config.server
         self.trusted = trusted_ranges(server.trusted_proxies)
+        told = server.timing
+        self.timing = trusted_ranges(told.networks) if told is not None else None
         self.managed = managed_names(config, self.parts.settable)
         self.recorder = Recorder(
             json=by_format["json"],
@@ -179,6 +181,7 @@ class Generation:
                 record=self.recorder.record,
                 new_id=self._gateway.new_id,
                 pages=self.parts.pages,
+                timing=self.timing,
             ),
             tls=tls,
             trusted=self.trusted,

@@ -152,6 +152,7 @@ class Pipeline:
         if isinstance(found, Response):
             return found
         authenticator, outcome, request = found
+        trail.note("auth")
         if incoming.framing.length == RESTORE_OCTETS:
             restored = await restore(request, route, trail)
             if isinstance(restored, Response):
@@ -185,6 +186,7 @@ class Pipeline:
             if route.ticket is None:
                 return let_pass(trail, outcome, bound, equipment)
             return await issue(route.ticket, presented, trail, authenticator, fields)
+        trail.note("decision")
         # 8 equip; nothing waits from here on, so that no revocation comes too late
         return equip(
             incoming,
@@ -223,12 +225,14 @@ class Pipeline:
             equipment = make_equipment(trail)
             decision = await judge(route, request, identity, equipment, said)
             if decision is None:
+                trail.note("policy")
                 caller = Caller(request=presented, identity=identity, user=trail.user)
                 refused = await supply(
                     caller, route, authenticator, trail.body, equipment
                 )
                 if refused is not None:
                     return refused
+                trail.note("token")
                 decision = self._check(route, request, identity)
         if decision is None:
             return equipment

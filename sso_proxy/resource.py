@@ -154,7 +154,7 @@ class _Passage(Exchange):
             self._answer(verdict, incoming.head)
             return
         try:
-            lines = self.trace_lines(verdict.route)
+            lines = self.trace_lines(incoming.trace, verdict.route)
             outgoing = build_outgoing(verdict, incoming.framing, self.id, lines)
         except BadMessageError as e:
             self.fail(e.status, e.reason)

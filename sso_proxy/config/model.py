@@ -25,6 +25,7 @@ from sso_proxy.config.login_parts import RouteLoginConfig
 from sso_proxy.config.operator_parts import (
     AdminConfig,
     AuditConfig,
+    TimingConfig,
     TraceMode,
     TracesConfig,
 )
@@ -108,6 +109,7 @@ class ServerConfig:
         access_log: A second stream, of the same choice of forms; unset, there is none.
         admin: The listener for operators; unset, there is none.
         revocations: How revocations are shared with other machines; unset, none is.
+        timing: Who is told where a request's time goes; unset, nobody is.
         traces: What becomes of traces that begin here.
         outbound: Requests of our own.
     """
@@ -127,6 +129,7 @@ class ServerConfig:
     access_log: AuditConfig | None = None
     admin: AdminConfig | None = None
     revocations: RevocationsConfig | None = None
+    timing: TimingConfig | None = None
     traces: TracesConfig = attrs.field(factory=TracesConfig)
     outbound: OutboundConfig = attrs.field(factory=OutboundConfig)
 

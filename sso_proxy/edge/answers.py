@@ -1,5 +1,7 @@
 """What clients get: answers serialised from values, with our own framing."""
 
+import attrs
+
 from sso_proxy.admission import Admission
 from sso_proxy.edge.site import Site
 from sso_proxy.model import Headers, RequestHead, Response
@@ -60,6 +62,12 @@ def failure_fields(
     if admission is None or head is None or admission.route.cors is None:
         return fields
     return (*fields, *build_cors_fields(admission.route.cors, head))
+
+
+def with_timing(response: Response, timing: str) -> Response:
+    """Say in *response* what took how long."""
+    headers = (*response.headers, ("server-timing", timing))
+    return attrs.evolve(response, headers=headers)
 
 
 def _needs_length(answer: Answer) -> bool:

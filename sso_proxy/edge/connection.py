@@ -12,14 +12,14 @@ from typing import Any
 
 import attrs
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
-from sso_proxy.edge.answers import failure_fields, own_answer
+from sso_proxy.edge.answers import failure_fields, own_answer, with_timing
 from sso_proxy.edge.exchange import Exchange, unread_exchange
 from sso_proxy.edge.intake import Intake
 from sso_proxy.edge.memo import Memo, kept_of, recall_first
 from sso_proxy.edge.site import Rules, Site
+from sso_proxy.edge.timing import REMEMBERED
 from sso_proxy.edge.uplink import CONTINUE, State, Uplink
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead, Response
@@ -223,6 +223,7 @@ class ServerConnection(Uplink):
         exchange = Exchange(self, head.method, head.path)
         exchange.minor, exchange.trace = framing.minor, incoming.trace
         trail = exchange.trail = Trail()
+        trail.steps = [] if rules.timing is not None else None
         self._start_exchange(exchange, keep_alive=framing.keep_alive)
         self._incoming = incoming
         plain = framing.minor == 1 and framing.keep_alive and not framing.upgrade
@@ -250,16 +251,6 @@ class ServerConnection(Uplink):
         ):
             self._closing = True
 
-    def _undecided(self, failure: Failure) -> None:
-        """Deny: deciding was cancelled or broke in a way the pipeline does not know."""
-        _log.failure("A decision broke; denied.", failure=failure)
-        self._waiting = None
-        if self._exchange is None:  # it was answered before it broke
-            self.abort()
-            return
-        self._drop_request("failed")
-        self.refuse(503, "failed")
-
     def _decided(self, verdict: Verdict) -> None:
         self._waiting = None
         exchange, incoming = self._exchange, self._incoming
@@ -269,12 +260,15 @@ class ServerConnection(Uplink):
         if trail is not None and trail.request is not None:
             exchange.id, head = trail.request.id, trail.request.head
             exchange.method, exchange.path = head.method, head.path
+            told = self.site.rules.timing
+            if told is not None and trail.steps is not None:
+                exchange.tell_timing(told, trail.request, trail.steps)
         if isinstance(verdict, Response):
             self._answer(verdict, incoming.head)
             return
         framing = incoming.framing
         try:
-            lines = exchange.trace_lines(verdict.route)
+            lines = exchange.trace_lines(incoming.trace, verdict.route)
             outgoing = build_outgoing(verdict, framing, exchange.id, lines)
         except BadMessageError as e:
             self._answer(Response(status=e.status, reason=e.reason), incoming.head)
@@ -304,10 +298,12 @@ class ServerConnection(Uplink):
         exchange.id = rules.new_id()
         exchange.admission = admission
         self._start_exchange(exchange, keep_alive=True)
-        lines = b""
-        if trace is not None or admission.route.tracing is not None:
-            exchange.trace = trace
-            lines = exchange.trace_lines(admission.route)
+        lines, route = b"", admission.route
+        if trace is not None or route.tracing is not None:
+            lines = exchange.trace_lines(trace, route)
+        if rules.timing is not None:
+            steps = [(REMEMBERED, exchange.started)]
+            exchange.tell_timing(rules.timing, admission.caller.request, steps)
         self._forward(exchange, admission, repeated.outgoing(exchange.id, lines))
         return True
 
@@ -382,6 +378,8 @@ class ServerConnection(Uplink):
             return
         exchange.id = exchange.id or self.site.rules.new_id()
         exchange.status, exchange.reason = response.status, response.reason
+        if exchange.steps is not None:
+            response = with_timing(response, exchange.timing())
         self._skip_body()
         if self.facts.stale:  # only a new connection helps
             self._closing = True

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from sso_proxy.admission import Admission, Trail
 from sso_proxy.edge.answers import client_block
+from sso_proxy.edge.timing import Steps, Told, describe_steps
 from sso_proxy.edge.tunnel import Tunnel
+from sso_proxy.model import Request
 from sso_proxy.net.stream import Stream
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.chunked import LAST_CHUNK, encode_chunk
@@ -39,6 +41,7 @@ class Exchange:
         sent: Octets of the answer's content that were relayed.
         received: Octets of the request's content.
         upstream_status: What the backend said, 0 before.
+        steps: What was done for it, and when, if its client is told; else None.
         trace: Where it belongs in a trace, or None.
         over: Nothing more will happen.
     """
@@ -59,6 +62,7 @@ class Exchange:
         "sink",
         "started",
         "status",
+        "steps",
         "trace",
         "trail",
         "upstream_status",
@@ -80,14 +84,25 @@ class Exchange:
         self.received = 0
         self.upstream_status = 0
         self.trace: TraceContext | None = None
+        self.steps: Steps | None = None
         self.over = False
         self._chunked = False
         self._relaying = False
 
-    def trace_lines(self, route: Route) -> bytes:
-        """Give what the backend learns of the trace, which may begin here."""
-        if route.tracing is not None:
-            self.trace = route.tracing(self.trace)
+    def tell_timing(self, told: Told, request: Request, steps: Steps) -> None:
+        """Tell the client what took how long, if it is one that is *told*."""
+        if told(request.client.address):
+            self.steps = steps
+
+    def timing(self) -> str:
+        """Say what took how long, now that there is an answer."""
+        steps, now = self.steps or [], monotonic()
+        step = "decision" if self.admission is None else "backend"
+        return describe_steps(self.started, [*steps, (step, now)], now)
+
+    def trace_lines(self, trace: TraceContext | None, route: Route) -> bytes:
+        """Give what the backend learns of the *trace*, which may begin here."""
+        self.trace = trace if route.tracing is None else route.tracing(trace)
         return b"" if self.trace is None else self.trace.lines
 
     @property
@@ -117,6 +132,8 @@ class Exchange:
             ours = admission.answer
             if admission.rewrite is not None:
                 block = admission.rewrite(block)
+        if self.steps is not None:
+            ours += b"Server-Timing: %b\r\n" % self.timing().encode("ascii")
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b\r\n%b"
             % (
@@ -146,6 +163,8 @@ class Exchange:
             ours = admission.answer
             if admission.rewrite is not None:
                 block = admission.rewrite(block)
+        if self.steps is not None:
+            ours += b"Server-Timing: %b\r\n" % self.timing().encode("ascii")
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b%b\r\n"
             % (

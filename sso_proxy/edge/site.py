@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.edge.known import KnownHeads, Place
+from sso_proxy.edge.timing import Told
 from sso_proxy.interfaces import IClock
 from sso_proxy.pages import Pages, default_pages
 from sso_proxy.session import Session
@@ -81,6 +82,7 @@ class Rules:
         record: Takes each finished exchange.
         new_id: Makes request ids.
         pages: What people see of us.
+        timing: Says who is told where the time goes, by address; None: nobody is.
         known: What was decided under it, for all connections.
     """
 
@@ -93,6 +95,7 @@ class Rules:
     record: Callable[["Exchange"], None]
     new_id: Callable[[], str]
     pages: Pages = attrs.field(factory=default_pages)
+    timing: Told | None = None
     known: KnownHeads = attrs.field(factory=KnownHeads, init=False, repr=False)
 
 

@@ -7,6 +7,9 @@ from enum import Enum
 from time import monotonic
 from typing import Final
 
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
 from sso_proxy.admission import Admission, Connection, Verdict
 from sso_proxy.edge.body import BodyReader
 from sso_proxy.edge.exchange import Exchange
@@ -20,6 +23,8 @@ from sso_proxy.net.coroutine import Waiting
 from sso_proxy.net.stream import Stream
 from sso_proxy.session import Session
 from sso_proxy.specs.http.request import Incoming
+
+_log = Logger()
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
@@ -290,6 +295,16 @@ class Uplink(ABC):
         sink, exchange.sink = exchange.sink, None
         if sink is not None:
             sink.abandon()
+
+    def _undecided(self, failure: Failure) -> None:
+        """Deny: deciding was cancelled or broke in a way the pipeline does not know."""
+        _log.failure("A decision broke; denied.", failure=failure)
+        self._waiting = None
+        if self._exchange is None:  # it was answered before it broke
+            self.abort()
+            return
+        self._drop_request("failed")
+        self.refuse(503, "failed")
 
     def _end_exchange(self) -> None:
         """Write the audit record: phase 10."""

@@ -13,6 +13,7 @@ from sso_proxy.config.limits import LimitsConfig
 from sso_proxy.edge.connection import ServerConnection
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.site import Rules, Site
+from sso_proxy.edge.timing import Told
 from sso_proxy.edge.uplink import State
 from sso_proxy.interfaces import IAuthenticator, IUpstream
 from sso_proxy.model import Authenticated, HeaderChallenge, Outcome, Refusal, Request
@@ -285,6 +286,7 @@ class Scene:
         hsts: bytes = b"",
         routes: Callable[[FakeUpstream], list[Route]] | None = None,
         handshake: bool = True,
+        timing: Told | None = None,
         **route: Any,  # noqa: ANN401
     ) -> None:
         self.backend = FakeUpstream()
@@ -292,6 +294,7 @@ class Scene:
         self.gone: list[tuple[State, str]] = []
         self.limits = limits or LimitsConfig()
         self.hsts = hsts
+        self.timing = timing
         made = routes(self.backend) if routes else [make_route(self.backend, **route)]
         self.routes = RouteTable(made)
         self._ids = itertools.count(1)
@@ -326,6 +329,7 @@ class Scene:
             hsts=self.hsts,
             record=self.records.append,
             new_id=self.new_id,
+            timing=self.timing,
         )
 
     def connect(self, *, handshake: bool = True) -> tuple[FakeStream, ServerConnection]:
