@@ -28,6 +28,7 @@ from sso_proxy.specs.http.original import Asker
 _log = Logger()
 
 _PASSED: Final = b"This may pass.\n"
+_UNHEARD: Final = frozenset({"location", "www-authenticate"})
 _REMOVE: Final = "x-envoy-auth-headers-to-remove"
 
 
@@ -56,8 +57,7 @@ def let_pass(
             why=str(e),
         )
         return Response(status=403, reason="header-value", headers=(NO_STORE,))
-    if trail.asker == "envoy":  # it lets a client's fields be unless we name them
-        fields += _removed(route, equipment, fields)
+    fields += _others(trail.asker, route, equipment, fields)
     told = (*outcome.headers, *equipment.answer, *_read(proof.answer))
     told = tuple(field for field in told if field[0] != NO_STORE[0])
     return Response(
@@ -89,12 +89,17 @@ def _cookies(request: Request, equipment: Equipment) -> Headers:
     return (("cookie", value),) if value else ()
 
 
-def _removed(route: Route, equipment: Equipment, given: Headers) -> Headers:
-    """Name what the backend must not get of what the client sends."""
-    names = {"cookie", *(route.asked or ()), *route.settable, *route.consumed}
-    names |= equipment.removed
-    names -= {name for name, _ in given}
-    return ((_REMOVE, ",".join(sorted(names))),)
+def _others(asker: str, route: Route, equipment: Equipment, given: Headers) -> Headers:
+    """Have *asker* take off what else a client may have sent that is not its own."""
+    if asker not in {"caddy", "envoy"}:
+        return ()  # these replace or delete whatever they are configured to take
+    names = {"authorization", "cookie", *(route.asked or ())}
+    names |= {*route.settable, *route.consumed, *equipment.removed}
+    others = sorted(names - {name for name, _ in given})
+    if asker == "envoy":  # it lets a client's fields be unless we name them
+        return ((_REMOVE, ",".join(others)),) if others else ()
+    # It would send the name of its variable for a field that is not there.
+    return tuple((name, "") for name in others)
 
 
 def tell(asker: Asker, response: Response, request: Request | None) -> Response:
@@ -120,7 +125,8 @@ def tell(asker: Asker, response: Response, request: Request | None) -> Response:
     status = response.status
     if asker == "nginx" and status != 200:  # it knows two refusals
         status = 401 if status == 401 or 300 <= status < 400 else 403
-        headers = tuple(field for field in headers if field[0] != "location")
+        # The client hears challenges from us; nginx would add these to them.
+        headers = tuple(field for field in headers if field[0] not in _UNHEARD)
     return attrs.evolve(response, status=status, headers=headers)
 
 

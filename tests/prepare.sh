@@ -11,6 +11,7 @@ need() { # package, and a command or file that it brings
 need nginx-light nginx
 need libnginx-mod-http-js /usr/lib/nginx/modules/ngx_http_js_module.so
 need haproxy haproxy
+need caddy caddy
 need slowhttptest slowhttptest
 need curl curl
 need openssl openssl

@@ -33,6 +33,7 @@ RUN_HERE = {"aws-alb.toml", "certificate-bound.toml", "hosted.toml"}
 RUN_ELSEWHERE = {
     "api-or-browser.toml",
     "form-and-basic.toml",
+    "forward-auth.toml",
     "entra.toml",
     "from-mod-auth-openidc.toml",
     "many-providers.toml",

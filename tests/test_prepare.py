@@ -28,6 +28,7 @@ def prepare(
 PROGRAMS = (
     "nginx",
     "haproxy",
+    "caddy",
     "slowhttptest",
     "curl",
     "openssl",
