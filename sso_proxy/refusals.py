@@ -130,7 +130,8 @@ async def refuse_device(
         if response.status not in {200, 302, 303, 401, 403}:
             return response  # another reason is the more important one
         response = attrs.evolve(response, reason=_missing(request))
-    return attrs.evolve(response, headers=(*response.headers, *opened.headers))
+    headers = tuple(dict.fromkeys((*response.headers, *opened.headers)))
+    return attrs.evolve(response, headers=headers)
 
 
 def _ask_for_device(request: Request, route: Route, *, strict: bool) -> Response | None:

@@ -180,6 +180,52 @@ def test_no_page_reads_or_frames_an_answer(attack: Attack) -> None:
     assert answer.values("access-control-allow-origin") == []
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_who_may_ask_a_route_from_elsewhere_may_not_prove_anything(
+    tmp_path: Path, method: str
+) -> None:
+    cors = 'cors = { origins = ["https://b.example.com"], credentials = true }'
+    world = DeviceWorld(tmp_path, route=cors)
+    alice = world.log_in()
+    fields = (
+        ("Host", HOST),
+        ("Origin", "https://b.example.com"),
+        ("Cookie", "; ".join(f"{n}={v}" for n, v in alice.alive().items())),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", f"{ID}, {RESPONSE}"),
+        ("Content-Length", "0"),
+    )
+    refresh = only(alice).refresh
+    asked, page = (
+        world.instance(Sent(method=method, path=path, fields=fields))
+        for path in (refresh, "/")
+    )
+    assert asked.status == {"OPTIONS": 405, "POST": 400}[method]
+    assert not [name for name, _ in asked.fields if "access-control" in name]
+    assert page.values("access-control-allow-origin") == ["https://b.example.com"]
+
+
+@pytest.mark.parametrize("kind", ["server", "cookie"])
+def test_no_shared_cache_keeps_what_is_offered_to_one(
+    tmp_path: Path, kind: str
+) -> None:
+    """It would offer it to others, who could register nothing with that."""
+    world = DeviceWorld(tmp_path, kind=kind)
+    answers: list[Answer] = []
+
+    def serve(sent: Sent) -> Answer:
+        answers.append(world.serve(sent))
+        return answers[-1]
+
+    alice = world.log_in(DeviceBrowser(serve, world.clock.time, HOST, keeps=False))
+    world.pass_(30)
+    assert world.is_in(alice)
+    offers = [a for a in answers if a.values("secure-session-registration")]
+    assert [answer.status for answer in offers] == [303, 200]
+    for answer in offers:
+        assert set(answer.values("cache-control")) == {"no-store"}
+
+
 def test_a_session_is_nothing_on_another_host(tmp_path: Path) -> None:
     """Nor are its challenges and proofs: each is for one host."""
     route = CONFIG.split("[[route]]")[1].replace(HOST, "b.example.com")

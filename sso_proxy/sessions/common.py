@@ -206,7 +206,9 @@ class Sessions:
             until = 0.0 if offer else until  # each is for one browser, once
         if self.devices.describes:
             session = await self.devices.describe(request, session, standing.thumbprint)
-        headers = (*opened.headers, *offer)
+        headers = opened.headers
+        if offer:
+            headers = tuple(dict.fromkeys((*headers, *offer)))
         return Opened(session, until=until, headers=headers, refused=opened.refused)
 
     def _on_device(self, session: Session, thumbprint: str) -> Session:

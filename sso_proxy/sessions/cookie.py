@@ -327,7 +327,8 @@ class CookieSessions(Sessions):
     def _opened(self, request: Request, session: Session, more: Headers = ()) -> Opened:
         """Put *session* into the answer's cookies, and *more* beside it."""
         headers = (*self.common.jar.write(request, self._seal(session)), *more)
-        return Opened(session, until=self._clock.time(), headers=headers)
+        now, headers = self._clock.time(), tuple(dict.fromkeys(headers))
+        return Opened(session, until=now, headers=headers)
 
     def _seal(self, session: Session) -> str:
         value = encode(self._sealer.seal(write_record(session), self._context))

@@ -159,6 +159,7 @@ class DeviceTalk:
                     provider=provider,
                 ),
             ),
+            NO_STORE,  # it is for one browser
         )
 
     async def register(

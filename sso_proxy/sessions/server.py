@@ -186,7 +186,7 @@ class ServerSessions(Sessions):
         headers = self.common.jar.write(request, text)
         headers += await self._offer(request, session)
         self.common.begun.note(self.common.name, request, session)
-        return Opened(session, until=now, headers=headers)
+        return Opened(session, until=now, headers=tuple(dict.fromkeys(headers)))
 
     async def replace(
         self,
