@@ -32,9 +32,11 @@ class AccountScene(LoginScene):
 
     Attributes:
         names: What applications call people.
+        document: What answers programs.
     """
 
     names: tuple[str, ...] | None = ("Alice B.",)
+    document: Any = None
 
     def make_parts(self, desks: Mapping[str, Desk]) -> tuple[Any, ...]:
         async def names(host: str, endpoints: str, known: Identity) -> Any:  # noqa: ANN401
@@ -57,6 +59,7 @@ class AccountScene(LoginScene):
             names=names,
             stores=self.stores,
             ask_again=again,
+            document=self.document,
         )
         return (accounts,)
 
@@ -422,6 +425,31 @@ def test_scripts_and_frames_see_nothing(
     seen = scene.ask(ROOT, *fields, SAME)
     assert (seen.status, scene.reason) == (401, "no-navigation")
     assert "Alice" not in seen.body
+
+
+def test_programs_that_ask_for_the_same_path_get_their_document() -> None:
+    """Those that check an OpenID realm ask for HTML by name, among others."""
+
+    class Document:
+        told: Response | None = Response(status=200, reason="document")
+
+        async def answer(self, request: Request, name: str, rest: str) -> Any:  # noqa: ANN401
+            assert (request.head.method, name, rest) == ("GET", "", "")
+            return self.told
+
+    class Scene(AccountScene):
+        document = Document()
+
+    scene = Scene()
+    scene.log_in()
+    program = (b"Accept: text/html; q=0.3, application/xrds+xml",)
+    scene.ask(ROOT, *program)
+    assert scene.reason == "document"
+    scene.page(ROOT)
+    assert scene.reason == "account"
+    scene.document.told = None
+    scene.ask(ROOT, *program)
+    assert scene.reason == "account"
 
 
 def test_whose_session_is_over_ends_nothing_and_logs_in() -> None:
