@@ -172,6 +172,17 @@ def test_content_is_not_read(attack: Attack) -> None:
     assert found == (403, "device-challenge")
 
 
+def test_what_speaks_an_older_version_gets_the_same_answer(attack: Attack) -> None:
+    client, _ = attack.world.instance.connect()
+    cookie = "; ".join(f"{n}={v}" for n, v in attack.alice.alive().items())
+    lines = f"Host: {HOST}\r\nCookie: {cookie}\r\n{ID}: {attack.bound.id}\r\n\r\n"
+    client.receive(f"POST {attack.bound.refresh} HTTP/1.0\r\n{lines}".encode())
+    head = client.take()
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert b"Secure-Session-Challenge: " in head
+    assert client.closed
+
+
 def test_no_page_reads_or_frames_an_answer(attack: Attack) -> None:
     answer = attack.send(*OURS, (ID, attack.bound.id))
     assert answer.values("x-frame-options") == ["DENY"]
