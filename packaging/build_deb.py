@@ -106,7 +106,7 @@ def put_programs(tree: Path) -> None:
     for name, (module, function) in PROGRAMS.items():
         text = LAUNCHER.format(python=PYTHON, module=module, function=function)
         (programs / name).write_text(text)
-    command = [sys.executable, "-ISB", programs / "twistd", "--help"]
+    command = [sys.executable, "-ISB", str(programs / "twistd"), "--help"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     (tree / "usr/bin").mkdir(parents=True)
     (tree / "usr/bin/sso-proxy").symlink_to("../lib/sso-proxy/bin/sso-proxy")
