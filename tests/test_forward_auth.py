@@ -12,9 +12,11 @@ from tests.support.forward_auth_scene import (
 )
 
 
-@pytest.fixture(params=KINDS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> AskedWorld:
-    return AskedWorld(tmp_path, request.param)
+@pytest.fixture(params=KINDS, scope="module")
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AskedWorld:
+    return AskedWorld(tmp_path_factory.mktemp("asked"), request.param)
 
 
 def test_who_may_pass_is_named_for_the_backend(world: AskedWorld) -> None:
@@ -28,7 +30,7 @@ def test_who_may_pass_is_named_for_the_backend(world: AskedWorld) -> None:
     removed = ["authorization"] * envoy
     assert answer.values("x-envoy-auth-headers-to-remove") == removed
     assert answer.values("cache-control") == ["no-store"]
-    (record,) = world.instance.audit()
+    record = world.instance.audit()[-1]
     assert (record["method"], record["path"]) == ("GET", "/orders")
     assert (record["host"], record["reason"]) == ("app.example.com", "may-pass")
     assert (record["client"], record["user"]) == ("203.0.113.5", "alice")
@@ -57,7 +59,9 @@ def test_every_kind_hears_refusals_in_words_that_it_knows(tmp_path: Path) -> Non
 
 def test_browsers_are_sent_to_log_in_by_whole_urls(tmp_path: Path) -> None:
     world = AskedWorld(tmp_path, "traefik")
-    answer = world.ask("/orders", *NAVIGATION)
+    said = (("X-Forwarded-Port", "1"), ("X-Forwarded-Prefix", "//evil.example"))
+    answer = world.ask("/orders", *NAVIGATION, *said)
+    assert "evil" not in answer.location
     assert answer.location.startswith("https://login.example")
     assert answer.values("set-cookie")
 

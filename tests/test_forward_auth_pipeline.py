@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from sso_proxy.model import Headers
+from sso_proxy.specs.http.client_cert import build_client_cert
+from sso_proxy.testing.fakes import make_certificate
+from sso_proxy.testing.pki import Pki
+from sso_proxy.testing.proofs import ProofSigner
 from tests.support.device_browser import Answer, Sent
 from tests.support.forward_auth_scene import (
     ALICE,
@@ -17,9 +21,9 @@ from tests.support.forward_auth_scene import (
 ADMIN = ("Authorization", "Name admin")
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> AskedWorld:
-    return AskedWorld(tmp_path, "traefik")
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> AskedWorld:
+    return AskedWorld(tmp_path_factory.mktemp("asked"), "traefik")
 
 
 def reason(world: AskedWorld) -> str:
@@ -144,6 +148,33 @@ def test_what_is_on_record_is_what_the_client_asked_for(world: AskedWorld) -> No
     assert world.instance(question.sent_by("traefik")).status == 200
     record = world.instance.audit()[-1]
     assert (record["method"], record["path"]) == ("PATCH", "/a")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_is_the_clients_and_never_the_proxys(
+    tmp_path: Path, kind: Kind
+) -> None:
+    """Else everybody would be the proxy, which may have to show one of its own."""
+    world = AskedWorld(tmp_path, kind)
+    issued = Pki.create().issue("alice", client=True)
+    said = ("Client-Cert", build_client_cert(issued.der))
+    for _ in range(2):
+        answer = world.ask("/certified/", said)
+        assert (answer.status, answer.values("x-remote-user")) == (200, ["CN=alice"])
+        assert world.ask("/certified/").status in {401, 403}
+        world.instance.with_certificate(make_certificate("CN=proxy"))
+
+
+def test_a_proof_is_for_what_the_client_asked_for(world: AskedWorld) -> None:
+    key = ProofSigner.create()
+    url = "https://app.example.com/proved/a"
+    fields = (ALICE, ("X-Key", key.thumbprint))
+    proof = ("DPoP", key.prove("GET", url, "alice", world.clock.time()))
+    assert world.ask("/proved/a", *fields).status == 401
+    assert world.ask("/proved/b", *fields, proof).status == 401
+    assert world.ask("/proved/a", *fields, proof, method="PUT").status == 401
+    assert world.ask("/proved/a", *fields, proof).status == 200
+    assert world.ask("/proved/a", *fields, proof).status == 401  # once
 
 
 def upgrade(origin: str) -> Headers:

@@ -47,11 +47,18 @@ SERVER: Final = "sessions/test_server.py::"
 THOUSANDS: Final = "interop/test_sessions.py::"
 LOGINS: Final = "endpoints/test_logins.py::"
 INFO: Final = "endpoints/test_session_info.py::"
+ACCOUNTS: Final = "endpoints/test_accounts.py::"
 LOGOUTS: Final = "endpoints/test_logouts.py::"
 RESPONSES: Final = "specs/oidc/test_response.py::"
 TARGETS: Final = "specs/http/test_return_target.py::"
 ADMIN: Final = "endpoints/test_admin.py::"
 REVOCATIONS: Final = "endpoints/test_revocations.py::"
+
+ASKED: Final = "test_forward_auth_pipeline.py::"
+ORIGINAL: Final = "specs/http/test_original.py::"
+BESIDE: Final = "docs/test_forward_auth_howto.py::"
+ADDED: Final = ASKED + "test_what_a_client_adds_decides_nothing"
+FORGED: Final = ORIGINAL + "test_a_field_that_only_we_may_send_is_no_question"
 
 STRIPPED: Final = FIELDS + "test_managed_names_are_stripped_in_every_spelling"
 ANEW: Final = FIELDS + "test_what_is_said_about_the_client_is_made_anew"
@@ -94,25 +101,33 @@ TABLE: Final = {
         RULES + "test_what_a_rule_sets_is_said_by_nobody_else",
         RULES + "test_what_a_rule_removes_is_removed_in_every_spelling",
     ),
-    "A2": row("X_forwarded_proto alters the decision", ANEW, NO_FIELD),
+    "A2": row("X_forwarded_proto alters the decision", ANEW, NO_FIELD, FORGED),
     "A3": row("X_Auth_User beside X-Auth-User", STRIPPED),
     "A4": row("X.Auth.User, Remote.User", STRIPPED),
     "A5": row(
         "a client's field where we set none",
         FIELDS + "test_a_claim_that_is_missing_is_not_the_clients_to_give",
+        FORGED,
+        BESIDE + "test_nobody_gets_further_by_what_they_say",
     ),
     "A7": row(
         "Connection: X-Forwarded-User",
         REFUSED + "[connection-managed]",
         REFUSED + "[connection-lower]",
         CONNECTION,
+        BESIDE + "test_a_name_that_connection_lists_arrives_all_the_same",
     ),
     "A8": row("an empty first member of Connection", CONNECTION),
     "A9": row("Connection erases what a mutator set", CONNECTION),
     "A10": row("Proxy becomes HTTP_PROXY", ALLOWED + "[proxy]", STRIPPED),
     "A12": row("X-Client-IP of an untrusted peer", STRIPPED, ANEW),
     "A14": row("Host injects into Forwarded", REFUSED + "[host-forwarded]"),
-    "A15": row("X-Forwarded-Port, -Prefix left over", STRIPPED, ANEW),
+    "A15": row(
+        "X-Forwarded-Port, -Prefix left over",
+        STRIPPED,
+        ANEW,
+        "test_forward_auth.py::test_browsers_are_sent_to_log_in_by_whole_urls",
+    ),
     "A16": row(
         "an output's name where no plugin sets it",
         STRIPPED,
@@ -138,7 +153,13 @@ TABLE: Final = {
     ),
     "A22": row("x-envoy-original-path", STRIPPED),
     "B1": row("a rule that a query can match", GUARDED, SENT),
-    "B3": row("X-Forwarded-Uri decides", NO_FIELD, STRIPPED),
+    "B3": row(
+        "X-Forwarded-Uri decides",
+        NO_FIELD,
+        STRIPPED,
+        ADDED,
+        ASKED + "test_only_a_trusted_proxy_gets_answers",
+    ),
     "B4": row("/public/../admin", GUARDED, SENT, EXACTLY),
     "B8": row("escapes switch a matcher's mode", GUARDED, AMBIGUOUS, SENT),
     "B9": row("/%61dmin, //admin, /./admin", GUARDED, EXACTLY),
@@ -193,7 +214,7 @@ TABLE: Final = {
         PATHS + "test_an_absolute_target_chooses_the_same_route",
         TLS + "test_an_absolute_target_does_not_get_around_the_name",
     ),
-    "B19": row("X-Forwarded-Proto selects the rule", NO_FIELD, ANEW),
+    "B19": row("X-Forwarded-Proto selects the rule", NO_FIELD, ANEW, ADDED),
     "B20": row(
         "a token that one rule accepted passes another",
         PATHS + "test_a_token_is_judged_anew_on_each_route",
@@ -208,7 +229,12 @@ TABLE: Final = {
         XACML + "test_same_name_of_another_issuer_is_another_caller",
         why="each authenticator remembers its own tokens",
     ),
-    "B22": row("path and query split twice", SENT, EXACTLY),
+    "B22": row(
+        "path and query split twice",
+        SENT,
+        EXACTLY,
+        ORIGINAL + "test_each_kind_says_it_in_its_own_place",
+    ),
     "B23": row(
         "the route taken is not the route judged",
         GENERATED + "test_the_record_tells_what_the_backend_got",
@@ -394,6 +420,9 @@ TABLE: Final = {
         "a page about the user that has the tokens",
         "test_session_command.py::test_sessions_are_listed_and_ended_in_all_workers",
         COMMON + "test_the_id_in_lists_and_logs_is_no_cookie",
+        ACCOUNTS + "test_nobody_ends_a_session_of_somebody_else",
+        ACCOUNTS + "test_scripts_and_frames_see_nothing",
+        "test_browser_parts.py::test_a_thief_without_the_device_sees_and_ends_nothing",
         "specs/test_session_info.py::test_nothing_is_told_that_was_not_chosen",
         INFO + "test_the_access_token_is_there_where_somebody_wrote_so",
         INFO + "test_pages_of_others_learn_nothing_and_cause_nothing",
@@ -431,6 +460,8 @@ TABLE: Final = {
         LOGOUTS + "test_nothing_but_our_own_site_logs_anybody_out",
         LOGOUTS + "test_nobody_is_sent_to_another_site_afterwards",
         LOGOUTS + "test_another_site_cannot_finish_a_logout",
+        ACCOUNTS + "test_no_form_of_others_and_no_frame_ends_anything",
+        ACCOUNTS + "test_what_is_asked_for_in_a_query_does_nothing",
     ),
     "D3": row(
         "an active or signed token for somebody else",

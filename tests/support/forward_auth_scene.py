@@ -13,6 +13,7 @@ from sso_proxy.interfaces import IAuthenticator, ITools
 from sso_proxy.managed import managed_names
 from sso_proxy.model import (
     Authenticated,
+    CertificateFacts,
     HeaderChallenge,
     Headers,
     Identity,
@@ -21,6 +22,7 @@ from sso_proxy.model import (
     Refusal,
     Rejected,
     Request,
+    TlsFacts,
 )
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.pipelines import pipeline_for
@@ -57,12 +59,16 @@ port = 4181
 tls = false
 allow_plaintext = true
 forward_auth = "ASKER"
+forwarded_certificate = "verified"
 
 [authenticator.corp]
 type = "tests.support.device_world:Login"
 
 [authenticator.name]
 type = "tests.support.forward_auth_scene:Name"
+
+[authenticator.certificate]
+type = "mtls"
 
 [cache.shared]
 type = "tests.support.device_world:WorldCache"
@@ -85,6 +91,19 @@ host = "app.example.com"
 path = "/admin/"
 authenticate = ["name"]
 require = ["claims.role == 'admin'"]
+backend = "forward-auth:"
+
+[[route]]
+host = "app.example.com"
+path = "/certified/"
+authenticate = ["certificate"]
+backend = "forward-auth:"
+
+[[route]]
+host = "app.example.com"
+path = "/proved/"
+authenticate = ["name"]
+binding = { dpop = "require" }
 backend = "forward-auth:"
 
 [[route]]
@@ -130,8 +149,14 @@ class Name:
         if user == "mallory":
             return Rejected(reason="unknown", challenge=HeaderChallenge(("Name",)))
         claims = {"email": f"{user}@example.com", "role": user}
+        keys = request.head.values("x-key")
         identity = Identity(
-            issuer="test", subject=user, authenticator=self.name, claims=claims
+            issuer="test",
+            subject=user,
+            authenticator=self.name,
+            claims=claims,
+            confirmation={"jkt": keys[0]} if keys else {},
+            token=user,
         )
         renewed = (("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2; Path=/"))
         return Authenticated(identity, headers=renewed if user == "renewed" else ())
@@ -181,6 +206,12 @@ class AskedInstance(Instance):
             managed=managed_names(self._config, self.parts.settable),
             head_limits=HeadLimits(),
         )
+
+    def with_certificate(self, certificate: CertificateFacts) -> None:
+        """Let the other proxy have a certificate, and show it to us."""
+        tls = TlsFacts(version="TLSv1.3", cipher="x", certificate=certificate)
+        self.facts = attrs.evolve(self.facts, tls=tls, scheme="https", port=443)
+        self.client, self.connection = self.connect()
 
     def from_elsewhere(self) -> None:
         """Let requests come from who is no trusted proxy."""
