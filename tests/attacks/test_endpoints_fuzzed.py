@@ -44,6 +44,7 @@ ENDPOINTS: Final = {
     "logout/done": {"logged-out"},
     "logout/frontchannel/{}": {"logged-out-by-provider", "logout-notice"},
     "logout/backchannel/{}": {"logout-notice"},
+    "": {"account", "account-form", "logout-foreign", "login-choice"},
     "session": {"session-info", "no-session", "session-info-origin"},
     "request/{}/x": {"no-endpoint"},
     "jwks": {"jwks"},

@@ -44,6 +44,17 @@ def test_nothing_asks_for_any_login() -> None:
     assert not choice.wanted.own
 
 
+def test_of_our_own_endpoints_the_page_for_people_alone_is_a_target() -> None:
+    assert read("with=corp&to=/.sso/").wanted.target == "/.sso/"
+    for target in (
+        "/.sso/?x",
+        "/.sso/logout",
+        "/.sso/%2e%2flogout",
+        "/.sso/x/../login",
+    ):
+        assert refused(f"with=corp&to={target}") == "login-target"
+
+
 def test_what_our_pages_write_is_read() -> None:
     wanted = Wanted(
         target="/a?b=c",

@@ -6,12 +6,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import attrs
 
+from sso_proxy.account_names import AccountNames
 from sso_proxy.apache_routes import ApacheRoutes
 from sso_proxy.authn.oidc import OidcAuthenticator
 from sso_proxy.authn.oidc_config import OidcConfig
 from sso_proxy.config.apache_parts import InfoMember, ModAuthOpenidcConfig
 from sso_proxy.config.model import RouteConfig
 from sso_proxy.config.route_parts import SessionInfoConfig, Shown
+from sso_proxy.endpoints.accounts import Accounts
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk, Part
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
@@ -84,9 +86,20 @@ class EndpointsScene:
             limit=AddressLimit(self.oidc.clock, 1_000_000),
             clock=self.oidc.clock,
         )
+        logouts = Logouts("/.sso/", self._desks, pages)
+        accounts = Accounts(
+            "/.sso/",
+            self._desks,
+            pages=pages,
+            clock=self.oidc.clock,
+            logins=logins,
+            logouts=logouts,
+            names=AccountNames().of,
+        )
         parts: list[Part] = [
             logins,
-            Logouts("/.sso/", self._desks, pages),
+            logouts,
+            accounts,
             ProviderLogouts(self._desks, lambda _: [self.store]),
             SessionFrames("/.sso/", self._desks),
         ]
