@@ -7,7 +7,6 @@ from sso_proxy.account_names import AccountNames
 from sso_proxy.device_scope import DevicePlaces
 from sso_proxy.endpoints.accounts import Accounts
 from sso_proxy.endpoints.desks import BrowserEndpoints, Desk, Part
-from sso_proxy.endpoints.device_sessions import DeviceSessions
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.logins import Logins
 from sso_proxy.endpoints.logouts import Logouts
@@ -82,6 +81,6 @@ def build_browser_endpoints(  # noqa: PLR0913 - all that they share with others
         ),
         ProviderLogouts(desks, logins.stores_of, partial(tickets.clear, framed=True)),
         SessionFrames(endpoints, desks),
-        DeviceSessions(endpoints, devices.find),
+        devices.build_part(endpoints),
     ]
     return BrowserEndpoints(endpoints, begins, parts)

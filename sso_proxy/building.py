@@ -93,11 +93,12 @@ class Builder:
         self._logins = LoginDesks(self._make_desks, self._keys)
         self._wishes = LoginWishes(config.route)
         self._names = AccountNames()
-        self._devices = DevicePlaces()
+        per_minute = config.server.limits.logins_per_minute
+        self._devices = DevicePlaces(AddressLimit(tools.clock, per_minute))
         self._federation = FederationRoutes()
         self._infos = InfoRoutes()
         self._cookies = RouteCookies(self._devices)
-        self._limit = AddressLimit(tools.clock, config.server.limits.logins_per_minute)
+        self._limit = AddressLimit(tools.clock, per_minute)
         self._storage = Storage(
             config, self._cache, checking=self._tools.reactor is None
         )

@@ -14,6 +14,7 @@ from typing import Final
 from sso_proxy.endpoints.desks import BrowserEndpoints, Part
 from sso_proxy.endpoints.device_sessions import Bound, DeviceSessions, SessionHolders
 from sso_proxy.endpoints.jwks import KeysAlone
+from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.interfaces import ISessionStore
 from sso_proxy.key_places import KeyPlaces, Place, pattern_of
 from sso_proxy.model import RequestHead
@@ -30,9 +31,15 @@ _PROOFS: Final = "dbsc/"
 
 
 class DevicePlaces:
-    """Collects what is bound to devices, by host and place of endpoints."""
+    """
+    Collects what is bound to devices, by host and place of endpoints.
 
-    def __init__(self) -> None:
+    Args:
+        limit: How many keys one address may register; None for any number.
+    """
+
+    def __init__(self, limit: AddressLimit | None = None) -> None:
+        self._limit = limit
         self._bound: dict[Place, dict[str, Bound]] = {}
         self._uses: dict[tuple[Place, str], Uses] = {}
         self._routes: Mapping[str, Sequence[Route]] = {}
@@ -61,6 +68,10 @@ class DevicePlaces:
         """Give what can be bound on *host*, at a place of endpoints, under a tag."""
         return self._bound.get((self._pattern_of(host), endpoints), {}).get(tag)
 
+    def build_part(self, endpoints: str) -> DeviceSessions:
+        """Build what answers browsers at a place of *endpoints*."""
+        return DeviceSessions(endpoints, self.find, self._limit)
+
     @property
     def places(self) -> Collection[Place]:
         """Give where something can be bound."""
@@ -75,8 +86,8 @@ class DevicePlaces:
         ]
 
     def _alone(self, host: str, where: str, keys: KeyPlaces) -> BrowserEndpoints:
-        devices, known = DeviceSessions(where, self.find), keys.at((host, where))
-        parts: list[Part] = [devices, KeysAlone(known)]
+        known = keys.at((host, where))
+        parts: list[Part] = [self.build_part(where), KeysAlone(known)]
         return BrowserEndpoints(where, None, parts)
 
     def settle(self, routes: Iterable[Route]) -> None:

@@ -237,6 +237,18 @@ def test_no_shared_cache_keeps_what_is_offered_to_one(
         assert set(answer.values("cache-control")) == {"no-store"}
 
 
+def test_no_stranger_fills_the_store_with_keys(tmp_path: Path) -> None:
+    """Each stays for hours; and the owner of one proves it all the same."""
+    limits = "[server]\nlimits = { logins_per_minute = 2 }"
+    world = DeviceWorld(tmp_path, config=CONFIG.replace("[server]", limits))
+    alice = world.log_in()
+    path = only(alice).refresh.replace("refresh", "register")
+    assert [alice.post(path, {}).status for _ in "ab"] == [400, 503]
+    assert reasons(world)[-1] == "device-pace"
+    world.pass_(301)
+    assert world.is_in(alice)
+
+
 def test_a_session_is_nothing_on_another_host(tmp_path: Path) -> None:
     """Nor are its challenges and proofs: each is for one host."""
     route = CONFIG.split("[[route]]")[1].replace(HOST, "b.example.com")

@@ -34,7 +34,8 @@ class LimitsConfig:
             sent an error.
         linger_bytes: Octets to take in then.
         logins_per_minute: Logins that may begin from one address, in each worker; for
-            IPv6 from one network of 64 bits.  More is 429.
+            IPv6 from one network of 64 bits.  More is 429.  As many keys of devices
+            may be registered; more is 503.
     """
 
     request_line: int = attrs.field(default=8192, validator=between(64, 65536))

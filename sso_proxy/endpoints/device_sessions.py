@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Protocol, TypeAlias
 import attrs
 from twisted.logger import Logger
 
+from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.interfaces import ISessionStore
 from sso_proxy.model import Headers, Request, RequestHead, Response
 from sso_proxy.specs.dbsc.fields import RESPONSE, SESSION_ID
@@ -32,6 +33,12 @@ _SAFE: Final[Headers] = (
     ("referrer-policy", "no-referrer"),
 )
 """What no page of another site is to make anything of (DBSC, "Security")."""
+
+
+_TOO_MANY: Final = Response(
+    status=503, reason="device-pace", headers=(("retry-after", "60"),)
+)
+"""Browsers go on without a key, and are asked for one again."""
 
 
 @attrs.frozen
@@ -101,6 +108,7 @@ class DeviceSessions:
     Args:
         endpoints: That place, such as ``/.sso/``.
         find: Gives what can be bound there.
+        limit: How many keys one address may register; None for any number.
     """
 
     methods: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -108,9 +116,12 @@ class DeviceSessions:
         "dbsc/refresh": ("POST",),
     }
 
-    def __init__(self, endpoints: str, find: FindBound) -> None:
+    def __init__(
+        self, endpoints: str, find: FindBound, limit: AddressLimit | None = None
+    ) -> None:
         self._endpoints = endpoints
         self._find = find
+        self._limit = limit
 
     async def answer(self, request: Request, name: str, rest: str) -> Response | None:
         """
@@ -133,10 +144,21 @@ class DeviceSessions:
             holder, began, over = found.id, found.began, found.expires
         answer: Response
         if name == "dbsc/register":
+            if holder is not None and not self._may_register(request):
+                return finish(_TOO_MANY)
             answer = await devices.register(request, holder, began, over)
         else:
             answer = await devices.refresh(request, holder, over, began)
         return finish(answer)
+
+    def _may_register(self, request: Request) -> bool:
+        """
+        Say whether one more key may be registered from where *request* is from.
+
+        Each stays for hours, and applications begin sessions for everybody: one
+        stranger could take all the room that there is.
+        """
+        return self._limit is None or self._limit.allows(request.client.address)
 
 
 def problem_of(head: RequestHead) -> str:

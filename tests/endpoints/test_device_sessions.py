@@ -6,7 +6,9 @@ import attrs
 import pytest
 
 from sso_proxy.endpoints.device_sessions import DeviceSessions, Holder, problem_of
+from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.model import Request, Response
+from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import make_request
 from tests.support.caching import now
 
@@ -45,9 +47,11 @@ class FakeBound:
 class Desk:
     """The endpoints of one host, with something under the tag ``t``."""
 
-    def __init__(self, holder: Holder | None = None) -> None:
+    def __init__(
+        self, holder: Holder | None = None, limit: AddressLimit | None = None
+    ) -> None:
         self.bound = FakeBound(holder)
-        self.part = DeviceSessions("/.sso/", self.find)
+        self.part = DeviceSessions("/.sso/", self.find, limit)
 
     def find(self, host: str, endpoints: str, tag: str) -> FakeBound | None:
         known = ("app.example.com", "/.sso/", "t")
@@ -69,6 +73,29 @@ def test_a_proof_is_for_the_holder_that_the_cookies_name() -> None:
         ("register", "s-1", 100.0, 200.0),
         ("refresh", "s-1", 200.0, 100.0),
     ]
+
+
+def test_one_address_registers_so_many_keys_in_a_minute() -> None:
+    """Browsers go on without one, and prove those that they have."""
+    clock = SettableClock()
+    desk = Desk(Holder("h", 1.0, 2.0), AddressLimit(clock, 2))
+    found = [desk.ask("dbsc/register") for _ in range(3)]
+    assert [answer and answer.status for answer in found] == [200, 200, 503]
+    assert found[2] is not None
+    assert (found[2].reason, dict(found[2].headers)["retry-after"]) == (
+        "device-pace",
+        "60",
+    )
+    desk.ask("dbsc/refresh")
+    assert [name for name, *_ in desk.bound.devices.asked] == [
+        "register",
+        "register",
+        "refresh",
+    ]
+    clock.advance(60)
+    again = desk.ask("dbsc/register")
+    assert again is not None
+    assert again.status == 200
 
 
 def test_who_holds_nothing_is_told_so_by_what_binds() -> None:
