@@ -1,0 +1,73 @@
+"""The first five minutes: what the page says is done, in an empty directory."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sso_proxy.config.load import load_config
+from sso_proxy.errors import ConfigError
+from tests.support.programs import free_port
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "start.md").read_text()
+_, _, SECTION = PAGE.partition("## Put it in front of something\n")
+BLOCKS: list[tuple[str, str]] = re.findall(
+    r"^```(\w+)\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL
+)
+FILE = re.search(r"This is the whole file, `([\w.-]+)`:\n\n```toml", SECTION)
+
+
+def follow(blocks: list[tuple[str, str]]) -> str:
+    """Give the commands as they are, and those that write the file as it is."""
+    assert FILE is not None
+    written = {"toml": "cat > {} <<'END'\n{}END\n", "sh": "{1}", "text": ""}
+    return "".join(written[kind].format(FILE[1], text) for kind, text in blocks)
+
+
+def test_page_says_what_to_do() -> None:
+    assert [kind for kind, _ in BLOCKS] == ["sh", "toml", "sh", "text", "sh"]
+
+
+def test_who_does_what_the_page_says_sees_the_application(tmp_path: Path) -> None:
+    """Verbatim, but for ports that may be taken here."""
+    script = "set -e\n" + follow(BLOCKS)
+    for port in ("8443", "9000"):
+        assert port in script
+        script = script.replace(port, str(free_port()))
+    programs = Path(sys.executable).parent
+    with (tmp_path / "errors").open("wb") as errors:
+        shell = subprocess.Popen(  # noqa: S603
+            ["/bin/bash", "-c", script],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            text=True,
+        )
+    said = []
+    try:
+        assert shell.stdout is not None
+        for line in shell.stdout:  # the proxy logs there, and goes on
+            said.append(line)
+            if line == "Hello from the application\n":
+                break
+        else:
+            raise AssertionError("".join(said) + (tmp_path / "errors").read_text())
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.communicate(timeout=60)
+    assert "sso-proxy.toml: no mistakes\n" in said
+
+
+def test_mistake_on_the_page_is_what_is_said(tmp_path: Path) -> None:
+    texts = dict(BLOCKS)
+    file = tmp_path / "sso-proxy.toml"
+    file.write_text(texts["toml"].replace("address", "adress"))
+    with pytest.raises(ConfigError) as refused:
+        load_config(file)
+    assert texts["text"].strip() in map(str, refused.value.mistakes)
