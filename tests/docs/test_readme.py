@@ -44,5 +44,7 @@ def test_whatever_it_takes_the_place_of_is_explained_somewhere() -> None:
 
 
 def test_production_takes_five_steps() -> None:
-    steps = re.findall(r"^(\d)\. \*\*", section("In production, in five steps"), re.M)
+    steps = re.findall(
+        r"^(\d)\. \*\*", section("In production, in five steps"), re.MULTILINE
+    )
     assert steps == list("12345")
