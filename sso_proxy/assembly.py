@@ -20,6 +20,7 @@ from sso_proxy.edge.listener import Listener, ListenerRules
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly
 from sso_proxy.edge.site import Rules, Site
+from sso_proxy.edge.timing import make_told
 from sso_proxy.errors import ConfigError
 from sso_proxy.grouping import Groups
 from sso_proxy.interfaces import IAuditSink, IClock, IClosable, IUpstream
@@ -46,6 +47,7 @@ from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.status import describe_gateway
 from sso_proxy.tools import Tools
+from sso_proxy.tracing import open_spans
 from sso_proxy.traffic import Traffic
 from sso_proxy.upstream.http import HttpUpstream, Patience, Target
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
@@ -86,8 +88,6 @@ class Generation:
             raise
         server = config.server
         self.trusted = trusted_ranges(server.trusted_proxies)
-        told = server.timing
-        self.timing = trusted_ranges(told.networks) if told is not None else None
         self.managed = managed_names(config, self.parts.settable)
         self.recorder = Recorder(
             json=by_format["json"],
@@ -96,6 +96,7 @@ class Generation:
             counts=gateway.counts,
             traffic=gateway.traffic,
             decisions=gateway.decisions,
+            spans=open_spans(server.traces, tools, os.urandom),
         )
         self._deciding: dict[str, Any] = {
             "clock": gateway.clock,
@@ -181,7 +182,7 @@ class Generation:
                 record=self.recorder.record,
                 new_id=self._gateway.new_id,
                 pages=self.parts.pages,
-                timing=self.timing,
+                timing=make_told(server.timing.networks),
             ),
             tls=tls,
             trusted=self.trusted,

@@ -1,12 +1,16 @@
 """What backends learn of traces, as routes say."""
 
 import itertools
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 
 from sso_proxy.config.operator_parts import TraceMode, TracesConfig
 from sso_proxy.specs.trace_context import begin_trace
-from sso_proxy.tracing import make_tracing
+from sso_proxy.testing.fakes import FakeTools
+from sso_proxy.tracing import make_tracing, open_spans
 
 CAME = begin_trace(bytes(range(1, 25)), sampled=True)
 
@@ -33,6 +37,24 @@ def test_what_came_is_passed_on_joined_or_replaced() -> None:
     assert begin == CAME
     assert (join.trace_id, join.parent_id) == (CAME.trace_id, "77" * 8)
     assert restart.trace_id == "77" * 16
+
+
+def test_spans_are_made_where_a_collector_is_named() -> None:
+    tools: Any = FakeTools()
+    assert open_spans(TracesConfig(), tools, digits) is None
+    options = TracesConfig(endpoint="https://collector.example/v1/traces")
+    assert open_spans(options, tools, digits) is not None
+
+
+def test_nothing_of_opentelemetry_is_imported_otherwise() -> None:
+    code = (
+        "import sys, sso_proxy.assembly as a;"
+        "print([m for m in sys.modules if m.startswith(('opentelemetry', 'google.p'))])"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == b"[]"
 
 
 def test_so_many_are_sampled() -> None:

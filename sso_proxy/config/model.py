@@ -109,7 +109,7 @@ class ServerConfig:
         access_log: A second stream, of the same choice of forms; unset, there is none.
         admin: The listener for operators; unset, there is none.
         revocations: How revocations are shared with other machines; unset, none is.
-        timing: Who is told where a request's time goes; unset, nobody is.
+        timing: Who is told where a request's time goes.
         traces: What becomes of traces that begin here.
         outbound: Requests of our own.
     """
@@ -129,7 +129,7 @@ class ServerConfig:
     access_log: AuditConfig | None = None
     admin: AdminConfig | None = None
     revocations: RevocationsConfig | None = None
-    timing: TimingConfig | None = None
+    timing: TimingConfig = attrs.field(factory=TimingConfig)
     traces: TracesConfig = attrs.field(factory=TracesConfig)
     outbound: OutboundConfig = attrs.field(factory=OutboundConfig)
 

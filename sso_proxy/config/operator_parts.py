@@ -5,6 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 import attrs
 
 from sso_proxy.config.checks import between, cidr_list, non_empty, positive
+from sso_proxy.config.protocol_checks import secure_url
+from sso_proxy.config.secrets import Secret
 
 _FilePath: TypeAlias = Annotated[str, "file"]
 
@@ -52,10 +54,21 @@ class TracesConfig:
     Traces in the sense of OpenTelemetry.
 
     Attributes:
-        ratio: Share of the traces begun here that are marked as sampled.
+        ratio: Share of the traces begun here that are marked as sampled, and of the
+            requests without a trace that a span is made of.
+        endpoint: URL of a collector that takes spans (OTLP over HTTP):
+            ``http://127.0.0.1:4318/v1/traces``; ``https`` if it is elsewhere.  Unset,
+            there are none.  It needs ``pip install sso-proxy[otel]``.
+        authorization: The ``Authorization`` that the collector wants; unset, none.
+        service: Our name there.
+        queue: Spans that may wait in memory, in each worker; what is more is dropped.
     """
 
     ratio: float = attrs.field(default=0.01, validator=between(0.0, 1.0))
+    endpoint: str | None = attrs.field(default=None, validator=secure_url)
+    authorization: Secret | None = None
+    service: str = attrs.field(default="sso-proxy", validator=non_empty)
+    queue: int = attrs.field(default=2048, validator=between(1, 1 << 20))
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +77,8 @@ class TimingConfig:
     Who is told, in ``Server-Timing``, where a request's time goes.
 
     Attributes:
-        networks: Addresses and ranges of operators, after trusted proxies.
+        networks: Addresses and ranges of operators, after trusted proxies; none:
+            nobody is.
     """
 
-    networks: tuple[str, ...] = attrs.field(validator=[non_empty, cidr_list])
+    networks: tuple[str, ...] = attrs.field(default=(), validator=cidr_list)

@@ -17,6 +17,7 @@ from sso_proxy.audit import (
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.interfaces import IAuditSink, IClock
 from sso_proxy.recent_decisions import Decided, RecentDecisions
+from sso_proxy.spans import Spans
 from sso_proxy.traffic import Traffic
 
 _IN_A_ROW = 64
@@ -46,6 +47,7 @@ class Recorder:
         counts: Requests by status and reason.
         traffic: What was answered lately.
         decisions: Some of the last decisions.
+        spans: Makes spans of some requests; None: of none.
     """
 
     json: Sequence[IAuditSink]
@@ -54,6 +56,7 @@ class Recorder:
     counts: Counter[tuple[int, str]] = attrs.field(factory=Counter)
     traffic: Traffic = attrs.field(factory=Traffic)
     decisions: RecentDecisions = attrs.field(factory=RecentDecisions)
+    spans: Spans | None = None
     _waiting: list[tuple[Exchange, float, float]] = attrs.field(
         factory=list, init=False, repr=False
     )
@@ -78,6 +81,8 @@ class Recorder:
         """Give the streams what was recorded since the last time."""
         self._made = 0
         self._make_lines()
+        if self.spans is not None:
+            self.spans.flush()
 
     def _make_lines(self) -> None:
         waiting = self._waiting[:]
@@ -93,6 +98,8 @@ class Recorder:
             reason = reason.partition(":")[0]
         self.counts[exchange.status, reason] += 1
         self._observe(exchange, reason, now, took)
+        if self.spans is not None:
+            self._trace(self.spans, exchange, now, took)
         line = self._line(exchange, now, took)
         for sink in self.json:
             sink.record(line)
@@ -136,6 +143,21 @@ class Recorder:
                     authenticator=identity.authenticator if identity else "",
                 )
             )
+
+    def _trace(self, spans: Spans, exchange: Exchange, now: float, took: float) -> None:
+        """Make a span of *exchange*."""
+        admission, trail = exchange.admission, exchange.trail
+        route = trail.route if trail is not None else None
+        if admission is not None:
+            route = admission.route
+        spans.note(
+            exchange,
+            host=route.host if route is not None else "",
+            route=route.path if route is not None else "",
+            decision="permit" if admission else decision_of(exchange.status),
+            began=now - took,
+            ended=now,
+        )
 
     def _line(self, exchange: Exchange, now: float, took: float) -> bytes:
         admission, trail = exchange.admission, exchange.trail

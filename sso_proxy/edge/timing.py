@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from sso_proxy.specs.http.forwarded import trusted_ranges
+
 Steps: TypeAlias = list[tuple[str, float]]
 """What was done, in this order, and the monotonic time at which it was."""
 
@@ -11,6 +13,11 @@ Told: TypeAlias = Callable[[str], bool]
 
 REMEMBERED: Final = "remembered"
 """The step of a request that was decided on before."""
+
+
+def make_told(networks: Sequence[str]) -> Told | None:
+    """Let those in *networks* be told; None where nobody is."""
+    return trusted_ranges(networks) if networks else None
 
 
 def describe_steps(began: float, steps: Sequence[tuple[str, float]], now: float) -> str:

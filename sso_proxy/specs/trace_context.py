@@ -41,6 +41,8 @@ class TraceContext(NamedTuple):
         sampled: Whether that was recorded.
         state: ``tracestate``, empty if there is none.
         lines: Both field lines, serialised.
+        span_id: Our own span, if it has an id already; else empty.
+        came_from: The parent of our own span; empty if the trace begins with it.
     """
 
     trace_id: str
@@ -48,6 +50,8 @@ class TraceContext(NamedTuple):
     sampled: bool
     state: str
     lines: bytes
+    span_id: str = ""
+    came_from: str = ""
 
 
 def read_trace_context(fields: Headers) -> TraceContext | None:
@@ -73,28 +77,35 @@ def read_trace_context(fields: Headers) -> TraceContext | None:
         sampled=bool(int(parent[53:55], 16) & _SAMPLED),
         state=state,
         lines=_lines(parent, state),
+        came_from=parent[36:52],
     )
 
 
 def begin_trace(octets: bytes, *, sampled: bool) -> TraceContext:
-    """Begin a trace from `OCTETS` random *octets*."""
+    """Begin a trace from `OCTETS` random *octets*; our own span is the first."""
     digits = octets.hex()
-    return _made(digits[:32], digits[32:], _RANDOM, sampled=sampled)
-
-
-def join_trace(trace: TraceContext, octets: bytes) -> TraceContext:
-    """Make the span of these 8 random *octets* the parent of what follows."""
-    return _made(
-        trace.trace_id, octets.hex(), 0, sampled=trace.sampled, state=trace.state
+    flags = _RANDOM | (_SAMPLED if sampled else 0)
+    parent = f"00-{digits[:32]}-{digits[32:]}-{flags:02x}"
+    return TraceContext(
+        trace_id=digits[:32],
+        parent_id=digits[32:],
+        sampled=sampled,
+        state="",
+        lines=_lines(parent, ""),
+        span_id=digits[32:],
     )
 
 
-def _made(
-    trace_id: str, parent_id: str, flags: int, *, sampled: bool, state: str = ""
-) -> TraceContext:
-    flags |= _SAMPLED if sampled else 0
-    parent = f"00-{trace_id}-{parent_id}-{flags:02x}"
-    return TraceContext(trace_id, parent_id, sampled, state, _lines(parent, state))
+def join_trace(trace: TraceContext, octets: bytes) -> TraceContext:
+    """Make our own span, whose id are these 8 random *octets*, the parent."""
+    own = octets.hex()
+    flags = _SAMPLED if trace.sampled else 0
+    parent = f"00-{trace.trace_id}-{own}-{flags:02x}"
+    return trace._replace(
+        parent_id=own,
+        lines=_lines(parent, trace.state),
+        span_id=own,
+    )
 
 
 def _lines(parent: str, state: str) -> bytes:

@@ -19,3 +19,9 @@ def test_a_share_is_one_of_the_whole(ratio: Any, tmp_path: Any) -> None:  # noqa
         structure(
             {"ratio": ratio}, TracesConfig, path="server.traces", directory=tmp_path
         )
+
+
+def test_spans_leave_the_machine_by_https_only(tmp_path: Any) -> None:  # noqa: ANN401
+    text = {"endpoint": "http://collector.example:4318/v1/traces"}
+    with pytest.raises(ConfigError, match="https"):
+        structure(text, TracesConfig, path="server.traces", directory=tmp_path)

@@ -3,12 +3,17 @@
 import pytest
 
 from sso_proxy.model import RequestHead
-from sso_proxy.specs.trace_context import TraceContext, begin_trace
+from sso_proxy.specs.trace_context import TraceContext, read_trace_context
 from sso_proxy.testing.fakes import FakeAuthenticator
 from tests.support.doubles import Scene, answer_ok
 from tests.support.repeating import scene_by_token
 
-TRACES = [begin_trace(bytes([n] * 24), sampled=True) for n in range(1, 5)]
+SPAN = "00f067aa0ba902b7"
+READ = [
+    read_trace_context((("traceparent", f"00-{str(n) * 32}-{SPAN}-01"),))
+    for n in range(1, 5)
+]
+TRACES = [trace for trace in READ if trace is not None]
 LINES = [trace.lines[:-2] for trace in TRACES]
 BAD = LINES[0].replace(b": 00", b": ff")
 
