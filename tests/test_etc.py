@@ -34,6 +34,7 @@ RUN_ELSEWHERE = {
     "api-or-browser.toml",
     "form-and-basic.toml",
     "forward-auth.toml",
+    "fleet.toml",
     "entra.toml",
     "from-mod-auth-openidc.toml",
     "many-providers.toml",
