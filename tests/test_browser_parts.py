@@ -118,6 +118,13 @@ def test_where_a_part_of_the_sessions_cannot_be_ended_the_page_says_so(
     world = DeviceWorld(tmp_path, config=config, route=MAIN)
     alice = world.log_in()
     assert "keeps in browsers alone" in alice.page(ROOT).text
-    assert (
-        "keeps in browsers alone" not in DeviceWorld(tmp_path).log_in().page(ROOT).text
-    )
+    assert alice.submit(ROOT, b"do=everywhere").status == 200
+    assert not world.is_in(alice)
+
+
+def test_where_all_sessions_can_be_ended_the_page_says_no_such_thing(
+    tmp_path: Path,
+) -> None:
+    page = DeviceWorld(tmp_path).log_in().page(ROOT).text
+    assert 'value="everywhere"' in page
+    assert "keeps in browsers alone" not in page

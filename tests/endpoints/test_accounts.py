@@ -18,7 +18,7 @@ from tests.support.caching import now
 from tests.support.fake_login import LOGOUT as AWAY
 from tests.support.fake_login import FakeLogin, FakeLogout
 from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen
-from tests.support.sessions import Browser
+from tests.support.sessions import Browser, server_sessions
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 ROOT = "/.sso/"
@@ -33,12 +33,15 @@ class AccountScene(LoginScene):
     Attributes:
         names: What applications call people.
         document: What answers programs.
+        desks: The ways to log in.
     """
 
     names: tuple[str, ...] | None = ("Alice B.",)
     document: Any = None
 
     def make_parts(self, desks: Mapping[str, Desk]) -> tuple[Any, ...]:
+        self.desks: Any = desks
+
         async def names(host: str, endpoints: str, known: Identity) -> Any:  # noqa: ANN401
             assert (host, endpoints) == ("app.example.com", ROOT)
             assert known.subject in {"alice", "mallory"}
@@ -471,6 +474,17 @@ def test_a_session_that_no_login_of_this_host_has_begun_is_not_shown() -> None:
     scene.browser.take(begun)
     assert scene.page(ROOT).status == 302
     assert scene.post(do="everywhere").location == ROOT
+
+
+def test_a_session_counts_only_where_its_login_begins_such_sessions() -> None:
+    """Another host may have begun it by the same login, in a store of both."""
+    scene = AccountScene("server", "corp", "other")
+    elsewhere = server_sessions(attrs.evolve(scene.tools, name="elsewhere"))
+    scene.desks["corp"] = attrs.evolve(scene.desks["corp"], sessions=elsewhere)
+    theirs = Identity(issuer="https://x.example", subject="x", authenticator="corp")
+    scene.browser.take(now(scene.store.start(scene.browser.request(), theirs, {})))
+    scene.page(ROOT)
+    assert scene.reason == "login-choice"
 
 
 @pytest.mark.parametrize(
