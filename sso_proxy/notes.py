@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.private_file import is_open
 from sso_proxy.interfaces import INoted
+from sso_proxy.storage import DEFAULT
 
 _RENEWED: Final = 120
 """Seconds that are left of a cookie when Chromium renews it (measured)."""
@@ -66,16 +67,25 @@ def notes_of_routes(config: Config) -> Iterator[str]:
 
 
 def _notes_of_devices(config: Config) -> Iterator[str]:
-    """Give a line for each place where browsers prove their device all the time."""
+    """
+    Give a line for each place where browsers prove their device all the time.
+
+    And for each where keys of devices are forgotten before what is bound to them.
+    """
     for name, session in config.session.items():
-        table = session.options.get("device")
+        table, binding = session.options.get("device"), session.options.get("binding")
         if isinstance(table, Mapping):
             yield from _often(f"session.{name}.device", table.get("lifetime"))
+        bound = isinstance(binding, Mapping) and "device" in binding
+        if bound and session.type == "cookie":  # others are forgotten, too
+            cache = session.options.get("cache")
+            yield from _forgotten(config, f"session.{name}", cache)
     for number, route in enumerate(config.route):
         cookies = route.binding.cookies
         if cookies is not None and cookies.device is not None:
             place = f"route[{number}].binding.cookies.device_options"
             yield from _often(place, cookies.device_options.lifetime)
+            yield from _forgotten(config, place, cookies.device_options.cache)
 
 
 def _often(place: str, lifetime: object) -> Iterator[str]:
@@ -83,6 +93,15 @@ def _often(place: str, lifetime: object) -> Iterator[str]:
     if isinstance(lifetime, int) and lifetime <= _RENEWED:
         problem = f"browsers prove their device with every page; {_RENEWED + 1} or more"
         yield f"{place}.lifetime: {problem} spares that"
+
+
+def _forgotten(config: Config, place: str, name: object) -> Iterator[str]:
+    """Say so of the cache of this *name* that is gone with its process."""
+    only = next(iter(config.cache)) if len(config.cache) == 1 else DEFAULT
+    cache = config.cache.get(name if isinstance(name, str) else only)
+    if cache is not None and cache.type == "memory":
+        problem = "a restart forgets keys of devices, and not what is bound to them"
+        yield f"{place}.cache: {problem}: whoever has a copy can go on then"
 
 
 def _keys_of(listeners: Sequence[ListenerConfig]) -> Iterator[tuple[str, str]]:

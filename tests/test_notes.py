@@ -160,3 +160,35 @@ device_options = { lifetime = LIFETIME }
         notes = check(load_config(write_config(tmp_path, CONFIG + given))).notes
         expected = [f"{place}.lifetime" for place in places]
         assert [note.partition(":")[0] for note in notes] == expected
+
+
+def test_a_check_tells_of_keys_that_are_forgotten_before_what_is_bound(
+    tmp_path: Path,
+) -> None:
+    text = """
+[cache.keys]
+type = "CACHE"
+
+[session.main]
+type = "KIND"
+cache = "keys"
+binding = { device = "prefer" }
+
+[[route]]
+host = "shop.example.com"
+authenticate = ["anonymous"]
+backend = "http://127.0.0.1:9"
+
+[route.binding.cookies]
+names = ["*"]
+device = "prefer"
+"""
+    cookies = "route[2].binding.cookies.device_options.cache"
+    for cache, kind, places in (
+        ("memory", "cookie", ["session.main.cache", cookies]),
+        ("memory", "server", [cookies]),  # these sessions are forgotten, too
+        ("local", "cookie", []),
+    ):
+        given = text.replace("CACHE", cache).replace("KIND", kind)
+        notes = check(load_config(write_config(tmp_path, CONFIG + given))).notes
+        assert [note.partition(":")[0] for note in notes] == places
