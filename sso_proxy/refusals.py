@@ -227,8 +227,24 @@ async def log_in(
     names = (by,) if by else route.login_names
     if route.logins is None or not names:
         return None
+    if route.asked is not None:
+        if not is_navigation(request.head):
+            return None
+        request = _briefly(request)
     request = attrs.evolve(request, body=body)
     return await route.logins.start(request, names, refusal)
+
+
+def _briefly(request: Request) -> Request:
+    """
+    Give what a login leads back to without anything that is kept for after it.
+
+    That would be sent again to who forwards the route's requests, and not to us.
+    """
+    if len(_target_of(request)) <= MOST_TARGET:
+        return request
+    head = attrs.evolve(request.head, path="/", query=None)
+    return attrs.evolve(request, head=head, path_asked="")
 
 
 def final_recipient(route: Route) -> Response:

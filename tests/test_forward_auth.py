@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import attrs
 import pytest
 
+from sso_proxy.forward_auth import tell
+from sso_proxy.model import Response
+from sso_proxy.testing.fakes import make_request
 from tests.support.forward_auth_scene import (
     ALICE,
     KINDS,
@@ -80,3 +84,15 @@ def test_every_cookie_that_is_renewed_gets_through(world: AskedWorld) -> None:
 
 def test_a_cookie_that_would_be_two_things_is_not_passed_on(world: AskedWorld) -> None:
     assert world.ask("/", ALICE, ("Cookie", "a=\u00e4")).status == 403
+
+
+def test_where_to_go_is_said_as_seen_from_anywhere() -> None:
+    """Traefik reads it as seen from where it asks."""
+    response = Response(status=302, headers=(("location", "/.sso/login?to=%2F"),))
+    request = make_request(path="/orders")
+    told = tell("traefik", response, request)
+    assert told.headers == (("location", "https://app.example.com/.sso/login?to=%2F"),)
+    assert tell("traefik", response, None) == response
+    elsewhere = attrs.evolve(response, headers=(("location", "https://a.example/"),))
+    assert tell("traefik", elsewhere, request) == elsewhere
+    assert tell("nginx", elsewhere, request) == Response(status=401)

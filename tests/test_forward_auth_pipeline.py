@@ -177,6 +177,34 @@ def test_a_proof_is_for_what_the_client_asked_for(world: AskedWorld) -> None:
     assert world.ask("/proved/a", *fields, proof).status == 401  # once
 
 
+def test_a_whole_url_is_not_changed_by_what_a_client_says(tmp_path: Path) -> None:
+    """Where nginx says it all in one field, nothing else says the scheme."""
+    world = AskedWorld(tmp_path, "nginx")
+    fields = (
+        ("Host", "sso.internal"),
+        ("X-Original-Method", "GET"),
+        ("X-Original-URL", "https://app.example.com/"),
+        ("X-Forwarded-For", "203.0.113.5"),
+        ALICE,
+    )
+    assert world.instance(Sent(method="GET", path="/", fields=fields)).status == 200
+    said = (*fields, ("Forwarded", "for=203.0.113.5;proto=http"))
+    assert world.instance(Sent(method="GET", path="/", fields=said)).status == 403
+    assert reason(world) == "forwarded-conflict"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_kept_for_after_a_login(tmp_path: Path, kind: Kind) -> None:
+    """It would be sent again by the browser, and get to the backend."""
+    world = AskedWorld(tmp_path, kind)
+    browser = world.browser()
+    assert browser.submit("/orders", b"a=1").status == 401
+    away = browser.visit("/orders?" + "a" * 3000)
+    query = away.location.partition("?")[2]
+    page = browser.visit(f"/.sso/callback/corp?{query}&user=bob")
+    assert (page.status, page.location) == (303, "/")
+
+
 def upgrade(origin: str) -> Headers:
     return (
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
