@@ -33,6 +33,7 @@ from {module} import {function}
 
 sys.exit({function}())
 """
+FOR_DEVELOPERS = {"test", "docs"}
 PROGRAMS = {
     "sso-proxy": ("sso_proxy.cli", "main"),
     "twistd": ("twisted.scripts.twistd", "run"),
@@ -48,7 +49,7 @@ def main() -> int:
     chosen = parser.parse_args()
     tree = chosen.directory / "tree"
     shutil.rmtree(tree, ignore_errors=True)
-    found = list(distributions("sso-proxy", ("ldap",)))
+    found = list(distributions("sso-proxy", extras_of("sso-proxy")))
     put_libraries(tree, found)
     put_programs(tree)
     put_service(tree)
@@ -61,19 +62,36 @@ def main() -> int:
     return 0
 
 
+def extras_of(name: str) -> tuple[str, ...]:
+    """Give the extras of the distribution *name* that are installed, ours apart."""
+    found = []
+    for extra in metadata.metadata(name).get_all("Provides-Extra") or ():
+        if extra in FOR_DEVELOPERS:
+            continue
+        try:
+            list(distributions(name, (extra,)))
+        except metadata.PackageNotFoundError as e:
+            sys.stderr.write(f"left out: {extra} ({e.name} is not installed)\n")
+        else:
+            found.append(extra)
+    return tuple(found)
+
+
 def distributions(
     name: str, extras: tuple[str, ...]
 ) -> Iterator[metadata.Distribution]:
     """Give the distribution *name* and all that it needs, each once."""
-    todo, seen = [(name, extras)], set[str]()
+    todo, seen, given = [(name, extras)], set[tuple[str, tuple[str, ...]]](), set()
     while todo:
         wanted, of = todo.pop()
         found = metadata.distribution(wanted)
-        first = found.name not in seen
-        seen.add(found.name)
-        if first:
+        if (found.name, of) in seen:
+            continue
+        seen.add((found.name, of))
+        if found.name not in given:
+            given.add(found.name)
             yield found
-        for line in found.requires or () if first or of else ():
+        for line in found.requires or ():
             need = Requirement(line)
             marks = [{"extra": extra} for extra in ("", *of)]
             if need.marker is None or any(map(need.marker.evaluate, marks)):
@@ -162,12 +180,21 @@ def put_control(
 
 
 def libc(found: list[metadata.Distribution]) -> str:
-    """Give the oldest GNU libc that every wheel runs with."""
+    """
+    Give the oldest GNU libc that every wheel runs with.
+
+    Raises:
+        SystemExit: One was compiled here, and nobody knows what it needs.
+    """
     needed = [(2, 34)]  # of Debian 12 and later any will do
     for distribution in found:
-        tags = re.findall(r"manylinux_2_(\d+)_", distribution.read_text("WHEEL") or "")
+        wheel = distribution.read_text("WHEEL") or ""
+        tags = re.findall(r"^Tag: .*-manylinux_2_(\d+)_", wheel, re.MULTILINE)
         if tags:
             needed.append((2, min(map(int, tags))))
+        elif "Root-Is-Purelib: false" in wheel:
+            problem = "was compiled here; install a wheel that is for any Linux"
+            raise SystemExit(f"{distribution.name} {problem}")
     return ".".join(map(str, max(needed)))
 
 

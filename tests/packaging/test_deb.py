@@ -1,5 +1,6 @@
 """The Debian package: built here, looked at, and run from where it is unpacked."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,62 @@ def root(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path, name in zip(pair, ("proxy.crt", "proxy.key"), strict=True):
         shutil.move(path, tls / name)
     return directory
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:  # noqa: ANN401
+    """Give the script's functions."""
+    path = ROOT / "packaging" / "build_deb.py"
+    spec = importlib.util.spec_from_file_location("build_deb", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Installed:
+    """A distribution that is installed, of which only one file is looked at."""
+
+    name = "lxml"
+
+    def __init__(self, wheel: str) -> None:
+        self._wheel = wheel
+
+    def read_text(self, name: str) -> str:
+        assert name == "WHEEL"
+        return self._wheel
+
+
+def test_libc_must_be_new_enough_for_all(script: Any) -> None:  # noqa: ANN401
+    old = "Tag: cp311-cp311-manylinux_2_17_x86_64\nTag: cp311-cp311-manylinux_2_40_x86"
+    new = "Root-Is-Purelib: false\nTag: cp311-abi3-manylinux_2_38_x86_64\n"
+    assert script.libc([Installed("Root-Is-Purelib: true"), Installed(old)]) == "2.34"
+    assert script.libc([Installed(new), Installed(old)]) == "2.38"
+
+
+def test_what_was_compiled_here_is_not_packed(script: Any) -> None:  # noqa: ANN401
+    here = "Root-Is-Purelib: false\nTag: cp311-cp311-linux_x86_64\n"
+    with pytest.raises(SystemExit, match="lxml was compiled here"):
+        script.libc([Installed(here)])
+
+
+def test_extras_that_are_not_installed_are_left_out(
+    script: Any,  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "ldap" in script.extras_of("sso-proxy")
+    real = script.metadata.distribution
+
+    def without(name: str) -> object:
+        if name == "ldaptor":
+            raise script.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(script.metadata, "distribution", without)
+    assert "ldap" not in script.extras_of("sso-proxy")
+    assert "left out: ldap (ldaptor is not installed)" in capsys.readouterr().err
 
 
 def program(root: Path, name: str, *arguments: str | Path) -> list[str | Path]:
