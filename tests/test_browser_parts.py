@@ -1,6 +1,7 @@
 """The page about one's own sessions, as a configuration file makes it."""
 
 from pathlib import Path
+from typing import Self
 
 from tests.support.device_browser import DeviceBrowser
 from tests.support.device_world import BOUND, CONFIG, DeviceWorld, reasons
@@ -24,12 +25,31 @@ SECOND = """
 type = "tests.support.device_world:Login"
 
 [authenticator.corp]"""
+OPENID = """
+[mapper.people]
+type = "static"
+users = {}
+
+[authenticator.id]
+type = "openid2"
+mappers = ["people"]
+providers = ["https://openid.example.net/login"]
+
+[authenticator.corp]"""
 NAMED = """
 [mapper.upper]
 type = "static"
 users = { alice = "ALICE" }
 
 [authenticator.corp]"""
+
+
+class Client:
+    """Asks nobody."""
+
+    def guarded(self, *_: object, **__: object) -> Self:
+        """Give one that asks fewer."""
+        return self
 
 
 def log_in_elsewhere(world: DeviceWorld, user: str) -> DeviceBrowser:
@@ -128,3 +148,21 @@ def test_where_all_sessions_can_be_ended_the_page_says_no_such_thing(
     page = DeviceWorld(tmp_path).log_in().page(ROOT).text
     assert 'value="everywhere"' in page
     assert "keeps in browsers alone" not in page
+
+
+def test_programs_find_where_answers_about_openids_may_go(tmp_path: Path) -> None:
+    config = CONFIG.replace("[authenticator.corp]", OPENID, 1)
+    config = config.replace('authenticate = ["corp"]', 'authenticate = ["corp", "id"]')
+
+    class World(DeviceWorld):
+        http_client = Client()
+
+    world = World(tmp_path, config=config)
+    alice = world.browser()
+    program = {"Accept": "text/html; q=0.3, application/xrds+xml"}
+    seen = alice.send("GET", ROOT, program)
+    assert seen.values("content-type") == ["application/xrds+xml"]
+    assert "https://app.example.com/.sso/callback/id" in seen.text
+    assert reasons(world)[-1] == "openid-return-to"
+    alice.page(ROOT)
+    assert reasons(world)[-1] == "login-choice"

@@ -173,7 +173,7 @@ class Instance(Scene):
         tools = Tools(
             name="",
             clock=world.clock,
-            http_client=None,
+            http_client=world.http_client,
             reactor=Clock(),
             spawn=_spawn,
             shared=lambda key, make: shared.setdefault(key, make()),
@@ -282,7 +282,10 @@ class DeviceWorld:
         clock: The time.
         cache: What is shared.
         instance: The one that answers.
+        http_client: Asks servers; None: nobody may.
     """
+
+    http_client: Any = None
 
     def __init__(  # noqa: PLR0913
         self,
