@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.running import Proxy
 from tests.support.slapd import Slapd, temporary_slapd
 
 settings.register_profile("steady", max_examples=40, deadline=None, derandomize=True)
@@ -87,6 +88,7 @@ def pytest_runtest_logstart(nodeid: str) -> None:
     to measuring what each start runs.
     """
     measured = nodeid.startswith(TESTS_OF_PROCESSES)
+    Proxy.forks = not measured
     for name, value in _measuring.items():
         if measured:
             os.environ[name] = value

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
+
+from tests.support import forking
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 40.0
@@ -87,7 +89,12 @@ class Proxy:
     Args:
         directory: Where its files are.
         server: Options of ``[server]``, as TOML.
+
+    Attributes:
+        forks: Whether it may come out of a process that has imported what it needs.
     """
+
+    forks: ClassVar[bool] = True
 
     def __init__(self, directory: Path, **server: object) -> None:
         self.directory = directory
@@ -96,7 +103,7 @@ class Proxy:
         self.admin_socket = directory / "admin.sock"
         self.backend = "http://127.0.0.1:9"
         self.listener = 'address = "127.0.0.1"\nport = 0'
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | forking.Forked | None = None
         self.pid = 0
         self.server: dict[str, object] = {"name": "first", **server}
         self.write_config()
@@ -124,9 +131,16 @@ class Proxy:
     ) -> Self:
         """Start the process; *prelude* is what its shell does before."""
         options = twistd or ("--nodaemon", "--pidfile=")
-        command = [python, *program, *options]
-        command += ["sso-proxy", "--config", str(self.config)]
+        arguments = [*options, "sso-proxy", "--config", str(self.config)]
+        command = [python, *program, *arguments]
+        usual = program == REAL and python == sys.executable
         with self.output.open("ab") as output:
+            if usual and self.forks and not (prelude or pass_fds):
+                self.process = forking.start(
+                    arguments, output.fileno(), self.directory, environment()
+                )
+                self.pid = self.process.pid
+                return self
             self.process = subprocess.Popen(  # noqa: S603
                 ["/bin/bash", "-c", f'{prelude} exec "$@"', "bash", *command],
                 stdin=subprocess.DEVNULL,
