@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -145,6 +146,10 @@ def ask_proxy(
     connection: http.client.HTTPConnection
     if admin.address.startswith("unix:"):
         connection = _UnixConnection(admin.address.removeprefix("unix:"))
+    elif admin.certificate is not None:
+        connection = http.client.HTTPSConnection(
+            admin.address, admin.port, timeout=_TIMEOUT, context=_operators_tls(admin)
+        )
     else:
         host, port = admin.address, admin.port
         connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
@@ -159,6 +164,31 @@ def ask_proxy(
         problem = f"does not answer: {e}; does the proxy run?"
         raise ConfigError(Mistake(admin.address, problem)) from e
     return _understand(admin, answer.status, text)
+
+
+def _operators_tls(admin: AdminConfig) -> ssl.SSLContext:
+    """
+    Give what shows an operator's certificate to our own listener, and to no other.
+
+    Raises:
+        ConfigError: There is none to show, or it cannot be read.
+    """
+    place = "server.admin.operator_certificate"
+    if admin.operator_certificate is None or admin.operator_key is None:
+        problem = "is missing: commands have no certificate to show to the listener"
+        raise ConfigError(Mistake(place, problem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # It has the one certificate that stands in the file, whatever names are in it.
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        pem = Path(admin.certificate or "").read_text("ascii")
+        leaf, end, _ = pem.partition("-----END CERTIFICATE-----")
+        context.load_verify_locations(cadata=leaf + end)
+        context.load_cert_chain(admin.operator_certificate, admin.operator_key)
+    except OSError as e:
+        raise ConfigError(Mistake(place, f"cannot be used: {e}")) from e
+    return context
 
 
 def _understand(admin: AdminConfig, status: int, text: str) -> dict[str, Any]:

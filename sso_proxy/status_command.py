@@ -38,7 +38,8 @@ def run_status(chosen: argparse.Namespace) -> Iterator[str]:
         yield f"then, within {seconds} s: http://localhost:9901{path}"
         return
     host = f"[{admin.address}]" if ":" in admin.address else admin.address
-    url = f"http://{host}:{admin.port}{path}"
+    scheme = "http" if admin.certificate is None else "https"
+    url = f"{scheme}://{host}:{admin.port}{path}"
     if chosen.open and webbrowser.open(url):
         yield "opened the status page"
         return

@@ -26,6 +26,7 @@ from sso_proxy.config.shown import show_config
 from sso_proxy.config.state import OPERATORS_FILE
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.net.clock import SystemClock
+from sso_proxy.net.tls.operators import build_operators_tls
 from sso_proxy.process import signals
 from sso_proxy.process.admin_listener import AdminListener
 from sso_proxy.process.levels import USUAL, Change, Levels
@@ -328,9 +329,10 @@ class Supervisor(Service):
 
     def _open_admin(self, config: AdminConfig) -> None:
         address, secret = Address(config.address, config.port), None
-        if address.path is None:
+        tls = build_operators_tls(config, now=time.time())
+        if address.path is None and tls is None:
             secret = make_admin_secret(state_dir_of(self._config) / OPERATORS_FILE)
-        self._admin.open(address, self, self._keeper, secret)
+        self._admin.open(address, self, self._keeper, secret, tls)
 
     async def _reload_while_wanted(self) -> None:
         while self._reload_wanted and not self._stopping:

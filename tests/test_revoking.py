@@ -11,6 +11,7 @@ import pytest
 from sso_proxy.cli import main
 from sso_proxy.config.private_file import write_private
 from sso_proxy.specs.revocations import token_digests
+from sso_proxy.testing.pki import Pki
 from tests.support.programs import Backend, RealProxy, free_port, read_request
 
 Run = Callable[..., tuple[int, str, str]]
@@ -40,21 +41,39 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return command
 
 
-@pytest.fixture(scope="module", params=["unix", "tcp"])
+@pytest.fixture(scope="module", params=["unix", "tcp", "tls"])
 def config(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     """Run a proxy; gives its configuration file."""
     directory = tmp_path_factory.mktemp("proxy")
     proxy = RealProxy(directory, PLAIN, state_dir=str(directory / "state"))
-    if request.param == "tcp":
+    if request.param != "unix":
         text = proxy.config.read_text()
         unix = f'"unix:{proxy.admin_socket}"'
         tcp = f'"127.0.0.1", port = {free_port()}'
+        if request.param == "tls":
+            tcp += with_certificates(directory)
         assert unix in text
         proxy.config.write_text(text.replace(unix, tcp))
     with proxy.serve():
         yield proxy.config
+
+
+def with_certificates(directory: Path) -> str:
+    """Write certificates of the listener and of an operator; gives the options."""
+    ours, operators = Pki.create("Ours"), Pki.create("Operators")
+    ours.issue("admin", dns=["admin.example"], server=True).write(directory, "admin")
+    operators.issue("op", client=True).write(directory, "op")
+    operators.write(directory, "operators")
+    files = {
+        "certificate": "admin.crt",
+        "key": "admin.key",
+        "client_ca": "operators.crt",
+        "operator_certificate": "op.crt",
+        "operator_key": "op.key",
+    }
+    return "".join(f', {name} = "{directory / it}"' for name, it in files.items())
 
 
 def test_what_is_revoked_is_listed_until_it_is_lifted(run: Run, config: Path) -> None:

@@ -71,16 +71,34 @@ def check_admin(
     yield from _check_address(path, admin, raw)
     if not admin.address.startswith("unix:") and _is_address(admin.address):
         address = ipaddress.ip_address(admin.address)
-        if not address.is_loopback:
+        if not address.is_loopback and admin.certificate is None:
             problem = (
                 f"{admin.address} is reachable from outside; take 127.0.0.1, ::1 or"
-                " unix:/path"
+                " unix:/path, or have operators show certificates (client_ca)"
             )
             yield Mistake(join(path, "address"), problem)
+    yield from _check_operators(admin)
     for listener in listeners:
         if _collide(admin, listener.value):
             problem = f"is taken by {listener.path}; take another port"
             yield Mistake(join(path, "port"), problem)
+
+
+def _check_operators(admin: AdminConfig) -> Iterator[Mistake]:
+    """Check that who has a certificate of an operator can show it, and has to."""
+    names = ("certificate", "key", "client_ca")
+    needed = {name: getattr(admin, name) for name in names}
+    others = (admin.client_crl, admin.operator_certificate, admin.operator_key)
+    if any(needed.values()) or any(others):
+        if admin.address.startswith("unix:"):
+            problem = "has no effect on a unix socket, whose owner and mode say who may"
+            yield Mistake("server.admin.certificate", problem)
+        for name in (name for name, value in needed.items() if value is None):
+            problem = "is missing; TLS with operators' certificates needs it"
+            yield Mistake(f"server.admin.{name}", problem)
+    if (admin.operator_certificate is None) != (admin.operator_key is None):
+        problem = "goes with server.admin.operator_key"
+        yield Mistake("server.admin.operator_certificate", problem)
 
 
 def check_forwarded(

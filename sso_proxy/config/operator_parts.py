@@ -40,12 +40,27 @@ class AdminConfig:
     The listener for operators: health, metrics, and what is revoked.
 
     Attributes:
-        address: A loopback address, or ``unix:/path``; anything else is refused.
+        address: A loopback address, or ``unix:/path``.  With ``certificate``, any
+            address of this machine.
         port: The TCP port; not for a unix socket.
+        certificate: PEM file: the listener's certificate and its chain.  With it, the
+            listener speaks TLS, and whoever has a certificate of ``client_ca`` is an
+            operator; nobody else gets an answer, not even on health.
+        key: PEM file: its private key.
+        client_ca: PEM file: CAs of operators' certificates, and of nobody else's.
+        client_crl: PEM file: the CRLs of those CAs.
+        operator_certificate: PEM file: what our own commands show there.
+        operator_key: PEM file: its private key, for operators to read.
     """
 
     address: str
     port: int = attrs.field(default=0, validator=between(0, 65535))
+    certificate: _FilePath | None = None
+    key: _FilePath | None = None
+    client_ca: _FilePath | None = None
+    client_crl: _FilePath | None = None
+    operator_certificate: _FilePath | None = None
+    operator_key: _FilePath | None = None
 
 
 @attrs.frozen(kw_only=True)

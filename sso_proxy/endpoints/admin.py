@@ -8,8 +8,9 @@ a page of another origin sends, and no CORS field is ever sent.
 
 What names users or changes anything is for fewer: no browser may ask it, and on a TCP
 port, which every program on this machine reaches, a secret has to be known that is in a
-file.  A unix socket has an owner and a mode instead.  The status page is for browsers:
-`sso_proxy.endpoints.status_pages` says whose.
+file.  A unix socket has an owner and a mode instead, and over TLS, which other machines
+may reach, nobody gets in without an operator's certificate.  The status page is for
+browsers: `sso_proxy.endpoints.status_pages` says whose.
 """
 
 import ipaddress
@@ -79,16 +80,18 @@ class Status(Protocol):
         """Give the configuration that is served, without secrets."""
 
 
-def build_admin_site(
+def build_admin_site(  # noqa: PLR0913
     status: Status,
     revoker: Revoker,
     secret: str | None,
     reactor: Any,  # noqa: ANN401
     clock: IClock,
+    *,
+    near: bool = True,
 ) -> Site:
     """Make the site; `AdminResource` says of what."""
     return _AdminSite(
-        AdminResource(status, revoker, secret, clock),
+        AdminResource(status, revoker, secret, clock, near=near),
         requestFactory=BoundedRequest,
         parsePOSTFormSubmission=False,
         reactor=reactor,
@@ -134,14 +137,22 @@ class AdminResource(Resource):
         secret: What whoever reads or changes that list has to know; None where the
             way here, a unix socket, is for operators alone.
         clock: The time.
+        near: Only this machine is to get here: others' names in ``Host`` are refused.
     """
 
     isLeaf = True
 
     def __init__(
-        self, status: Status, revoker: Revoker, secret: str | None, clock: IClock
+        self,
+        status: Status,
+        revoker: Revoker,
+        secret: str | None,
+        clock: IClock,
+        *,
+        near: bool = True,
     ) -> None:
         super().__init__()
+        self._near = near
         self._status = status
         self._secret = secret
         self._revocations = RevocationPages(revoker)
@@ -165,7 +176,7 @@ class AdminResource(Resource):
         method = b"GET" if request.method == b"HEAD" else request.method
         if request.path.startswith(_BROWSERS) and request.path != LINK:
             page: Page = self._status_pages.answer
-            refused = _refuse_elsewhere(request)
+            refused = self._refuse_elsewhere(request)
         else:
             pages = self._find(request.path)
             refused = self._refuse(request, method, pages)
@@ -192,7 +203,7 @@ class AdminResource(Resource):
         self, request: Request, method: bytes, pages: dict[bytes, Page]
     ) -> Answer | None:
         """Say why *request* is not even looked into, or None."""
-        if elsewhere := _refuse_elsewhere(request):
+        if elsewhere := self._refuse_elsewhere(request):
             return elsewhere
         if is_from_a_page(request):
             return refusal(403, "not for web pages")
@@ -216,6 +227,12 @@ class AdminResource(Resource):
                 return refusal(401, why, (b"www-authenticate", b"Bearer"))
         if isinstance(request, BoundedRequest) and request.too_long:
             return refusal(413, f"at most {MOST_OCTETS} octets")
+        return None
+
+    def _refuse_elsewhere(self, request: Request) -> Answer | None:
+        """Say why *request* is not for this machine, or None."""
+        if self._near and not is_local_host(request.getHeader("host") or ""):
+            return refusal(421, "name this machine as localhost")
         return None
 
     async def _answer(self, request: Request, page: Page) -> None:
@@ -263,13 +280,6 @@ class AdminResource(Resource):
         return Answer(200, _METRICS, (await self._status.metrics()).encode())
 
 
-def _refuse_elsewhere(request: Request) -> Answer | None:
-    """Say why *request* is not for this machine, or None."""
-    if not is_local_host(request.getHeader("host") or ""):
-        return refusal(421, "name this machine as localhost")
-    return None
-
-
 async def _nowhere(_: Request) -> Answer:
     return refusal(404, "no such page")
 
@@ -287,6 +297,10 @@ def _health(good: str, bad: str, missing: tuple[str, ...]) -> Answer:
 
 class _AdminSite(Site):
     noisy = False
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - Twisted's
+        """Speak HTTP/1.1 alone, whatever is installed."""
+        return [b"http/1.1"]
 
     def log(self, request: HTTPRequest) -> None:
         """Log nothing: health checks come every few seconds."""

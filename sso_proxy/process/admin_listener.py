@@ -5,6 +5,8 @@ from typing import Any
 from sso_proxy.endpoints.admin import Status, build_admin_site
 from sso_proxy.endpoints.revocations import Revoker
 from sso_proxy.net.clock import SystemClock
+from sso_proxy.net.tls.context import ListenerTls
+from sso_proxy.net.tls.operators import serve_over
 from sso_proxy.process.sockets import Address, Listeners, open_sockets
 
 _BACKLOG = 64
@@ -19,16 +21,28 @@ class AdminListener:
         self._ports: list[Any] = []
 
     def open(
-        self, address: Address, status: Status, revoker: Revoker, secret: str | None
+        self,
+        address: Address,
+        status: Status,
+        revoker: Revoker,
+        secret: str | None,
+        tls: ListenerTls | None = None,
     ) -> Address:
         """
         Tell *status*, and let operators revoke, at *address*; returns where that is.
+
+        Over *tls*, who gets in is an operator, wherever they are.
 
         Raises:
             ListenError: The address cannot be listened on.
         """
         self._listeners = open_sockets([address], _BACKLOG)
-        site = build_admin_site(status, revoker, secret, self._reactor, SystemClock())
+        clock, near = SystemClock(), tls is None
+        site: Any = build_admin_site(
+            status, revoker, secret, self._reactor, clock, near=near
+        )
+        if tls is not None:
+            site = serve_over(tls, site, self._reactor)
         for sock in self._listeners.sockets:
             port = self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
             self._ports.append(port)

@@ -214,6 +214,29 @@ def test_admin_that_others_reach_is_refused(mistakes: Mistakes, address: str) ->
     assert "reachable from outside" in problem
 
 
+PROVEN = 'certificate = "a.crt"\nkey = "a.key"\nclient_ca = "ca.crt"'
+
+
+def test_admin_that_asks_for_certificates_may_be_reached(mistakes: Mistakes) -> None:
+    admin = f'[server.admin]\naddress = "192.0.2.1"\nport = 1\n{PROVEN}'
+    assert mistakes(admin) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ('certificate = "a.crt"\nkey = "a.key"', "client_ca"),
+        ('client_ca = "ca.crt"\nkey = "a.key"', "certificate"),
+        (f'{PROVEN}\noperator_key = "o.key"', "operator_certificate"),
+    ],
+)
+def test_admin_with_half_of_its_certificates_is_refused(
+    mistakes: Mistakes, options: str, path: str
+) -> None:
+    admin = f'[server.admin]\naddress = "127.0.0.1"\nport = 1\n{options}'
+    assert one(mistakes(admin))[0] == f"server.admin.{path}"
+
+
 @pytest.mark.parametrize("address", ["localhost", "unix:x", "systemd:admin"])
 def test_admin_address_that_is_none_is_refused(
     mistakes: Mistakes, address: str
