@@ -16,8 +16,9 @@ from sso_proxy.specs.jose.keys import read_jwks
 from sso_proxy.specs.jose.public_jwk import jwks_document
 from sso_proxy.specs.jose.sign import sign_compact
 from sso_proxy.specs.jose.verify import check_signature
+from tests.support.rsa_key import RSA_KEY
 
-RSA = JWK.from_pyca(rsa.generate_private_key(65537, 2048))
+RSA = JWK.from_pyca(RSA_KEY)
 EC = JWK.from_pyca(ec.generate_private_key(ec.SECP256R1()))
 ED = JWK.from_pyca(ed25519.Ed25519PrivateKey.generate())
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "k"}

@@ -26,12 +26,13 @@ from sso_proxy.specs.dbsc.proof import (
     verify_registration,
 )
 from sso_proxy.specs.jose.sign import SigningKey, read_signing_key, sign_compact
+from tests.support.rsa_key import RSA_KEY
 
 BOTH = ("ES256", "RS256")
 URL = "https://app.example.com/.sso/dbsc/register"
 KEYS: dict[str, Any] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "RS256": rsa.generate_private_key(65537, 2048),
+    "RS256": RSA_KEY,
 }
 EC = JWK.from_pyca(KEYS["ES256"])
 OTHER = JWK.from_pyca(ec.generate_private_key(ec.SECP256R1()))

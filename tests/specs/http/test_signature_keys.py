@@ -23,9 +23,9 @@ from sso_proxy.specs.http.signature_keys import (
     read_request_secret,
 )
 from sso_proxy.specs.jose.keys import KeyRefusedError
+from tests.support.rsa_key import RSA_KEY as RSA
 from tests.support.signatures import EXAMPLES, example_key
 
-RSA = rsa.generate_private_key(65537, 2048)
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
 ED25519 = Ed25519PrivateKey.generate()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -43,11 +43,12 @@ from sso_proxy.specs.http.signature_keys import (
     read_request_secret,
 )
 from sso_proxy.specs.http.structured import InnerList
+from tests.support.rsa_key import RSA_KEY
 
 SECRET: Final = b"s" * 32
 KEYS: Final[dict[SignatureAlgorithm, Any]] = {
-    "rsa-pss-sha512": rsa.generate_private_key(65537, 2048),
-    "rsa-v1_5-sha256": rsa.generate_private_key(65537, 2048),
+    "rsa-pss-sha512": RSA_KEY,
+    "rsa-v1_5-sha256": RSA_KEY,
     "ecdsa-p256-sha256": ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-p384-sha384": ec.generate_private_key(ec.SECP384R1()),
     "ed25519": Ed25519PrivateKey.generate(),

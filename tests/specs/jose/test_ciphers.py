@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from hypothesis import given
@@ -27,8 +27,7 @@ from sso_proxy.specs.jose.encrypted import (
     JweHeader,
     split_jwe,
 )
-
-RSA = rsa.generate_private_key(65537, 2048)
+from tests.support.rsa_key import RSA_KEY as RSA
 
 
 def encrypted(enc: str, plaintext: bytes = b"plaintext") -> tuple[bytes, CompactJwe]:

@@ -33,8 +33,8 @@ from sso_proxy.specs.jose.secret import SecretEncoding
 from sso_proxy.specs.jose.verify import verify
 from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner, jwks
+from tests.support.rsa_key import RSA_KEY as RSA
 
-RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 SIGNER = TokenSigner.create()
 INNER = SIGNER.sign({"sub": "alice"})

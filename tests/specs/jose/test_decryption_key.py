@@ -13,8 +13,8 @@ from sso_proxy.errors import TokenError
 from sso_proxy.specs.jose.decryption_key import key_of_pair, key_of_secret
 from sso_proxy.specs.jose.encrypted import ENCRYPTIONS, CompactJwe, split_jwe
 from sso_proxy.specs.jose.keys import KeyRefusedError
+from tests.support.rsa_key import RSA_KEY as RSA
 
-RSA = rsa.generate_private_key(65537, 2048)
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
 

@@ -28,8 +28,8 @@ from sso_proxy.specs.jose.keys import (
     read_jwks,
 )
 from sso_proxy.testing.tokens import TokenSigner
+from tests.support.rsa_key import RSA_KEY as RSA
 
-RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 SIGNED = TokenSigner.create().sign({"sub": "alice"})
 PAIRED = sorted(AGREEMENTS | {"RSA-OAEP", "RSA-OAEP-256"})

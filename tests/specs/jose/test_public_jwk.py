@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from jwcrypto.jwk import JWK
 
 from sso_proxy.specs.jose.keys import KeyRefusedError
@@ -12,9 +12,10 @@ from sso_proxy.specs.jose.public_jwk import (
     public_members,
     thumbprint,
 )
+from tests.support.rsa_key import RSA_KEY
 
 KEYS = {
-    "RSA": JWK.from_pyca(rsa.generate_private_key(65537, 2048)),
+    "RSA": JWK.from_pyca(RSA_KEY),
     "EC": JWK.from_pyca(ec.generate_private_key(ec.SECP256R1())),
     "OKP": JWK.from_pyca(ed25519.Ed25519PrivateKey.generate()),
 }

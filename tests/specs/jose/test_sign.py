@@ -24,8 +24,8 @@ from sso_proxy.specs.jose.sign import (
     sign_compact,
 )
 from sso_proxy.specs.jose.strict import decode_base64url
+from tests.support.rsa_key import RSA_KEY as RSA
 
-RSA = rsa.generate_private_key(65537, 2048)
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
 P521 = ec.generate_private_key(ec.SECP521R1())

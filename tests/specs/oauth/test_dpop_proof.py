@@ -32,10 +32,10 @@ from sso_proxy.specs.oauth.dpop_proof import (
     read_nonce,
     read_proof_key,
 )
+from tests.support.rsa_key import RSA_KEY as RSA
 
 NOW = 1_800_000_000.5
 URI = "https://op.example/token"
-RSA = rsa.generate_private_key(65537, 2048)
 KEYS: dict[str, Any] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "ES384": ec.generate_private_key(ec.SECP384R1()),

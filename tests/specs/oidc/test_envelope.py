@@ -28,6 +28,7 @@ from sso_proxy.specs.jose.keys import (
 )
 from sso_proxy.specs.oidc.envelope import MAX_JWT, EnvelopeRules, open_jwt
 from sso_proxy.testing.tokens import TokenSigner, jwks
+from tests.support.rsa_key import RSA_KEY as RSA
 
 CLAIMS = {"sub": "alice"}
 RULES = EnvelopeRules()
@@ -299,7 +300,6 @@ class TestUnsigned:
         assert reason_of(text, NONE_RULES, unsigned=True) == "token-header"
 
 
-RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -32,13 +32,13 @@ from sso_proxy.specs.oidc.request_object import (
     object_fields,
     reference_fields,
 )
+from tests.support.rsa_key import RSA_KEY as THEIRS
 
 NOW = 1_800_000_000.0
 PRIVATE = ec.generate_private_key(ec.SECP256R1()).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 )
 KEY = read_signing_key(PRIVATE, kid="ours")
-THEIRS = rsa.generate_private_key(65537, 2048)
 REQUEST = AuthorizationRequest(
     client_id="proxy",
     redirect_uri="https://app.example.com/.sso/callback/op",

@@ -6,7 +6,6 @@ from typing import Any
 
 import attrs
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from jwcrypto.jwe import JWE
@@ -22,6 +21,7 @@ from sso_proxy.specs.oidc.userinfo import (
     read_userinfo,
 )
 from sso_proxy.testing.tokens import TokenSigner, jwks
+from tests.support.rsa_key import RSA_KEY
 
 NOW = 1_800_000_000.0
 ISSUER = "https://op.example"
@@ -35,7 +35,7 @@ JWT = "application/jwt"
 SIGNER = TokenSigner.create("ES256", "k1")
 HEADER = b'{"alg":"ES256","kid":"k1"}'
 KEYS = read_jwks(jwks(SIGNER))
-OURS = json.loads(JWK.from_pyca(rsa.generate_private_key(65537, 2048)).export_private())
+OURS = json.loads(JWK.from_pyca(RSA_KEY).export_private())
 DECRYPTION = (read_decryption_keys(json.dumps(OURS).encode()),)
 
 
