@@ -40,6 +40,13 @@ LONGEST = (
     "tests/browser/test_pages.py",
     "tests/browser/test_device_bound.py",
     "tests/browser/test_device_bound_fleet.py",
+    "tests/browser/test_status.py",
+    "tests/browser/test_login_elsewhere.py",
+    "tests/browser/test_login_server.py",
+    "tests/browser/test_openid2.py",
+    "tests/interop/test_client_certificates.py",
+    "tests/interop/test_fleet.py",
+    "tests/test_etc_ansible.py",
     "tests/testing/demo/test_run.py",
 )
 """They begin first: else, at the end, one process would wait long for another."""

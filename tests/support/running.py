@@ -94,7 +94,7 @@ class Proxy:
         forks: Whether it may come out of a process that has imported what it needs.
     """
 
-    forks: ClassVar[bool] = True
+    forks: ClassVar[bool] = False
 
     def __init__(self, directory: Path, **server: object) -> None:
         self.directory = directory
