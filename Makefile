@@ -18,7 +18,7 @@ ifndef TOGETHER
 .NOTPARALLEL:
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools benchtools lint types layers unit docs texts docstrings collected format bench search soak memory clean
+.PHONY: help demo test tools benchtools lint types layers unit docs texts docstrings collected format bench chaos search soak memory clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -77,6 +77,9 @@ bench: benchtools $(VENV)/.tests ## the table: CPU per request beside nginx and 
 
 soak: benchtools $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads
 	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+chaos: $(VENV)/.tests ## three minutes in which everything around the proxy fails in turn
+	$(BIN)/python -m tests.bench.chaos $(ARGS)
 
 search: $(VENV)/.tests ## tests with made-up values, with many more of them, at random (ARGS: which)
 	EXAMPLES=search $(BIN)/python -m pytest -q -n 2 -m "not alone" --hypothesis-show-statistics $(or $(ARGS),tests/specs tests/authz tests/config)
