@@ -5,11 +5,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.running import PATIENCE, Proxy
+from tests.support.running import PATIENCE, REAL, Proxy, UnixConnection, eventually
 
 
 class Manager:
@@ -127,6 +128,24 @@ def test_sockets_are_taken_by_their_names(tmp_path: Path, workers: int) -> None:
             assert proxy.port == web.getsockname()[1]
             assert proxy.name() == "first"
             assert "no listener wants the socket other" in proxy.log()
+
+
+def test_socket_that_systemd_itself_passes_is_served(tmp_path: Path) -> None:
+    """It starts us when somebody connects, who waits meanwhile and is served then."""
+    path = tmp_path / "web"
+    proxy = Proxy(tmp_path)
+    proxy.listener = 'address = "systemd:web"'
+    proxy.write_config()
+    activate = f"systemd-socket-activate -E PYTHONPATH --fdname=web --listen={path}"
+    with proxy.start(prelude=f'exec {activate} "$@";', program=REAL):
+        eventually(path.is_socket, "the socket")
+        proxy.wait_for_log("Listening on")
+        with closing(UnixConnection(path)) as client:
+            client.request("GET", "/")
+            assert client.getresponse().status == 502  # there is no backend
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait() == 0
+        assert path.is_socket()
 
 
 def test_name_that_is_not_passed_ends_the_start(tmp_path: Path) -> None:
