@@ -2,111 +2,24 @@
 
 import html
 import re
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-import attrs
 import pytest
 
-from sso_proxy.endpoints.accounts import Accounts, Moment, moment
-from sso_proxy.endpoints.desks import Desk
-from sso_proxy.model import Identity, Request, Response
-from sso_proxy.pages import default_pages
-from sso_proxy.session import Session
-from tests.support.caching import now
+from sso_proxy.endpoints.accounts import Moment, moment
+from sso_proxy.model import Request, Response
+from tests.support.account_scene import (
+    ROOT,
+    SAME,
+    AccountScene,
+    ids,
+    listed,
+    text_of,
+)
 from tests.support.fake_login import LOGOUT as AWAY
 from tests.support.fake_login import FakeLogin, FakeLogout
-from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen
-from tests.support.sessions import Browser, server_sessions
-
-FORM = b"Content-Type: application/x-www-form-urlencoded"
-ROOT = "/.sso/"
-SAME = b"Sec-Fetch-Site: same-origin"
-CROSS = b"Sec-Fetch-Site: cross-site"
-
-
-class AccountScene(LoginScene):
-    """
-    A site with the page, and browsers of several people.
-
-    Attributes:
-        names: What applications call people.
-        document: What answers programs.
-        desks: The ways to log in.
-    """
-
-    names: tuple[str, ...] | None = ("Alice B.",)
-    document: Any = None
-
-    def make_parts(self, desks: Mapping[str, Desk]) -> tuple[Any, ...]:
-        self.desks: Any = desks
-
-        async def names(host: str, endpoints: str, known: Identity) -> Any:  # noqa: ANN401
-            assert (host, endpoints) == ("app.example.com", ROOT)
-            assert known.subject in {"alice", "mallory"}
-            return self.names
-
-        def again(request: Request) -> Response | None:
-            if request.head.values("sec-fetch-site") != ["cross-site"]:
-                return None
-            return Response(status=403, reason="device-again")
-
-        accounts = Accounts(
-            ROOT,
-            desks,
-            pages=default_pages(),
-            clock=self.tools.clock,
-            logins=self.begins,
-            logouts=self.ends,
-            names=names,
-            stores=self.stores,
-            ask_again=again,
-            document=self.document,
-        )
-        return (accounts,)
-
-    def another(self, user: str = "alice") -> Browser:
-        """Log in with another browser, and go back to this one."""
-        mine, self.browser = self.browser, Browser()
-        self.log_in(user=user)
-        theirs, self.browser = self.browser, mine
-        return theirs
-
-    def session(self, browser: Browser | None = None) -> Session:
-        """Give the session of a browser."""
-        browser = browser or self.browser
-        session = now(self.store.load(browser.request())).session
-        assert session is not None
-        return session
-
-    def has_session(self, browser: Browser | None = None) -> bool:
-        """Say whether a browser has one."""
-        browser = browser or self.browser
-        return now(self.store.load(browser.request())).session is not None
-
-    def post(self, *fields: bytes, **form: str) -> Seen:
-        """Press a button of the page."""
-        text = "&".join(f"{name}={quote(value)}" for name, value in form.items())
-        fields = (*(fields or OWN_PAGE), FORM)
-        return self.ask(ROOT, *fields, method="POST", body=text.encode())
-
-
-def text_of(seen: Seen) -> str:
-    """Give what people read."""
-    text = re.sub(r"<(style|title)>.*?</\1>|<[^>]*>", " ", seen.body, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", html.unescape(text)).strip()
-
-
-def listed(seen: Seen) -> list[str]:
-    """Give the sessions that a page lists."""
-    found = re.findall(r"<li.*?</li>", seen.body, re.DOTALL)
-    return [text_of(Seen(200, (), each)) for each in found]
-
-
-def ids(seen: Seen) -> list[str]:
-    """Give the sessions that a page has a button for."""
-    return re.findall(r'name="session" value="([^"]*)"', seen.body)
+from tests.support.login_scene import PAGE
+from tests.support.sessions import Browser
 
 
 def test_people_see_who_they_are_here() -> None:
@@ -174,13 +87,6 @@ def test_people_are_called_what_their_provider_calls_them(
     assert f"You are logged in as {person} Known here as Alice B. Account" in text
 
 
-def test_whatever_people_are_called_is_text() -> None:
-    scene = AccountScene()
-    scene.names = ("<b>x</b>&{time}",)
-    scene.log_in()
-    assert "&lt;b&gt;x&lt;/b&gt;&amp;{time}" in scene.page(ROOT).body
-
-
 def test_a_users_sessions_are_listed_this_one_first_then_the_last_used() -> None:
     scene = AccountScene()
     old = scene.another()
@@ -219,45 +125,6 @@ def test_one_of_ones_own_sessions_is_ended() -> None:
     again = scene.post(do="end", session=ended)
     assert again.location == "/.sso/?gone"
     assert "over already" in text_of(scene.ask(again.location, *PAGE, SAME))
-
-
-def test_a_link_of_another_site_cannot_say_that_something_has_happened() -> None:
-    scene = AccountScene()
-    scene.log_in()
-    for fields in ((*PAGE, CROSS), PAGE):
-        assert "has ended" not in scene.ask("/.sso/?ended", *fields).body
-
-
-def test_nobody_ends_a_session_of_somebody_else() -> None:
-    """The answer is the same as for a session that never was."""
-    scene = AccountScene()
-    scene.log_in(user="mallory")
-    alice = scene.another()
-    theirs = scene.session(alice).id
-
-    seen = scene.post(do="end", session=theirs)
-    assert scene.has_session(alice)
-    nothing = scene.post(do="end", session="A" * len(theirs))
-    assert (seen.status, seen.location) == (nothing.status, nothing.location)
-    assert scene.post(do="end", session="../x\x00").location == nothing.location
-
-
-def test_the_same_name_at_another_provider_is_somebody_else() -> None:
-    scene = AccountScene("server", "corp", "other")
-    scene.logins["other"].issuer = "https://elsewhere.example"
-    theirs = Identity(
-        issuer="https://elsewhere.example", subject="alice", authenticator="other"
-    )
-    begun = now(scene.store.start(Browser().request(), theirs, {})).session
-    assert begun is not None
-    begun_by = scene.page("/.sso/login?with=corp")
-    scene.come_back(begun_by)
-
-    assert len(listed(scene.page(ROOT))) == 1
-    scene.post(do="end", session=begun.id)
-    assert now(scene.store.newest(begun)) is not None
-    scene.post(do="everywhere")
-    assert now(scene.store.newest(begun)) is not None
 
 
 def test_ones_present_session_ends_as_by_a_logout() -> None:
@@ -331,64 +198,6 @@ def test_with_a_cache_cookie_sessions_end_everywhere_although_none_is_listed() -
     assert 'value="everywhere"' in seen.body
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        (*PAGE, CROSS, b"Origin: https://evil.example"),
-        (*PAGE, b"Sec-Fetch-Site: same-site", b"Origin: https://evil.example.com"),
-        (*PAGE, SAME, b"Origin: https://evil.example"),
-        (*PAGE, b"Origin: null"),
-        PAGE,
-        (b"Accept: text/html", SAME, b"Sec-Fetch-Mode: navigate", b"Sec-Fetch-Dest: i"),
-        (b"Accept: */*", SAME, b"Sec-Fetch-Mode: cors", b"Sec-Fetch-Dest: empty"),
-        (*PAGE, SAME, b"X-Requested-With: XMLHttpRequest"),
-    ],
-)
-@pytest.mark.parametrize("do", ["end", "everywhere"])
-def test_no_form_of_others_and_no_frame_ends_anything(
-    fields: tuple[bytes, ...], do: str
-) -> None:
-    scene = AccountScene()
-    scene.log_in()
-    other = scene.another()
-    seen = scene.post(*fields, do=do, session=scene.session(other).id)
-    assert (seen.status, scene.reason) == (403, "logout-foreign")
-    assert scene.has_session(other)
-    assert scene.has_session()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"do=", b"do=end&do=everywhere", b"do=all", b"do=end;do=everywhere", b"\xff"],
-)
-def test_what_says_nothing_does_nothing(body: bytes) -> None:
-    scene = AccountScene()
-    scene.log_in()
-    seen = scene.ask(ROOT, *OWN_PAGE, FORM, method="POST", body=body)
-    assert seen.status == 400
-    assert scene.has_session()
-
-
-def test_a_form_that_never_ends_is_not_read() -> None:
-    scene = AccountScene()
-    scene.log_in()
-    body = b"do=everywhere&x=" + b"x" * 5000
-    seen = scene.ask(ROOT, *OWN_PAGE, FORM, method="POST", body=body)
-    assert seen.status == 413
-    assert scene.has_session()
-
-
-def test_what_is_asked_for_in_a_query_does_nothing() -> None:
-    scene = AccountScene()
-    scene.log_in()
-    other = scene.another()
-    path = f"{ROOT}?do=end&session={scene.session(other).id}"
-    assert scene.ask(path, *PAGE, SAME).status == 200
-    seen = scene.ask(path, *OWN_PAGE, FORM, method="POST", body=b"")
-    assert seen.status == 400
-    assert scene.has_session(other)
-
-
 def test_who_is_not_logged_in_logs_in_and_comes_back() -> None:
     scene = AccountScene()
     away = scene.page(f"{ROOT}?ended")
@@ -407,27 +216,6 @@ def test_who_may_log_in_in_two_ways_chooses_and_comes_back() -> None:
     assert link is not None
     away = scene.page(html.unescape(link[1]))
     assert scene.come_back(away, name="other").location == ROOT
-
-
-@pytest.mark.parametrize("logged_in", [True, False])
-@pytest.mark.parametrize(
-    "fields",
-    [
-        (b"Accept: */*",),
-        (b"Accept: text/html", b"Sec-Fetch-Mode: navigate", b"Sec-Fetch-Dest: iframe"),
-        (b"Accept: text/html", b"Sec-Fetch-Mode: cors", b"Sec-Fetch-Dest: empty"),
-    ],
-)
-def test_scripts_and_frames_see_nothing(
-    fields: tuple[bytes, ...],
-    logged_in: bool,  # noqa: FBT001
-) -> None:
-    scene = AccountScene()
-    if logged_in:
-        scene.log_in()
-    seen = scene.ask(ROOT, *fields, SAME)
-    assert (seen.status, scene.reason) == (401, "no-navigation")
-    assert "Alice" not in seen.body
 
 
 def test_programs_that_ask_for_the_same_path_get_their_document() -> None:
@@ -453,69 +241,6 @@ def test_programs_that_ask_for_the_same_path_get_their_document() -> None:
     scene.document.told = None
     scene.ask(ROOT, *program)
     assert scene.reason == "account"
-
-
-def test_whose_session_is_over_ends_nothing_and_logs_in() -> None:
-    """Nothing that was posted is done after the login either."""
-    scene = AccountScene()
-    scene.log_in()
-    other = scene.another()
-    now(scene.store.revoke(scene.session().id))
-    seen = scene.post(do="everywhere")
-    assert (seen.status, seen.location) == (303, ROOT)
-    scene.log_in(ROOT)
-    assert scene.has_session(other)
-
-
-def test_a_session_that_no_login_of_this_host_has_begun_is_not_shown() -> None:
-    scene = AccountScene()
-    elsewhere = Identity(issuer="https://x.example", subject="a", authenticator="no")
-    begun = now(scene.store.start(scene.browser.request(), elsewhere, {}))
-    scene.browser.take(begun)
-    assert scene.page(ROOT).status == 302
-    assert scene.post(do="everywhere").location == ROOT
-
-
-def test_a_session_counts_only_where_its_login_begins_such_sessions() -> None:
-    """Another host may have begun it by the same login, in a store of both."""
-    scene = AccountScene("server", "corp", "other")
-    elsewhere = server_sessions(attrs.evolve(scene.tools, name="elsewhere"))
-    scene.desks["corp"] = attrs.evolve(scene.desks["corp"], sessions=elsewhere)
-    theirs = Identity(issuer="https://x.example", subject="x", authenticator="corp")
-    scene.browser.take(now(scene.store.start(scene.browser.request(), theirs, {})))
-    scene.page(ROOT)
-    assert scene.reason == "login-choice"
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [(PAGE, "device-missing"), ((*PAGE, CROSS), "device-again")],
-)
-def test_who_has_a_copied_cookie_sees_nothing(
-    fields: tuple[bytes, ...], reason: str
-) -> None:
-    scene = AccountScene()
-    scene.log_in()
-
-    class Thief(type(scene.store)):  # type: ignore[misc]
-        async def load(self, request: Request) -> Any:  # noqa: ANN401
-            opened = await super().load(request)
-            return attrs.evolve(opened, session=None, refused="device-missing")
-
-    scene.store.__class__ = Thief
-    seen = scene.ask(ROOT, *fields)
-    assert (seen.status, scene.reason) == (403, reason)
-    assert "Alice" not in seen.body
-    assert scene.post(do="everywhere").location == ROOT
-    scene.store.__class__ = Thief.__mro__[1]
-    assert scene.has_session()
-
-
-def test_where_nobody_can_say_whose_session_it_is_nobody_sees_anything() -> None:
-    scene = AccountScene()
-    scene.log_in()
-    scene.cache.broken = frozenset({"get"})
-    assert scene.page(ROOT).status == 503
 
 
 def test_a_list_that_cannot_be_read_hides_no_logout() -> None:
