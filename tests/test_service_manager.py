@@ -1,5 +1,6 @@
 """The main process under a service manager: what it is passed, and what it tells."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -116,14 +117,15 @@ def test_sockets_are_taken_by_their_names(tmp_path: Path, workers: int) -> None:
         proxy = Proxy(tmp_path, workers=workers)
         proxy.listener = 'address = "systemd:web"'
         proxy.write_config()
+        # Above those that the shell puts in their place.
+        passed = [fcntl.fcntl(sock, fcntl.F_DUPFD, 10) for sock in (other, web)]
         prelude = (
             "export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=other:web;"
-            f"exec 3<&{other.fileno()} 4<&{web.fileno()};"
+            f"exec 3<&{passed[0]} 4<&{passed[1]};"
         )
-        # Above those that the shell puts in their place.
-        passed = [other.fileno(), web.fileno()]
-        assert min(passed) > 4
         with proxy.start(prelude=prelude, pass_fds=passed):
+            for descriptor in passed:
+                os.close(descriptor)
             proxy.wait_until_serving()
             assert proxy.port == web.getsockname()[1]
             assert proxy.name() == "first"
