@@ -69,6 +69,7 @@ RUN_ELSEWHERE = {
     "login-server.toml",
     "login-server-auth-tkt.toml",
     "mapped-users.toml",
+    "operations.toml",
     "upstreams.toml",
 }
 """By tests/test_etc_dpop.py and its like, and by tests/docs/: tokens, clients, stores,
