@@ -65,7 +65,7 @@ class Sharing:
         self._stale = 0.0
         self._read_at = float("-inf")
         self._problem = ""
-        self._running: list[Deferred[None]] = []
+        self._listening: Deferred[None] | None = None
         self._wake: Deferred[None] | None = None
         self._nudged = False
 
@@ -95,7 +95,7 @@ class Sharing:
                 self._spawn(self._tell(doubted=False))
             return
         self._spawn(self._keep(self._list))
-        self._spawn(self._listen(self._list))
+        self._listening = self._spawn(self._listen(self._list))
 
     def close(self) -> None:
         """Let go of the list."""
@@ -126,13 +126,15 @@ class Sharing:
             try:
                 await self._level(shared)
             except UnavailableError as e:
-                self._failed(e.what)
+                self._failed(shared, e.what)
             except RevocationsFullError as e:
-                self._failed(str(e))
+                self._failed(shared, str(e))
             else:
                 if self._problem:
                     _log.info("what other machines have revoked is known again")
                 self._problem, self._read_at = "", self._reactor.seconds()
+            if self._list is not shared:
+                return
             doubted = self._reactor.seconds() - self._read_at > self._stale
             if doubted != self._told:
                 await self._tell(doubted=doubted)
@@ -141,7 +143,8 @@ class Sharing:
     async def _level(self, shared: SharedList) -> None:
         """Have the list and the keeper say the same."""
         found = await shared.read()
-        if found.strange and not found.records:
+        if found.strange and not found.records and self.doubted:
+            # Who has known the list writes it anew, as after a change of all keys.
             raise UnavailableError(
                 "none of it can be read; all machines need the same key ring"
             )
@@ -170,7 +173,9 @@ class Sharing:
                 if subscription is not None:
                     subscription.close()
 
-    def _failed(self, problem: str) -> None:
+    def _failed(self, shared: SharedList, problem: str) -> None:
+        if self._list is not shared:
+            return
         if not self._problem:
             _log.warn(
                 "what other machines have revoked cannot be read: {problem}",
@@ -207,16 +212,17 @@ class Sharing:
 
     def _stop(self) -> None:
         shared, self._list = self._list, None
-        running, self._running = self._running, []
-        for each in running:
-            each.cancel()
+        # What is being told to those who serve is told to the end, and then that ends.
+        if self._listening is not None:
+            self._listening.cancel()
+        self._nudge()
         if shared is not None:
             shared.close()
 
-    def _spawn(self, coroutine: Any) -> None:  # noqa: ANN401
-        running = Deferred.fromCoroutine(coroutine)
-        self._running.append(running)
+    def _spawn(self, coroutine: Any) -> Deferred[None]:  # noqa: ANN401
+        running: Deferred[None] = Deferred.fromCoroutine(coroutine)
         running.addErrback(_stumble)
+        return running
 
 
 def _stumble(failure: Failure) -> None:

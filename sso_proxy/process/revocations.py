@@ -154,14 +154,18 @@ class Keeper:
         """
         now = self._clock.time()
         remove = self._drop_over(now)
-        add = list[Revocation]()
+        add, full = list[Revocation](), None
         for name, record in said.items():
             known = self._records.get(name)
             joined = record if known is None else join(known, record)
             if joined == known or joined.is_over(now):
                 continue
             if joined.revocation is not None:
-                add.append(self.list.add(joined.revocation))
+                try:
+                    add.append(self.list.add(joined.revocation))
+                except RevocationsFullError as e:  # those that fit are in force
+                    full = e
+                    continue
             elif self.list.remove(name) is not None:
                 remove.append(name)
             self._records[name] = joined
@@ -173,6 +177,8 @@ class Keeper:
                 missing += await self.serving.revoke(add, remove)
             for line in missing:
                 _log.error("revocations of other machines: {line}", line=line)
+        if full is not None:
+            raise full
         return [each for name, each in self._records.items() if said.get(name) != each]
 
     def _drop_over(self, now: float) -> list[str]:

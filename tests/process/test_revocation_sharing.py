@@ -5,19 +5,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.config.key_ring import KeyRing, RingKey
 from sso_proxy.errors import UnavailableError
 from sso_proxy.model import WARNING
 from sso_proxy.process.revocation_sharing import PERIOD, Sharing
 from sso_proxy.process.revocations import Keeper
 from sso_proxy.revocation_list import PURPOSE, SharedList
 from sso_proxy.sealing import RingSealer
+from sso_proxy.specs import revocations as specs_revocations
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import KEY_RING
+from sso_proxy.testing.fakes import KEY_RING, NOW
 
 STALE = 10.0
 ALICE = {"issuer": "https://login.example.com", "subject": "alice"}
@@ -54,6 +57,7 @@ class Serving:
     def __init__(self) -> None:
         self.revoked: set[str] = set()
         self.doubted: bool | None = None
+        self.waits: Deferred[None] | None = None
 
     async def revoke(
         self,
@@ -62,6 +66,8 @@ class Serving:
         *,
         doubted: bool | None = None,
     ) -> tuple[str, ...]:
+        if self.waits is not None:
+            await self.waits
         self.revoked.difference_update(remove)
         self.revoked.update(each.id for each in add)
         self.doubted = self.doubted if doubted is None else doubted
@@ -98,9 +104,10 @@ class SharingTests(TestCase):
         self.reactor, self.time = Clock(), SettableClock()
         self.cache = Unreliable(MemoryCacheConfig(), self.time)
         self.machines: list[Machine] = []
+        self.ring = KEY_RING
 
     def shared(self) -> SharedList:
-        return SharedList(self.cache, RingSealer(PURPOSE, KEY_RING), self.time)
+        return SharedList(self.cache, RingSealer(PURPOSE, self.ring), self.time)
 
     def machine(self, number: int) -> Machine:
         """Start one; of the same number, the same once more."""
@@ -213,6 +220,46 @@ class SharingTests(TestCase):
         assert machine.serving.in_doubt()
         (line,) = machine.sharing.health()
         assert "all machines need the same key ring" in line
+
+    async def test_list_that_only_old_keys_open_is_written_anew(self) -> None:
+        """By those who have read it while they had them."""
+        machine = self.machine(1)
+        await machine.revoke(ALICE)
+        self.ring = KeyRing((RingKey(kid="new", created=int(NOW), secret=bytes(32)),))
+        machine.sharing.use(self.shared(), STALE)
+        machine.sharing.start(machine.serving)
+        self.pass_time(STALE + 2 * PERIOD)
+        assert not machine.serving.in_doubt()
+        new = self.machine(2)
+        assert not new.serving.in_doubt()
+        assert new.serving.revoked == machine.serving.revoked
+
+    async def test_what_is_being_told_is_told_though_a_reload_comes(self) -> None:
+        one, other = self.machine(1), self.machine(2)
+        waits: Deferred[None] = Deferred()
+        other.serving.waits = waits
+        name, _ = await one.revoke(ALICE)
+        other.serving.waits = None
+        other.sharing.use(self.shared(), STALE)
+        other.sharing.start(other.serving)
+        waits.callback(None)
+        assert other.serving.revoked == {name}
+
+    async def test_of_too_many_those_that_fit_are_refused(self) -> None:
+        self.patch(specs_revocations, "MOST", 2)
+        one = self.machine(1)
+        alice, _ = await one.revoke(ALICE)
+        self.cache.down = True
+        other = self.machine(2)
+        bob, _ = await other.revoke(BOB)
+        eve, _ = await other.revoke({**BOB, "subject": "eve"})
+        self.cache.down = False
+        self.pass_time(2 * PERIOD)
+        assert other.serving.in_doubt()
+        assert other.serving.revoked == {bob, eve}
+        (line,) = other.sharing.health()
+        assert "there are 2 revocations already" in line
+        assert alice in one.serving.revoked
 
     async def test_message_that_was_missed_costs_a_few_seconds(self) -> None:
         one, other = self.machine(1), self.machine(2)
