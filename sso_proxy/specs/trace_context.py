@@ -144,8 +144,16 @@ def take_out(data: bytes, limits: HeadLimits) -> tuple[bytes, TraceContext] | No
             return None
         rest, value = state
         fields.append((TRACESTATE, value))
+    if _is_hop_by_hop(rest.lower()):
+        return None
     trace = read_trace_context(tuple(fields))
     return None if trace is None else (rest, trace)
+
+
+def _is_hop_by_hop(lowered: bytes) -> bool:
+    """Say whether ``Connection`` may name the fields, which then go no further."""
+    at = lowered.find(b"\r\nconnection:")
+    return at >= 0 and b"trace" in lowered[at:]
 
 
 def _take_line(data: bytes, begin: bytes) -> tuple[bytes, str] | None:

@@ -138,6 +138,7 @@ def test_a_head_without_its_context_is_left(lines: tuple[bytes, ...]) -> None:
         head(
             b"traceparent: " + PARENT.encode(), b"tracestate: a=1", b"Tracestate: b=1"
         ),
+        head(b"traceparent: " + PARENT.encode(), b"Connection: traceparent"),
         # What follows a head is another request's, whatever it looks like.
         BARE[:-2] + b"\r\ntraceparent: " + PARENT.encode() + b"\r\n",
         BARE + b"traceparent: " + PARENT.encode() + b"\r\n\r\n",
