@@ -141,7 +141,9 @@ class SharingTests(TestCase):
     async def test_what_is_revoked_again_after_it_was_lifted_is_refused(self) -> None:
         one, other = self.machine(1), self.machine(2)
         name, _ = await one.revoke(ALICE)
+        self.time.advance(1)
         await other.keeper.lift(name)
+        assert one.serving.revoked == other.serving.revoked == set()
         self.time.now -= 5  # the clock of the next one is behind
         await one.revoke(ALICE)
         assert one.serving.revoked == other.serving.revoked == {name}
