@@ -30,6 +30,7 @@ from sso_proxy.caches.marks import Marks
 from sso_proxy.caches.table import Transaction
 from sso_proxy.errors import SsoProxyError, UnavailableError
 from sso_proxy.interfaces import IClock
+from sso_proxy.traffic import Histogram
 
 _LAYOUT: Final = 2
 _CLOSED: Final = "closed"
@@ -59,10 +60,15 @@ class Environment:
         directory: Made if it is not there.
         clock: The time.
         boot: Names the time since the machine started; None asks the system.
+
+    Attributes:
+        durations: How long reading and writing took, waiting for our turn included; not
+            of replay marks, of which there may be one in each request.
     """
 
     def __init__(self, directory: Path, clock: IClock, boot: str | None = None) -> None:
         self.directory = directory
+        self.durations = Histogram()
         self._trouble = ("", 0.0)
         self._clock = clock
         self._boot = _boot_id() if boot is None else boot
@@ -132,11 +138,14 @@ class Environment:
         """
         if self._in_use < 0:
             raise self._closed()
+        began = self._clock.monotonic()
         try:
             with self._begin(write=False) as txn:
                 return work(txn, self.now())
         except (lmdb.Error, UnusableError) as e:
             raise self._failed(e) from e
+        finally:
+            self.durations.note(self._clock.monotonic() - began)
 
     def write(self, work: Callable[[Transaction, int], T]) -> T:
         """
@@ -147,12 +156,15 @@ class Environment:
         """
         if self._in_use < 0:
             raise self._closed()
+        began = self._clock.monotonic()
         try:
             with self._turn, self._begin(write=True) as txn:
                 # Only now: another process may have made us wait.
                 return work(txn, self.now())
         except (lmdb.Error, UnusableError) as e:
             raise self._failed(e) from e
+        finally:
+            self.durations.note(self._clock.monotonic() - began)
 
     def mark(self, mark: bytes, life: int) -> bool:
         """

@@ -25,6 +25,7 @@ from sso_proxy.config.model import FilePath
 from sso_proxy.errors import ConfigError, Mistake, UnavailableError
 from sso_proxy.interfaces import ICache, IHealth, ITools
 from sso_proxy.model import WARNING
+from sso_proxy.traffic import Histogram
 
 _KINDS: Final = 32
 """Budgets that fit into the files: more than there are kinds of records."""
@@ -84,6 +85,11 @@ class LocalCache:
 
         store = tools.shared(("cache.local", str(directory)), make)
         return cls(tools.name, config, store)
+
+    @property
+    def durations(self) -> Histogram:
+        """Give how long reading and writing took."""
+        return self._environment.durations
 
     def open(self) -> None:
         """

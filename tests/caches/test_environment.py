@@ -184,6 +184,16 @@ def test_other_layout_is_refused(tmp_path: Path) -> None:
     assert "another release" in refusal(tmp_path / "cache")
 
 
+def test_how_long_it_takes_is_counted_and_so_is_what_fails(tmp_path: Path) -> None:
+    made = opened(tmp_path / "cache")
+    put(made, b"1")
+    get(made)
+    with pytest.raises(ZeroDivisionError):
+        made.write(lambda _txn, _now: 1 // 0)
+    assert sum(made.durations.counts) == 3
+    made.close()
+
+
 def test_marks_that_were_in_use_when_the_machine_went_down_are_gone(
     tmp_path: Path,
 ) -> None:
