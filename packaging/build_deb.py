@@ -179,6 +179,17 @@ def put_control(
         write(control / script, text.replace("@PYTHON@", PYTHON))
 
 
+_OLD_TAGS = {"1": 5, "2010": 12, "2014": 17}
+"""What the names of before PEP 600 mean: the second number of GNU libc."""
+
+
+def _libc_of(tag: str) -> tuple[int, int]:
+    """Read what follows ``manylinux`` in a wheel's tag."""
+    if tag in _OLD_TAGS:
+        return 2, _OLD_TAGS[tag]
+    return 2, int(tag.removeprefix("_2_"))
+
+
 def libc(found: list[metadata.Distribution]) -> str:
     """
     Give the oldest GNU libc that every wheel runs with.
@@ -189,9 +200,9 @@ def libc(found: list[metadata.Distribution]) -> str:
     needed = [(2, 34)]  # of Debian 12 and later any will do
     for distribution in found:
         wheel = distribution.read_text("WHEEL") or ""
-        tags = re.findall(r"^Tag: .*-manylinux_2_(\d+)_", wheel, re.MULTILINE)
+        tags = re.findall(r"^Tag: .*-manylinux(_2_\d+|\d+)_", wheel, re.MULTILINE)
         if tags:
-            needed.append((2, min(map(int, tags))))
+            needed.append(min(map(_libc_of, tags)))
         elif "Root-Is-Purelib: false" in wheel:
             problem = "was compiled here; install a wheel that is for any Linux"
             raise SystemExit(f"{distribution.name} {problem}")
