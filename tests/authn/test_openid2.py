@@ -9,6 +9,7 @@ from sso_proxy.config.secrets import Secret
 from sso_proxy.interfaces import IAuthenticator, ILogin, ILoginWishes, IOpenIdLogin
 from sso_proxy.login import Wishes
 from sso_proxy.model import Authenticated, NotPresented
+from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.testing.pki import Issued, Pki
 from tests.support.openid2_login import OpenIdSite, SiteCase
 from tests.support.password_scene import basic
@@ -16,6 +17,18 @@ from tests.support.password_scene import basic
 
 class OpenId2Tests(SiteCase):
     """One site, one provider."""
+
+    async def test_a_session_that_begins_is_offered_to_be_bound_to_the_device(
+        self,
+    ) -> None:
+        op = self.run_op()
+        binding = SessionBindingConfig(device="prefer")
+        site = self.site(op, scene={"sessions": {"binding": binding}})
+        back = await site.enter(op, op.identity("alice"))
+        assert back.status == 303
+        offers = dict(back.headers)["secure-session-registration"]
+        assert offers.startswith("(ES256 RS256);path=")
+        assert "authorization=" in offers
 
     async def test_who_proves_an_identifier_goes_on_where_they_wanted(self) -> None:
         op = self.run_op()

@@ -73,7 +73,7 @@ class OpenIdSite(LoginScene):
         users: User names by identifiers.
         basic: Whether programs come with a password.
         options: Of the authenticator.
-        more: Of `LoginScene`.
+        more: Of `LoginScene`, whose options are ``sessions``.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class OpenIdSite(LoginScene):
         self._users = users
         self._options = {**OPTIONS, **options}
         self._with_basic = basic
-        super().__init__(more.pop("kind", "server"), "openid", **more)
+        kind, sessions = more.pop("kind", "server"), more.pop("sessions", None)
+        super().__init__(kind, "openid", options=sessions, **more)
 
     def make_login(self, name: str) -> OpenId2Authenticator:
         """Make the authenticator."""
