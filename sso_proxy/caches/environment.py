@@ -96,6 +96,11 @@ class Environment:
         if self.is_open:
             self._grow(size)
             return
+        if not self._boot:
+            raise UnusableError(
+                f"{_BOOT_ID} cannot be read: nobody knows when the machine went down"
+                " last, and whether the data are whole"
+            )
         self._size = size
         try:
             _check_directory(self.directory)
@@ -341,7 +346,7 @@ def _boot_id() -> str:
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
-        return "unknown"
+        return ""
 
 
 def _check_directory(directory: Path) -> None:

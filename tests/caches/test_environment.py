@@ -235,6 +235,13 @@ def test_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
         assert "damaged" in refusal(tmp_path / "cache")
 
 
+def test_machine_that_does_not_say_when_it_began_is_refused(tmp_path: Path) -> None:
+    """Data that were cut off by its end would count as whole."""
+    with pytest.raises(UnusableError, match="boot_id cannot be read"):
+        opened(tmp_path / "cache", boot="")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_directory_that_cannot_be_made_is_refused() -> None:
     assert "/proc/cache" in refusal(Path("/proc/cache"))
 
