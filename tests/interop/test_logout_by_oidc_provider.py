@@ -1,16 +1,18 @@
 """Somebody logs out at npm oidc-provider, which tells the proxy."""
 
+import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any, Final, Self, TypeVar
 
 import attrs
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
 from sso_proxy.testing.pki import Pki
@@ -33,6 +35,56 @@ backend = "http://127.0.0.1:{port}"
 """
 _SOON: Final = 2.0
 """Seconds in which what runs for a session is closed, on a busy machine."""
+
+T = TypeVar("T")
+
+
+class Listening:
+    """
+    A WebSocket over TLS, all of it in one thread.
+
+    The client of the same library that needs no loop reads and writes in two, which
+    OpenSSL does not allow for one connection: now and then it waits for ever.
+    """
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, url: str, **options: Any) -> Self:  # noqa: ANN401
+        """Connect."""
+
+        async def begin() -> ClientConnection:
+            return await connect(url, **options)
+
+        return cls(_in_loop(begin(), 60))
+
+    def send(self, text: str) -> None:
+        """Send *text*."""
+        _in_loop(self._connection.send(text), 10)
+
+    def recv(self, seconds: float) -> str | bytes:
+        """Wait so long for what comes."""
+        return _in_loop(asyncio.wait_for(self._connection.recv(), seconds), 60)
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        _in_loop(self._connection.close(), 30)
+
+
+def _in_loop(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result(seconds)
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return loop
 
 
 @attrs.frozen(kw_only=True)
@@ -65,13 +117,11 @@ class Scene:
                 f"the message about {name}",
             )
 
-    def listen(
-        self, browser: Browser
-    ) -> contextlib.AbstractContextManager[ClientConnection]:
+    def listen(self, browser: Browser) -> Listening:
         """Open a WebSocket with the browser's session."""
         port = self.gate.proxy.port
         cookies = browser.cookies_for(HOST, "/socket/")
-        return connect(
+        return Listening.open(
             f"wss://{HOST}:{port}/socket/",
             sock=socket.create_connection(("127.0.0.1", port), 10),
             ssl=ssl.create_default_context(cafile=str(self.gate.ca)),
