@@ -132,7 +132,7 @@ RULES = (
         "different sessions bound to their devices: bound to nothing",
         (SESSIONS_DEVICE, OURS),
         (SESSIONS_SERVER, OURS),
-        1.15,
+        1.1,
     ),
     Rule("one ticket: mod_auth_pubtkt", (TICKET, OURS), (TICKET, PUBTKT), 1 / 3),
     Rule(
