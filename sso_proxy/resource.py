@@ -6,6 +6,8 @@ serialised and read again by our strict reader, decided on by the same pipeline,
 recorded.  It is as fast as twisted.web is.
 """
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,7 +18,12 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from sso_proxy.admission import Connection, Trail, Verdict
-from sso_proxy.edge.answers import client_block, failure_fields, own_answer
+from sso_proxy.edge.answers import (
+    client_block,
+    failure_fields,
+    own_answer,
+    with_timing,
+)
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
@@ -25,6 +32,7 @@ from sso_proxy.net.coroutine import Waiting, run
 from sso_proxy.net.stream import Stream
 from sso_proxy.net.tls.certificates import read_certificate
 from sso_proxy.outgoing import build_outgoing
+from sso_proxy.session import Session
 from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.upstream import Reply
 
@@ -95,9 +103,14 @@ class _Content:
 
 
 class _Passage(Exchange):
-    """One request on its way from a site of twisted.web and back."""
+    """
+    One request on its way from a site of twisted.web and back.
 
-    __slots__ = ("_content", "_full", "_incoming", "_request", "_waiting")
+    To the listener's site it is a connection (`sso_proxy.edge.site.Swept`): it has to
+    end in time, and with its session.
+    """
+
+    __slots__ = ("_content", "_full", "_incoming", "_request", "_waiting", "deadline")
 
     def __init__(self, site: Site, request: Request) -> None:
         client: Any = _Client(site, connection_facts(request, site))
@@ -109,6 +122,7 @@ class _Passage(Exchange):
         self._incoming: Incoming | None = None
         self._waiting: Waiting[Verdict] | None = None
         self._full = False
+        self.deadline = math.inf  # twisted.web's own holds
 
     # Deciding
 
@@ -116,6 +130,7 @@ class _Passage(Exchange):
         """Have the request decided on."""
         self._request.notifyFinish().addErrback(self._gone)
         site, facts = self.connection.site, self.connection.facts
+        site.connections.add(self)
         rules = site.rules
         try:
             self._incoming = read_request(
@@ -130,6 +145,7 @@ class _Passage(Exchange):
             return
         self.trace = self._incoming.trace
         trail = self.trail or Trail()
+        trail.steps = [] if rules.timing is not None else None
         if self._incoming.framing.length != 0:
             trail.body = _Content(self._content)
         self._waiting = run(
@@ -150,6 +166,9 @@ class _Passage(Exchange):
         if trail is not None and trail.request is not None:
             self.id = trail.request.id
             self.path = trail.request.head.path
+            told = self.connection.site.rules.timing
+            if told is not None and trail.steps is not None:
+                self.tell_timing(told, trail.request, trail.steps)
         if isinstance(verdict, Response):
             self._answer(verdict, incoming.head)
             return
@@ -197,7 +216,14 @@ class _Passage(Exchange):
         """Relay an answer's head and the first of its body."""
         self.status = self.upstream_status = reply.answer.status
         self._relaying = True
-        self._send_head(client_block(reply, self.connection.site))
+        block, ours = client_block(reply, self.connection.site), b""
+        if (admission := self.admission) is not None:
+            ours = admission.answer
+            if admission.rewrite is not None:
+                block = admission.rewrite(block)
+        if self.steps is not None:
+            ours += b"Server-Timing: %b\r\n" % self.timing().encode("ascii")
+        self._send_head(block + ours)
         self._request.setHeader(b"x-request-id", self.id.encode("ascii"))
         self._request.registerProducer(self, True)
         self.relay(body)
@@ -238,6 +264,8 @@ class _Passage(Exchange):
         site = self.connection.site
         self.id = self.id or site.rules.new_id()
         self.status, self.reason = response.status, response.reason
+        if self.steps is not None:
+            response = with_timing(response, self.timing())
         data, self.sent = own_answer(
             response, site=site, request_id=self.id, head=head, persistence=b""
         )
@@ -278,17 +306,57 @@ class _Passage(Exchange):
     def _gone(self, _reason: Failure) -> None:
         if self.over:
             return
+        self._drop()
+        self.reason = "client-gone"
+        self._record()
+
+    def _drop(self) -> None:
+        """Stop what is done for the request."""
         if self._waiting is not None:
             self._waiting.cancel()
         if self.sink is not None:
             self.sink.abandon()
-        self.reason = "client-gone"
-        self._record()
+            self.sink = None
 
     def _record(self) -> None:
         if not self.over:
             self.over = True
+            self.connection.site.connections.discard(self)
             self.connection.site.rules.record(self)
+
+    # What the listener's site has done
+
+    def check_progress(self, now: float) -> None:
+        """End what has taken longer than its route lets it."""
+        if self.is_overdue(now):
+            self._end(504, "request-timeout")
+
+    def end_sessions(self, ended: Callable[[Session], bool]) -> None:
+        """Stop what goes on for sessions that have *ended*."""
+        if self.admission is not None and self.admission.is_for(ended):
+            self._end(403, "session-ended")
+
+    def abort(self) -> None:
+        """Break off."""
+        self._drop()
+        self.cut("shutdown")
+
+    def timed_out(self) -> None:
+        """Do nothing: there is no deadline."""
+
+    def drain(self) -> None:
+        """Do nothing: the connection is twisted.web's."""
+
+    def close_if_idle(self) -> None:
+        """Do nothing: something is under way."""
+
+    def _end(self, status: int, reason: str) -> None:
+        """Answer *status* instead of the backend, or cut its answer off."""
+        self._drop()
+        if self.relaying:
+            self.cut(reason)
+        else:
+            self.fail(status, reason)
 
 
 def connection_facts(request: Request, site: Site) -> Connection:

@@ -26,6 +26,7 @@ CONFIG = """
 [server]
 state_dir = "{directory}"
 audit = {{ to = "file", file = "{directory}/audit" }}
+timing = {{ networks = ["127.0.0.1"] }}
 [server.limits]
 body_bytes = 3000000
 [[listener]]
@@ -44,6 +45,18 @@ host = "*"
 path = "/wait"
 authenticate = ["anonymous"]
 backend = "resource:tests_resource_backend:WAITS"
+[[route]]
+host = "*"
+path = "/slow"
+authenticate = ["anonymous"]
+limits = {{ request_timeout = 0.3 }}
+backend = "resource:tests_resource_backend:WAITS"
+[[route]]
+host = "*"
+path = "/shop"
+authenticate = ["anonymous"]
+cors = {{ origins = ["https://page.example"] }}
+backend = "http://127.0.0.1:{port}"
 [[route]]
 host = "*"
 path = "/www/"
@@ -186,6 +199,26 @@ class ProxyResourceTests(TestCase):
         assert answer.status == 200
         answer = await self.ask("/signed/", "--data-binary", "@-", body=bytes(1048577))
         assert answer.status == 413
+
+    async def test_answers_have_what_is_ours_to_say(self) -> None:
+        await self.start()
+        answer = await self.ask("/shop", "-H", "Origin: https://page.example")
+        allowed = answer.values("access-control-allow-origin")
+        assert allowed == ["https://page.example"]
+
+    async def test_operators_are_told_where_the_time_goes(self) -> None:
+        await self.start()
+        for path in ("/echo/a", "/nowhere"):
+            answer = await self.ask(path)
+            (timing,) = answer.values("server-timing")
+            assert "total;dur=" in timing
+
+    async def test_what_takes_longer_than_it_may_is_ended(self) -> None:
+        await self.start()
+        answer = await self.ask("/slow")
+        assert (answer.status, self.records()[-1]["reason"]) == (504, "request-timeout")
+        assert len(self.waits.lost) == 1
+        assert not self.gateway.listeners[0].site.connections
 
     async def test_every_request_is_recorded(self) -> None:
         await self.start()
