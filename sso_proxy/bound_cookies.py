@@ -8,7 +8,6 @@ it.  What does not open never reaches the backend.
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +20,7 @@ from sso_proxy.device_cookies import OCTETS, Answering, CookieDevices, Held, unp
 from sso_proxy.interfaces import IClock, ISealer
 from sso_proxy.model import Headers, Request
 from sso_proxy.sessions.keys import key_of
+from sso_proxy.sessions.names import decode, encode
 from sso_proxy.specs.http.bound_cookies import (
     MOST,
     CookieNames,
@@ -255,7 +255,7 @@ class BoundCookies:
         before = b"" if answering is None else answering.prefix
         scope = cookie.scope(holder.host)
         context = build_context(cookie.name, scope, holder.keys)
-        sealed = _encode(self.sealer.seal(before + octets, context))
+        sealed = encode(self.sealer.seal(before + octets, context))
         value = f"{BEGIN}{depth_of(scope)}.{sealed}"
         if len(cookie.name) + len(value) > MOST:
             self.counts[self.route, "too_long"] += 1
@@ -298,15 +298,5 @@ def _read(value: str) -> tuple[int, bytes] | None:
     match = _read_sealed(value)
     if match is None:
         return None
-    text = match[2]
-    try:
-        sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        return None
-    if _encode(sealed) != text:  # there is one way to write it
-        return None
-    return int(match[1]), sealed
-
-
-def _encode(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    sealed = decode(match[2])
+    return None if sealed is None else (int(match[1]), sealed)

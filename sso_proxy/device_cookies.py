@@ -9,7 +9,6 @@ wherever the application's own cookies go, and which the proof of the key is ask
 
 import os
 import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -21,16 +20,11 @@ from sso_proxy.interfaces import IClock, ISealer
 from sso_proxy.model import Authenticated, Headers, Request
 from sso_proxy.session import DEVICE_MISSING
 from sso_proxy.sessions.devices import Devices
+from sso_proxy.sessions.jar import cookies_of
+from sso_proxy.sessions.names import decode, encode
+from sso_proxy.specs.dbsc.fields import SKIPPED
 from sso_proxy.specs.http.bound_cookies import SetCookie
-from sso_proxy.specs.http.cookies import (
-    HOLDER,
-    Scope,
-    build_set_cookie,
-    read_cookies,
-)
-
-SKIPPED: Final = "secure-session-skipped"
-"""The field that says why a browser did not ask for a new bound cookie."""
+from sso_proxy.specs.http.cookies import HOLDER, Scope, build_set_cookie
 
 _HELD: Final = struct.Struct(">16sQQ??")
 OCTETS: Final = _HELD.size
@@ -68,7 +62,7 @@ class Held:
     @property
     def holder(self) -> str:
         """Its name, which is no secret."""
-        return "cookie-" + _encode(self.nonce)
+        return "cookie-" + encode(self.nonce)
 
     def pack(self) -> bytes:
         """Write it as octets."""
@@ -159,8 +153,8 @@ class CookieDevices:
         Raises:
             BadMessageError: There are more cookies than any browser has.
         """
-        text = _cookie(request, self.cookie)
-        sealed = None if text is None else _decode(text)
+        text = cookies_of(request, self.cookie).get(self.cookie)
+        sealed = None if text is None else decode(text)
         data = None if sealed is None else self.sealer.open(sealed, self._at(request))
         held = None if data is None else unpack(data)
         return None if held is None or self._is_over(held) else held
@@ -222,7 +216,7 @@ class CookieDevices:
 
     def write(self, request: Request, held: Held) -> str:
         """Give our own cookie, which says what the browser's key is registered for."""
-        value = _encode(self.sealer.seal(held.pack(), self._at(request)))
+        value = encode(self.sealer.seal(held.pack(), self._at(request)))
         left = max(0, int(held.expires - self.clock.time()))
         age = left if held.stays else None
         return build_set_cookie(self.cookie, value, PLACE, max_age=age)
@@ -333,31 +327,4 @@ def _is_of_others(request: Request) -> bool:
 
 def _was_skipped(request: Request) -> bool:
     """Say whether the browser has tried to get a bound cookie, and could not."""
-    return any(name == SKIPPED for name, _ in request.head.headers)
-
-
-def _fields(request: Request) -> str:
-    """Give all that a request's ``Cookie`` fields say."""
-    return "; ".join(value for name, value in request.head.headers if name == "cookie")
-
-
-def _cookie(request: Request, name: str) -> str | None:
-    """
-    Give one cookie of ours; None also if nobody can say which of several it is.
-
-    Raises:
-        BadMessageError: There are more cookies than any browser has.
-    """
-    return read_cookies(_fields(request), name).get(name)
-
-
-def _encode(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
-
-
-def _decode(text: str) -> bytes | None:
-    try:
-        octets = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        return None
-    return octets if _encode(octets) == text else None
+    return bool(request.head.values(SKIPPED.lower()))

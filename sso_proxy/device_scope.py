@@ -20,7 +20,6 @@ from sso_proxy.key_places import KeyPlaces, Place, pattern_of
 from sso_proxy.model import RequestHead
 from sso_proxy.routing import Route, build_own_route
 from sso_proxy.sessions.device_talk import DeviceScope
-from sso_proxy.sessions.devices import Devices
 from sso_proxy.specs.dbsc.instructions import Kind, Rule
 
 Uses = Callable[[Route], bool]
@@ -56,7 +55,7 @@ class DevicePlaces:
         tag = bound.devices.tag
         self._bound.setdefault(place, {})[tag] = bound
         self._uses[place, tag] = uses
-        bound.devices.scope_of = partial(self._scope, bound.devices)
+        bound.devices.scope_of = partial(self._scope, tag)
 
     def add_sessions(self, place: Place, store: ISessionStore) -> None:
         """Have browsers bind the sessions of *store*, if they are to be bound."""
@@ -97,29 +96,24 @@ class DevicePlaces:
             by_host.setdefault(route.host, []).append(route)
         self._routes = by_host
 
-    def _scope(self, devices: Devices, head: RequestHead) -> DeviceScope:
+    def _scope(self, tag: str, head: RequestHead) -> DeviceScope:
         """
         Say what browsers are told of the host of *head*.
 
         One that is told of nothing to be excluded asks too often, no more.
         """
         pattern = self._pattern_of(head.host)
-        places = (p for p, bound in self._bound.items() if devices.tag in bound)
+        places = (p for p, bound in self._bound.items() if tag in bound)
         place = next((p for p in places if p[0] == pattern), None)
         if place is None:
             return DeviceScope()
-        where, uses = place[1], self._uses[place, devices.tag]
+        where, uses = place[1], self._uses[place, tag]
 
         def needs(route: Route) -> bool:
             return uses(route) or route.path == where
 
         rules = build_rules(self._routes[pattern], needs, head.host, where)
-        excluded = tuple(
-            Rule("exclude", head.host, path)
-            for path in devices.config.exclude
-            if Rule("include", head.host, path) not in rules
-        )
-        return DeviceScope(endpoints=where, rules=(*rules, *excluded))
+        return DeviceScope(endpoints=where, rules=rules)
 
     def _pattern_of(self, host: str) -> str:
         return pattern_of(host, self._routes.keys())

@@ -1,7 +1,5 @@
 """Where browsers learn who shares keys, for the routes of one configuration."""
 
-from typing import Any
-
 from sso_proxy.endpoints.device_documents import DeviceDocument
 from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import ISessionStore
@@ -46,9 +44,10 @@ class FederationRoutes:
         ]
 
 
-def _document_of(sessions: Any) -> bytes | None:  # noqa: ANN401 - a plugin's may lack it
+def _document_of(sessions: ISessionStore) -> bytes | None:
     """Give what is to be said about keys of sessions; None if they are not shared."""
-    devices = getattr(sessions, "devices", None)
-    federation = None if devices is None else devices.config.federation
+    federation = (
+        None if sessions.devices is None else sessions.devices.config.federation
+    )
     document: bytes | None = None if federation is None else federation.document
     return document

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from sso_proxy.device_scope import DevicePlaces, build_rules
 from sso_proxy.key_places import KeyPlaces
 from sso_proxy.routing import HostRoutes, Route
-from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.device_talk import DeviceScope
 from sso_proxy.specs.dbsc.instructions import Rule, in_scope
 from sso_proxy.testing.fakes import make_request
@@ -97,9 +96,8 @@ def test_pages_below_those_of_everybody_are_in_scope() -> None:
 class FakeDevices:
     """What binds something."""
 
-    def __init__(self, tag: str = "t", exclude: tuple[str, ...] = ()) -> None:
-        self.tag = tag
-        self.config = DeviceConfig(exclude=exclude)
+    def __init__(self) -> None:
+        self.tag = "t"
         self.scope_of: Any = None
 
     def scope(self, host: str = HOST) -> DeviceScope:
@@ -118,11 +116,9 @@ class FakeBound:
         """Find nothing."""
 
 
-def placed(
-    *routes: Route, host: str = HOST, exclude: tuple[str, ...] = ()
-) -> tuple[DevicePlaces, FakeDevices]:
+def placed(*routes: Route, host: str = HOST) -> tuple[DevicePlaces, FakeDevices]:
     """Bind what routes with `STORE` use, on a host."""
-    places, devices = DevicePlaces(), FakeDevices(exclude=exclude)
+    places, devices = DevicePlaces(), FakeDevices()
     places.add(
         (host, "/.sso/"), FakeBound(devices), lambda route: route.sessions is STORE
     )
@@ -146,14 +142,6 @@ def test_our_endpoints_are_in_scope_but_those_that_take_proofs_are_not() -> None
         "/.sso/logout": True,
         "/.sso/dbsc/register/t": False,
     }
-
-
-def test_more_can_be_excluded_but_not_what_needs_the_proof_by_its_name() -> None:
-    routes = make("/", None), make("/app/", STORE)
-    _, devices = placed(*routes, exclude=("/app/help", "/app/"))
-    rules = devices.scope().rules
-    assert not in_scope(rules, HOST, "/app/help/x")
-    assert in_scope(rules, HOST, "/app/")
 
 
 def test_things_are_found_by_host_place_and_tag() -> None:

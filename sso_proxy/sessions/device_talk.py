@@ -25,11 +25,7 @@ from sso_proxy.sessions.jar import NO_STORE
 from sso_proxy.sessions.lifetime import SKEW, is_since
 from sso_proxy.sessions.names import digest
 from sso_proxy.specs.dbsc import fields
-from sso_proxy.specs.dbsc.instructions import (
-    Rule,
-    build_end,
-    build_instructions,
-)
+from sso_proxy.specs.dbsc.instructions import Rule, build_end, build_instructions
 from sso_proxy.specs.dbsc.proof import (
     Proof,
     check_audience,
@@ -107,7 +103,7 @@ class DeviceTalk:
     @property
     def tag(self) -> str:
         """Give what stands behind the endpoints in URLs: eight hexadecimal digits."""
-        return digest("device-tag", self.name).hex()[:8]
+        return tag_of(self.name)
 
     def may_offer(self, request: Request, began: float) -> bool:
         """
@@ -152,7 +148,7 @@ class DeviceTalk:
             (
                 fields.REGISTRATION.lower(),
                 fields.build_registration(
-                    self._path(head, "register"),
+                    f"{self.scope_of(head).endpoints}dbsc/register/{self.tag}",
                     self.challenges.make("register", holder, head.host),
                     authorization=self.challenges.make("authorize", named, head.host),
                     algorithms=self.config.algorithms,
@@ -329,7 +325,7 @@ class DeviceTalk:
         scope = self.scope_of(head)
         body = build_instructions(
             session_id=self.session_id(head),
-            refresh_url=self._path(head, "refresh"),
+            refresh_url=f"{scope.endpoints}dbsc/refresh/{self.tag}",
             origin=own_origin(head),
             include_site=False,
             rules=self._rules(scope, head.host),
@@ -351,9 +347,6 @@ class DeviceTalk:
         excluded = self.config.exclude
         rules = [rule for rule in scope.rules if rule.path not in excluded]
         return rules + [Rule("exclude", host, path) for path in excluded]
-
-    def _path(self, head: RequestHead, what: str) -> str:
-        return f"{self.scope_of(head).endpoints}dbsc/{what}/{self.tag}"
 
 
 def _with_key(holder: str, thumbprint: str) -> str:

@@ -23,17 +23,11 @@ MAX_ORIGINS: Final = 64
 _MAX_ID: Final = 256
 
 
-def build_document(
-    *,
-    registering: Sequence[str] = (),
-    relying: Sequence[str] = (),
-    provider: str = "",
-) -> bytes:
+def build_document(*, relying: Sequence[str] = (), provider: str = "") -> bytes:
     """
     Build the document at `WELL_KNOWN`.
 
     Args:
-        registering: Origins of the same site that may bind sessions for all of it.
         relying: Origins that may share the keys of sessions here.
         provider: The origin whose keys sessions here share, or empty.
 
@@ -45,14 +39,10 @@ def build_document(
     if relying and provider:
         raise ValueError("no origin can be provider and relying party")
     document: dict[str, Any] = {}
-    for name, origins in (
-        ("registering_origins", registering),
-        ("relying_origins", relying),
-    ):
-        if len(origins) > MAX_ORIGINS:
-            raise ValueError(f"more than {MAX_ORIGINS} origins are too many")
-        if origins:
-            document[name] = [check_origin(origin) for origin in origins]
+    if len(relying) > MAX_ORIGINS:
+        raise ValueError(f"more than {MAX_ORIGINS} origins are too many")
+    if relying:
+        document["relying_origins"] = [check_origin(origin) for origin in relying]
     if provider:
         document["provider_origin"] = check_origin(provider)
     return json.dumps(document, separators=(",", ":")).encode()

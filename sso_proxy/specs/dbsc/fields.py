@@ -41,7 +41,6 @@ SKIP_REASONS: Final = frozenset({"unreachable", "server_error", "quota_exceeded"
 OTHER_REASON: Final = "other"
 """Stands for every reason that it has not: what strangers send is no name of ours."""
 
-_MAX_SKIPPED: Final = 16
 _MAX_FIELD: Final = 16384
 
 # Browsers send identifiers bare even where they begin with a digit, which makes them
@@ -65,20 +64,6 @@ class Provider:
     session_id: str
     url: str
     key: str
-
-
-@attrs.frozen
-class Skipped:
-    """
-    A session that the browser did not refresh.
-
-    Attributes:
-        reason: One of `SKIP_REASONS`, or `OTHER_REASON`.
-        session_id: Which session, or empty if it does not say.
-    """
-
-    reason: str
-    session_id: str
 
 
 def build_registration(
@@ -148,33 +133,6 @@ def read_response(value: str) -> str | None:
     return text if text is not None and _is_compact(text) else None
 
 
-def read_skipped(value: str) -> tuple[Skipped, ...]:
-    """
-    Read ``Secure-Session-Skipped``; what is malformed or endless says nothing.
-
-    Identifiers are strings; tokens and integers, as in the specification's example,
-    are taken for the same.
-    """
-    if len(value) > _MAX_FIELD:
-        return ()
-    try:
-        members = read_list(value)
-    except ValueError:
-        return ()
-    found = []
-    for member in members[:_MAX_SKIPPED]:
-        if isinstance(member, InnerList) or not isinstance(member.value, Token):
-            continue
-        word = member.value.text
-        reason = word if word in SKIP_REASONS else OTHER_REASON
-        session_id = dict(member.parameters).get("session_identifier", "")
-        if isinstance(session_id, Token):
-            session_id = session_id.text
-        name = str(session_id) if type(session_id) in (str, int) else ""
-        found.append(Skipped(reason, name if _is_id(name) else ""))
-    return tuple(found)
-
-
 def why_skipped(values: Sequence[str]) -> str:
     """
     Say why a browser has refreshed nothing; empty if it says nothing.
@@ -184,10 +142,20 @@ def why_skipped(values: Sequence[str]) -> str:
             may send such fields, too.
 
     Returns:
-        The first that can be read, of `SKIP_REASONS`, or `OTHER_REASON`.
+        The first that can be read, of `SKIP_REASONS`, or `OTHER_REASON`; which session
+        it is about is not asked.
     """
-    skipped = read_skipped(", ".join(values)) if values else ()
-    return skipped[0].reason if skipped else ""
+    value = ", ".join(values)
+    if not 0 < len(value) <= _MAX_FIELD:
+        return ""
+    try:
+        members = read_list(value)
+    except ValueError:
+        return ""
+    items = (member for member in members if isinstance(member, Item))
+    words = (item.value.text for item in items if isinstance(item.value, Token))
+    word = next(words, "")
+    return word if not word or word in SKIP_REASONS else OTHER_REASON
 
 
 def _read_string(value: str) -> str | None:

@@ -7,7 +7,6 @@ is checked with the key that was registered, and never with one that it names.
 """
 
 import hashlib
-import hmac
 import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -134,17 +133,6 @@ def check_audience(proof: Proof, url: str) -> None:
             same = False
         if not same:
             raise _refused("audience", "aud is another URL")
-
-
-def check_key(proof: Proof, thumbprint: str) -> None:
-    """
-    Check that *proof* is by the key with *thumbprint*, as federated sessions need.
-
-    Raises:
-        TokenError: It is by another.
-    """
-    if not hmac.compare_digest(proof.thumbprint.encode(), thumbprint.encode()):
-        raise _refused("key", "the key is another than the provider's")
 
 
 def _read_header(compact: str) -> tuple[Segments, dict[str, Any]]:

@@ -32,11 +32,6 @@ def test_a_relying_party_names_its_one_provider() -> None:
     assert json.loads(build_document(provider=IDP)) == {"provider_origin": IDP}
 
 
-def test_a_site_names_the_origins_that_bind_sessions_for_it() -> None:
-    document = json.loads(build_document(registering=(RP,), provider=IDP))
-    assert document == {"registering_origins": [RP], "provider_origin": IDP}
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -48,7 +43,7 @@ def test_a_site_names_the_origins_that_bind_sessions_for_it() -> None:
         {"relying": ("*",)},
         {"provider": "login.example.com"},
         {"provider": "https://user@login.example.com"},
-        {"registering": (f"{RP}?x",)},
+        {"relying": (f"{RP}?x",)},
         {"relying": tuple(f"https://{n}.example" for n in range(MAX_ORIGINS + 1))},
     ],
 )

@@ -20,7 +20,6 @@ from sso_proxy.specs.dbsc.proof import (
     MAX_TEXT,
     Proof,
     check_audience,
-    check_key,
     thumbprint,
     verify_refresh,
     verify_registration,
@@ -415,12 +414,3 @@ def test_a_proof_for_another_url_is_refused(audience: object) -> None:
     with pytest.raises(TokenError) as caught:
         check_audience(proof, URL)
     assert caught.value.reason == "device-proof-audience"
-
-
-def test_a_federated_session_takes_the_key_of_its_provider_alone() -> None:
-    proof = verify_registration(PROOF, BOTH)
-    check_key(proof, EC.thumbprint())
-    for wrong in (OTHER.thumbprint(), "", "é"):
-        with pytest.raises(TokenError) as caught:
-            check_key(proof, wrong)
-        assert caught.value.reason == "device-proof-key"
