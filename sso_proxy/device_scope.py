@@ -8,7 +8,7 @@ in scope: then a browser asks once more than it had to, and nobody is locked out
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from sso_proxy.endpoints.desks import BrowserEndpoints, Part
@@ -24,6 +24,9 @@ from sso_proxy.specs.dbsc.instructions import Kind, Rule
 
 Uses = Callable[[Route], bool]
 """Says whether requests of a route need the proof."""
+
+_HOSTS: Final = 256
+"""Hosts of which is remembered what browsers are told."""
 
 _PROOFS: Final = "dbsc/"
 """What must never wait for a proof: where proofs are sent to."""
@@ -42,6 +45,7 @@ class DevicePlaces:
         self._bound: dict[Place, dict[str, Bound]] = {}
         self._uses: dict[tuple[Place, str], Uses] = {}
         self._routes: Mapping[str, Sequence[Route]] = {}
+        self._scope = lru_cache(_HOSTS)(self._find_scope)
 
     def add(self, place: Place, bound: Bound, uses: Uses) -> None:
         """
@@ -55,7 +59,7 @@ class DevicePlaces:
         tag = bound.devices.tag
         self._bound.setdefault(place, {})[tag] = bound
         self._uses[place, tag] = uses
-        bound.devices.scope_of = partial(self._scope, tag)
+        bound.devices.scope_of = partial(self._scope_of, tag)
 
     def add_sessions(self, place: Place, store: ISessionStore) -> None:
         """Have browsers bind the sessions of *store*, if they are to be bound."""
@@ -95,14 +99,18 @@ class DevicePlaces:
         for route in routes:
             by_host.setdefault(route.host, []).append(route)
         self._routes = by_host
+        self._scope.cache_clear()
 
-    def _scope(self, tag: str, head: RequestHead) -> DeviceScope:
+    def _scope_of(self, tag: str, head: RequestHead) -> DeviceScope:
+        return self._scope(tag, head.host)
+
+    def _find_scope(self, tag: str, host: str) -> DeviceScope:
         """
-        Say what browsers are told of the host of *head*.
+        Say what browsers are told of a *host*.
 
         One that is told of nothing to be excluded asks too often, no more.
         """
-        pattern = self._pattern_of(head.host)
+        pattern = self._pattern_of(host)
         places = (p for p, bound in self._bound.items() if tag in bound)
         place = next((p for p in places if p[0] == pattern), None)
         if place is None:
@@ -112,7 +120,7 @@ class DevicePlaces:
         def needs(route: Route) -> bool:
             return uses(route) or route.path == where
 
-        rules = build_rules(self._routes[pattern], needs, head.host, where)
+        rules = build_rules(self._routes[pattern], needs, host, where)
         return DeviceScope(endpoints=where, rules=rules)
 
     def _pattern_of(self, host: str) -> str:

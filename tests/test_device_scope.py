@@ -144,6 +144,24 @@ def test_our_endpoints_are_in_scope_but_those_that_take_proofs_are_not() -> None
     }
 
 
+def test_a_thousand_routes_are_gone_through_once_for_a_host() -> None:
+    """Each login and each proof asks, and nothing else is served in the meantime."""
+    asked: list[str] = []
+
+    def uses(route: Route) -> bool:
+        asked.append(route.path)
+        return route.sessions is STORE
+
+    places, devices = DevicePlaces(), FakeDevices()
+    places.add((HOST, "/.sso/"), FakeBound(devices), uses)
+    places.settle([make("/app/", STORE)])
+    first = devices.scope()
+    assert devices.scope() is first
+    assert asked == ["/app/"]
+    places.settle([make("/app/", STORE), make("/other/", None)])
+    assert len(devices.scope().rules) > len(first.rules)
+
+
 def test_things_are_found_by_host_place_and_tag() -> None:
     places, devices = placed(make("/", STORE), make("/", None, host="*.other.example"))
     found = places.find(HOST, "/.sso/", "t")
