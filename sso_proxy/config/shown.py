@@ -18,13 +18,22 @@ from sso_proxy.config.secrets import Secret
 LEFT_OUT: Final = "(not shown)"
 
 _NAMED: Final = re.compile(
-    r"secret|passw|passphrase|credential|private|apikey|(?<!public)_keys?$|(^|_)token$",
-    re.IGNORECASE,
+    r"secret|passw|passphrase|(^|_)(pwd?|pin|psk|dsn)$|credential|private|hmac|salt|seed"
+    r"|api_?key|(?<!public)_keys?$|(^|_)token$|_tokens$|authorization$|webhook|connection_string"
 )
 """Names of options that hold secrets, in whatever a plugin calls its own."""
 _PLACE: Final = re.compile(r"_file$|_env$")
+_KEY_FILE: Final = re.compile(r"[^\s:]*\.[a-z]{3,4}")
+"""What is called ``key``, and is where one is."""
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _VARIABLE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 _IN_URL: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+_IN_TEXT: Final = re.compile(
+    r"((?:password|passwd|pwd|secret|token|api[-_]?key|assertion|signature|\bsig)=)"
+    r"[^&;#\s]+|(^(?:[A-Za-z-]+: *)?(?:bearer|basic|apikey)\s+)\S{6,}$",
+    re.IGNORECASE,
+)
+"""In queries, connection strings and fields for other servers."""
 _PEM: Final = "PRIVATE KEY-----"
 _PRIVATE_JWK: Final = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})
 
@@ -68,13 +77,36 @@ def _table(table: Mapping[Any, Any], *, guess: bool) -> dict[str, Any]:
 
 def _is_secret(name: str, value: Any) -> bool:  # noqa: ANN401
     """Say whether *value* may be a secret, and not where one is."""
-    if not _NAMED.search(name) or _PLACE.search(name):
+    words = _HUMP.sub("_", name).replace("-", "_").lower()
+    if words == "headers":  # values for another server, whatever they are called
+        return isinstance(value, Mapping) and _has_text(value)
+    if words in {"key", "keys"}:
+        names = value if isinstance(value, list | tuple) else [value]
+        texts = [name for name in names if isinstance(name, str)]
+        return _has_text([text for text in texts if not _KEY_FILE.fullmatch(text)])
+    if not _NAMED.search(words) or _PLACE.search(words):
         return False
-    texts = value if isinstance(value, list | tuple) else [value]
-    return any(isinstance(t, str) and t and not _VARIABLE.fullmatch(t) for t in texts)
+    return _has_text(value)
+
+
+def _has_text(value: Any) -> bool:  # noqa: ANN401
+    """Say whether *value* is, or has in it, a text or number that is no variable's."""
+    if isinstance(value, Mapping):
+        return any(map(_has_text, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_text, value))
+    if isinstance(value, str):
+        return bool(value) and not _VARIABLE.fullmatch(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _text(text: str) -> str:
-    if _PEM in text:
+    if _PEM in text or _holds_key(text):
         return LEFT_OUT
-    return _IN_URL.sub(f"{LEFT_OUT}@", text)
+    shown = _IN_URL.sub(f"{LEFT_OUT}@", text)
+    return _IN_TEXT.sub(lambda m: f"{m[1] or m[2]}{LEFT_OUT}", shown)
+
+
+def _holds_key(text: str) -> bool:
+    """Say whether *text* is JSON with a private JWK in it."""
+    return '"kty"' in text and any(f'"{name}"' in text for name in _PRIVATE_JWK)

@@ -63,6 +63,13 @@ def test_no_secret_is_shown_wherever_it_stands(value: Any) -> None:  # noqa: ANN
     | planted({"kty": "RSA", "n": "n", "d": PLANTED, "oth": [PLANTED]})
     | planted({"client_secret": PLANTED, "api_key": PLANTED, "bind_password": PLANTED})
     | planted({"access_token": PLANTED, "sealing_keys": [PLANTED]})
+    | planted({"clientKey": PLANTED, "API-Key": PLANTED, "psk": PLANTED})
+    | planted({"passwords": {"alice": PLANTED}, "token": {"value": [PLANTED]}})
+    | planted({"headers": {"X-Whatever": PLANTED}, "key": PLANTED})
+    | planted(f"https://api.example/?access_token={PLANTED}&a=1")
+    | planted(f"Server=db;Password={PLANTED};")
+    | planted(f"Authorization: Bearer {PLANTED}")
+    | planted(json.dumps({"kty": "oct", "k": PLANTED}))
     | planted(object())
 )
 def test_what_looks_like_a_secret_is_left_out(value: Any) -> None:  # noqa: ANN401
@@ -100,6 +107,23 @@ def test_where_secrets_are_is_shown() -> None:
         "client_secret_file": "oidc.secret",
         "secret": "env:NAME",
     }
+
+
+def test_numbers_that_are_secrets_are_left_out() -> None:
+    made = ComponentConfig(type="t", options={"pin": 4711, "secrets": True})
+    assert show_config(made) == {"type": "t", "pin": LEFT_OUT, "secrets": True}
+
+
+def test_files_of_keys_and_texts_for_people_are_shown() -> None:
+    options = {
+        "key": "tls/client.key",
+        "headers": {"x-token": "env:TOKEN"},
+        "title": "Basic things: token service",
+        "public_keys": ["a"],
+        "url": "https://api.example/@staff?a=1",
+    }
+    made = ComponentConfig(type="t", options=options)
+    assert show_config(made) == {"type": "t", **options}
 
 
 def test_what_is_no_secret_is_shown() -> None:
