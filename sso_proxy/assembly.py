@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
+from sso_proxy.accepting import Opening, name_of
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.building import Builder
 from sso_proxy.config.model import Config, ListenerConfig
@@ -254,6 +255,7 @@ class Gateway:
         self.revocations = Revocations(self.clock)
         self.refusals = RecentRefusals(self.clock)
         self.new_id = _id_maker()
+        self._opening = Opening(reactor)
         self.counts: Any = GatewayCollector.new_counts()
         self.traffic = Traffic()
         self.decisions = RecentDecisions()
@@ -278,15 +280,14 @@ class Gateway:
             zip(self._sockets, self._config.listener, strict=True)
         ):
             rules = generation.listener_rules(i)
-            site = Site(_name(config), rules.rules, self.clock)
+            site = Site(name_of(config), rules.rules, self.clock)
             self._listeners.append(Listener(self.nest, sock, site, rules))
         self.ticker.call_each(self._sweep)
         self.ticker.start()
         self._flusher = LoopingCall(self._flush)
         self._flusher.clock = self.reactor
         self._flusher.start(generation.flush_interval, now=False)
-        for listener in self._listeners:
-            listener.start()
+        self._opening.begin(self._listeners, doubted=self.revocations.doubted)
 
     async def reload(self, config: Config) -> None:
         """
@@ -317,6 +318,8 @@ class Gateway:
         """
         self.revocations.change(add, remove, doubted=doubted)
         self.decide_anew()
+        if not self.revocations.doubted:
+            self._opening.hurry()
 
     def decide_anew(self) -> None:
         """Decide again on what was decided before, whatever is remembered of it."""
@@ -325,6 +328,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Stop accepting, finish what is under way, and close."""
+        self._opening.stop()
         for listener in self._listeners:
             listener.stop()
             listener.site.drain()
@@ -427,13 +431,6 @@ class Gateway:
     def _flush(self) -> None:
         if self._generation is not None:
             self._generation.flush()
-
-
-def _name(listener: ListenerConfig) -> str:
-    if listener.address.startswith(("unix:", "systemd:")):
-        return listener.address
-    address = f"[{listener.address}]" if ":" in listener.address else listener.address
-    return f"{address}:{listener.port}"
 
 
 def _id_maker() -> Callable[[], str]:

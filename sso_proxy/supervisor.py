@@ -20,12 +20,14 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from sso_proxy.accepting import PATIENCE
 from sso_proxy.config.model import Config
 from sso_proxy.config.operator_parts import AdminConfig
 from sso_proxy.config.shown import show_config
 from sso_proxy.config.state import OPERATORS_FILE
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
 from sso_proxy.net.clock import SystemClock
+from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.operators import build_operators_tls
 from sso_proxy.process import signals
 from sso_proxy.process.admin_listener import AdminListener
@@ -183,16 +185,22 @@ class Supervisor(Service):
             {signal.SIGTERM: self.end, signal.SIGINT: self.end},
         )
         # Who is told that we serve may end us at once, and not before we can hear it.
-        self._reactor.callWhenRunning(self._say_ready)
-        self._reactor.callWhenRunning(self._sharing.start, self._serving)
+        self._reactor.callWhenRunning(self._begin, self._serving)
+
+    def _begin(self, serving: Serving) -> None:
+        self._sharing.start(serving)
+        # Listeners do not wait longer, either.
+        known = Deferred.fromCoroutine(self._sharing.wait(PATIENCE))
+        known.addCallback(lambda _: self._say_ready())
 
     def _say_ready(self) -> None:
         """Say that all requests are served from now on."""
+        if self._stopping:
+            return
         names = ", ".join(map(str, self._listeners.names()))
         _log.info("serving on {names}", names=names)
-        if not self._stopping:
-            self._notifier.tell("READY=1", "STATUS=serving")
-            self._watchdog.start()
+        self._notifier.tell("READY=1", "STATUS=serving")
+        self._watchdog.start()
 
     def stopService(self) -> Deferred[None]:
         """Finish requests, for ``drain_timeout`` at most."""
@@ -249,7 +257,8 @@ class Supervisor(Service):
         """Say what is missing to serve; ending, we want no more requests."""
         if self._serving is None or self._stopping:
             return ("ending" if self._stopping else "not started",)
-        return (*self._sharing.health(), *await self._serving.probe())
+        here = (*self._sharing.health(), *self._admin.health())
+        return (*here, *await self._serving.probe())
 
     async def metrics(self) -> str:
         """Give the Prometheus text."""
@@ -329,7 +338,7 @@ class Supervisor(Service):
 
     def _open_admin(self, config: AdminConfig) -> None:
         address, secret = Address(config.address, config.port), None
-        tls = build_operators_tls(config, now=time.time())
+        tls = _operators_tls(config)
         if address.path is None and tls is None:
             secret = make_admin_secret(state_dir_of(self._config) / OPERATORS_FILE)
         self._admin.open(address, self, self._keeper, secret, tls)
@@ -361,6 +370,7 @@ class Supervisor(Service):
         check_change(self._config, plan.config)
         make_state_directory(plan.needs, Owner())
         make_key_ring(plan.needs)
+        operators_tls = _operators_tls(plan.config.server.admin)
         shared = self._program.share(self._reactor, plan.config)
         try:
             await self._serving.reload(plan.config)
@@ -369,6 +379,7 @@ class Supervisor(Service):
                 shared.close()
             raise
         self._config = plan.config
+        self._admin.reload(operators_tls)
         self._share(shared, plan.config)
         self._sharing.start(self._serving)
         _log.info("reloaded")
@@ -413,6 +424,12 @@ def check_change(old: Config, new: Config) -> None:
 
 def _addresses(config: Config) -> list[Address]:
     return [Address(each.address, each.port) for each in config.listener]
+
+
+def _operators_tls(config: AdminConfig | None) -> ListenerTls | None:
+    if config is None:
+        return None
+    return build_operators_tls(config, now=time.time())
 
 
 def _not_reopened(failure: Failure) -> None:

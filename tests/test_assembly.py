@@ -181,6 +181,24 @@ class GatewayTests(TestCase):
         anybody = make_identity(issuer=ANONYMOUS, subject=ANONYMOUS)
         assert self.gateway.revocations.decide(anybody) is None
 
+    def test_in_doubt_who_is_revoked_it_does_not_begin_to_accept(self) -> None:
+        self.close()
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.sock.setblocking(False)
+        self.clients.clear()
+        self.gateway = Gateway(self.reactor, config(audit=self.audit), [self.sock])
+        self.gateway.revoke([], [], doubted=True)
+        self.gateway.start()
+        client = socket.create_connection(self.sock.getsockname())
+        client.setblocking(False)
+        self.clients.append(client)
+        client.send(GET)
+        nest: Any = self.gateway.nest
+        turn(nest, 3)
+        assert not self.gateway.listeners[0].site.connections
+        self.gateway.revoke([], [], doubted=False)
+        assert status_of(answer_from(nest, client)) == 404
+
     def test_logs_are_opened_anew(self) -> None:
         self.ask()
         self.path.rename(str(self.path) + ".1")

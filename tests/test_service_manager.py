@@ -80,21 +80,17 @@ def test_reload_that_is_refused_ends_too(tmp_path: Path, manager: Manager) -> No
         assert it.name() == "first"
 
 
-def test_worker_that_hangs_ends_the_signs_of_life(
+def test_worker_that_hangs_is_no_reason_to_restart_all(
     tmp_path: Path, manager: Manager
 ) -> None:
+    """It alone is ended, after a while."""
     proxy = Proxy(tmp_path, workers=2)
     prelude = f"export NOTIFY_SOCKET={manager.path} WATCHDOG_USEC=300000;"
     with proxy.start(prelude=prelude + "export WATCHDOG_PID=$$;"):
         assert manager.hear()["READY"] == "1"
-        assert manager.hear() == {"WATCHDOG": "1"}
-        assert manager.hear() == {"WATCHDOG": "1"}
-        hung = proxy.workers()[-1]
-        os.kill(hung, signal.SIGSTOP)
-        assert manager.hear_until_silent(1, most=1000) < 1000
-        proxy.wait_for_log("does not answer; if that lasts")
-        os.kill(hung, signal.SIGCONT)
-        assert manager.hear() == {"WATCHDOG": "1"}
+        os.kill(proxy.workers()[-1], signal.SIGSTOP)
+        for _ in range(5):
+            assert manager.hear() == {"WATCHDOG": "1"}
 
 
 def test_process_that_hangs_gives_no_sign_of_life(

@@ -12,13 +12,18 @@ REASON: Final = "revoked"
 
 
 class Revocations:
-    """Decides on identities, the same for whoever found them."""
+    """
+    Decides on identities, the same for whoever found them.
+
+    Attributes:
+        doubted: Whether more may be revoked that is not known.
+    """
 
     def __init__(self, clock: IClock) -> None:
         self._clock = clock
         self._list = RevocationList()
         self._any = False
-        self._doubted = False
+        self.doubted = False
 
     def decide(self, identity: Identity) -> Decision | None:
         """
@@ -29,7 +34,7 @@ class Revocations:
         """
         if not self._any:  # asked for every request
             return None
-        if self._doubted and identity.issuer != ANONYMOUS:
+        if self.doubted and identity.issuer != ANONYMOUS:
             raise UnavailableError("what other machines have revoked")
         found = self._list.check(identity, self._clock.time())
         if found is None:
@@ -52,9 +57,9 @@ class Revocations:
             doubted: Whether more may be revoked that is not known; None: as before.
         """
         if doubted is not None:
-            self._doubted = doubted
+            self.doubted = doubted
         for name in remove:
             self._list.remove(name)
         for revocation in add:
             self._list.add(revocation)
-        self._any = self._doubted or len(self._list) > 0
+        self._any = self.doubted or len(self._list) > 0

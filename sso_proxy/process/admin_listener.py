@@ -6,7 +6,7 @@ from sso_proxy.endpoints.admin import Status, build_admin_site
 from sso_proxy.endpoints.revocations import Revoker
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.tls.context import ListenerTls
-from sso_proxy.net.tls.operators import serve_over
+from sso_proxy.net.tls.operators import OperatorsSite
 from sso_proxy.process.sockets import Address, Listeners, open_sockets
 
 _BACKLOG = 64
@@ -19,6 +19,7 @@ class AdminListener:
         self._reactor = reactor
         self._listeners = Listeners()
         self._ports: list[Any] = []
+        self._over_tls: OperatorsSite | None = None
 
     def open(
         self,
@@ -42,11 +43,22 @@ class AdminListener:
             status, revoker, secret, self._reactor, clock, near=near
         )
         if tls is not None:
-            site = serve_over(tls, site, self._reactor)
+            site = self._over_tls = OperatorsSite(tls, site, self._reactor)
         for sock in self._listeners.sockets:
             port = self._reactor.adoptStreamPort(sock.fileno(), sock.family, site)
             self._ports.append(port)
         return self._listeners.names()[0]
+
+    def reload(self, tls: ListenerTls | None) -> None:
+        """Use other certificates and lists of the same listener."""
+        if tls is not None and self._over_tls is not None:
+            self._over_tls.reload(tls)
+
+    def health(self) -> tuple[str, ...]:
+        """Say which certificates and lists have ended, or, as a warning, will soon."""
+        if self._over_tls is None:
+            return ()
+        return self._over_tls.health(SystemClock().time())
 
     async def close(self) -> None:
         """Stop listening; the reactor ends the connections when it stops."""

@@ -42,6 +42,7 @@ class Child(ProcessProtocol):
         ready: Whether it has said that it serves.
         born: When it was started, by the reactor's clock.
         reason: Why it could not start, if it said so.
+        missed: At how many looks in a row it gave no sign of life.
     """
 
     transport: Any
@@ -60,6 +61,7 @@ class Child(ProcessProtocol):
         self.ready = False
         self.born = 0.0
         self.reason = ""
+        self.missed = 0
         self.control = Control(self._told, lambda: None)
         self._ended = ended
         self._stderr = b""

@@ -64,7 +64,7 @@ class Watchdog:
     Args:
         reactor: The reactor; that it calls is half of the proof.
         notifier: Tells them, if they are wanted.
-        find_hanging: Says which processes do not answer.
+        find_hanging: Says which processes hang though they were made to end.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Watchdog:
             return
         for process in hanging:
             _log.error(
-                "{process} does not answer; if that lasts {seconds} s, the service"
-                " manager restarts all",
+                "{process} hangs and does not end; if that lasts {seconds} s, the"
+                " service manager restarts all",
                 process=process,
                 seconds=self._notifier.patience,
             )

@@ -7,7 +7,9 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from sso_proxy.config.model import Config
 from sso_proxy.errors import ConfigError, Mistake, SsoProxyError
@@ -20,6 +22,12 @@ from sso_proxy.specs.revocations import Revocation
 
 START_TIMEOUT = 120.0
 ASK_TIMEOUT = 2.0
+LIVE_TIMEOUT = 5.0
+"""Seconds within which a worker has to give a sign of life."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at whether all workers live."""
+HANGS = 3
+"""A worker that gives no sign of life at so many looks is ended."""
 REVOKE_TIMEOUT = 5.0
 """Seconds until a worker that does not say that it refuses who is revoked is ended."""
 FIRST_DELAY = 0.1
@@ -65,6 +73,8 @@ class Pool:
         self._count = config.server.workers
         self._delays = dict.fromkeys(range(1, self._count + 1), FIRST_DELAY)
         self._draining: Deferred[None] | None = None
+        self._looks = LoopingCall(self._look)
+        self._looks.clock = reactor
 
     def start(self) -> None:
         """
@@ -85,6 +95,7 @@ class Pool:
             raise
         for child in self._children.values():
             child.attach(self._reactor)
+        self._looks.start(LOOK_EVERY, now=False)
 
     @property
     def draining(self) -> bool:
@@ -156,6 +167,8 @@ class Pool:
     async def drain(self) -> None:
         """Let all workers finish and end; cancelled, kill them."""
         self._draining = Deferred()
+        if self._looks.running:
+            self._looks.stop()
         # Only workers hold the sockets now, and they take what waits in them.
         for sock in self._listeners:
             sock.close()
@@ -179,14 +192,9 @@ class Pool:
         )
 
     async def hanging(self) -> tuple[str, ...]:
-        """Say which workers run, have served before, and do not answer."""
-        ready = [child for child in self._children.values() if child.ready]
-        answers = await self._ask_each(ready, "live", None, ASK_TIMEOUT)
-        return tuple(
-            f"worker {child.number}"
-            for child, answer in zip(ready, answers, strict=True)
-            if isinstance(answer, Exception) and child.ready
-        )
+        """Say which workers do not even end when they are made to."""
+        names = [c.number for c in self._children.values() if c.missed > HANGS]
+        return tuple(f"worker {number}" for number in names)
 
     async def probe(self) -> tuple[str, ...]:
         """Say what any worker misses."""
@@ -289,6 +297,26 @@ class Pool:
         )
         self._reactor.callLater(delay, self._replace, child.number)
 
+    def _look(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._end_hanging()).addErrback(_not_seen)
+
+    async def _end_hanging(self) -> None:
+        """End workers that take connections, or should by now, and do nothing."""
+        children = list(self._children.values())
+        answers = await self._ask_each(children, "live", None, LIVE_TIMEOUT)
+        for child, answer in zip(children, answers, strict=True):
+            if not child.ready:
+                late = self._reactor.seconds() - child.born > START_TIMEOUT
+                child.missed = max(child.missed + 1, HANGS) if late else 0
+            elif isinstance(answer, Exception):
+                child.missed += 1
+            else:
+                child.missed = 0
+            lives = self._children.get(child.number) is child
+            if child.missed >= HANGS and lives:
+                _log.error("worker {worker} hangs; it is ended", worker=child.number)
+                child.kill()
+
     def _replace(self, number: int) -> None:
         if self._draining is not None:
             return
@@ -360,3 +388,7 @@ class Pool:
             return OtherEndError("does not answer")
         except SsoProxyError as e:
             return e
+
+
+def _not_seen(failure: Failure) -> None:
+    _log.failure("cannot see whether all workers live", failure=failure)

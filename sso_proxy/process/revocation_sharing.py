@@ -68,6 +68,7 @@ class Sharing:
         self._listening: Deferred[None] | None = None
         self._wake: Deferred[None] | None = None
         self._nudged = False
+        self._known: Deferred[None] | None = None
 
     def use(self, shared: SharedList | None, stale: float) -> None:
         """
@@ -97,8 +98,21 @@ class Sharing:
         self._spawn(self._keep(self._list))
         self._listening = self._spawn(self._listen(self._list))
 
+    async def wait(self, seconds: float) -> None:
+        """Wait until those who serve are in no doubt, but no longer than that."""
+        if not self._told:
+            return
+        self._known = Deferred()
+        later = self._reactor.callLater(seconds, self._wait_no_more)
+        try:
+            await self._known
+        finally:
+            if later.active():
+                later.cancel()
+
     def close(self) -> None:
         """Let go of the list."""
+        self._wait_no_more()
         self._stop()
 
     def health(self) -> tuple[str, ...]:
@@ -190,6 +204,13 @@ class Sharing:
         if self._serving is not None:
             for line in await self._serving.revoke((), (), doubted=doubted):
                 _log.error("{line}", line=line)
+        if not doubted:
+            self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
+        if self._known is not None:
+            known, self._known = self._known, None
+            known.callback(None)
 
     async def _rest(self) -> None:
         """Wait until it is time to look again."""

@@ -84,7 +84,7 @@ class Serving(Protocol):
         """Say what does not run or does not answer."""
 
     async def hanging(self) -> tuple[str, ...]:
-        """Say what has served before, runs, and does not answer."""
+        """Say what hangs and cannot be ended; what can be has been."""
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is missing, one line each."""

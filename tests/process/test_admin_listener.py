@@ -63,18 +63,29 @@ def is_socket(path: str) -> bool:
     return Path(path).is_socket()
 
 
-def ask(port: int, files: tuple[Path, Path] | None, trust: Path) -> int:
-    """Ask for the revocations, with the certificate of *files*; gives the status."""
+def connected(
+    port: int, files: tuple[Path, Path] | None, trust: Path
+) -> http.client.HTTPSConnection:
+    """Give a connection with the certificate of *files*."""
     context = ssl.create_default_context(cafile=str(trust))
     context.check_hostname = False
     if files is not None:
         context.load_cert_chain(*files)
-    connection = http.client.HTTPSConnection(
-        "127.0.0.1", port, timeout=10, context=context
-    )
-    with closing(connection):
-        connection.request("GET", "/configuration", headers={"Host": "admin.example"})
-        return connection.getresponse().status
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+
+
+def ask_over(connection: http.client.HTTPSConnection) -> int:
+    """Ask for the configuration; gives the status."""
+    connection.request("GET", "/configuration", headers={"Host": "admin.example"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def ask(port: int, files: tuple[Path, Path] | None, trust: Path) -> int:
+    """Ask over a connection of its own."""
+    with closing(connected(port, files, trust)) as connection:
+        return ask_over(connection)
 
 
 class AdminListenerTests(TestCase):
@@ -136,6 +147,75 @@ class AdminListenerTests(TestCase):
         ):
             with pytest.raises(OSError):  # noqa: PT011
                 await deferToThread(ask, address.port, who, trust)
+        await self.listener.close()
+
+    async def test_reload_takes_other_certificates_and_lists(self) -> None:
+        place = Path(str(self.mktemp()))
+        place.mkdir()  # noqa: ASYNC240
+        ours, operators = Pki.create(), Pki.create()
+        old, trust = ours.write(place, "old"), ours.write(place, "ours")
+        theirs, revoked = operators.write(place, "operators"), place / "operators.crl"
+        revoked.write_bytes(operators.crl([]))
+        certificate, key = ours.issue("admin", server=True).write(place, "admin")
+        config = AdminConfig(
+            address="127.0.0.1",
+            certificate=str(certificate),
+            key=str(key),
+            client_ca=str(theirs),
+            client_crl=str(revoked),
+        )
+        leaves = operators.issue("leaves", client=True)
+        stays = operators.issue("stays", client=True).write(place, "stays")
+        address = self.listener.open(
+            Address("127.0.0.1", 0),
+            FakeStatus(),
+            FakeRevoker(),
+            None,
+            build_operators_tls(config, now=time.time()),
+        )
+        gone = leaves.write(place, "leaves")
+        connection = connected(address.port, gone, old)
+        self.addCleanup(connection.close)
+        assert await deferToThread(ask_over, connection) == 200
+        new_ours = Pki.create()
+        new_ours.issue("admin", server=True).write(place, "admin")
+        new_ours.write(place, "ours")
+        self.listener.reload(build_operators_tls(config, now=time.time()))
+        assert await deferToThread(ask, address.port, gone, trust) == 200
+        assert await deferToThread(ask_over, connection) == 200, "an open one stays"
+        with pytest.raises(ssl.SSLError):
+            await deferToThread(ask, address.port, stays, old)
+        revoked.write_bytes(operators.crl([leaves]))
+        self.listener.reload(build_operators_tls(config, now=time.time()))
+        assert await deferToThread(ask, address.port, stays, trust) == 200
+        for who in (
+            lambda: ask(address.port, gone, trust),
+            lambda: ask_over(connection),
+        ):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                await deferToThread(who)
+        await self.listener.close()
+
+    async def test_certificate_that_ends_soon_is_said(self) -> None:
+        place = Path(str(self.mktemp()))
+        place.mkdir()  # noqa: ASYNC240
+        pki = Pki.create()
+        certificate, key = pki.issue("admin", server=True, expired=True).write(
+            place, "admin"
+        )
+        config = AdminConfig(
+            address="127.0.0.1",
+            certificate=str(certificate),
+            key=str(key),
+            client_ca=str(pki.write(place, "ca")),
+        )
+        assert self.listener.health() == ()
+        tls = build_operators_tls(config, now=time.time())
+        self.listener.open(
+            Address("127.0.0.1", 0), FakeStatus(), FakeRevoker(), None, tls
+        )
+        (line,) = self.listener.health()
+        assert line.startswith("server.admin.certificate")
         await self.listener.close()
 
     def test_without_a_certificate_there_is_no_tls(self) -> None:

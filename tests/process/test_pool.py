@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from sso_proxy.config.model import Config, ListenerConfig, RouteConfig, ServerConfig
 from sso_proxy.errors import ConfigError
 from sso_proxy.process import pool as pool_module
-from sso_proxy.process.child import WorkerStartError
+from sso_proxy.process.child import Child, WorkerStartError
 from sso_proxy.process.pool import Pool
 from sso_proxy.specs.revocations import Revocation
 
@@ -52,7 +53,9 @@ def try_to_serve(name):
         return {"mistakes": [["a", "is wrong in one worker"]]}
     return {"is": None}
 
-say({"broken": "is bad"} if served == "bad" else {"ready": True})
+if not (os.path.isdir(served.removeprefix("late:"))
+        and is_the_first_of(served + "/late", "late:")):
+    say({"broken": "is bad"} if served == "bad" else {"ready": True})
 for question in line:
     question = json.loads(question)
     match question["ask"]:
@@ -230,6 +233,48 @@ class PoolTests(TestCase):
             while pool.replaced < 1 or await pool.faults():
                 await self.turn()
             assert (await pool.probe())[1:] == ("t1",)
+
+    async def test_worker_that_hangs_is_replaced_and_the_others_stay(self) -> None:
+        self.patch(pool_module, "LOOK_EVERY", 0.1)
+        self.patch(pool_module, "LIVE_TIMEOUT", 0.5)
+        pool = self.start()
+        hung, other = pool.pids()
+        os.kill(hung, signal.SIGSTOP)
+        while pool.replaced < 1 or await pool.faults():
+            await self.turn()
+        new, same = pool.pids()
+        assert (same, pool.replaced) == (other, 1)
+        assert new != hung
+        assert await pool.hanging() == ()
+
+    async def test_worker_that_does_not_get_ready_is_replaced(self) -> None:
+        self.patch(pool_module, "LOOK_EVERY", 0.05)
+        place = Path(self.mktemp())
+        pool = self.start(f"late:{place}")
+        place.mkdir()  # noqa: ASYNC240 - the next one is late
+        os.kill(pool.pids()[0], signal.SIGKILL)
+        while not (place / "late").exists():
+            await self.turn()
+        assert await pool.faults() == ("worker 1: not ready",)
+        self.patch(pool_module, "START_TIMEOUT", 0)
+        while pool.replaced < 2:
+            await self.turn()
+        self.patch(pool_module, "START_TIMEOUT", 60)
+        while await pool.faults():
+            await self.turn()
+
+    async def test_worker_that_cannot_be_ended_is_named(self) -> None:
+        self.patch(pool_module, "LOOK_EVERY", 0.05)
+        self.patch(pool_module, "LIVE_TIMEOUT", 0.2)
+        pool = self.start()
+        self.patch(Child, "kill", lambda _: None)
+        os.kill(pool.pids()[1], signal.SIGSTOP)
+        while not await pool.hanging():
+            await self.turn()
+        assert await pool.hanging() == ("worker 2",)
+        os.kill(pool.pids()[1], signal.SIGCONT)
+        while await pool.hanging():
+            await self.turn()
 
     async def test_drained_workers_are_not_replaced(self) -> None:
         pool = self.start()

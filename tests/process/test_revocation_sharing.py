@@ -160,6 +160,39 @@ class SharingTests(TestCase):
         assert not new.serving.in_doubt()
         assert new.sharing.health() == ()
 
+    async def test_start_waits_for_what_others_have_revoked(self) -> None:
+        self.cache.down = True
+        new = self.machine(1)
+        over: list[object] = []
+        waiting = Deferred.fromCoroutine(new.sharing.wait(2.5 * PERIOD))
+        waiting.addCallback(over.append)
+        self.pass_time(PERIOD)
+        assert over == []
+        self.cache.down = False
+        new.serving.waits = Deferred()
+        self.pass_time(PERIOD)
+        assert over == [], "those who serve do not know yet"
+        new.serving.waits.callback(None)
+        assert over == [None]
+        assert len(self.reactor.getDelayedCalls()) == 1, "the next look"
+
+    async def test_start_does_not_wait_for_ever(self) -> None:
+        self.cache.down = True
+        waiting = Deferred.fromCoroutine(self.machine(1).sharing.wait(PERIOD / 2))
+        self.pass_time(PERIOD / 2)
+        assert waiting.called
+
+    async def test_end_does_not_wait(self) -> None:
+        self.cache.down = True
+        machine = self.machine(1)
+        waiting = Deferred.fromCoroutine(machine.sharing.wait(PERIOD))
+        machine.sharing.close()
+        assert waiting.called
+
+    async def test_who_knows_all_does_not_wait(self) -> None:
+        waiting = Deferred.fromCoroutine(self.machine(1).sharing.wait(PERIOD))
+        assert waiting.called
+
     async def test_restarted_machine_hears_what_was_lifted_meanwhile(self) -> None:
         one, other = self.machine(1), self.machine(2)
         name, _ = await one.revoke(ALICE)
