@@ -137,7 +137,20 @@ class GatewayCollector:
         parts = self._gateway.parts
         if parts is None:
             return
-        yield _caches(parts.named)
+        yield _durations(
+            parts.named,
+            ("cache.",),
+            "sso_proxy_cache_duration_seconds",
+            "What was asked of caches, by cache.",
+            "cache",
+        )
+        yield _durations(
+            parts.named,
+            ("checker.", "mapper."),
+            "sso_proxy_directory_duration_seconds",
+            "Searches and tries of passwords in directories, by what asks.",
+            "part",
+        )
         pools = GaugeMetricFamily(
             "sso_proxy_backend_connections",
             "Connections to backends.",
@@ -185,16 +198,19 @@ class GatewayCollector:
         yield cookies
 
 
-def _caches(named: Iterable[tuple[str, Any]]) -> Metric:
-    """Give how quickly caches elsewhere answer."""
-    caches = HistogramMetricFamily(
-        "sso_proxy_cache_duration_seconds",
-        "What was asked of caches elsewhere, by cache.",
-        labels=["cache"],
-    )
+def _durations(
+    named: Iterable[tuple[str, Any]],
+    families: tuple[str, ...],
+    name: str,
+    what: str,
+    label: str,
+) -> Metric:
+    """Give how quickly parts of *families* are answered, those that know it."""
+    found = HistogramMetricFamily(name, what, labels=[label])
     for place, part in named:
         durations = getattr(part, "durations", None)
-        if place.startswith("cache.") and isinstance(durations, Histogram):
-            name = place.removeprefix("cache.")
-            caches.add_metric([name], durations.buckets(), durations.sum)
-    return caches
+        if place.startswith(families) and isinstance(durations, Histogram):
+            # Those of one family are told apart by their names alone.
+            shown = place if len(families) > 1 else place.removeprefix(families[0])
+            found.add_metric([shown], durations.buckets(), durations.sum)
+    return found

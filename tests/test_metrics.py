@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 from zope.interface import implementer
 
 from sso_proxy.authz.policies import DIFFERENCES
@@ -92,6 +93,29 @@ def test_how_quickly_caches_elsewhere_answer_is_told() -> None:
     name = "sso_proxy_cache_duration_seconds"
     assert f'{name}_count{{cache="shared"}} 1.0' in lines
     assert not any('cache="x"' in line for line in lines)
+
+
+def test_how_quickly_directories_answer_is_told() -> None:
+    durations = Histogram()
+    durations.note(0.02)
+    named = (("checker.staff", SimpleNamespace(durations=durations)),)
+    lines = text(gateway(parts(named=named)))
+    name = "sso_proxy_directory_duration_seconds"
+    assert f'{name}_bucket{{le="0.025",part="checker.staff"}} 1.0' in lines
+
+
+def test_what_is_told_is_what_prometheus_reads() -> None:
+    """Its own parser finds every family, and no more labels than are configured."""
+    durations = Histogram()
+    durations.note(0.0004)
+    named = (("cache.shared", SimpleNamespace(durations=durations)),)
+    watched = gateway(parts(named=named))
+    watched.counts[200, ""] += 1
+    found = text_string_to_metric_families("\n".join(text(watched)) + "\n")
+    kinds = {family.name: family.type for family in found}
+    assert kinds["sso_proxy_requests"] == "counter"
+    assert kinds["sso_proxy_cache_duration_seconds"] == "histogram"
+    assert kinds["sso_proxy_client_connections"] == "gauge"
 
 
 def test_sessions_are_counted_and_nobody_is_named() -> None:

@@ -35,6 +35,7 @@ from sso_proxy.net.ldap_options import (
 from sso_proxy.net.ldap_pool import LdapGuest, LdapPool, TooManyError
 from sso_proxy.net.ldap_values import Entry, Search
 from sso_proxy.specs.ldap import AllOf, build_conditions, check_template, fill_template
+from sso_proxy.traffic import Histogram
 
 _log = Logger()
 
@@ -132,6 +133,11 @@ class LdapChecker:
         if self._config.dn is not None:
             return await self._check_by_template(self._config.dn, user, password)
         return await self._check_by_search(user, password)
+
+    @property
+    def durations(self) -> Histogram:
+        """How long the directory takes."""
+        return self._pool.durations
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is wrong, as far as is known."""

@@ -26,6 +26,7 @@ from sso_proxy.net.once import Once
 from sso_proxy.net.shelf import Shelf
 from sso_proxy.specs.claims import read_claim_path
 from sso_proxy.specs.user_name import is_safe_user_name
+from sso_proxy.traffic import Histogram
 
 _log = Logger()
 
@@ -137,6 +138,11 @@ class LdapMapper:
             once = Once(lambda: self._ask(key, sought))
             self._asked[key] = once
         return await once.join()
+
+    @property
+    def durations(self) -> Histogram:
+        """How long the directory takes."""
+        return self._pool.durations
 
     async def probe(self) -> tuple[str, ...]:
         """Say what is wrong, as far as is known."""

@@ -24,6 +24,7 @@ from sso_proxy.net.ldap_values import (
 from sso_proxy.net.no_reply import NoReplyError, Trouble
 from sso_proxy.net.once import Once
 from sso_proxy.net.standing import Standing
+from sso_proxy.traffic import Histogram
 
 if TYPE_CHECKING:
     from sso_proxy.net.ldap import LdapLink
@@ -66,6 +67,10 @@ class LdapPool:
         reactor: Connects, and measures time.
         clock: The time.
         dial: Makes a connection.
+
+    Attributes:
+        durations: How long searches and tries of passwords took, waiting for their turn
+            and for connections included; not those that failed.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class LdapPool:
         self._logins = DeferredSemaphore(access.logins)
         self._guests: set[LdapLink] = set()
         self._look = Once(self._try)
+        self.durations = Histogram()
 
     async def search(self, search: Search) -> tuple[Entry, ...]:
         """
@@ -101,10 +107,13 @@ class LdapPool:
         if slot.users >= MOST_WAITING:
             raise self._unavailable("too many searches", BUSY)
         slot.users += 1
+        began = self._reactor.seconds()
         try:
-            return await self._search_in(slot, search)
+            found = await self._search_in(slot, search)
         finally:
             slot.users -= 1
+        self.durations.note(self._reactor.seconds() - began)
+        return found
 
     async def log_in(self, name: str, password: str) -> "LdapGuest | None":
         """
@@ -122,12 +131,14 @@ class LdapPool:
             raise ValueError("a bind needs a name and a password")
         if len(self._logins.waiting) >= MOST_WAITING:
             raise self._unavailable("too many logins", BUSY)
+        began = self._reactor.seconds()
         await self._logins.acquire()
         try:
             guest = await self._log_in(name, password)
         except BaseException:
             self._logins.release()
             raise
+        self.durations.note(self._reactor.seconds() - began)
         if guest is None:
             self._logins.release()
         return guest

@@ -14,7 +14,7 @@ def merge_metrics(texts: Mapping[int, str]) -> str:
     samples: dict[str, list[str]] = {}
     for worker, text in texts.items():
         family = ""
-        for line in text.splitlines():
+        for line in text.split("\n"):  # labels may have other ends of lines in them
             if line.startswith(("# HELP ", "# TYPE ")):
                 family = line.split(" ", 3)[2]
                 known = headers.setdefault(family, [])

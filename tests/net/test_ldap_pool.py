@@ -32,6 +32,16 @@ class LdapPoolTests(LdapCase):
             await self.search(pool)
         assert relay.accepted == 1
 
+    async def test_how_long_the_directory_takes_is_counted(self) -> None:
+        pool = self.pool()
+        await self.search(pool)
+        guest = await pool.log_in(BOB, PASSWORD)
+        assert guest is not None
+        guest.close()
+        assert await pool.log_in(BOB, "wrong") is None
+        assert sum(pool.durations.counts) == 3
+        assert pool.durations.sum > 0
+
     async def test_many_searches_share_few_connections(self) -> None:
         relay, pool = self.relayed(connections=3)
         searches = [Deferred.fromCoroutine(self.search(pool)) for _ in range(30)]

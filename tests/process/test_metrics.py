@@ -40,7 +40,7 @@ def test_nobody_has_no_metrics() -> None:
     assert merge_metrics({}) == ""
 
 
-@given(st.dictionaries(st.integers(1, 8), st.text("ab {}=,'#", max_size=6)))
+@given(st.dictionaries(st.integers(1, 8), st.text("ab {}=,'#\x85\u2028", max_size=6)))
 def test_label_values_survive(values: dict[int, str]) -> None:
     texts = {
         worker: f'# TYPE thing gauge\nthing{{name="{value}"}} 1\n'
