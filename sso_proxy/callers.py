@@ -29,12 +29,13 @@ from sso_proxy.model import (
     Response,
     Unbound,
     UserName,
+    with_login,
 )
 from sso_proxy.outgoing import build_fields
 from sso_proxy.refusals import NO_STORE, invite, refuse_device, reject
 from sso_proxy.routing import Route
 from sso_proxy.session import DEVICE_MISSING, Opened, Session
-from sso_proxy.sessions.keys import proved_kinds
+from sso_proxy.sessions.keys import keys_proved, proved_kinds
 from sso_proxy.specs.user_name import is_safe_user_name
 
 
@@ -120,12 +121,8 @@ async def open_session(route: Route, request: Request) -> Opened:
 
 def with_session(route: Route, request: Request, session: Session | None) -> Request:
     """Give *request* with what its authenticators may know of sessions."""
-    return attrs.evolve(
-        request,
-        session=session,
-        sessions=route.sessions,
-        refresh_failed=route.refresh_failed,
-    )
+    keys = () if session is None else keys_proved(request, session)
+    return with_login(request, session, route.sessions, route.refresh_failed, keys)
 
 
 async def _invite(

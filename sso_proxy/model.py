@@ -139,19 +139,35 @@ class Request:
 
 def with_bindings(request: Request, kinds: tuple[str, ...]) -> Request:
     """Give *request* with the kinds of keys that its caller has proved to hold."""
+    told = request.session, request.sessions, request.refresh_failed
+    return with_login(request, *told, kinds)
+
+
+def with_login(
+    request: Request,
+    session: "Session | None",
+    sessions: Any,  # noqa: ANN401
+    refresh_failed: str,
+    kinds: tuple[str, ...],
+) -> Request:
+    """
+    Give *request* with what is known of its session, and *kinds* of keys proved for it.
+
+    The other arguments are as the attributes of `Request` are.
+    """
     return Request(  # attrs.evolve takes four times as long, and this is in each proof
         id=request.id,
         head=request.head,
         tls=request.tls,
         client=request.client,
-        session=request.session,
-        sessions=request.sessions,
+        session=session,
+        sessions=sessions,
         time=request.time,
         listener_port=request.listener_port,
         path_asked=request.path_asked,
         body=request.body,
         bindings=kinds,
-        refresh_failed=request.refresh_failed,
+        refresh_failed=refresh_failed,
         passive=request.passive,
         minor=request.minor,
         token_binding=request.token_binding,

@@ -215,7 +215,7 @@ class Pipeline:
         assert identity is not None  # noqa: S101
         if route.signer is not None and trail.body is not None:
             await route.signer.read(trail.body, route.body_bytes)
-        if trail.bound:
+        if trail.bound != request.bindings:
             request = with_bindings(request, trail.bound)
             trail.request = request
         decision = self._check(route, request, identity)

@@ -1,10 +1,11 @@
 """Tests for `sso_proxy.model`."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
-from sso_proxy.model import Caller, Request, with_bindings
+from sso_proxy.model import Caller, Request, with_bindings, with_login
 from sso_proxy.testing.fakes import make_identity, make_request
 
 
@@ -21,10 +22,28 @@ def test_identities_are_the_same_whichever_token_said_so() -> None:
 
 
 def test_proved_keys_change_nothing_else_of_a_request() -> None:
-    names = [field.name for field in attrs.fields(Request)]
-    values: dict[str, Any] = {name: object() for name in names}
-    request = Request(**values)
-    bound = with_bindings(request, ("dpop",))
-    for name in names:
-        kept = getattr(bound, name)
-        assert kept == ("dpop",) if name == "bindings" else kept is values[name]
+    request = Request(**_VALUES)
+    _check(with_bindings(request, ("dpop",)), {"bindings": ("dpop",)})
+
+
+def test_a_session_changes_nothing_else_of_a_request() -> None:
+    request, store = Request(**_VALUES), object()
+    session: Any = object()
+    _check(
+        with_login(request, session, store, "keep", ("device",)),
+        {
+            "session": session,
+            "sessions": store,
+            "refresh_failed": "keep",
+            "bindings": ("device",),
+        },
+    )
+
+
+_NAMES: Final = [field.name for field in attrs.fields(Request)]
+_VALUES: Final[dict[str, Any]] = {name: object() for name in _NAMES}
+
+
+def _check(request: Request, changes: Mapping[str, object]) -> None:
+    for name in _NAMES:
+        assert getattr(request, name) is (_VALUES | dict(changes))[name], name

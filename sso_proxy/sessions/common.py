@@ -185,31 +185,42 @@ class Sessions:
         return Opened(None, refused=standing.refused, headers=headers)
 
     async def _proved(
-        self, request: Request, opened: Opened, standing: Standing
+        self,
+        request: Request,
+        session: Session,
+        standing: Standing,
+        *,
+        until: float,
+        headers: Headers = (),
     ) -> Opened:
         """
-        Give what was opened, as it is by what a device has proved.
+        Give *session*, as it is by what a device has proved.
+
+        Args:
+            request: What came with its cookie.
+            session: What is used.
+            standing: What is to be thought of its device.
+            until: Seconds since the epoch when it has to be looked at again anyway.
+            headers: Fields for the answer.
 
         Raises:
             UnavailableError: A cache has to say something about it, and cannot.
         """
-        session, until = opened.session, standing.until
-        if session is None or self.devices is None:
-            return opened
+        devices = self.devices
+        if devices is None:
+            return Opened(session, until=until, headers=headers)
+        if standing.until is not None and standing.until < until:
+            until = standing.until
         if standing.thumbprint:
             session = self._on_device(session, standing.thumbprint)
-        if until is None or (opened.until is not None and opened.until < until):
-            until = opened.until
-        offer: Headers = ()
-        if not standing.thumbprint:
+        else:
             offer = await self._offer(request, session)
-            until = 0.0 if offer else until  # each is for one browser, once
-        if self.devices.describes:
-            session = await self.devices.describe(request, session, standing.thumbprint)
-        headers = opened.headers
-        if offer:
-            headers = tuple(dict.fromkeys((*headers, *offer)))
-        return Opened(session, until=until, headers=headers, refused=opened.refused)
+            if offer:
+                headers = tuple(dict.fromkeys((*headers, *offer)))
+                until = 0.0  # each is for one browser, once
+        if devices.describes:
+            session = await devices.describe(request, session, standing.thumbprint)
+        return Opened(session, until=until, headers=headers)
 
     def _on_device(self, session: Session, thumbprint: str) -> Session:
         """Give *session* as it is by its device; for most requests, it is as before."""

@@ -149,11 +149,14 @@ class CookieSessions(Sessions):
             known, due = await self._check(session)
             if known is None:
                 return Opened(None)
+            until = self.common.lifetime.until(known)
+            headers: Headers = ()
             if not request.passive and (due or known is not session):
-                opened = self._opened(request, self._used(known))
-            else:
-                opened = Opened(known, until=self.common.lifetime.until(known))
-            return await self._proved(request, opened, standing)
+                known = self._used(known)
+                until, headers = self._clock.time(), self._write(request, known)
+            return await self._proved(
+                request, known, standing, until=until, headers=headers
+            )
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
@@ -326,9 +329,13 @@ class CookieSessions(Sessions):
 
     def _opened(self, request: Request, session: Session, more: Headers = ()) -> Opened:
         """Put *session* into the answer's cookies, and *more* beside it."""
-        headers = (*self.common.jar.write(request, self._seal(session)), *more)
+        headers = (*self._write(request, session), *more)
         now, headers = self._clock.time(), tuple(dict.fromkeys(headers))
         return Opened(session, until=now, headers=headers)
+
+    def _write(self, request: Request, session: Session) -> Headers:
+        """Put *session* into the answer's cookies."""
+        return self.common.jar.write(request, self._seal(session))
 
     def _seal(self, session: Session) -> str:
         value = encode(self._sealer.seal(write_record(session), self._context))

@@ -82,6 +82,7 @@ class Devices:
     Attributes:
         config: Options.
         level: What becomes of who does not prove a device.
+        describes: Whether what is known of keys is told to others (`describe`).
     """
 
     def __init__(  # noqa: PLR0913
@@ -102,6 +103,8 @@ class Devices:
         self._keys = keys
         self._talk = talk
         self._sleep = sleep
+        federation = config.federation
+        self.describes = federation is not None and bool(federation.relying)
 
     @property
     def tag(self) -> str:
@@ -213,12 +216,6 @@ class Devices:
             _log.warn("No key of a device can be registered now: {what}", what=e.what)
             return ()
         return self.offer(request, holder, began, claims)
-
-    @property
-    def describes(self) -> bool:
-        """Whether what is known of keys is told to others (`describe`)."""
-        federation = self.config.federation
-        return federation is not None and bool(federation.relying)
 
     async def describe(
         self, request: Request, session: Session, thumbprint: str

@@ -15,12 +15,14 @@ from twisted.logger import Logger
 
 from sso_proxy.config.route_parts import BindingLevel
 from sso_proxy.model import Identity, Request
+from sso_proxy.session import Session
 
 _log = Logger()
 
 KINDS: Final = ("certificate", "token_binding")
 """Those that a client shows with its connection."""
 DEVICE: Final = "device"
+_DEVICE_ONLY: Final = (DEVICE,)
 """That which a browser proves by itself (`sso_proxy.sessions.devices`)."""
 REASON: Final = "session-binding"
 """Why a request with somebody's cookie has no session, in log and audit record."""
@@ -135,10 +137,15 @@ def key_of(request: Request, kind: str) -> str | None:
 def proved_kinds(request: Request, identity: Identity) -> tuple[str, ...]:
     """Give the kinds of keys that the session of *identity* is bound to, and proved."""
     session = request.session
-    if session is None or not (session.keys or session.device):
+    if session is None or session.identity.authenticator != identity.authenticator:
         return ()
-    if session.identity.authenticator != identity.authenticator:
-        return ()
+    return keys_proved(request, session)
+
+
+def keys_proved(request: Request, session: Session) -> tuple[str, ...]:
+    """Give the kinds of keys that *session* is bound to, and *request* has proved."""
     keys = session.keys
+    if not keys:
+        return _DEVICE_ONLY if session.device else ()
     proved = tuple(kind for kind in keys if key_of(request, kind) == keys[kind])
     return (*proved, DEVICE) if session.device else proved

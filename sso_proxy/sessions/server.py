@@ -143,8 +143,8 @@ class ServerSessions(Sessions):
             session = await self._use(name, found, passive=request.passive)
             if session is None or self.is_over(session):
                 return Opened(None)
-            opened = Opened(session, until=self.common.lifetime.until(session))
-            return await self._proved(request, opened, standing)
+            until = self.common.lifetime.until(session)
+            return await self._proved(request, session, standing, until=until)
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
