@@ -95,7 +95,7 @@ class Stand:
         unproved: Whether nobody has registered a key for it in time.
         until: Seconds since the epoch when it has to be looked at again, or None.
         refused: Why cookies are not passed on; else empty.
-        offer: Fields for the answer that offer to register a key, once more.
+        offer: Fields for the answer, which have the browser register or prove a key.
     """
 
     opened: Opened = attrs.field(factory=dict, repr=False)
@@ -182,7 +182,9 @@ class CookieDevices:
         if standing.refused:
             if opened and _was_skipped(request):
                 raise UnavailableError("the browser's proof of its device's key")
-            return Stand(opened=opened, own=own, refused=standing.refused)
+            # Browsers prove nothing while they have what does not hold any more.
+            stale = self.devices.clear(request)
+            return Stand(opened=opened, own=own, refused=standing.refused, offer=stale)
         now, until = self.clock.time(), own.expires
         offer: Headers = ()
         if standing.until is not None:

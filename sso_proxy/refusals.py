@@ -111,7 +111,9 @@ async def refuse_device(
     Answer who comes with a session's cookie, and does not prove the device's key.
 
     That is a thief; or a browser that could not prove it just now, or never can.  To
-    be sent to log in again and again would explain nothing to the last of these.
+    be sent to log in again and again would explain nothing to the last of these.  Who
+    has a bound cookie that does not hold any more, such as after our clock was set, has
+    to lose it: browsers prove nothing while they have it.
 
     Args:
         opened: The session that is not used.
@@ -130,7 +132,8 @@ async def refuse_device(
         if response.status not in {200, 302, 303, 401, 403}:
             return response  # another reason is the more important one
         response = attrs.evolve(response, reason=_missing(request))
-    headers = tuple(dict.fromkeys((*response.headers, *opened.headers)))
+    stale = () if devices is None else devices.clear(request)
+    headers = tuple(dict.fromkeys((*response.headers, *opened.headers, *stale)))
     return attrs.evolve(response, headers=headers)
 
 

@@ -432,6 +432,18 @@ def test_a_cache_that_is_down_stops_who_has_no_proof_alone() -> None:
     assert thief.visit("/who").status == 503
 
 
+def test_a_clock_that_is_set_locks_nobody_out_for_long() -> None:
+    """Browsers prove nothing while they keep a cookie that we cannot take any more."""
+    application = Application()
+    browser = logged_in(application)
+    before = application.tools.clock.now
+    browser.now = lambda: before  # what is set is our clock, not theirs
+    application.tools.clock.now += LIFETIME + 10
+    assert application.who(browser) == ""
+    assert application.who(browser) == "alice-1"
+    assert browser.events == ["registered", "refreshed"]
+
+
 def test_a_holder_is_read_as_it_was_written() -> None:
     held = Held(bytes(16), 1.0, 2.0, stays=True)
     found = unpack(held.pack() + b"more")

@@ -217,3 +217,19 @@ def test_a_route_may_require_what_its_sessions_prefer(make: Make) -> None:
     assert reasons(world)[-1] == "device-missing"
     world.pass_(240)
     assert world.is_in(alice)
+
+
+def test_a_clock_that_is_set_locks_nobody_out_for_long(make: Make, kind: str) -> None:
+    """
+    Browsers keep the cookie that we cannot take any more, and prove nothing with it.
+
+    The same happens where the machines of a fleet disagree about the time.
+    """
+    world = make("require", kind)
+    alice = world.log_in()
+    before = world.clock.now
+    alice.now = lambda: before  # what is set is our clock, not hers
+    world.clock.now += 310
+    assert alice.visit("/").status == 403
+    assert world.is_in(alice)
+    assert alice.events == ["registered", "refreshed"]
