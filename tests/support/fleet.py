@@ -22,6 +22,8 @@ from sso_proxy.testing.tokens import TokenSigner
 from tests.support.programs import Running, free_port, program
 from tests.support.redis_servers import RedisServer
 from tests.support.running import REAL, Proxy
+from tests.support.sts import TokenServer
+from tests.support.sts_serving import listen
 
 ETC = Path(__file__).parent.parent.parent / "etc"
 COUNT = 3
@@ -30,6 +32,22 @@ ISSUER = "https://login.example.com"
 AUDIENCE = "https://api.example.com"
 _OIDC = re.compile(r'type = "oidc"\n.*?\n\n', re.DOTALL)
 _REDIS = re.compile(r'server = "redis.*?\n\n', re.DOTALL)
+_ORDERS = """
+[token.orders]
+type = "exchange"
+endpoint = "{url}"
+ca = "{ca}"
+client_id = "proxy"
+auth = "none"
+
+[[route]]
+host = "api.example.com"
+path = "/orders/"
+authenticate = ["api"]
+binding = {{ dpop = "require" }}
+token = [{{ name = "orders", audience = "https://orders.example.com" }}]
+backend = "{backend}"
+"""
 _LOGIN = """type = "tests.support.header_login:HeaderLogin"
 calls = "{calls}"
 
@@ -87,11 +105,13 @@ class Person:
         """Whether nobody has closed the connection."""
         return self._streams is not None and not self._streams[0].at_eof()
 
-    async def ask(self, *, proof: str | None = None, **fields: str) -> Got:
+    async def ask(
+        self, *, proof: str | None = None, below: str = "of", **fields: str
+    ) -> Got:
         """Send a request over the connection, and take cookies of the answer."""
         reader, writer = self._streams
         self.sent += 1
-        path = f"/of/{self.address}/{self.sent}"
+        path = f"/{below}/{self.address}/{self.sent}"
         lines = [f"{name.replace('_', '-')}: {v}" for name, v in fields.items()]
         if self.token:
             proof = proof or self.fleet.prove(self.token, path)
@@ -135,7 +155,10 @@ class Fleet:
         port: haproxy's.
         proxies: The proxies.
         ports: Theirs.
+        exchanges: Where tokens for backends below ``/orders/`` are got.
+        ca: The CA of its certificate.
         served: Paths of the requests that backends got.
+        presented: The credentials of those below ``/orders/``.
     """
 
     directory: Path
@@ -146,8 +169,11 @@ class Fleet:
     client_tls: ssl.SSLContext
     backend: socket.socket
     key: TokenSigner
+    exchanges: TokenServer
+    ca: Path
     signer: ProofSigner = attrs.field(factory=ProofSigner.create)
     served: list[str] = attrs.field(factory=list)
+    presented: list[str] = attrs.field(factory=list)
     people: list[Person] = attrs.field(factory=list)
 
     @property
@@ -195,8 +221,9 @@ class Fleet:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 self.served.append(head.split(" ")[1])
-                fields = re.findall(r"\r\n(X-Remote-User|Via): ([^\r]*)", head)
-                told = dict(fields)
+                told = dict(re.findall(r"\r\n([\w-]+): ([^\r]*)", head))
+                if self.served[-1].startswith("/orders/"):
+                    self.presented.append(told["Authorization"])
                 proxy = told["Via"].split()[-1]
                 body = f"{told['X-Remote-User']} via {proxy}".encode()
                 await asyncio.sleep(0.005)  # as an application does
@@ -216,6 +243,8 @@ def running_fleet(directory: Path) -> Iterator[Fleet]:
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer(directory))
         backend = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        exchanges = TokenServer()
+        at = stack.enter_context(listen(exchanges, directory, Pki.create()))
         ports = [free_port() for _ in range(COUNT)]
         ring = KeyRing((make_key(time.time(), os.urandom),))
         fleet = Fleet(
@@ -227,6 +256,8 @@ def running_fleet(directory: Path) -> Iterator[Fleet]:
             client_tls=ssl.create_default_context(cadata=pki.ca_pem.decode()),
             backend=backend,
             key=key,
+            exchanges=exchanges,
+            ca=at.ca,
         )
         for number, port in enumerate(ports):
             place = directory / f"proxy-{number}"
@@ -269,7 +300,8 @@ def fleet_config(fleet: Fleet, place: Path, number: int, port: int) -> str:
     assert count == 1
     text, count = _REDIS.subn(f'server = "{fleet.redis.address}"\n\n', text)
     assert count == 1
-    return text
+    url = fleet.exchanges.url
+    return text + _ORDERS.format(url=url, ca=fleet.ca, backend=backend)
 
 
 @contextmanager
