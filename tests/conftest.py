@@ -20,6 +20,7 @@ settings.load_profile(os.environ.get("EXAMPLES", "steady"))
 
 LONGEST = (
     "tests/test_supervisor.py",
+    "tests/docs/test_start.py",
     "tests/interop/test_sessions.py",
     "tests/interop/test_sessions_in_stores.py",
     "tests/test_tap.py",
@@ -47,7 +48,6 @@ LONGEST = (
     "tests/interop/test_client_certificates.py",
     "tests/interop/test_fleet.py",
     "tests/test_etc_ansible.py",
-    "tests/testing/demo/test_run.py",
 )
 """They begin first: else, at the end, one process would wait long for another."""
 

@@ -37,6 +37,12 @@ def test_there_are_two_commands() -> None:
     assert commands == ["make demo", "make test"]
 
 
+def test_both_commands_are_run_in_new_clones() -> None:
+    """The first by test_start.py, which follows a page; the second lands changes."""
+    assert "```sh\nmake demo\n```" in (ROOT / "docs" / "start.md").read_text()
+    assert "exec make test " in (ROOT / ".ci" / "run").read_text()
+
+
 def test_whatever_it_takes_the_place_of_is_explained_somewhere() -> None:
     rows = section("What it takes the place of").strip().splitlines()[2:]
     assert len(rows) >= 6
