@@ -62,7 +62,20 @@ class Starting(Protocol):
     async def start(
         self, request: Request, names: Sequence[str], refusal: Refusal | None = None
     ) -> Response | None:
-        """Have somebody log in, if it is somebody."""
+        """
+        Have who sent *request* log in, if it is somebody who looks at what comes.
+
+        Args:
+            request: The request, which has to wait; its body reads what was posted.
+            names: The ways to log in that its route has.
+            refusal: Why the present login is not enough, or None.
+
+        Returns:
+            None if nobody looks: a script or an image cannot log in.
+
+        Raises:
+            UnavailableError: It cannot be done now.
+        """
 
 
 class BrowserEndpoints:
@@ -85,20 +98,7 @@ class BrowserEndpoints:
     async def start(
         self, request: Request, names: Sequence[str], refusal: Refusal | None = None
     ) -> Response | None:
-        """
-        Have who sent *request* log in, if it is somebody who looks at what comes.
-
-        Args:
-            request: The request, which has to wait; its body reads what was posted.
-            names: The ways to log in that its route has.
-            refusal: Why the present login is not enough, or None.
-
-        Returns:
-            None if nobody looks: a script or an image cannot log in.
-
-        Raises:
-            UnavailableError: It cannot be done now.
-        """
+        """Have somebody log in (`Starting.start`); None also where nobody can."""
         if self._logins is None:
             return None
         return await self._logins.start(request, names, refusal)

@@ -16,6 +16,12 @@ from sso_proxy.errors import SsoProxyError
 from sso_proxy.interfaces import IOpenIdLogin
 from sso_proxy.login import Wanted
 from sso_proxy.model import Request, RequestHead
+from sso_proxy.specs.http.accept import (
+    comes_from_own_page,
+    is_form_submission,
+    is_navigation,
+)
+from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.http.parameters import is_form, read_parameter
 from sso_proxy.specs.http.return_target import TargetError, read_target
 
@@ -26,6 +32,8 @@ MAX_FORM: Final = 16384
 
 _ASKED: Final = ("with", "to", "acr", "age", "body")
 _THIRD_PARTY: Final = ("iss", "target_link_uri", "login_hint")
+_OWN: Final = (["same-origin"], ["none"])
+"""``Sec-Fetch-Site`` of who comes from a page of ours, or has typed it in."""
 _TYPED: Final = "who"
 _OPENID: Final = "openid_identifier"
 """What is typed, as browsers know an OpenID (OpenID Authentication 2.0 section 7.1)."""
@@ -152,12 +160,38 @@ def choice_url(endpoints: str, name: str, wanted: Wanted, issuer: str = "") -> s
     return f"{endpoints}login?{query}"
 
 
-async def read_form(request: Request) -> str:
+async def read_asked(
+    request: Request, desks: Mapping[str, Desk], endpoints: str
+) -> Choice | None:
+    """
+    Read what a query or a form asks for; None if nobody looks at what comes.
+
+    Args:
+        request: A request for ``login``, or by somebody who proves an identifier.
+        desks: The logins that there are, by name.
+        endpoints: Where our endpoints are.
+
+    Raises:
+        ChoiceError: It makes no sense, or says to go where nobody must be sent.
+        BadMessageError: It can be read in two ways, or is too long.
+    """
+    head, posted = request.head, request.head.method == "POST"
+    if not (is_form_submission(head) if posted else is_navigation(head)):
+        return None
+    text = head.query
+    own = head.values("sec-fetch-site") in _OWN
+    if posted:
+        own = comes_from_own_page(head, own_origin(head))
+        text = await _read_form(request)
+    return read_choice(text, head, desks, endpoints, own=own)
+
+
+async def _read_form(request: Request) -> str:
     """
     Give the form that says how to log in, as a query has it.
 
     Raises:
-        BadMessageError: It is none, or too long.
+        BadMessageError: It is too long.
     """
     if request.body is None or not is_form(request.head):
         return ""

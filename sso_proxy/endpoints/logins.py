@@ -18,8 +18,7 @@ from sso_proxy.endpoints.login_choice import (
     LONG,
     ChoiceError,
     choice_url,
-    read_choice,
-    read_form,
+    read_asked,
     write_choice,
 )
 from sso_proxy.endpoints.login_limits import (
@@ -52,11 +51,9 @@ from sso_proxy.login import (
 from sso_proxy.model import Headers, Refusal, Request, RequestHead, Response
 from sso_proxy.pages.kit import Pages
 from sso_proxy.specs.http.accept import (
-    comes_from_own_page,
     is_form_submission,
     is_navigation,
 )
-from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.http.return_target import TargetError, read_target
 from sso_proxy.specs.jose.public_jwk import PublicKey
 
@@ -113,20 +110,7 @@ class Logins:
     async def start(
         self, request: Request, names: Sequence[str], refusal: Refusal | None = None
     ) -> Response | None:
-        """
-        Have who sent *request* log in, if it is somebody who looks at what comes.
-
-        Args:
-            request: The request, which has to wait; its body reads what was posted.
-            names: The ways to log in that its route has.
-            refusal: Why the present login is not enough, or None.
-
-        Returns:
-            None if nobody looks: a script or an image cannot log in.
-
-        Raises:
-            UnavailableError: It cannot be done now.
-        """
+        """Have somebody log in, if they look at what comes (`Starting.start`)."""
         head = request.head
         posted = is_form_submission(head)
         if not posted and not is_navigation(head):
@@ -259,18 +243,12 @@ class Logins:
     async def _answer_login(self, request: Request) -> Response:
         """Begin a login that somebody has chosen; what they chose is no secret."""
         head = request.head
-        posted = head.method == "POST"
-        if not (is_form_submission(head) if posted else is_navigation(head)):
-            return Response(status=401, reason="no-navigation", headers=NO_STORE)
-        own = head.values("sec-fetch-site") in (["same-origin"], ["none"])
-        text = head.query
-        if posted:
-            own = comes_from_own_page(head, own_origin(head))
-            text = await read_form(request)
         try:
-            choice = read_choice(text, head, self._desks, self._endpoints, own=own)
+            choice = await read_asked(request, self._desks, self._endpoints)
         except ChoiceError as e:
             return _unreadable(request, e.reason, e.detail)
+        if choice is None:
+            return Response(status=401, reason="no-navigation", headers=NO_STORE)
         stopped = self._stop(request, choice.wanted.target)
         if stopped is not None:
             return stopped
@@ -279,7 +257,7 @@ class Logins:
         wanted = attrs.evolve(choice.wanted, wishes=wishes)
         response = await self._begin(request, choice.names, wanted)
         leaves = 300 <= response.status < 400 or response.reason == AWAY
-        if not own or not leaves:
+        if not wanted.own or not leaves:
             return response
         ended: Headers = ()
         # Who logs in now must not go on as who was here before (C7); but no page of

@@ -14,18 +14,13 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.endpoints.desks import Desk
-from sso_proxy.endpoints.login_choice import ChoiceError, read_choice, read_form
+from sso_proxy.endpoints.login_choice import ChoiceError, read_asked
 from sso_proxy.endpoints.login_limits import AddressLimit
 from sso_proxy.endpoints.openid_pages import ask_for, lead_away
 from sso_proxy.interfaces import IOpenIdLogin
 from sso_proxy.login import FormAway, Question
 from sso_proxy.model import Headers, Request, Response
 from sso_proxy.pages.kit import Pages
-from sso_proxy.specs.http.accept import (
-    comes_from_own_page,
-    is_form_submission,
-    is_navigation,
-)
 from sso_proxy.specs.http.own_origin import own_origin
 from sso_proxy.specs.openid2.names import XRDS
 from sso_proxy.specs.openid2.realm import build_return_to_document
@@ -102,19 +97,13 @@ class OpenIds:
 
     async def _tell(self, request: Request, desk: Desk) -> Response | None:
         """Have somebody prove which identifier is theirs."""
-        head, posted = request.head, request.head.method == "POST"
-        if not (is_form_submission(head) if posted else is_navigation(head)):
-            return Response(status=401, reason="no-navigation", headers=(_NO_STORE,))
-        own = head.values("sec-fetch-site") in (["same-origin"], ["none"])
-        text = head.query
-        if posted:
-            own = comes_from_own_page(head, own_origin(head))
-            text = await read_form(request)
         try:
-            choice = read_choice(text, head, self._desks, self._endpoints, own=own)
+            choice = await read_asked(request, self._desks, self._endpoints)
         except ChoiceError as e:
             _log.info("Request {id}: {why}", id=request.id, why=e.detail)
             return Response(status=400, reason=e.reason, headers=(_NO_STORE,))
+        if choice is None:
+            return Response(status=401, reason="no-navigation", headers=(_NO_STORE,))
         if not self._limit.allows(request.client.address):
             fields = (_NO_STORE, ("retry-after", "10"))
             return Response(status=429, reason="too-many-logins", headers=fields)
