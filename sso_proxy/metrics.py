@@ -1,7 +1,7 @@
 """The gateway's state as Prometheus metrics; no identities in any label."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import (
@@ -37,14 +37,12 @@ class GatewayCollector:
     def collect(self) -> Iterator[Metric]:
         """Give all metrics."""
         gateway = self._gateway
-        requests = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_requests",
             "Requests answered, by status and the reason for our own answers.",
-            labels=["status", "reason"],
+            ["status", "reason"],
+            (([str(status), why], n) for (status, why), n in gateway.counts.items()),
         )
-        for (status, reason), count in gateway.counts.items():
-            requests.add_metric([str(status), reason], count)
-        yield requests
         connections = GaugeMetricFamily(
             "sso_proxy_client_connections", "Open connections.", labels=["listener"]
         )
@@ -78,14 +76,12 @@ class GatewayCollector:
         for labels, count in traffic.decisions.items():
             decisions.add_metric(labels, count)
         yield decisions
-        bindings = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_bindings",
             "Requests that came with a proof of a key, by its kind.",
-            labels=["kind"],
+            ["kind"],
+            (([kind], count) for kind, count in traffic.bindings.items()),
         )
-        for kind, count in traffic.bindings.items():
-            bindings.add_metric([kind], count)
-        yield bindings
 
     def _outward(self) -> Iterator[Metric]:
         durations = HistogramMetricFamily(
@@ -108,30 +104,24 @@ class GatewayCollector:
         log: SessionLog | None = self._gateway.shared.get(SESSIONS)
         if log is None:
             return
-        begun = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_logins",
             "Sessions that began, by what keeps them and who logged their users in.",
-            labels=["session", "authenticator"],
+            ["session", "authenticator"],
+            log.begun.items(),
         )
-        for labels, count in log.begun.items():
-            begun.add_metric(labels, count)
-        yield begun
-        ended = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_session_endings",
             "Ends of sessions before their time: of one, or of a group at once.",
-            labels=["session", "of"],
+            ["session", "of"],
+            log.ended.items(),
         )
-        for labels, count in log.ended.items():
-            ended.add_metric(labels, count)
-        yield ended
-        renewed = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_session_refreshes",
             "Sessions that were given new tokens.",
-            labels=["session"],
+            ["session"],
+            (([session], count) for session, count in log.renewed.items()),
         )
-        for session, count in log.renewed.items():
-            renewed.add_metric([session], count)
-        yield renewed
 
     def _parts(self) -> Iterator[Metric]:
         parts = self._gateway.parts
@@ -180,22 +170,31 @@ class GatewayCollector:
             for outcome, count in part.counts.items():
                 tokens.add_metric([part.name, outcome], count)
         yield tokens
-        differences = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_shadow_differences",
             "Requests of which a shadow policy says something else than was decided.",
-            labels=["policy", "decided", "says"],
+            ["policy", "decided", "says"],
+            self._gateway.shared.get(DIFFERENCES, {}).items(),
         )
-        for labels, count in self._gateway.shared.get(DIFFERENCES, {}).items():
-            differences.add_metric(labels, count)
-        yield differences
-        cookies = CounterMetricFamily(
+        yield _counter(
             "sso_proxy_bound_cookies",
             "Cookies of applications that were not passed on, by route and reason.",
-            labels=["route", "reason"],
+            ["route", "reason"],
+            self._gateway.shared.get(COUNTS, {}).items(),
         )
-        for reasons, count in self._gateway.shared.get(COUNTS, {}).items():
-            cookies.add_metric(reasons, count)
-        yield cookies
+
+
+def _counter(
+    name: str,
+    what: str,
+    labels: Sequence[str],
+    counts: Iterable[tuple[Sequence[str], float]],
+) -> Metric:
+    """Give *counts*, each with the values of *labels*."""
+    found = CounterMetricFamily(name, what, labels=labels)
+    for values, count in counts:
+        found.add_metric(values, count)
+    return found
 
 
 def _durations(
