@@ -25,23 +25,23 @@ class Check:
 
     Attributes:
         title: What is sent.
-        token: Whether the token is sent.
-        certificate: Picks the certificate that is shown, by the name of its files;
-            empty for none.
-        headers: Further header fields.
         status: What the status has to be.
         expected: What else has to be.
         see: Picks what is worth showing from the answer; empty means that the answer
             is not what it has to be.
+        token: Whether the token is sent.
+        certificate: Picks the certificate that is shown, by the name of its files;
+            empty for none.
+        headers: Further header fields.
     """
 
     title: str
-    token: bool
-    certificate: str
-    headers: dict[str, str] = attrs.field(factory=dict)
     status: int
     expected: str
     see: Callable[[Answer], str]
+    token: bool = False
+    certificate: str = ""
+    headers: dict[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,14 +113,12 @@ CHECKS: Final = (
     Check(
         title="The same token, stolen: without a certificate",
         token=True,
-        certificate="",
         status=401,
         expected='WWW-Authenticate: Bearer … error="invalid_token"',
         see=see_invalid_token,
     ),
     Check(
         title="No token at all",
-        token=False,
         certificate="client",
         status=401,
         expected="WWW-Authenticate: Bearer …",

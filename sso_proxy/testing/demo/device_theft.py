@@ -39,48 +39,40 @@ class DeviceTheft:
     later: bool = False
 
 
-def _check(title: str, status: int, expected: str, see: Any) -> Check:  # noqa: ANN401
-    return Check(
-        title=title,
-        token=False,
-        certificate="",
-        status=status,
-        expected=expected,
-        see=see,
-    )
-
-
 DEVICE_THEFTS: Final = (
     DeviceTheft(
-        check=_check(
-            "Alice's browser, which has made a key", 200, "a greeting", _ALICE
+        check=Check(
+            title="Alice's browser, which has made a key",
+            status=200,
+            expected="a greeting",
+            see=_ALICE,
         ),
     ),
     DeviceTheft(
-        check=_check(
-            "All her cookies, copied, at once",
-            200,
-            "a greeting: the proof is still good",
-            see_the_thief_greeted,
+        check=Check(
+            title="All her cookies, copied, at once",
+            status=200,
+            expected="a greeting: the proof is still good",
+            see=see_the_thief_greeted,
         ),
         stolen=True,
     ),
     DeviceTheft(
-        check=_check(
-            f"The same copy, {DEVICE_LIFETIME} seconds later",
-            303,
-            "a login: no session",
-            see_no_session,
+        check=Check(
+            title=f"The same copy, {DEVICE_LIFETIME} seconds later",
+            status=303,
+            expected="a login: no session",
+            see=see_no_session,
         ),
         stolen=True,
         later=True,
     ),
     DeviceTheft(
-        check=_check(
-            "Alice goes on: her browser has proved its key again",
-            200,
-            "a greeting",
-            _ALICE,
+        check=Check(
+            title="Alice goes on: her browser has proved its key again",
+            status=200,
+            expected="a greeting",
+            see=_ALICE,
         ),
         later=True,
     ),

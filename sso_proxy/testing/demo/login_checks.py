@@ -75,63 +75,87 @@ def see_cancelled(answer: Answer) -> str:
     return "the page says why, with a link to log in again" * explained
 
 
-def _check(
-    title: str, status: int, expected: str, see: Callable[[Answer], str]
-) -> Check:
-    return Check(
-        title=title,
-        token=False,
-        certificate="",
-        status=status,
-        expected=expected,
-        see=see,
-    )
-
-
 VISITS: Final = (
     Visit(
-        check=_check(
-            "Somebody looks at a page", 303, "a login at the provider", see_login
+        check=Check(
+            title="Somebody looks at a page",
+            status=303,
+            expected="a login at the provider",
+            see=see_login,
         ),
         fields=PAGE,
     ),
     Visit(
-        check=_check("The same, with forged header fields", 303, "a login", see_login),
+        check=Check(
+            title="The same, with forged header fields",
+            status=303,
+            expected="a login",
+            see=see_login,
+        ),
         fields=FORGED,
     ),
     Visit(
-        check=_check("A script asks for data", 401, "no redirect", see_no_redirect),
+        check=Check(
+            title="A script asks for data",
+            status=401,
+            expected="no redirect",
+            see=see_no_redirect,
+        ),
         fields=SCRIPT,
     ),
     Visit(
-        check=_check(
-            "Alice, of the staff, logs in", 200, "a greeting", see_greeting("alice")
+        check=Check(
+            title="Alice, of the staff, logs in",
+            status=200,
+            expected="a greeting",
+            see=see_greeting("alice"),
         ),
         person="alice",
     ),
     Visit(
-        check=_check(
-            "Alice looks at the reports", 200, "the reports", see_greeting("alice")
+        check=Check(
+            title="Alice looks at the reports",
+            status=200,
+            expected="the reports",
+            see=see_greeting("alice"),
         ),
         person="alice",
         path="/reports/?year=2026",
     ),
     Visit(
-        check=_check("Bob, a partner, logs in", 200, "a greeting", see_greeting("bob")),
+        check=Check(
+            title="Bob, a partner, logs in",
+            status=200,
+            expected="a greeting",
+            see=see_greeting("bob"),
+        ),
         person="bob",
     ),
     Visit(
-        check=_check("Bob looks at the reports", 403, "our page", see_refusal),
+        check=Check(
+            title="Bob looks at the reports",
+            status=403,
+            expected="our page",
+            see=see_refusal,
+        ),
         person="bob",
         path="/reports/",
     ),
     Visit(
-        check=_check("Mallory, a visitor, logs in", 403, "our page", see_refusal),
+        check=Check(
+            title="Mallory, a visitor, logs in",
+            status=403,
+            expected="our page",
+            see=see_refusal,
+        ),
         person="mallory",
     ),
     Visit(
-        check=_check(
-            "Somebody cancels at the provider", 403, "our page", see_cancelled
+        check=Check(
+            title="Somebody cancels at the provider",
+            status=403,
+            expected="our page",
+            see=see_cancelled,
         ),
         person="nobody",
     ),

@@ -42,7 +42,6 @@ THEFTS: Final = (
     Theft(
         check=Check(
             title="Alice, with the certificate of her machine",
-            token=False,
             certificate="client",
             status=200,
             expected="a greeting",
@@ -52,7 +51,6 @@ THEFTS: Final = (
     Theft(
         check=Check(
             title="Her cookie, stolen: over the thief's certificate",
-            token=False,
             certificate="other",
             status=303,
             expected="a login: no session",
@@ -62,8 +60,6 @@ THEFTS: Final = (
     Theft(
         check=Check(
             title="Her cookie, stolen: without a certificate",
-            token=False,
-            certificate="",
             status=403,
             expected="our page",
             see=see_refusal,
@@ -72,7 +68,6 @@ THEFTS: Final = (
     Theft(
         check=Check(
             title="Alice goes on: no thief can end her session",
-            token=False,
             certificate="client",
             status=200,
             expected="a greeting",
@@ -82,8 +77,6 @@ THEFTS: Final = (
     Theft(
         check=Check(
             title="To compare: a cookie that is bound to nothing, stolen",
-            token=False,
-            certificate="",
             status=200,
             expected="a greeting: the cookie is enough",
             see=see_the_thief_greeted,
