@@ -5,12 +5,26 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
+from sso_proxy.accepting import PATIENCE as WAITS
+from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.config.model import Config, ListenerConfig, RouteConfig, ServerConfig
+from sso_proxy.process import signals
+from sso_proxy.revocation_list import PURPOSE, SharedList
+from sso_proxy.sealing import RingSealer
+from sso_proxy.supervisor import Plan, Program, Supervisor
+from sso_proxy.testing.clock import SettableClock
+from sso_proxy.testing.fakes import KEY_RING
+from tests.support.fake_proxy import FakeGateway
 from tests.support.running import PATIENCE, REAL, Proxy, UnixConnection, eventually
 
 
@@ -66,6 +80,60 @@ def test_reload_is_told_from_its_begin_to_its_end(
         assert before <= int(told["MONOTONIC_USEC"]) / 1e6 + 1e-6
         assert manager.hear() == {"READY": "1", "STATUS": "serving"}
         assert it.name() == "second"
+
+
+class Reading(MemoryCache):
+    """A cache that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryCacheConfig(), SettableClock())
+        self.answers: Deferred[None] = Deferred()
+
+    async def index_list(self, purpose: str, index: bytes) -> list[bytes]:
+        await self.answers
+        return await super().index_list(purpose, index)
+
+
+class Begun(Clock):
+    """Runs what is to run when a reactor does, but for handlers of signals."""
+
+    def callWhenRunning(  # noqa: N802
+        self, call: Callable[..., Any], *arguments: object
+    ) -> None:
+        if call is not signals.install:
+            call(*arguments)
+
+
+@pytest.mark.parametrize("how", ["read", "not in time"])
+def test_start_is_told_when_it_is_known_who_is_revoked(
+    tmp_path: Path, how: str
+) -> None:
+    """Or as soon as nobody waits for that any more."""
+    cache, reactor = Reading(), Begun()
+    shared = SharedList(cache, RingSealer(PURPOSE, KEY_RING), SettableClock())
+    config = Config(
+        server=ServerConfig(state_dir=str(tmp_path)),
+        listener=(ListenerConfig(address="::"),),
+        route=(RouteConfig(host="*", authenticate=("anonymous",), backend="http://b"),),
+    )
+    program = Program(
+        load=lambda: Plan(config=config),
+        make_gateway=FakeGateway,
+        worker=(),
+        share=lambda _reactor, _config: shared,
+    )
+    supervisor = Supervisor(reactor, program, Plan(config=config))
+    with capturedLogs() as logs:
+        supervisor.startService()
+        said = [event["log_format"] for event in logs]
+        assert "serving on {names}" not in said
+        if how == "read":
+            cache.answers.callback(None)
+        else:
+            reactor.advance(WAITS)
+        said = [event["log_format"] for event in logs]
+        assert "serving on {names}" in said
+        supervisor.stopService()
 
 
 def test_reload_that_is_refused_ends_too(tmp_path: Path, manager: Manager) -> None:
