@@ -6,12 +6,15 @@ import attrs
 from twisted.python.failure import Failure
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
+from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.authz.revocations import Revocations
 from sso_proxy.body import Body
 from sso_proxy.endpoints.protected_resource import ProtectedResource
 from sso_proxy.model import (
     Bound,
+    HeaderChallenge,
     Identity,
+    NotPresented,
     Request,
     Response,
     Unbound,
@@ -23,9 +26,7 @@ from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.fakes import (
-    FakeAuthenticator,
-)
+from sso_proxy.testing.fakes import FakeAuthenticator
 from tests.support.doubles import FakeUpstream, make_route
 
 PEER = Connection(
@@ -131,3 +132,15 @@ class Asked:
         (verdict,) = self.verdicts
         assert isinstance(verdict, Response), verdict
         return verdict
+
+
+def refusing() -> FakeAuthenticator:
+    """Give an authenticator that is presented nothing, and asks for a token."""
+    return FakeAuthenticator(
+        NotPresented(), challenge=HeaderChallenge(("Bearer",)), consumes=("x-token",)
+    )
+
+
+def require(*texts: str) -> Requirements:
+    """Compile the conditions of a route."""
+    return Requirements(compile_condition(text, "require") for text in texts)
