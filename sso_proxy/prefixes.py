@@ -54,12 +54,12 @@ class RoutePrefix:
 
     def settle(self, route: Route, routes: Sequence[Route]) -> None:
         """Learn which paths of the backend are for which of all *routes*."""
-        name = route.upstream.name
+        backend = _backend_of(route)
         self._claims = HostRoutes(
             [
                 attrs.evolve(each, path=_claim_of(each))
                 for each in routes
-                if each.host == route.host and _name_of(each) == name
+                if each.host == route.host and backend & _backend_of(each)
             ]
         )
 
@@ -143,5 +143,7 @@ def _claim_of(route: Route) -> str:
     return claim
 
 
-def _name_of(route: Route) -> str:
-    return getattr(route.upstream, "name", "")
+def _backend_of(route: Route) -> frozenset[object]:
+    """Give what another route's backend has some of if it is the same."""
+    places: frozenset[object] = getattr(route.upstream, "places", frozenset())
+    return places | {getattr(route.upstream, "name", "")}

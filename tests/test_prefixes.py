@@ -31,6 +31,11 @@ path_parameters = "keep"
 encoded_slashes = true
 """
 MOVED = route("/x/", "strip_prefix = '/x'\nadd_prefix = '/admin'")
+LOCALHOST = route("/admin/").replace('"{0}"', '"http://localhost:{ports[0]}"')
+GROUP = """
+[upstream.all]
+server = [{{ url = "{1}" }}, {{ url = "{0}" }}]
+""" + route("/admin/").replace("{0}", "upstream:all")
 SHOP = route("/shop/", "strip_prefix = '/shop'")
 
 
@@ -83,6 +88,8 @@ def test_requests_and_answers_are_changed_at_both_speeds(scene: Make) -> None:
         (route("/admin/"), "/public/a%2Fx;b", b"200"),
         (route("/a/{{id}}/"), "/public/a/1/x", b"400"),
         (route("/admin/", server=1), "/public/admin/x", b"200"),
+        (LOCALHOST, "/public/admin/x", b"400"),
+        (GROUP, "/public/admin/x", b"400"),
         (MOVED, "/public/admin/y", b"400"),
         (route("/public/admin/"), "/public/admin/x", b"200"),
     ],

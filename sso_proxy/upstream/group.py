@@ -6,7 +6,7 @@ from zope.interface import implementer
 
 from sso_proxy.interfaces import IUpstream
 from sso_proxy.upstream import Exchange, Outgoing
-from sso_proxy.upstream.http import HttpUpstream
+from sso_proxy.upstream.http import HttpUpstream, place_of
 from sso_proxy.upstream.servers import Member, Servers
 from sso_proxy.upstream.way import Way
 
@@ -19,6 +19,7 @@ class GroupUpstream:
     Attributes:
         name: As routes write it.
         servers: Which server gets what; routes with other limits share it.
+        places: Where they are.
 
     Args:
         pools: Connections to each server.
@@ -33,6 +34,7 @@ class GroupUpstream:
         self.servers = servers
         self._pools = pools
         self.state = servers.state
+        self.places = frozenset(place_of(each.target) for each in servers.members)
 
     def forward(self, exchange: Exchange, outgoing: Outgoing) -> Way:
         """Send *outgoing* to one of the servers, as soon as one has room."""

@@ -1,7 +1,7 @@
 """Backends that speak HTTP/1.1 over TCP, TLS or a unix socket."""
 
 import socket
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from zope.interface import implementer
@@ -16,6 +16,8 @@ from sso_proxy.net.ticker import Ticker
 from sso_proxy.net.tls.stream import ClientContext, client_stream
 from sso_proxy.upstream import Exchange, Outgoing
 from sso_proxy.upstream.connection import BackendConnection
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +53,14 @@ class Target:
     options: UpstreamOptions | None = attrs.field(default=None, repr=False)
 
 
+def place_of(target: Target) -> tuple[str, int]:
+    """Give what two URLs of one server have in common: a host and port, or a path."""
+    if target.kind == "unix":
+        return target.path, 0
+    host = "localhost" if target.host in _LOOPBACK else target.host
+    return host, target.port
+
+
 @attrs.frozen(kw_only=True)
 class Patience:
     """How long a backend may take, in seconds, and how much stays open."""
@@ -63,7 +73,16 @@ class Patience:
 
 @implementer(IUpstream)
 class HttpUpstream:
-    """Connections to one backend, the most recently used first."""
+    """
+    Connections to one backend, the most recently used first.
+
+    Attributes:
+        backend: Where it is.
+        name: Its URL.
+        places: Where it is, so that others can be told to be the same.
+        response_timeout: Seconds until its answer begins.
+        now: Gives the monotonic time.
+    """
 
     inside = False
 
@@ -78,6 +97,7 @@ class HttpUpstream:
     ) -> None:
         self.backend = backend
         self.name = backend.name
+        self.places = frozenset({place_of(backend)})
         self.response_timeout = patience.response_timeout
         self._patience = patience
         self._nest = nest

@@ -324,7 +324,7 @@ class Servers:
                 continue
             found = self._find(waiter)
             if found == "":
-                if self._keeps:
+                if self._keeps or waiter.tried:  # there may be room for others
                     continue
                 return
             del self._waiting[waiter]

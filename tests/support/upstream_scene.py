@@ -38,7 +38,7 @@ class Reactor(Clock, StillReactor):
 
 class UpstreamScene:
     """
-    A proxy and its servers; *text* has a ``{N}`` for the URL of each of them.
+    A proxy and its servers; *text* has ``{N}`` for the URL of each of them.
 
     Args:
         directory: Has the audit file.
@@ -60,7 +60,8 @@ class UpstreamScene:
         self.gateway.start()
 
     def _config(self, text: str) -> Any:  # noqa: ANN401
-        filled = text.format(*(each.url for each in self.servers))
+        ports = [each.port for each in self.servers]
+        filled = text.format(*(each.url for each in self.servers), ports=ports)
         head = _LISTENER.format(audit=self.audit)
         return parse_config(head + filled, self.directory / "sso-proxy.toml")
 

@@ -83,6 +83,24 @@ def test_requests_wait_for_room(make_lab: Make) -> None:
     assert lab.shared.waiting == 0
 
 
+def test_who_waits_for_a_second_server_holds_up_nobody(make_lab: Make) -> None:
+    lab = make_lab(count=2, connections=1)
+    moves = lab.ask()
+    sock = lab.servers[0].hear()
+    lab.ask()
+    lab.servers[1].hear()
+    sock.close()  # another server may answer
+    until(lab.nest, lambda: lab.shared.waiting == 1)
+    lab.ask()
+    last = lab.ask()
+    assert lab.shared.waiting == 2
+    lab.servers[0].hear().send(OK)
+    until(lab.nest, lambda: lab.shared.waiting == 1)
+    lab.servers[0].hear().send(OK)
+    assert lab.answered(last).status == 200
+    assert not moves.over
+
+
 def test_so_many_wait_and_no_more(make_lab: Make) -> None:
     lab = make_lab(count=1, connections=1, queue=1)
     lab.ask()
