@@ -13,7 +13,7 @@ import attrs
 from sso_proxy.model import Request
 from sso_proxy.session import Session
 
-MOST: Final = 200
+MOST: Final = 500
 """Logins that are kept."""
 
 SESSIONS: Final = ("session-log",)

@@ -81,7 +81,7 @@ def _upstreams(parts: "Parts") -> list[dict[str, Any]]:
 
 
 def _certificates(parts: "Parts") -> list[list[Any]]:
-    ends = dict(
-        expiry for tls in parts.tls if tls is not None for expiry in tls.expiries
-    )
-    return [[what, end] for what, end in sorted(ends.items(), key=lambda e: e[1])]
+    """Give what ends when, and how long before that health begins to say so."""
+    ends = {end.what: end for tls in parts.tls if tls is not None for end in tls.ends}
+    found = sorted(ends.values(), key=lambda end: end.not_after)
+    return [[end.what, end.not_after, end.warning] for end in found]

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from sso_proxy.net.tls.plan import Expiry
 from sso_proxy.recent_decisions import RecentDecisions
 from sso_proxy.session import Session
 from sso_proxy.session_log import SESSIONS, SessionLog
@@ -80,9 +81,16 @@ def test_backends_tell_of_their_servers_if_they_know_them() -> None:
 
 
 def test_what_ends_first_comes_first() -> None:
-    tls = SimpleNamespace(expiries=(("late", 9.0), ("soon", 3.0)))
+    ends = (
+        Expiry(what="late", not_after=9.0),
+        Expiry(what="soon", not_after=3.0, warning=1.0),
+    )
+    tls = SimpleNamespace(ends=ends)
     document = told(gateway(tls=(None, tls, tls)))
-    assert document["certificates"] == [["soon", 3.0], ["late", 9.0]]
+    assert document["certificates"] == [
+        ["soon", 3.0, 1.0],
+        ["late", 9.0, 21 * 86400.0],
+    ]
 
 
 def test_logins_alone_name_users() -> None:

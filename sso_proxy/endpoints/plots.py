@@ -20,6 +20,7 @@ _TOP: Final = 10
 _BOTTOM: Final = 24
 _INNER: Final = WIDTH - _LEFT - _RIGHT
 _FLOOR: Final = HEIGHT - _BOTTOM
+_NONE: Final = "nothing in this time"
 
 
 @attrs.frozen(kw_only=True)
@@ -161,7 +162,7 @@ def _frame(axis: Axis, times: Sequence[str], label: str, drawn: list[str]) -> Ma
         y = axis.height(value)
         grid.append(
             f'<path class="grid" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
-            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+            f'<text class="y" x="{_LEFT - 8}" y="{y + 4:.1f}">{text}</text>'
         )
     for i, text in enumerate(times):
         x = _LEFT + i * _INNER / max(len(times) - 1, 1)
@@ -169,6 +170,9 @@ def _frame(axis: Axis, times: Sequence[str], label: str, drawn: list[str]) -> Ma
         grid.append(
             f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>'
         )
+    if not drawn:
+        middle = (_LEFT + WIDTH - _RIGHT) / 2
+        drawn = [f'<text x="{middle:.1f}" y="104" text-anchor="middle">{_NONE}</text>']
     return Markup(
         '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>'
     ).format(WIDTH, HEIGHT, label, Markup("".join(grid)), Markup("".join(drawn)))  # noqa: S704 - numbers

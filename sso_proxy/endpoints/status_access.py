@@ -40,6 +40,7 @@ class Pass:
         token: Has to come with what it posts: only our pages have it.
         until: Monotonic time when it is over.
         said: What the next page has to say; empty for nothing.
+        look: How it looks: ``ok``, ``refused`` or ``failed``.
     """
 
     place: str = attrs.field(repr=False)
@@ -47,6 +48,7 @@ class Pass:
     token: str = attrs.field(repr=False)
     until: float
     said: str = ""
+    look: str = "ok"
 
 
 class StatusAccess:

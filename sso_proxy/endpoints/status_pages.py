@@ -102,7 +102,7 @@ class StatusPages:
             return refusal(401, "get a link by: sso-proxy status --config FILE")
         if posted:
             return await self._post(request, entered, page)
-        return await self._get(entered, page)
+        return await self._get(request, entered, page)
 
     def _enter(self, request: Request) -> Answer:
         if request.method != b"GET":
@@ -112,18 +112,23 @@ class StatusPages:
             return refusal(403, "the link was used, or is old; get another one")
         entered, cookie = found
         place = b"/status/%b/" % entered.place.encode()
-        set_cookie = b"%b=%b; Path=%b; HttpOnly; SameSite=Strict" % (
+        set_cookie = b"%b=%b; Path=%b; HttpOnly; SameSite=Strict%b" % (
             COOKIE,
             cookie.encode(),
             place,
+            b"; Secure" if request.isSecure() else b"",
         )
         return _see(place, (b"set-cookie", set_cookie))
 
-    async def _get(self, entered: Pass, page: str) -> Answer:
+    async def _get(self, request: Request, entered: Pass, page: str) -> Answer:
         match page:
-            case "":
-                view = build_view(await self._told.status(), self._clock.time())
-                said, entered.said = entered.said, ""
+            case "" | "live":
+                wanted = [_argument(request, name) for name in (b"find", b"by")]
+                told = await self._told.status()
+                view = build_view(told, self._clock.time(), *wanted)
+                said = ""
+                if not page:  # what scripts fetch is not what is read
+                    said, entered.said = entered.said, ""
                 return _page("status", entered, view, said=said)
             case "status.css":
                 return Answer(200, b"text/css; charset=utf-8", status_file(STYLE))
@@ -184,18 +189,60 @@ class StatusPages:
         return _page("sessions", entered, {**view, "name": "sso-proxy"})
 
     async def _revoke(self, entered: Pass, fields: dict[str, str]) -> Answer:
-        names = ("id", "issuer", "subject")
+        names = ("id",) if "id" in fields else ("issuer", "subject")
         which: dict[str, str] = {n: fields[n] for n in names if n in fields}
+        if not all(map(which.get, names)):
+            return refusal(400, "say which session, or whose")
+        if fields.get("sure") != "yes":
+            return await self._ask_whether(entered, fields, which)
         told = await self._told.sessions({"do": "end", **which})
-        missing = told.get("missing", [])
+        what, missing = fields.get("what", "It"), told.get("missing", [])
         if "problem" in told:
+            entered.look = "refused"
             entered.said = f"Nothing was revoked: {told['problem']}."
         elif missing:
-            entered.said = f"Not revoked everywhere: {'; '.join(missing)}."
+            entered.look = "failed"
+            entered.said = f"{what}: not revoked everywhere: {'; '.join(missing)}."
         else:
-            what = "The session" if "id" in which else "All sessions of the user"
-            entered.said = f"{what} ended, and what was open for it is closed."
+            entered.look = "ok"
+            entered.said = f"{what}: revoked, and what was open for it is closed."
         return _see(b"/status/%b/" % entered.place.encode())
+
+    async def _ask_whether(
+        self, entered: Pass, fields: dict[str, str], which: dict[str, str]
+    ) -> Answer:
+        """Show what would be revoked, and ask whether it is to be."""
+        rows = [("User", fields.get("subject", "")), ("Issuer", fields.get("issuer"))]
+        what = f"All sessions of {fields.get('subject')}"
+        if "id" in which:
+            document = await self._told.status()
+            logins = build_view(document, self._clock.time(), which["id"])["logins"]
+            rows, what = _describe(logins, which["id"], rows)
+        rows = [(label, text) for label, text in rows if text]
+        view = {"rows": rows, "what": what, "which": which, "name": "sso-proxy"}
+        return _page("revoke", entered, view)
+
+
+def _describe(
+    logins: list[dict[str, Any]], id_: str, known: list[tuple[str, str | None]]
+) -> tuple[list[tuple[str, str | None]], str]:
+    """Say whose the session *id_* is, as far as is *known*, and name it."""
+    login = next((each for each in logins if each["id"] == id_), None)
+    rows: list[tuple[str, str | None]] = [*known, ("Session", id_)]
+    if login is not None:
+        rows = [
+            ("User", login["subject"]),
+            ("Issuer", login["issuer"]),
+            ("Application", login["application"]),
+            ("Address", login["address"]),
+            ("Begun", f"{login['at']}, {login['ago']} ago"),
+            ("Binding", login["binding"]),
+            ("Kept in", f"session.{login['in']}"),
+            ("Session", id_),
+        ]
+    user = dict(rows)["User"]
+    at = f" at {login['application']}" if login is not None else ""
+    return rows, f"The session of {user}{at}" if user else "The session"
 
 
 def _is_asked_by_us(request: Request) -> bool:
@@ -220,6 +267,12 @@ def _cookies(request: Request) -> list[str]:
     return [_text(p.removeprefix(ours)) for p in pairs if p.startswith(ours)]
 
 
+def _argument(request: Request, name: bytes) -> str:
+    """Give a member of the query of *request*; empty if it is not there once."""
+    values = (request.args or {}).get(name, [])
+    return values[0].decode("utf-8", "replace") if len(values) == 1 else ""
+
+
 def _fields(request: Request) -> dict[str, str] | None:
     kind = (request.getHeader(b"content-type") or b"").partition(b";")[0]
     if kind.strip().lower() != b"application/x-www-form-urlencoded":
@@ -242,9 +295,8 @@ def _fields(request: Request) -> dict[str, str] | None:
 
 def _page(template: str, entered: Pass, view: dict[str, Any], said: str = "") -> Answer:
     root = f"/status/{entered.place}/"
-    html = render_status(
-        template, **{**view, "root": root, "token": entered.token, "said": said}
-    )
+    ours = {"root": root, "token": entered.token, "said": said, "look": entered.look}
+    html = render_status(template, **{**view, **ours})
     return Answer(200, _HTML, html.encode(), _SAFE)
 
 

@@ -1,8 +1,9 @@
 """What the status page shows, as texts and plots, of what the processes tell."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -17,18 +18,47 @@ _MINUTE: Final = 60 // STEP
 _TOGETHER: Final = 3
 """Slots that one point of the latencies is of."""
 _DAY: Final = 86400.0
-_SOON: Final = 21 * _DAY
-"""Until a certificate ends: it should have been changed."""
+_MOST_LOGINS: Final = 100
+"""Rows of a table that somebody can still look through."""
+_UNBOUND: Final = "cookie alone"
 
 
-def build_view(document: dict[str, Any], now: float) -> dict[str, Any]:
+def _address_order(address: str) -> tuple[int, int, str]:
+    try:
+        found = ip_address(address)
+    except ValueError:  # of a unix socket
+        return 0, 0, address
+    return found.version, int(found), ""
+
+
+def _binding(login: dict[str, Any]) -> str:
+    return ", ".join(login["bindings"]) or _UNBOUND
+
+
+_ORDERS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+    "user": lambda login: login["subject"].casefold(),
+    "issuer": lambda login: login["issuer"],
+    "application": lambda login: login["application"],
+    "address": lambda login: _address_order(login["address"]),
+    "age": lambda login: -login["created"],
+    "binding": _binding,
+}
+
+
+def build_view(
+    document: dict[str, Any], now: float, find: str = "", by: str = ""
+) -> dict[str, Any]:
     """
     Give what the template shows.
 
     Args:
         document: As `sso_proxy.supervisor.Supervisor.status` gives it.
         now: Seconds since the epoch.
+        find: Words that a shown session has in it, wherever.
+        by: What sessions are sorted by; by age, if it is nothing of theirs.
     """
+    by = by if by in _ORDERS else "age"
+    logins = _find_logins(document["logins"], find, by)
     slots = _slots(document["traffic"], now)
     upstreams = document["upstreams"]
     missing = document["missing"]
@@ -50,11 +80,31 @@ def build_view(document: dict[str, Any], now: float) -> dict[str, Any]:
         "parts": [_part(*each) for each in sorted(document["parts"].items())],
         "upstreams": [_upstream(each) for each in upstreams],
         "certificates": [
-            _certificate(what, end, now) for what, end in document["certificates"]
+            _certificate(what, end, soon, now)
+            for what, end, soon in document["certificates"]
         ],
         "decisions": [_decision(each, now) for each in document["decisions"]],
-        "logins": [_login(each, now) for each in document["logins"]],
+        "logins": [_login(each, now) for each in logins[:_MOST_LOGINS]],
+        "found": len(logins),
+        "known": len(document["logins"]),
+        "issuers": sorted({each["issuer"] for each in document["logins"]}),
+        "find": find,
+        "by": by,
+        "orders": [*_ORDERS],
     }
+
+
+def _find_logins(
+    logins: Sequence[dict[str, Any]], find: str, by: str
+) -> list[dict[str, Any]]:
+    words = find.casefold().split()
+
+    def fits(login: dict[str, Any]) -> bool:
+        members = ("subject", "issuer", "application", "address", "in", "id")
+        text = " ".join([*(str(login[m]) for m in members), _binding(login)]).casefold()
+        return all(word in text for word in words)
+
+    return sorted(filter(fits, logins), key=_ORDERS[by])
 
 
 def age(seconds: float) -> str:
@@ -194,11 +244,13 @@ def _server(server: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _certificate(what: str, end: float, now: float) -> dict[str, Any]:
+def _certificate(what: str, end: float, soon: float, now: float) -> dict[str, Any]:
     left = end - now
-    state = "failed" if left <= 0 else "refused" if left < _SOON else "ok"
+    state = "failed" if left <= 0 else "refused" if left < soon else "ok"
     when = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
     word = "ended" if left <= 0 else f"{age(left)} left"
+    if state == "refused":
+        word = f"ends soon: {word}"
     return {"what": what, "end": when, "word": word, "state": state}
 
 
@@ -218,7 +270,12 @@ def _ago(seconds: float) -> str:
 
 
 def _login(login: dict[str, Any], now: float) -> dict[str, Any]:
-    return {**login, "ago": age(now - login["created"]), "at": _time(login["created"])}
+    return {
+        **login,
+        "ago": age(now - login["created"]),
+        "at": _time(login["created"]),
+        "binding": _binding(login),
+    }
 
 
 def _time(moment: float) -> str:

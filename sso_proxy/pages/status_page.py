@@ -9,7 +9,9 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 STYLE: Final = "status.css"
 SCRIPT: Final = "status.js"
 
-_PAGES: Final = ("layout.html", "status.html", "sessions.html", "explain.html")
+_PAGES: Final = tuple(
+    f"{name}.html" for name in ("layout", "status", "sessions", "revoke", "explain")
+)
 
 
 def render_status(page: str, **values: Any) -> str:  # noqa: ANN401

@@ -6,7 +6,9 @@ from typing import Any, Final
 from sso_proxy.traffic import merge_traffic
 
 _MOST: Final = 100
-"""Decisions, and logins, that are shown."""
+"""Decisions that are shown."""
+_MOST_LOGINS: Final = 2000
+"""Logins among which operators look."""
 
 
 def merge_status(told: Mapping[int, dict[str, Any]], workers: int) -> dict[str, Any]:
@@ -21,8 +23,8 @@ def merge_status(told: Mapping[int, dict[str, Any]], workers: int) -> dict[str, 
     return {
         "workers": [len(documents), workers],
         "traffic": merge_traffic(each["traffic"] for each in documents),
-        "decisions": _newest(documents, "decisions", "time"),
-        "logins": _newest(documents, "logins", "created"),
+        "decisions": _newest(documents, "decisions", "time", _MOST),
+        "logins": _newest(documents, "logins", "created", _MOST_LOGINS),
         "listeners": _added(documents),
         "parts": _parts(documents),
         "upstreams": _upstreams(documents),
@@ -31,10 +33,10 @@ def merge_status(told: Mapping[int, dict[str, Any]], workers: int) -> dict[str, 
 
 
 def _newest(
-    documents: list[dict[str, Any]], member: str, by: str
+    documents: list[dict[str, Any]], member: str, by: str, most: int
 ) -> list[dict[str, Any]]:
     found = [each for document in documents for each in document[member]]
-    return sorted(found, key=lambda each: each[by], reverse=True)[:_MOST]
+    return sorted(found, key=lambda each: each[by], reverse=True)[:most]
 
 
 def _added(documents: list[dict[str, Any]]) -> list[list[Any]]:

@@ -15,7 +15,7 @@ from tests.support.session_traffic import TYPES, Desk
 from tests.support.sessions import Browser
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory to keep what was seen
-MOST: Final = 40
+MOST: Final = 120
 """Presses of Tab that lead anywhere on the page."""
 
 
@@ -80,8 +80,12 @@ def test_an_operator_sees_what_goes_on_and_ends_a_session(
         keep(tab, "light")
         rows = f"[...{logins}.querySelectorAll('tr')]"
         row = f"{rows}.find(r => /alice/.test(r.innerText))"
-        tab.run(f"{row}.querySelector('button').click()")
-        tab.wait("/The session ended/.test(document.body.innerText)")
+        tab.run(f"{row}.querySelector('button.end').click()")
+        tab.wait("/The session of alice/.test(document.body.innerText)")
+        keep(tab, "question")
+        assert statuses(desk, alice) == [200]
+        tab.follow("Yes, revoke")
+        tab.wait("/The session of alice.*: revoked/.test(document.body.innerText)")
         tab.wait(f"!{row}")
         assert "bob" in tab.text
         assert statuses(desk, alice, bob) == [401, 200]
@@ -117,11 +121,40 @@ def test_the_page_is_used_without_a_mouse(
             if reached[-1] == "Revoke":
                 break
         assert reached[0] == "Skip to the content"
-        assert {"Pause", "Leave", "Find sessions", "Revoke"} <= set(reached)
+        assert {"Pause", "Leave", "Filter", "User", "Revoke"} <= set(reached)
         outline = "getComputedStyle(document.activeElement).outlineStyle"
         assert tab.run(outline) == "solid"
+        whose = "document.activeElement.getAttribute('aria-label')"
+        assert tab.run(whose).startswith("Revoke the session of ")
         tab.press("Enter")
-        tab.wait("/The session ended/.test(document.body.innerText)")
+        tab.wait("document.activeElement.innerText === 'Keep'")
+        tab.press("Tab")
+        assert tab.run("document.activeElement.innerText") == "Yes, revoke"
+        tab.press("Enter")
+        tab.wait("/: revoked/.test(document.activeElement.innerText)")
+
+
+def test_a_phone_shows_all_of_a_session_and_its_button(
+    desk: Desk, chromium: Chromium, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "nobody-has-a-longer-name-" * 8 + "than-dave"
+    traffic(desk, long, "<b>erin</b>")
+    with (
+        forwarded(desk.proxies[0].admin_socket) as port,
+        chromium.tab(width=320, height=640, script=False) as tab,
+    ):
+        tab.go(f"http://localhost:{port}{link(desk, capsys)}")
+        tab.go(tab.url + "?find=dave&by=user")
+        keep(tab, "phone")
+        assert tab.run("document.documentElement.scrollWidth") <= 320
+        rows = "[...document.querySelectorAll('#logins tbody tr')]"
+        assert tab.run(f"{rows}.map(row => row.querySelector('th').innerText)") == [
+            long
+        ]
+        box = f"{rows}[0].querySelector('button.end').getBoundingClientRect()"
+        assert 0 < tab.run(f"{box}.right") <= 320
+        tab.go(tab.url.replace("dave", "%3Cb%3E"))
+        assert tab.run(f"{rows}[0].querySelector('th').innerText") == "<b>erin</b>"
 
 
 def test_who_has_left_sees_nothing_any_more(

@@ -23,6 +23,7 @@ class FakeProxy:
 
     def __init__(self) -> None:
         self.asked: list[object] = []
+        self.missing: list[str] = []
 
     async def status(self) -> dict[str, Any]:
         return busy_status()
@@ -54,7 +55,7 @@ class FakeProxy:
         if document == {"do": "end", "id": "gone"}:
             return {"status": 404, "problem": "there is no such session"}
         if isinstance(document, dict) and document["do"] == "end":
-            return {"status": 200, "ended": ["web"], "missing": []}
+            return {"status": 200, "ended": ["web"], "missing": self.missing}
         found = {"in": "web", "id": "S1", "created": NOW, "used": None}
         return {"status": 200, "sessions": [found], "missing": ["session.c: unknown"]}
 
@@ -190,19 +191,43 @@ class StatusPagesTests(TestCase):
     async def test_a_session_is_revoked_by_our_own_form(self) -> None:
         place, cookie = await self.enter()
         token = await self.token(place, cookie)
-        assert (await self.post(place, "revoke", cookie, token=token, id="S1"))[
-            0
-        ] == 303
-        assert self.proxy.asked == [{"do": "end", "id": "S1"}]
+        form = {"token": token, "id": "S01aXkq0cTq2mP1yQ9rVw"}
+        code, question = await self.post(place, "revoke", cookie, **form)
+        assert (code, self.proxy.asked) == (200, [])
+        assert "The session of bob at wiki.example.com" in question
+        assert re.findall(r"<dd>(.*)</dd>", question)[3:6] == [
+            *("192.0.2.11", "2026-11-22 15:59:11 UTC, 52 s ago", "certificate")
+        ]
+        hidden = dict(
+            re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', question)
+        )
+        assert (await self.post(place, "revoke", cookie, **hidden))[0] == 303
+        assert self.proxy.asked == [{"do": "end", "id": form["id"]}]
+        said = "The session of bob at wiki.example.com: revoked"
+        _, text, _ = await self.ask(place + "live", cookie=cookie)
+        assert said not in text, "a script has fetched it, and nobody has read it"
         _, text, _ = await self.ask(place, cookie=cookie)
-        assert "The session ended" in text
-        assert "The session ended" not in (await self.ask(place, cookie=cookie))[1]
+        assert (
+            f'<p class="notice ok" role="status" tabindex="-1" autofocus>{said}' in text
+        )
+        assert said not in (await self.ask(place, cookie=cookie))[1]
 
     async def test_what_could_not_be_revoked_is_said(self) -> None:
         place, cookie = await self.enter()
         token = await self.token(place, cookie)
-        await self.post(place, "revoke", cookie, token=token, id="gone")
-        assert "Nothing was revoked" in (await self.ask(place, cookie=cookie))[1]
+        form = {"token": token, "id": "gone", "sure": "yes"}
+        await self.post(place, "revoke", cookie, **form)
+        text = (await self.ask(place, cookie=cookie))[1]
+        assert re.search('class="notice refused"[^>]*>Nothing was revoked', text)
+        self.proxy.missing = ["session.c: there is no cache"]
+        await self.post(place, "revoke", cookie, **{**form, "id": "S1", "what": "<i>"})
+        text = (await self.ask(place, cookie=cookie))[1]
+        assert re.search(
+            'class="notice failed"[^>]*>&lt;i&gt;: not revoked every', text
+        )
+        for some in ({}, {"issuer": "https://op.example"}, {"id": ""}):
+            posted = await self.post(place, "revoke", cookie, token=token, **some)
+            assert posted[0] == 400, some
 
     async def test_sessions_of_a_user_are_found_and_revoked(self) -> None:
         place, cookie = await self.enter()
@@ -212,8 +237,25 @@ class StatusPagesTests(TestCase):
         assert code == 200
         assert "&lt;i&gt;alice" in text
         assert "session.c: unknown" in text
-        await self.post(place, "revoke", cookie, token=token, **user)
+        _, question = await self.post(place, "revoke", cookie, token=token, **user)
+        assert "All sessions of &lt;i&gt;alice" in question
+        await self.post(place, "revoke", cookie, token=token, sure="yes", **user)
         assert self.proxy.asked == [{"do": "list", **user}, {"do": "end", **user}]
+
+    async def test_sessions_are_looked_for_among_the_last_logins(self) -> None:
+        place, cookie = await self.enter()
+        query = "?find=wiki+CERTIFICATE&by=address"
+        _, text, _ = await self.ask(place + query, cookie=cookie)
+        assert re.findall('aria-label="Revoke the session of ([^"]*)"', text) == [
+            "bob at wiki.example.com"
+        ]
+        query = "?find=%22%3E%3Cscript%3E%ff&find=b&by=%22%3E%3Cscript%3E"
+        _, text, _ = await self.ask(place + query, cookie=cookie)
+        assert "<script>" not in text
+        query = "?find=%22%3E%3Cscript%3E%ff"
+        _, text, _ = await self.ask(place + query, cookie=cookie)
+        assert "<script>" not in text
+        assert "None of the last 6 has this in it." in text
 
     async def test_forms_of_others_do_nothing(self) -> None:
         place, cookie = await self.enter()

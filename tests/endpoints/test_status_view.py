@@ -67,7 +67,9 @@ def test_states_are_named_besides_their_colours() -> None:
     assert parts["cache.shared"]["word"] == "not working"
     assert parts["policy.remote"]["lines"] == ["slower than 100 ms"]
     states = [each["state"] for each in view["certificates"]]
-    assert states == ["refused", "ok", "refused"]
+    assert states == ["ok", "refused", "ok"]
+    words = [each["word"] for each in view["certificates"]]
+    assert words == ["6 d left", "ends soon: 9 d left", "61 d left"]
     looks = [server["look"] for server in view["upstreams"][0]["servers"]]
     assert looks == ["ok", "refused", "failed"]
 
@@ -79,8 +81,55 @@ def test_what_is_missing_and_warnings_are_told_apart() -> None:
 
 
 def test_a_certificate_that_has_ended_says_so() -> None:
-    view = build_view({**QUIET, "certificates": [["a.crt", NOW - 1]]}, NOW)
+    view = build_view({**QUIET, "certificates": [["a.crt", NOW - 1, 9.0]]}, NOW)
     assert view["certificates"][0]["word"] == "ended"
+
+
+@pytest.mark.parametrize(
+    ("by", "first", "last"),
+    [
+        ("user", "<script>alert(1)</script>", "erin"),
+        ("application", "alice", "<script>alert(1)</script>"),
+        ("address", "alice", "<script>alert(1)</script>"),
+        ("age", "alice", "<script>alert(1)</script>"),
+        ("binding", "bob", "<script>alert(1)</script>"),
+        ("nonsense", "alice", "<script>alert(1)</script>"),
+    ],
+)
+def test_sessions_are_sorted_as_wanted(by: str, first: str, last: str) -> None:
+    logins = build_view(busy_status(), NOW, by=by)["logins"]
+    assert [logins[0]["subject"], logins[-1]["subject"]] == [first, last]
+
+
+def test_addresses_are_sorted_as_numbers() -> None:
+    (login, *_) = busy_status()["logins"]
+    addresses = ["192.0.2.10", "unix", "2001:db8::1", "192.0.2.9"]
+    logins = [{**login, "address": address} for address in addresses]
+    view = build_view({**QUIET, "logins": logins}, NOW, by="address")
+    found = [each["address"] for each in view["logins"]]
+    assert found == ["unix", "192.0.2.9", "192.0.2.10", "2001:db8::1"]
+
+
+@pytest.mark.parametrize(
+    ("find", "found"),
+    [
+        ("", 6),
+        ("BOB", 1),
+        ("192.0.2.12", 1),
+        ("wiki staff", 3),
+        ("cookie", 5),
+        ("x!", 0),
+    ],
+)
+def test_sessions_are_found_by_what_is_known_of_them(find: str, found: int) -> None:
+    view = build_view(busy_status(), NOW, find=find)
+    assert (view["found"], view["known"]) == (found, 6)
+
+
+def test_no_more_sessions_are_shown_than_somebody_can_look_through() -> None:
+    (login, *_) = busy_status()["logins"]
+    view = build_view({**QUIET, "logins": [login] * 10_000}, NOW)
+    assert (len(view["logins"]), view["found"]) == (100, 10_000)
 
 
 @pytest.mark.parametrize(

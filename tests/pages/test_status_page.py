@@ -11,7 +11,8 @@ from tests.support.status_document import NOW, busy_status
 
 def page() -> str:
     view = build_view(busy_status(), NOW)
-    return render_status("status", **view, root="/status/x/", token="t", said="")
+    ours = {"root": "/status/x/", "token": "t", "said": "", "look": "ok"}
+    return render_status("status", **view, **ours)
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:

@@ -45,9 +45,9 @@ def busy_status() -> dict[str, Any]:
             {"name": "http://127.0.0.1:9000", "busy": 1, "idle": 3, "servers": []},
         ],
         "certificates": [
-            ["tls/wiki.crt", NOW + 9 * 86400],
-            ["tls/app.crt", NOW + 61 * 86400],
-            ["tls/clients.crl", NOW + 6.5 * 86400],
+            ["tls/clients.crl", NOW + 6.5 * 86400, 86400.0],
+            ["tls/wiki.crt", NOW + 9 * 86400, 21 * 86400.0],
+            ["tls/app.crt", NOW + 61 * 86400, 21 * 86400.0],
         ],
     }
 

@@ -10,14 +10,22 @@ function busy(part) {
     || part.matches(":hover");
 }
 
+function tell(text) {
+  const pill = document.createElement("span");
+  pill.className = "pill failed";
+  pill.textContent = text;
+  document.querySelector("#state").replaceChildren(pill);
+  document.title = text;
+}
+
 async function refresh() {
-  const answer = await fetch(location.href, { cache: "no-store" });
+  const answer = await fetch(`live${location.search}`, { cache: "no-store" });
   if (!answer.ok) {
-    document.querySelector("#state").textContent =
-      answer.status === 401 ? "no longer allowed: get a new link" : "no answer";
+    tell(answer.status === 401 ? "no longer allowed: get a new link" : "no answer");
     return;
   }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.title = fresh.title;
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fresh.getElementById(part.id);
     if (other && (part.dataset.live === "always" || !busy(part))) {
@@ -35,7 +43,5 @@ button.addEventListener("click", () => {
   button.textContent = paused ? "Resume" : "Pause";
 });
 setInterval(() => {
-  if (!paused && !document.hidden) refresh().catch(() => {
-    document.querySelector("#state").textContent = "no answer";
-  });
+  if (!paused && !document.hidden) refresh().catch(() => tell("no answer"));
 }, 5000);
