@@ -103,6 +103,13 @@ def pytest_runtest_logstart(nodeid: str) -> None:
             os.environ.pop(name, None)
 
 
+@pytest.fixture(params=["cookie", "server"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Give the type of sessions, one after the other."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
 def public_directory() -> Iterator[Path]:
     """A directory that every user may enter and write."""

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -26,18 +26,9 @@ REFRESH = "POST /.sso/dbsc/refresh/TAG"
 Make = Callable[..., DeviceWorld]
 
 
-@pytest.fixture(params=["server", "cookie"])
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def make(level: str = "prefer", kind: str = "server", **more: Any) -> DeviceWorld:  # noqa: ANN401
-        return DeviceWorld(tmp_path, level, kind, **more)
-
-    return make
+    return partial(DeviceWorld, tmp_path)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Who proves no device: what becomes of requests, and what people are told."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,18 +14,9 @@ ISSUER = "https://login.example"
 Make = Callable[..., DeviceWorld]
 
 
-@pytest.fixture(params=["server", "cookie"])
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def make(level: str = "prefer", kind: str = "server", **more: Any) -> DeviceWorld:  # noqa: ANN401
-        return DeviceWorld(tmp_path, level, kind, **more)
-
-    return make
+    return partial(DeviceWorld, tmp_path)
 
 
 @pytest.fixture

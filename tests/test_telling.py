@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import pytest
 from zope.interface import implementer
 
 from sso_proxy.authn.oidc_refresh import AGAIN, SELDOM, RefreshRefusedError
@@ -37,15 +36,8 @@ from sso_proxy.testing.fakes import (
 from tests.support.caching import now
 from tests.support.info_scene import InfoScene
 from tests.support.login_scene import PAGE
-from tests.support.sessions import MAKERS
 
 TOKENS = SessionInfoConfig(show=("access_token", "access_token_expires", "times"))
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def logged_in(kind: str = "server", **options: Any) -> InfoScene:  # noqa: ANN401

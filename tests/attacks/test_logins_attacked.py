@@ -14,16 +14,10 @@ from tests.support.endpoints_scene import GOOD, EndpointsScene
 from tests.support.fake_login import FakeLogin
 from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen, form_of
 from tests.support.oidc_scene import ISSUER
-from tests.support.sessions import MAKERS, Browser
+from tests.support.sessions import Browser
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 POSTED = b"amount=1000&to=mallory"
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def post(scene: LoginScene, path: str = "/pay") -> Seen:

@@ -15,15 +15,8 @@ from sso_proxy.sessions.kept import MOST, PURPOSE
 from tests.support.caching import now
 from tests.support.fake_login import PROVIDER
 from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, form_of
-from tests.support.sessions import MAKERS
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def test_who_looks_at_a_page_logs_in_and_sees_it(kind: str) -> None:

@@ -13,7 +13,6 @@ from tests.support.caching import now
 from tests.support.fake_login import LOGOUT as AWAY
 from tests.support.fake_login import FakeLogin, FakeLogout
 from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen, form_of
-from tests.support.sessions import MAKERS
 
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 SESSION = "__Host-sso"
@@ -48,12 +47,6 @@ class LogoutScene(LoginScene):
     @property
     def is_logged_in(self) -> bool:
         return now(self.store.load(self.browser.request())).session is not None
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def test_who_logs_out_has_no_session_any_more(kind: str) -> None:

@@ -10,7 +10,6 @@ from sso_proxy.specs.http.cors import CorsRules
 from sso_proxy.testing.fakes import FakeMapper
 from tests.support.info_scene import OWN, InfoScene
 from tests.support.login_scene import PAGE
-from tests.support.sessions import MAKERS
 
 SPA = "https://spa.example.com"
 CORS = CorsRules(
@@ -22,12 +21,6 @@ CORS = CorsRules(
     max_age=600,
 )
 FOREIGN = (b"Origin: " + SPA.encode(), b"Sec-Fetch-Site: cross-site")
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def logged_in(kind: str = "server", **options: Any) -> InfoScene:  # noqa: ANN401

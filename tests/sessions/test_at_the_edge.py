@@ -4,8 +4,6 @@ import json
 import time
 from typing import Any
 
-import pytest
-
 from sso_proxy.caches.memory import MemoryCacheConfig
 from sso_proxy.model import Authenticated, NotPresented
 from sso_proxy.session import Opened, Session
@@ -79,12 +77,6 @@ class Desk:
         session = now(self.store.load(self.browser.request())).session
         assert session is not None
         return session
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def test_whoever_logged_in_is_known_by_the_cookie(kind: str) -> None:

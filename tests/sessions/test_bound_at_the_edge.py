@@ -51,12 +51,6 @@ class Site(LoginScene):
         return self.scene.statuses()[-1], self.reason
 
 
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @THIEVES
 def test_a_stolen_cookie_is_no_session(
     kind: str, thief: CertificateFacts | None

@@ -20,11 +20,6 @@ from tests.support.sessions import MAKERS, SessionTools
 LEVELS = ("require", "prefer", "observe")
 
 
-@pytest.fixture(params=sorted(MAKERS))
-def maker(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401
-    return MAKERS[request.param]
-
-
 # 1: what is proved holds until the proof is old
 
 

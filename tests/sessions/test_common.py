@@ -25,12 +25,6 @@ BOB = make_identity("bob")
 TOKENS = {"access_token": "at-1", "refresh_token": "rt-1"}
 
 
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def tools() -> SessionTools:
     return SessionTools()

@@ -3,15 +3,12 @@
 from time import monotonic
 from typing import Any
 
-import pytest
-
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.keys import SessionBindingConfig
 from tests.support.caching import now
 from tests.support.device_keys import offered
 from tests.support.device_person import Person
 from tests.support.login_scene import LoginScene, Seen
-from tests.support.sessions import MAKERS
 
 
 class Site(LoginScene):
@@ -51,12 +48,6 @@ class Site(LoginScene):
         memo: Any = self.scene.connection._memo  # noqa: SLF001
         left: float = memo._known.until - monotonic()  # noqa: SLF001
         return left
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 def test_a_head_without_the_bound_cookie_is_decided_on_anew(kind: str) -> None:

@@ -20,11 +20,6 @@ from tests.support.sessions import MAKERS, BrokenCache, SessionTools
 LEVELS = ("require", "prefer", "observe")
 
 
-@pytest.fixture(params=sorted(MAKERS))
-def maker(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401
-    return MAKERS[request.param]
-
-
 def broken() -> tuple[SessionTools, BrokenCache]:
     tools = SessionTools()
     cache = BrokenCache(MemoryCacheConfig(budget=2**16), tools.clock)

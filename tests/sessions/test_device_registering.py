@@ -9,14 +9,9 @@ from sso_proxy.testing.fakes import NOW, make_identity
 from tests.support.caching import now
 from tests.support.device_keys import offered
 from tests.support.device_person import ALICE, Person, bound, make
-from tests.support.sessions import MAKERS, SessionTools
+from tests.support.sessions import SessionTools
 
 LEVELS = ("require", "prefer", "observe")
-
-
-@pytest.fixture(params=sorted(MAKERS))
-def maker(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401
-    return MAKERS[request.param]
 
 
 def test_the_first_key_wins_and_the_second_is_refused(maker: Any) -> None:  # noqa: ANN401
