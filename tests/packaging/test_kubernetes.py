@@ -9,6 +9,7 @@ import yaml
 from sso_proxy.config.load import load_config
 from sso_proxy.config.model import Config
 from sso_proxy.health import main as ask_health
+from sso_proxy.process.pool import HANGS, LIVE_TIMEOUT, LOOK_EVERY
 
 ETC = Path(__file__).parent.parent.parent / "etc"
 FILE = ETC / "kubernetes" / "sso-proxy.yaml"
@@ -133,6 +134,12 @@ def test_probes_ask_the_listener_that_is_configured(
 def test_start_may_take_as_long_as_workers_are_given() -> None:
     probe = CONTAINER["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= 120
+
+
+def test_worker_that_hangs_is_replaced_before_the_pod_is() -> None:
+    probe = CONTAINER["livenessProbe"]
+    longest = LIVE_TIMEOUT + max(LIVE_TIMEOUT, LOOK_EVERY) * 2 * HANGS
+    assert probe["periodSeconds"] * (probe["failureThreshold"] - 1) > longest
 
 
 def test_requests_are_finished_before_the_pod_is_killed(config: Config) -> None:
