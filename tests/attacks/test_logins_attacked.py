@@ -12,11 +12,10 @@ from sso_proxy.model import Request, Response
 from tests.support.caching import now
 from tests.support.endpoints_scene import GOOD, EndpointsScene
 from tests.support.fake_login import FakeLogin
-from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen, form_of
+from tests.support.login_scene import FORM, OWN_PAGE, PAGE, LoginScene, Seen, form_of
 from tests.support.oidc_scene import ISSUER
 from tests.support.sessions import Browser
 
-FORM = b"Content-Type: application/x-www-form-urlencoded"
 POSTED = b"amount=1000&to=mallory"
 
 

@@ -12,9 +12,8 @@ from sso_proxy.specs.http.cookies import LOGOUT
 from tests.support.caching import now
 from tests.support.fake_login import LOGOUT as AWAY
 from tests.support.fake_login import FakeLogin, FakeLogout
-from tests.support.login_scene import OWN_PAGE, PAGE, LoginScene, Seen, form_of
+from tests.support.login_scene import FORM, OWN_PAGE, PAGE, LoginScene, Seen, form_of
 
-FORM = b"Content-Type: application/x-www-form-urlencoded"
 SESSION = "__Host-sso"
 HTML = b"Accept: text/html"
 SITE = b"Sec-Fetch-Site: "

@@ -32,6 +32,7 @@ PAGE = (
     b"Sec-Fetch-Mode: navigate",
     b"Sec-Fetch-Dest: document",
 )
+FORM = b"Content-Type: application/x-www-form-urlencoded"
 OWN_PAGE = (*PAGE, b"Sec-Fetch-Site: same-origin", b"Origin: https://app.example.com")
 
 
