@@ -26,6 +26,17 @@ from tests.support.recorder import Recorder, Seen
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "howto" / "forward-auth.md").read_text("utf-8")
 EXAMPLE: Final = (ROOT / "etc" / "forward-auth.toml").read_text("utf-8")
+RENEWED: Final = """
+[authenticator.named]
+type = "tests.support.forward_auth_scene:Name"
+
+[[route]]
+host = "app.example.com"
+path = "/renewed/"
+authenticate = ["named"]
+backend = "forward-auth:"
+"""
+"""A route whose answers have cookies of ours in them."""
 HOST: Final = "app.example.com"
 ALICE: Final = ("-u", "alice:alice")
 
@@ -93,7 +104,7 @@ def estate(
     subprocess.run(command, check=True, capture_output=True, timeout=30)  # noqa: S603
     text = EXAMPLE.replace('"nginx"', f'"{kind}"', 1)
     head, _, rest = text.partition("[[listener]]")
-    rest = re.sub(r"418[01]", "0", "[[listener]]" + rest)
+    rest = re.sub(r"418[01]", "0", f"[[listener]]{rest}{RENEWED}")
     assert "trusted_proxies" in head
     with ExitStack() as stack:
         backend = stack.enter_context(Recorder())
@@ -126,6 +137,15 @@ def test_the_backend_is_told_who_calls_and_gets_no_credentials(estate: Estate) -
     assert "".join(seen.values("authorization")) == ""
     assert seen.values("cookie") == ["theme=dark"]
     assert not [name for name in seen.names if name.startswith("x-sso")]
+
+
+def test_cookies_that_are_renewed_on_the_way_get_to_the_client(estate: Estate) -> None:
+    answer = estate.ask("/renewed/", "-H", "Authorization: Name renewed")
+    assert answer.values("set-cookie") == ["a=1; Path=/", "b=2; Path=/"], answer
+    (seen,) = estate.seen()
+    assert seen.values("x-remote-user") == ["renewed"]
+    ours = [name for name in seen.names if name.startswith("x-sso")]
+    assert ("set-cookie" in seen.names, ours) == (False, [])
 
 
 def test_answers_with_many_cookies_get_through(estate: Estate) -> None:
