@@ -322,7 +322,7 @@ TABLE: Final = {
     "C11": row(
         "who asks at the same time gets another's result",
         "sessions/test_renewal.py::test_nobody_gets_what_came_of_anothers_change",
-        "net/test_introspection.py::test_different_tokens_never_share_an_answer",
+        "net/test_introspection_many.py::test_different_tokens_never_share_an_answer",
     ),
     "C12": row(
         "cookies without authentication of what is in them",

@@ -1,193 +1,34 @@
 """An endpoint is asked about tokens, and whatever it does is a verdict or a failure."""
 
 import json
-import tempfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
-from cryptography.x509.oid import NameOID
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
-from OpenSSL import crypto
-from twisted.internet import reactor as installed  # noqa: TID251
-from twisted.internet import ssl
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.internet.protocol import Factory
 
 from sso_proxy.config.model import OutboundConfig
 from sso_proxy.errors import TokenError, UnavailableError
 from sso_proxy.net.http_client import ClientTls, HttpClient
-from sso_proxy.net.introspection import (
-    CHECK_AFTER,
-    IntrospectionEndpoint,
-    Introspector,
-    SignedAnswers,
-)
-from sso_proxy.net.jwks import FixedKeys
 from sso_proxy.specs.jose.decrypt import decrypt_compact, read_decryption_keys
 from sso_proxy.specs.jose.keys import read_jwks
 from sso_proxy.specs.jose.sign import read_signing_key
 from sso_proxy.specs.oauth.client_auth import ClientAuth
-from sso_proxy.testing.clock import SettableClock
-from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner, jwks
-
-reactor: Any = installed
-
-SIGNER = TokenSigner.create()
-STRANGER = TokenSigner.create()
-ISSUER = "https://as.example.com"
-TOKEN = "t"
-SECRET = "0123456789abcdef0123456789abcdef"
-NONE = ClientAuth(method="none")
-ACTIVE = {"active": True, "sub": "alice", "scope": "read"}
-
-WHOLE = json.dumps(ACTIVE).encode()
-JSON = {"content-type": "application/json"}
-JWT = {"content-type": "application/token-introspection+jwt"}
-
-
-class Endpoint(Resource):
-    """Writes down what it is asked, and answers as it is told."""
-
-    isLeaf = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[dict[str, Any]] = []
-        self.status = 200
-        self.headers: Mapping[str, str] = JSON
-        self.body: bytes | Callable[[dict[str, Any]], bytes] = json.dumps(
-            ACTIVE
-        ).encode()
-        self.held: list[Request] | None = None
-
-    def render_GET(self, request: Request) -> Any:  # noqa: ANN401
-        return self.render_POST(request)
-
-    def render_POST(self, request: Request) -> Any:  # noqa: ANN401
-        headers = request.requestHeaders
-        body = b"" if request.content is None else request.content.read()
-        peer = getattr(request.transport, "getPeerCertificate", lambda: None)()
-        question = body or request.uri.partition(b"?")[2]
-        told = {
-            "method": request.method.decode(),
-            "fields": parse_qsl(question.decode(), keep_blank_values=True),
-            "accept": headers.getRawHeaders("accept", [None])[0],
-            "authorization": headers.getRawHeaders("authorization", [None])[0],
-            "client": None if peer is None else common_name(peer),
-        }
-        self.asked.append(told)
-        if self.held is not None:
-            self.held.append(request)
-            request.notifyFinish().addErrback(lambda _: None)
-            return NOT_DONE_YET
-        return self.answer(request, told)
-
-    def answer(self, request: Request, told: dict[str, Any]) -> bytes:
-        request.setResponseCode(self.status)
-        for name, value in self.headers.items():
-            request.setHeader(name.encode(), value.encode())
-        return self.body if isinstance(self.body, bytes) else self.body(told)
-
-    def release(self) -> None:
-        """Answer those that wait."""
-        held, self.held = self.held or [], None
-        for request in held:
-            request.write(self.answer(request, {}))
-            request.finish()
-
-
-def common_name(certificate: crypto.X509) -> str:
-    subject = certificate.to_cryptography().subject
-    return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-
-
-class IntrospectionTestCase(TestCase):
-    def setUp(self) -> None:
-        parent = Path(self.mktemp())
-        parent.mkdir(parents=True)
-        self.directory = Path(tempfile.mkdtemp(dir=parent))
-        self.pki = Pki.create()
-        self.clock = SettableClock()
-        self.resource = Endpoint()
-        self.askers: list[Introspector] = []
-        self.client = HttpClient(
-            reactor, OutboundConfig(ca=str(self.pki.write(self.directory)))
-        )
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.close()))
-
-    async def close(self) -> None:
-        while any(asker._check.running for asker in self.askers):  # noqa: SLF001
-            await pause(0.01)
-        await self.client.close()
-        await pause(0.02)  # what was cut is reported a moment later
-
-    def listening(self, port: Any) -> int:  # noqa: ANN401
-        self.addCleanup(port.stopListening)
-        number: int = port.getHost().port
-        return number
-
-    def serve(self) -> str:
-        """Serve over TLS, asking for certificates; give the endpoint's URL."""
-        issued = self.pki.issue("as", ips=["127.0.0.1"], server=True)
-        mine: dict[str, Any] = {  # pyOpenSSL warns about what Twisted's types ask for
-            "privateKey": load_pem_private_key(issued.key_pem, None),
-            "certificate": load_pem_x509_certificate(issued.cert_pem),
-            "caCerts": [crypto.X509.from_cryptography(self.pki.certificate)],
-            "verify": True,
-            "requireCertificate": False,
-        }
-        site = Site(self.resource, reactor=reactor)
-        port = reactor.listenSSL(
-            0, site, ssl.CertificateOptions(**mine), interface="127.0.0.1"
-        )
-        return f"https://127.0.0.1:{self.listening(port)}/introspect"
-
-    def serve_octets(self, answer: bytes, *, close: bool = True) -> str:
-        """Answer everybody with *answer*; give the endpoint's URL."""
-
-        class Scripted(Protocol):
-            def dataReceived(self, data: bytes) -> None:  # noqa: ARG002
-                assert self.transport is not None
-                self.transport.write(answer)
-                if close:
-                    self.transport.loseConnection()
-
-        factory = Factory.forProtocol(Scripted)
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        return f"http://127.0.0.1:{self.listening(port)}/introspect"
-
-    def introspector(self, url: str = "", **options: Any) -> Introspector:  # noqa: ANN401
-        url = url or self.serve()
-
-        async def find() -> str:
-            return url
-
-        options = {"client": NONE, "within": 5.0, **options}
-        endpoint = IntrospectionEndpoint(name="the AS", find=find, **options)
-        asker = Introspector(endpoint, self.client, self.clock, lambda: "unique-1")
-        self.askers.append(asker)
-        return asker
-
-    def signed(self, **options: Any) -> SignedAnswers:  # noqa: ANN401
-        keys = FixedKeys(read_jwks(jwks(SIGNER)))
-        options = {"keys": keys, "issuer": ISSUER, "audience": "rs", **options}
-        return SignedAnswers(**options)
-
-    async def failure(self, asker: Introspector, token: str = TOKEN) -> Any:  # noqa: ANN401
-        with pytest.raises(UnavailableError) as caught:
-            await asker.ask(token)
-        return caught.value
+from tests.support.introspection_scene import (
+    ACTIVE,
+    ISSUER,
+    JSON,
+    JWT,
+    SECRET,
+    SIGNER,
+    STRANGER,
+    WHOLE,
+    IntrospectionTestCase,
+    reactor,
+)
 
 
 class QuestionTests(IntrospectionTestCase):
@@ -491,164 +332,3 @@ class SignedAnswerTests(IntrospectionTestCase):
         keys.name = None
         self.answer(STRANGER.renamed(None))
         assert await asker.ask("t") == ACTIVE
-
-
-class ManyTests(IntrospectionTestCase):
-    async def held(self, count: int) -> None:
-        """Wait until *count* questions have arrived."""
-        for _ in range(500):
-            if len(self.resource.asked) >= count:
-                return
-            await pause(0.01)
-        raise AssertionError(f"{len(self.resource.asked)} questions")
-
-    async def test_a_token_is_asked_about_once_at_a_time(self) -> None:
-        self.resource.held = []
-        asker = self.introspector()
-        waiting = [Deferred.fromCoroutine(asker.ask("t")) for _ in range(20)]
-        await self.held(1)
-        self.resource.release()
-        assert await gatherResults(waiting) == [ACTIVE] * 20
-        assert len(self.resource.asked) == 1
-        await asker.ask("t")
-        assert len(self.resource.asked) == 2
-
-    async def test_who_leaves_takes_nobody_along(self) -> None:
-        self.resource.held = []
-        asker = self.introspector()
-        first, second = (Deferred.fromCoroutine(asker.ask("t")) for _ in range(2))
-        await self.held(1)
-        first.addErrback(lambda _: None)
-        first.cancel()
-        self.resource.release()
-        assert await second == ACTIVE
-
-    async def test_different_tokens_never_share_an_answer(self) -> None:
-        self.resource.body = lambda told: json.dumps(
-            {"active": True, "sub": dict(told["fields"])["token"]}
-        ).encode()
-        asker = self.introspector()
-        tokens = [f"token-{n}" for n in range(50)]
-        answers = await gatherResults(
-            [Deferred.fromCoroutine(asker.ask(token)) for token in tokens]
-        )
-        assert [answer["sub"] for answer in answers] == tokens
-
-    async def test_no_more_than_allowed_are_asked_about_at_once(self) -> None:
-        self.resource.held = []
-        asker = self.introspector(at_once=3)
-        waiting = [Deferred.fromCoroutine(asker.ask(token)) for token in "abcc"]
-        error = await self.failure(asker, "d")
-        assert error.status == 503
-        assert "too many" in error.what
-        await self.held(3)
-        self.resource.release()
-        await gatherResults(waiting)
-        assert await asker.ask("d") == ACTIVE
-
-    async def test_a_dead_endpoint_is_not_waited_for_by_everybody(self) -> None:
-        self.resource.held = []
-        asker = self.introspector(within=0.1)
-        for _ in range(3):
-            assert (await self.failure(asker)).status == 504
-        for _ in range(50):
-            error = await self.failure(asker)
-            assert error.status == 503
-            assert "no answer in 0.1 s" in error.what
-        assert len(self.resource.asked) == 3
-        (line,) = await asker.probe()
-        assert line == "introspection at the AS: no answer in 0.1 s"
-
-    async def test_an_endpoint_that_is_back_is_asked_within_a_second(self) -> None:
-        self.resource.held = []
-        asker = self.introspector(within=0.1)
-        for _ in range(4):
-            await self.failure(asker)
-        self.resource.held = None
-        self.clock.advance(1.0)
-        assert await asker.ask("t") == ACTIVE
-        assert await asker.ask("u") == ACTIVE
-        assert await asker.probe() == ()
-
-    async def test_a_failure_or_two_keep_nobody_out(self) -> None:
-        asker = self.introspector(within=0.1)
-        for _ in range(3):
-            self.resource.held = []
-            await self.failure(asker)
-            await self.failure(asker)
-            self.resource.held = None
-            assert await asker.ask("t") == ACTIVE
-
-    async def test_tokens_that_upset_the_endpoint_keep_nobody_out(self) -> None:
-        """Or anybody could keep everybody out, with a token made for it."""
-        asker = self.introspector()
-        self.resource.status = 500
-        for _ in range(10):
-            assert (await self.failure(asker)).status == 502
-        self.resource.status = 200
-        assert await asker.ask("t") == ACTIVE
-
-    async def test_wrong_credentials_are_not_shown_again_and_again(self) -> None:
-        """Some servers lock out who does."""
-        asker = self.introspector()
-        self.resource.status = 401
-        statuses = [(await self.failure(asker)).status for _ in range(10)]
-        assert statuses == [502] * 3 + [503] * 7
-
-
-class HealthTests(IntrospectionTestCase):
-    async def test_a_start_asks_about_no_token(self) -> None:
-        self.resource.body = b'{"active":false}'
-        asker = self.introspector()
-        await asker.warm()
-        assert len(self.resource.asked) == 1
-        assert await asker.probe() == ()
-
-    async def test_wrong_credentials_are_known_at_the_start(self) -> None:
-        self.resource.status = 401
-        asker = self.introspector()
-        await asker.warm()
-        (line,) = await asker.probe()
-        assert "refuses our credentials" in line
-
-    async def test_an_endpoint_may_dislike_what_is_no_token(self) -> None:
-        self.resource.status, self.resource.body = 400, b'{"error":"invalid_request"}'
-        asker = self.introspector()
-        await asker.warm()
-        assert await asker.probe() == ()
-        await self.failure(asker)
-        (line,) = await asker.probe()
-        assert line == "warning: introspection at the AS: status 400 invalid_request"
-
-    async def test_who_asks_for_health_has_the_endpoint_asked(self) -> None:
-        """A proxy without requests would otherwise never be ready again."""
-        self.resource.status = 401
-        asker = self.introspector()
-        await asker.warm()
-        self.resource.status = 200
-        assert len(await asker.probe()) == 1
-        assert len(self.resource.asked) == 1
-        self.clock.advance(CHECK_AFTER)
-        assert len(await asker.probe()) == 1
-        for _ in range(200):
-            if not await asker.probe():
-                break
-            await pause(0.01)
-        assert await asker.probe() == ()
-        assert len(self.resource.asked) == 2
-
-    async def test_an_endpoint_that_is_not_known_yet_is_no_verdict(self) -> None:
-        async def find() -> str:
-            raise UnavailableError("metadata")
-
-        endpoint = IntrospectionEndpoint(name="the AS", find=find, client=NONE)
-        asker = Introspector(endpoint, self.client, self.clock, lambda: "")
-        await asker.warm()
-        assert (await self.failure(asker)).status == 503
-
-
-def pause(seconds: float = 0.0) -> Deferred[None]:
-    """Let the reactor run."""
-    paused: Deferred[None] = Deferred()
-    reactor.callLater(seconds, paused.callback, None)
-    return paused
