@@ -22,6 +22,7 @@ CONTEXT: Final = "net/tls/test_context.py::"
 BOUND: Final = "net/tls/test_token_binding.py::"
 PROVED: Final = "test_token_binding_pipeline.py::"
 BEARER: Final = "authn/test_bearer.py::"
+ISSUERS: Final = "authn/test_bearer_sources.py::"
 CLAIMS: Final = "specs/oauth/test_claims.py::"
 JWT: Final = "authn/verifiers/test_jwt.py::"
 CLIENT: Final = "net/test_http_client.py::"
@@ -465,7 +466,7 @@ TABLE: Final = {
     ),
     "D3": row(
         "an active or signed token for somebody else",
-        BEARER + "test_an_active_token_for_somebody_else_is_refused",
+        ISSUERS + "test_an_active_token_for_somebody_else_is_refused",
         CLAIMS + "test_another_audience_is_refused",
         CLAIMS + "test_the_issuer_is_compared_exactly",
         PATHS + "test_a_token_is_judged_anew_on_each_route",
@@ -495,7 +496,7 @@ TABLE: Final = {
         "authn/test_token_binding.py::test_a_bound_token_is_good_with_its_key_alone",
         "test_pipeline.py::test_a_confirmation_is_checked_whether_demanded_or_not",
         BEARER + "test_a_token_bound_by_dpop_is_no_bearer_token",
-        BEARER + "test_a_dpop_token_that_was_asked_about_needs_a_proof",
+        ISSUERS + "test_a_dpop_token_that_was_asked_about_needs_a_proof",
     ),
     "D7": row(
         "JWE that unpacks to megabytes, p2c of billions",
@@ -511,7 +512,7 @@ TABLE: Final = {
     ),
     "D9": row(
         "a flood of names of keys",
-        BEARER + "test_forged_names_of_keys_fetch_once_a_minute",
+        ISSUERS + "test_forged_names_of_keys_fetch_once_a_minute",
         PUBLISHED_KEYS + "test_a_thousand_different_unknown_keys_cause_one_fetch",
     ),
     "D11": row(
