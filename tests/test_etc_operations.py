@@ -8,6 +8,7 @@ from typing import Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
+from prometheus_client.parser import text_string_to_metric_families
 
 from sso_proxy.testing.pki import Pki
 from tests.support.programs import Backend, CurlAnswer, RealProxy, curl, free_port
@@ -87,5 +88,13 @@ def test_a_request_is_followed(tmp_path: Path) -> None:
 
             shown = ("--cert", tls / "operator.crt", "--key", tls / "operator.key")
             where = f"https://127.0.0.1:{admin}/metrics"
-            assert ask(where, *shown).status == 200
+            metrics = ask(where, *shown)
+            assert metrics.status == 200
+            families = {f.name: f for f in text_string_to_metric_families(metrics.text)}
+            durations = families["sso_proxy_request_duration_seconds"]
+            assert durations.type == "histogram"
+            assert {s.labels["route"] for s in durations.samples} == {
+                "www.example.com/"
+            }
+            assert "alice" not in metrics.text
             assert ask(where).status == 0
