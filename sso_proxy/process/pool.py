@@ -22,8 +22,8 @@ from sso_proxy.specs.revocations import Revocation
 
 START_TIMEOUT = 120.0
 ASK_TIMEOUT = 2.0
-LIVE_TIMEOUT = 5.0
-"""Seconds within which a worker has to give a sign of life."""
+LIVE_TIMEOUT = 4.0
+"""Seconds within which a worker has to give a sign of life; fewer than `LOOK_EVERY`."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at whether all workers live."""
 HANGS = 3
