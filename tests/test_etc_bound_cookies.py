@@ -5,10 +5,8 @@ Behind it is an application with sessions of its own; once more it is in the pro
 process, on a route that is added here.
 """
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from wsgiref.simple_server import WSGIServer
 
 import attrs
 import pytest
@@ -17,8 +15,8 @@ from sso_proxy.testing.pki import Pki, self_signed
 from tests.support.cookie_shop import Shop
 from tests.support.programs import curl, free_port
 from tests.support.running import REAL, Proxy
+from tests.support.wsgi_backend import wsgi_backend
 from tests.test_etc import replaced
-from tests.test_etc_token_binding import Quiet
 
 ROOT = Path(__file__).parent.parent
 HOST = "app.example.com"
@@ -65,28 +63,20 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     pki.write(directory)
     for name in ("alice", "thief"):
         self_signed(name).write(directory, name)
-    server = WSGIServer(("127.0.0.1", 0), Quiet)
-    server.set_app(Shop())
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     port = free_port()
     proxy = Proxy(directory)
-    text = replaced(
-        (ROOT / "etc" / "bound-cookies.toml").read_text(),
-        {
-            'address = "0.0.0.0"\nport = 8443': f'address = "127.0.0.1"\nport = {port}',
-            "127.0.0.1:9000": f"127.0.0.1:{server.server_port}",
-        },
-    )
-    state = f'[server]\nstate_dir = "{directory}/state"\n'
-    proxy.config.write_text(state + text + HOSTED)
-    try:
+    with wsgi_backend(Shop()) as backend:
+        text = replaced(
+            (ROOT / "etc" / "bound-cookies.toml").read_text(),
+            {
+                '"0.0.0.0"\nport = 8443': f'"127.0.0.1"\nport = {port}',
+                "127.0.0.1:9000": f"127.0.0.1:{backend}",
+            },
+        )
+        state = f'[server]\nstate_dir = "{directory}/state"\n'
+        proxy.config.write_text(state + text + HOSTED)
         with proxy.start(program=REAL).wait_until_serving():
             yield Example(directory=directory, port=port, proxy=proxy)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize("path", ["/", "/hosted/"])

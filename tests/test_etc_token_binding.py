@@ -8,12 +8,10 @@ says, by the code that stands there.
 import itertools
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import attrs
 import pytest
@@ -23,18 +21,12 @@ from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.token_binding import BindingKey, BoundConnection
 from tests.support.programs import curl, free_port
 from tests.support.running import REAL, Proxy
+from tests.support.wsgi_backend import wsgi_backend
 from tests.test_etc import replaced
 
 ROOT = Path(__file__).parent.parent
 HOST = "app.example.com"
 FIELD = "Sec-Token-Binding"
-
-
-class Quiet(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Application:
@@ -98,28 +90,20 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     pki = Pki.create()
     pki.issue(HOST, dns=[HOST], server=True).write(directory / "tls", "app")
     ca = pki.write(directory)
-    server = WSGIServer(("127.0.0.1", 0), Quiet)
-    server.set_app(Application())
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     port = free_port()
     proxy = Proxy(directory)
-    text = replaced(
-        (ROOT / "etc" / "token-binding.toml").read_text(),
-        {
-            'address = "0.0.0.0"\nport = 8443': f'address = "127.0.0.1"\nport = {port}',
-            "127.0.0.1:9000": f"127.0.0.1:{server.server_port}",
-        },
-    )
-    state = f'[server]\nworkers = 2\nstate_dir = "{directory}/state"\n'
-    proxy.config.write_text(state + text)
-    try:
+    with wsgi_backend(Application()) as backend:
+        text = replaced(
+            (ROOT / "etc" / "token-binding.toml").read_text(),
+            {
+                '"0.0.0.0"\nport = 8443': f'"127.0.0.1"\nport = {port}',
+                "127.0.0.1:9000": f"127.0.0.1:{backend}",
+            },
+        )
+        state = f'[server]\nworkers = 2\nstate_dir = "{directory}/state"\n'
+        proxy.config.write_text(state + text)
         with proxy.start(program=REAL).wait_until_serving():
             yield Example(ca=ca, port=port, proxy=proxy)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_session_is_good_with_its_key_alone(example: Example) -> None:

@@ -1,13 +1,11 @@
 """etc/device-cookies.toml: an application's cookie is good in one browser alone."""
 
 import itertools
-import threading
 import time
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Final
-from wsgiref.simple_server import WSGIServer
 
 import attrs
 import pytest
@@ -16,8 +14,8 @@ from sso_proxy.testing.pki import Pki
 from tests.support.chromium import PATIENCE, Chromium, key_hash
 from tests.support.device_tab import WITHOUT_QUOTA, DeviceTab
 from tests.support.programs import RealProxy
+from tests.support.wsgi_backend import wsgi_backend
 from tests.test_etc import replaced
-from tests.test_etc_token_binding import Quiet
 
 EXAMPLE: Final = Path(__file__).parents[2] / "etc" / "device-cookies.toml"
 HOST: Final = "app.example.com"
@@ -61,30 +59,22 @@ def place(tmp_path: Path) -> Iterator[Place]:
     (tmp_path / "tls").mkdir()
     issued = Pki.create().issue(HOST, dns=[HOST], server=True)
     issued.write(tmp_path / "tls", "app")
-    server = WSGIServer(("127.0.0.1", 0), Quiet)
-    server.set_app(Application())
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    text = replaced(
-        EXAMPLE.read_text(),
-        {
-            'address = "0.0.0.0"\nport = 8443': 'address = "127.0.0.1"\nport = 0',
-            '"tls/app.crt"': f'"{tmp_path}/tls/app.crt"',
-            '"tls/app.key"': f'"{tmp_path}/tls/app.key"',
-            "127.0.0.1:9000": f"127.0.0.1:{server.server_port}",
-            "grace = 60": "grace = 5",
-        },
-    )
-    try:
+    with wsgi_backend(Application()) as backend:
+        text = replaced(
+            EXAMPLE.read_text(),
+            {
+                'address = "0.0.0.0"\nport = 8443': 'address = "127.0.0.1"\nport = 0',
+                '"tls/app.crt"': f'"{tmp_path}/tls/app.crt"',
+                '"tls/app.key"': f'"{tmp_path}/tls/app.key"',
+                "127.0.0.1:9000": f"127.0.0.1:{backend}",
+                "grace = 60": "grace = 5",
+            },
+        )
         with (
             RealProxy(tmp_path, text, state_dir=str(tmp_path / "state")) as proxy,
             Chromium(key_hash(issued.cert_pem), features=WITHOUT_QUOTA) as chromium,
         ):
             yield Place(proxy.serve(), chromium)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_copy_is_worth_nothing_while_its_owner_goes_on(place: Place) -> None:
