@@ -20,6 +20,7 @@ from sso_proxy.config.model import OutboundConfig
 from sso_proxy.net.guard import Guard
 from sso_proxy.net.http_client import HttpClient, NoReplyError
 from sso_proxy.testing.pki import Pki
+from tests.support.names import Named
 
 reactor: Any = installed
 
@@ -107,21 +108,6 @@ class Resolver:
         return receiver
 
 
-class Reactor:
-    """The reactor, with another resolver."""
-
-    def __init__(self, resolver: Resolver) -> None:
-        self.nameResolver = resolver
-        self.connected: list[str] = []
-
-    def connectTCP(self, host: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, N802
-        self.connected.append(host)
-        return reactor.connectTCP(host, *args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(reactor, name)
-
-
 class Asked(Protocol):
     """A proxy that notes what it is asked for, and goes away."""
 
@@ -159,7 +145,7 @@ class GuardedRequests(TestCase):
         self.url = f"https://op.example:{port.getHost().port}/"
 
     def client(self, resolver: Resolver, *networks: str) -> HttpClient:
-        self.reactor = Reactor(resolver)
+        self.reactor = Named(resolver)
         config = OutboundConfig(ca=str(self.ca), timeout=5.0)
         self.parent = HttpClient(self.reactor, config)
         return self.parent.guarded(Guard.of(networks))
@@ -212,7 +198,7 @@ class GuardedRequests(TestCase):
         resolver = Resolver(["8.8.8.8"])
         resolver.ours = ["127.0.0.1"]
         config = OutboundConfig(proxy=proxy)
-        client = HttpClient(Reactor(resolver), config).guarded(Guard())
+        client = HttpClient(Named(resolver), config).guarded(Guard())
         with pytest.raises(NoReplyError):
             await client.get("https://op.example/")
         assert asked[0].startswith(b"CONNECT 8.8.8.8:443 HTTP/1.1\r\n")

@@ -34,8 +34,8 @@ class Names:
 class Named:
     """The reactor, with names of its own."""
 
-    def __init__(self, names: Names) -> None:
-        self.nameResolver = names
+    def __init__(self, resolver: Any) -> None:  # noqa: ANN401
+        self.nameResolver = resolver
         self.connected: list[str] = []
 
     def connectTCP(self, host: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, N802
