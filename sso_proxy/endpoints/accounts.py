@@ -45,6 +45,8 @@ _CALLED: Final = ("name", "preferred_username", "email")
 """Claims that say what somebody is called, the best first."""
 _LONGEST: Final = 200
 """Characters of what somebody is called."""
+_MOST_LINES: Final = 100
+"""Sessions that the page lists; who has more, has them by a program."""
 _OUTCOMES: Final = ("ended", "gone")
 """What the page says of a session that was to be ended."""
 _MINUTE: Final = 60.0
@@ -102,7 +104,8 @@ class Account:
         expires: When the session ends in any case.
         idle: When it ends if nobody uses it any more.
         bound: Kinds of keys that it is bound to.
-        sessions: All that the user has, this one first; None if there is no list.
+        sessions: Those that the user has, this one first; None if there is no list.
+        more: How many there are besides.
     """
 
     person: str
@@ -113,6 +116,7 @@ class Account:
     idle: Moment
     bound: tuple[str, ...]
     sessions: tuple[Line, ...] | None
+    more: int = 0
 
 
 @attrs.frozen
@@ -343,6 +347,7 @@ class Accounts:
         """Say what there is to say of a session."""
         session, store = own.session, own.desk.sessions
         known = session.identity
+        listed: Sequence[SessionEntry] = ()
         try:
             listed = await store.sessions_of(known.issuer, known.subject)
             lines = _lines(listed, session, now, binds=bool(store.binds))
@@ -358,6 +363,7 @@ class Accounts:
             idle=moment(min(store.inactive_at(session), expires), now),
             bound=(*session.keys, *(("device",) if session.device else ())),
             sessions=lines,
+            more=max(len(listed) - _MOST_LINES, 0),
         )
 
 
@@ -386,7 +392,7 @@ def _lines(
         return (entry.id == session.id, last)
 
     lines = []
-    for entry in sorted(listed, key=rank, reverse=True):
+    for entry in sorted(listed, key=rank, reverse=True)[:_MOST_LINES]:
         used = None if entry.used is None else moment(entry.used, now)
         lines.append(
             Line(

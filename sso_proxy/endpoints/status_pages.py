@@ -50,6 +50,8 @@ _SAFE: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _MOST_FIELDS: Final = 8
+_MOST_ROWS: Final = 200
+"""Sessions of one user that are shown."""
 _LOOKS: Final = {"hit": "ok", "miss": "failed", "may": "refused"}
 
 Shown: TypeAlias = Callable[[Request, Pass], Awaitable[Answer]]
@@ -183,9 +185,12 @@ class StatusPages:
                 if each["used"] is None
                 else _time(each["used"]),
             }
-            for each in told["sessions"]
+            for each in sorted(
+                told["sessions"], key=lambda each: each["created"], reverse=True
+            )[:_MOST_ROWS]
         ]
-        view = {**user, "sessions": rows, "missing": told["missing"]}
+        found = {"count": len(told["sessions"]), "missing": told["missing"]}
+        view = {**user, **found, "sessions": rows}
         return _page("sessions", entered, {**view, "name": "sso-proxy"})
 
     async def _revoke(self, entered: Pass, fields: dict[str, str]) -> Answer:

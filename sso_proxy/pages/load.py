@@ -257,8 +257,15 @@ def _account_samples() -> Iterator[tuple[str, dict[str, Any]]]:
     account = {"person": "x", "names": ("a",), "provider": "b", "bound": ("device",)}
     times = {"created": moment, "expires": moment, "idle": moment}
     places = {"action": "/", "logout": "/"}
-    one = {**account, **times, "sessions": (line, other)}
-    nobody = {**one, "person": "", "names": (), "bound": (), "sessions": (line,)}
+    one = {**account, **times, "sessions": (line, other), "more": 3}
+    nobody = {
+        **one,
+        "person": "",
+        "names": (),
+        "bound": (),
+        "sessions": (line,),
+        "more": 0,
+    }
     hidden = {**one, "names": None, "sessions": None}
     every = {"accounts": (one, nobody, hidden), "outcome": "ended"}
     yield "account", {**places, **every, "everywhere": True, "but": True}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sso_proxy.endpoints import accounts
 from sso_proxy.endpoints.accounts import Moment, moment
 from sso_proxy.model import Request, Response
 from tests.support.account_scene import (
@@ -105,6 +106,19 @@ def test_a_users_sessions_are_listed_this_one_first_then_the_last_used() -> None
     ]
     assert ids(seen)[1] == scene.session(old).id
     assert scene.session().id not in seen.body
+
+
+def test_of_very_many_sessions_those_used_last_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accounts, "_MOST_LINES", 2)
+    scene = AccountScene()
+    for _ in range(4):
+        scene.another()
+    scene.log_in()
+    seen = scene.page(ROOT)
+    assert len(listed(seen)) == 2
+    assert "… and 3 more." in text_of(seen)
 
 
 def test_one_of_ones_own_sessions_is_ended() -> None:

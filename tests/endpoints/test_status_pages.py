@@ -24,6 +24,7 @@ class FakeProxy:
     def __init__(self) -> None:
         self.asked: list[object] = []
         self.missing: list[str] = []
+        self.many = 1
 
     async def status(self) -> dict[str, Any]:
         return busy_status()
@@ -56,8 +57,9 @@ class FakeProxy:
             return {"status": 404, "problem": "there is no such session"}
         if isinstance(document, dict) and document["do"] == "end":
             return {"status": 200, "ended": ["web"], "missing": self.missing}
-        found = {"in": "web", "id": "S1", "created": NOW, "used": None}
-        return {"status": 200, "sessions": [found], "missing": ["session.c: unknown"]}
+        known = {"in": "web", "id": "S1", "created": NOW, "used": None}
+        found = [{**known, "created": NOW - number} for number in range(self.many)]
+        return {"status": 200, "sessions": found, "missing": ["session.c: unknown"]}
 
 
 class StatusPagesTests(TestCase):
@@ -241,6 +243,14 @@ class StatusPagesTests(TestCase):
         assert "All sessions of &lt;i&gt;alice" in question
         await self.post(place, "revoke", cookie, token=token, sure="yes", **user)
         assert self.proxy.asked == [{"do": "list", **user}, {"do": "end", **user}]
+
+    async def test_of_very_many_sessions_the_newest_are_shown(self) -> None:
+        place, cookie = await self.enter()
+        form = {"token": await self.token(place, cookie), "issuer": "i"}
+        self.proxy.many = 10_000
+        _, text = await self.post(place, "sessions", cookie, subject="robot", **form)
+        assert "10000 sessions; the newest 200 are shown" in text
+        assert text.count('aria-label="Revoke the session') == 200
 
     async def test_sessions_are_looked_for_among_the_last_logins(self) -> None:
         place, cookie = await self.enter()
