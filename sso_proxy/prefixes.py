@@ -1,4 +1,4 @@
-"""Routes whose backend has other paths than its clients see."""
+"""Routes whose backend has other paths, or another name, than its clients see."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -26,6 +26,8 @@ class RoutePrefix:
     """
     Changes the paths of one route, and sees that no other route is got around.
 
+    A backend that has only another name has the same paths, but redirects to that name.
+
     Attributes:
         claim: The pattern of the backend's paths that the route is for.
         told: What the backend may put before its paths; empty: not that alone.
@@ -46,6 +48,7 @@ class RoutePrefix:
     ) -> None:
         self._prefix = prefix
         self.claim = prefix.to_backend(path)
+        self._changes = bool(prefix.strip or prefix.add)
         self.told = "" if prefix.add else prefix.strip
         self._host = host
         self._places = places
@@ -71,7 +74,7 @@ class RoutePrefix:
             BadMessageError: 400: it is not canonical, or it is a path of the backend
                 that another route is for (B12).
         """
-        if not path.startswith("/"):  # of a server-wide OPTIONS
+        if not (self._changes and path.startswith("/")):  # or a server-wide OPTIONS
             return path
         found = self._prefix.to_backend(path)
         if canonical_path(found) != found:
@@ -113,17 +116,17 @@ def build_prefix(
     route: RouteConfig, places: Sequence[tuple[str, int]] = ()
 ) -> RoutePrefix | None:
     """
-    Make what changes the paths of *route*, if anything does.
+    Make what changes paths of *route*, or names in its answers, if anything does.
 
     Args:
         route: The route.
         places: Hosts and ports of its backend.
     """
-    if not (route.strip_prefix or route.add_prefix):
-        return None
     host = route.upstream.host
-    prefix = PathPrefix(route.strip_prefix, route.add_prefix)
     name = None if host == "client" else host
+    if not (route.strip_prefix or route.add_prefix or name):
+        return None
+    prefix = PathPrefix(route.strip_prefix, route.add_prefix)
     return RoutePrefix(prefix, route.path, name, places)
 
 

@@ -129,6 +129,26 @@ def test_an_absolute_redirect_of_the_backend_leads_back_here(scene: Make) -> Non
     assert b"\r\nLocation: http://app.example.com/shop/b\r\n" in proxy.answer(client)
 
 
+def test_a_backend_with_another_name_leads_back_here(scene: Make) -> None:
+    more = "upstream = {{ host = 'inside.example' }}\nencoded_slashes = true"
+    proxy = scene(route("/", more) + route("/admin/"))
+    client = proxy.connect()
+    for target in ("/a%2Fb", "/a%2Fc"):
+        proxy.send(target, client=client)
+        sock = proxy.servers[0].hear()
+        head = proxy.servers[0].heads[-1]
+        assert head.startswith(f"GET {target} ".encode())
+        assert b"\r\nHost: inside.example\r\n" in head
+        assert b"X-Forwarded-Prefix" not in head
+        sock.send(
+            b"HTTP/1.1 302 X\r\nLocation: https://inside.example/b?c\r\n"
+            b"Set-Cookie: a=b; Path=/x\r\nContent-Length: 0\r\n\r\n"
+        )
+        told = proxy.answer(client)
+        assert b"\r\nLocation: http://app.example.com/b?c\r\n" in told
+        assert b"\r\nSet-Cookie: a=b; Path=/x\r\n" in told
+
+
 def test_our_own_paths_stay_ours(scene: Make) -> None:
     proxy = scene(SHOP.replace('"/shop/"', '"/"').replace("strip", "add"))
     client = proxy.send("/.sso/nothing")
