@@ -4,11 +4,8 @@ import ast
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-import attrs
 import pytest
 
-from sso_proxy.net.clock import SystemClock
-from sso_proxy.pipeline import Pipeline
 from sso_proxy.specs.auth_tkt import encode_cookie
 from tests.support.auth_tkt_desk import (
     LOGIN,
@@ -22,6 +19,7 @@ from tests.support.auth_tkt_desk import (
     two,
 )
 from tests.support.auth_tkt_routes import Site
+from tests.support.ticket_scene import head_of, trust_local
 
 TESTS = Path(__file__).parent.parent
 TKT = "authn/test_auth_tkt.py::"
@@ -111,11 +109,6 @@ def desk() -> Desk:
     return Desk()
 
 
-def lines(line: str, *fields: str) -> bytes:
-    all_lines = [f"{line} HTTP/1.1", "Host: app.test", *fields, "", ""]
-    return "\r\n".join(all_lines).encode("latin-1")
-
-
 @pytest.mark.parametrize("path", ["/", "/backcookie/"])
 @pytest.mark.parametrize(
     "target",
@@ -133,7 +126,7 @@ def test_the_way_back_is_one_argument_and_leads_here(
     path: str, target: str, site: Site
 ) -> None:
     stream, _ = site.scene.connect()
-    stream.receive(lines(f"GET {path}{target}"))
+    stream.receive(head_of(f"GET {path}{target}"))
     head = stream.sent.decode()
     assert head.startswith("HTTP/1.1 307 ")
     fields = [line.partition(": ") for line in head.split("\r\n")[1:]]
@@ -154,37 +147,23 @@ def test_the_way_back_is_one_argument_and_leads_here(
     assert urlsplit(back).hostname == "app.test"
 
 
-def trust_local(site: Site) -> None:
-    """Have 127.0.0.1 be a proxy of ours."""
-    scene = site.scene
-    scene.facts = attrs.evolve(scene.facts, trusted=True)
-    pipeline = Pipeline(
-        scene.routes,
-        clock=SystemClock(),
-        trusted=lambda address: address == "127.0.0.1",
-        via="proxy",
-        new_id=scene.new_id,
-    )
-    scene.site.rules = attrs.evolve(scene.site.rules, pipeline=pipeline)
-
-
 @pytest.mark.parametrize("host", ["evil.test", "app.test@evil.test", "app.test:80"])
 def test_only_trusted_proxies_say_where_a_request_is_from(
     host: str, site: Site, desk: Desk
 ) -> None:
     said = ("X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.9")
     alice = base64(ip="192.0.2.9")(desk)
-    asked = lines("GET /x", *alice, *said, f"X-Forwarded-Host: {host}")
+    asked = head_of("GET /x", *alice, *said, f"X-Forwarded-Host: {host}")
     assert site.ask(asked, desk) == LOGIN
     late = base64(age=TIMEOUT // 2 + 9)(desk)
-    renewed = lines("GET /x", *late, *said, f"X-Forwarded-Host: {host}")
+    renewed = head_of("GET /x", *late, *said, f"X-Forwarded-Host: {host}")
     assert site.ask(renewed, desk).given == "alice!! auth_tkt app.test"
-    plain = lines("GET /ssl", *base64()(desk), *said)
+    plain = head_of("GET /ssl", *base64()(desk), *said)
     assert site.ask(plain, desk).status == 307
 
-    trust_local(site)
+    trust_local(site.scene)
     assert site.ask(asked, desk).status == 200
-    lost = site.ask(lines("GET /x", *said, f"X-Forwarded-Host: {host}"), desk)
+    lost = site.ask(head_of("GET /x", *said, f"X-Forwarded-Host: {host}"), desk)
     assert lost == Said(307, LOGIN.location.replace("http%3a", "https%3a"))
 
 
@@ -192,25 +171,25 @@ def test_a_cookie_from_another_host_keeps_nobody_out_if_all_are_read(
     site: Site, desk: Desk
 ) -> None:
     tossed = "auth_tkt=" + encode_cookie(desk.ticket("mallory", secret="another"))
-    asked = lines("GET /x", *two(tossed, "auth_tkt={}")(desk))
+    asked = head_of("GET /x", *two(tossed, "auth_tkt={}")(desk))
     assert site.ask(asked, desk) == LOGIN
-    asked = lines("GET /every", *two(tossed, "auth_tkt={}")(desk))
+    asked = head_of("GET /every", *two(tossed, "auth_tkt={}")(desk))
     assert site.ask(asked, desk).seen["user"] == "alice"
 
 
 @pytest.mark.parametrize("body", [b"a\r\nX-Evil: 1!", b"a!b\nc!", b"a!!\0", b"a\x7f!"])
 def test_no_ticket_adds_a_field(body: bytes, site: Site, desk: Desk) -> None:
-    said = site.ask(lines("GET /x", *octets(body)(desk)), desk)
+    said = site.ask(head_of("GET /x", *octets(body)(desk)), desk)
     assert said.status in {307, 500}
     assert said.seen == {}
 
 
 def test_a_ticket_in_the_query_goes_no_further(site: Site, desk: Desk) -> None:
     value = encode_cookie(desk.ticket())
-    said = site.ask(lines(f"GET /url?a=1&auth_tkt={quote(value)}&b=2"), desk)
+    said = site.ask(head_of(f"GET /url?a=1&auth_tkt={quote(value)}&b=2"), desk)
     assert said.given == "alice!! auth_tkt app.test"
     assert site.scene.backend.lines() == [b"GET /url?a=1&b=2 HTTP/1.1"]
-    refused = site.ask(lines(f"GET /url?auth_tkt={value[:-4]}&b=2"), desk)
+    refused = site.ask(head_of(f"GET /url?auth_tkt={value[:-4]}&b=2"), desk)
     assert (refused.status, refused.given) == (307, "")
     assert refused.location.endswith("%2furl%3fb%3d2")
 
@@ -223,10 +202,10 @@ def test_what_one_url_said_is_nothing_to_the_next(
     stream, _ = site.scene.connect()
     for user in ("alice", "bob"):
         value = quote(encode_cookie(desk.ticket(user)))
-        stream.receive(lines(f"GET {path}?auth_tkt={value}"))
+        stream.receive(head_of(f"GET {path}?auth_tkt={value}"))
         assert stream.take().startswith(b"HTTP/1.1 200 ")
         assert f"\r\nX-Env-User: {user}\r\n".encode() in site.scene.backend.head
-    stream.receive(lines(f"GET {path}"))
+    stream.receive(head_of(f"GET {path}"))
     assert stream.take().startswith(b"HTTP/1.1 307 ")
 
 
@@ -236,7 +215,7 @@ def test_another_ticket_on_the_same_connection_is_another_user(
     stream, _ = site.scene.connect()
 
     def ask(fields: Fields, status: bytes) -> bytes:
-        stream.receive(lines("GET /x", *fields(desk)))
+        stream.receive(head_of("GET /x", *fields(desk)))
         answer = stream.take()
         assert answer.startswith(b"HTTP/1.1 " + status)
         return answer
@@ -254,10 +233,10 @@ def test_a_new_ticket_is_given_once(site: Site, desk: Desk) -> None:
     fields = base64("alice", age=TIMEOUT // 2 + 9)(desk)
     older = base64("bob", secret=OLD_SECRET)(desk)
     for shown, user in ((fields, b"alice"), (fields, b"alice"), (older, b"bob")):
-        stream.receive(lines("GET /x", *shown))
+        stream.receive(head_of("GET /x", *shown))
         answer = stream.take()
         assert answer.count(b"Set-Cookie: auth_tkt=") == 1
         assert b"\r\nCache-Control: no-store\r\n" in answer
         assert b"\r\nX-Env-User: " + user in site.scene.backend.head
-    stream.receive(lines("GET /x", *base64("carol")(desk)))
+    stream.receive(head_of("GET /x", *base64("carol")(desk)))
     assert b"Set-Cookie" not in stream.take()

@@ -4,13 +4,11 @@ import ast
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import attrs
 import pytest
 
-from sso_proxy.net.clock import SystemClock
-from sso_proxy.pipeline import Pipeline
 from tests.support.pubtkt_desk import LOGIN, Desk, Said, cip, cookie, good, grace, to
 from tests.support.pubtkt_routes import Site
+from tests.support.ticket_scene import head_of, trust_local
 
 TESTS = Path(__file__).parent.parent
 PUBTKT = "authn/test_pubtkt.py::"
@@ -119,11 +117,6 @@ def desk() -> Desk:
     return Desk()
 
 
-def octets(line: str, *fields: str) -> bytes:
-    lines = [f"{line} HTTP/1.1", "Host: app.test", *fields, "", ""]
-    return "\r\n".join(lines).encode("latin-1")
-
-
 @pytest.mark.parametrize(
     "target",
     [
@@ -136,7 +129,7 @@ def octets(line: str, *fields: str) -> bytes:
     ],
 )
 def test_the_way_back_is_one_argument_and_leads_here(target: str, site: Site) -> None:
-    said = site.ask(octets(f"GET {target}"))
+    said = site.ask(head_of(f"GET {target}"))
     assert said.status == 307
     query = parse_qs(urlsplit(said.location).query, strict_parsing=True)
     assert list(query) == ["back"]
@@ -145,34 +138,20 @@ def test_the_way_back_is_one_argument_and_leads_here(target: str, site: Site) ->
     assert not set(said.location) & set('\r\n \t"<>\\')
 
 
-def trust_local(site: Site) -> None:
-    """Have 127.0.0.1 be a proxy of ours."""
-    scene = site.scene
-    scene.facts = attrs.evolve(scene.facts, trusted=True)
-    pipeline = Pipeline(
-        scene.routes,
-        clock=SystemClock(),
-        trusted=lambda address: address == "127.0.0.1",
-        via="proxy",
-        new_id=scene.new_id,
-    )
-    scene.site.rules = attrs.evolve(scene.site.rules, pipeline=pipeline)
-
-
 @pytest.mark.parametrize("host", ["evil.test", "app.test@evil.test", "app.test:80"])
 def test_only_trusted_proxies_say_where_a_request_is_from(
     host: str, site: Site, desk: Desk
 ) -> None:
     said = ("X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.9")
     alice = cip("192.0.2.9")(desk)
-    asked = octets("GET /x", *alice, *said)
+    asked = head_of("GET /x", *alice, *said)
     assert site.ask(asked).location.startswith("http://sso.test/badip?ip=127.0.0.1&")
-    lost = octets("GET /x", *said, f"X-Forwarded-Host: {host}")
+    lost = head_of("GET /x", *said, f"X-Forwarded-Host: {host}")
     assert site.ask(lost) == LOGIN
-    plain = octets("GET /ssl", *cookie(good())(desk), *said)
+    plain = head_of("GET /ssl", *cookie(good())(desk), *said)
     assert site.ask(plain) == to("login", "/ssl")
 
-    trust_local(site)
+    trust_local(site.scene)
     assert site.ask(asked).status == 200
     assert site.ask(plain).status == 200
     https = LOGIN.location.replace("http%3a", "https%3a")
@@ -181,7 +160,7 @@ def test_only_trusted_proxies_say_where_a_request_is_from(
 
 def test_no_ticket_adds_a_field(site: Site, desk: Desk) -> None:
     for uid in ("a\r\nX-Evil: 1", "a\nb", "a\x00b", "a\x7f"):
-        said = site.ask(octets("GET /fake", *cookie(good(uid))(desk)))
+        said = site.ask(head_of("GET /fake", *cookie(good(uid))(desk)))
         assert said.status in {307, 500}
         assert said.seen == {}
 
@@ -192,9 +171,9 @@ def test_a_repetition_with_another_method_is_decided_anew(
     """In its grace period a ticket is good for HEAD, and not for GET."""
     fields = grace("{-10}")(desk)
     stream, _ = site.scene.connect()
-    stream.receive(octets("HEAD /x", *fields))
+    stream.receive(head_of("HEAD /x", *fields))
     assert stream.take().startswith(b"HTTP/1.1 200 ")
-    stream.receive(octets("GET /x", *fields))
+    stream.receive(head_of("GET /x", *fields))
     assert stream.take().startswith(b"HTTP/1.1 307 ")
     assert site.scene.backend.lines() == [b"HEAD /x HTTP/1.1"]
 
@@ -204,8 +183,8 @@ def test_another_ticket_on_the_same_connection_is_another_user(
 ) -> None:
     stream, _ = site.scene.connect()
     for user in ("alice", "bob", "bob", "alice"):
-        stream.receive(octets("GET /x", *cookie(good(user))(desk)))
+        stream.receive(head_of("GET /x", *cookie(good(user))(desk)))
         assert stream.take().startswith(b"HTTP/1.1 200 ")
         assert f"\r\nX-Env-User: {user}\r\n".encode() in site.scene.backend.head
-    stream.receive(octets("GET /x", *cookie(good("alice"), "rsa.2")(desk)))
+    stream.receive(head_of("GET /x", *cookie(good("alice"), "rsa.2")(desk)))
     assert stream.take().startswith(b"HTTP/1.1 307 ")

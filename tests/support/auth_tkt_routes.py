@@ -1,9 +1,7 @@
 """A site whose routes are those of Apache's locations, in this process."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import attrs
 
@@ -13,7 +11,7 @@ from sso_proxy.authn.auth_tkt_config import AuthTktConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.outgoing import sort_consumed
-from sso_proxy.routing import Route, RouteHeaders
+from sso_proxy.routing import Route
 from sso_proxy.testing.fakes import FakeTools
 from tests.support.auth_tkt_desk import (
     DIGEST_OF,
@@ -27,11 +25,7 @@ from tests.support.auth_tkt_desk import (
     Said,
 )
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
-
-HEADERS = RouteHeaders(
-    user="X-Env-User", claims=(("tokens", "X-Env-Tokens"), ("udata", "X-Env-Data"))
-)
-_fields = re.compile(rb"\r\n([A-Za-z-]+): ([^\r]*)").findall
+from tests.support.ticket_scene import HEADERS, fields_of, seen
 
 
 class Site:
@@ -57,7 +51,9 @@ class Site:
         stream, _ = self.scene.connect()
         stream.receive(octets)
         status = int(stream.sent[9:12])
-        found = [(name.lower(), value.decode()) for name, value in _fields(stream.sent)]
+        found = [
+            (name.lower(), value.decode()) for name, value in fields_of(stream.sent)
+        ]
         location = "".join(value for name, value in found if name == b"location")
         given = desk.given((v for name, v in found if name == b"set-cookie"), peer)
         if len(self.scene.backend.asked) == before:
@@ -97,11 +93,6 @@ def route(
 
 def _seen(head: bytes) -> Iterator[tuple[str, str]]:
     """Give what the backend saw, octet for character."""
-    found = {name.lower(): value for name, value in _fields(head)}
-    for name, field in {
-        "user": b"x-env-user",
-        "tok": b"x-env-tokens",
-        "data": b"x-env-data",
-    }.items():
-        yield name, unquote_to_bytes(found.get(field, b"")).decode("latin-1")
+    found = {name.lower(): value for name, value in fields_of(head)}
+    yield from seen(head)
     assert b"auth_tkt=" not in found.get(b"cookie", b"").partition(b"xauth")[0]

@@ -1,9 +1,7 @@
 """A site whose routes are those of Apache's locations, in this process."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from sso_proxy.admission import Connection
 from sso_proxy.authn.pubtkt import PubtktAuthenticator
@@ -11,16 +9,12 @@ from sso_proxy.authn.pubtkt_config import PubtktConfig
 from sso_proxy.config.secrets import Secret
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.outgoing import sort_consumed
-from sso_proxy.routing import Route, RouteHeaders
+from sso_proxy.routing import Route
 from sso_proxy.testing.fakes import FakeAuthenticator, FakeTools
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
 from tests.support.pubtkt_apache import write_keys
 from tests.support.pubtkt_desk import LOCATIONS, NOBODY, URLS, Said
-
-HEADERS = RouteHeaders(
-    user="X-Env-User", claims=(("tokens", "X-Env-Tokens"), ("udata", "X-Env-Data"))
-)
-_fields = re.compile(rb"\r\n([A-Za-z-]+): ([^\r]*)").findall
+from tests.support.ticket_scene import HEADERS, fields_of, seen
 
 
 class Site:
@@ -76,7 +70,7 @@ class Site:
         stream, _ = self.scene.connect()
         stream.receive(octets)
         status = int(stream.sent[9:12])
-        fields = {name.lower(): value for name, value in _fields(stream.sent)}
+        fields = {name.lower(): value for name, value in fields_of(stream.sent)}
         location = fields.get(b"location", b"").decode()
         if len(self.scene.backend.asked) == before:
             return Said(status, location)
@@ -85,12 +79,7 @@ class Site:
 
 def _seen(head: bytes) -> Iterator[tuple[str, str]]:
     """Give what the backend saw, octet for character."""
-    found = {name.lower(): value for name, value in _fields(head)}
-    for name, field in {
-        "user": b"x-env-user",
-        "tok": b"x-env-tokens",
-        "data": b"x-env-data",
-    }.items():
-        yield name, unquote_to_bytes(found.get(field, b"")).decode("latin-1")
+    found = {name.lower(): value for name, value in fields_of(head)}
+    yield from seen(head)
     yield "authorization", found.get(b"authorization", b"").decode("latin-1")
     assert b"auth_pubtkt" not in found.get(b"cookie", b"").partition(b"xauth")[0]
