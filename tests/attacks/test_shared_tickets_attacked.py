@@ -19,7 +19,7 @@ from tests.support.auth_tkt_desk import (
     two,
 )
 from tests.support.auth_tkt_routes import Site
-from tests.support.ticket_scene import head_of, trust_local
+from tests.support.ticket_requests import head_of, trust_local
 
 TESTS = Path(__file__).parent.parent
 TKT = "authn/test_auth_tkt.py::"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.pubtkt_desk import LOGIN, Desk, Said, cip, cookie, good, grace, to
 from tests.support.pubtkt_routes import Site
-from tests.support.ticket_scene import head_of, trust_local
+from tests.support.ticket_requests import head_of, trust_local
 
 TESTS = Path(__file__).parent.parent
 PUBTKT = "authn/test_pubtkt.py::"

@@ -25,7 +25,7 @@ from tests.support.auth_tkt_desk import (
     Said,
 )
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
-from tests.support.ticket_scene import HEADERS, fields_of, seen
+from tests.support.ticket_requests import HEADERS, fields_of, seen
 
 
 class Site:

@@ -14,7 +14,7 @@ from sso_proxy.testing.fakes import FakeAuthenticator, FakeTools
 from tests.support.doubles import FakeUpstream, Scene, answer_ok, make_route
 from tests.support.pubtkt_apache import write_keys
 from tests.support.pubtkt_desk import LOCATIONS, NOBODY, URLS, Said
-from tests.support.ticket_scene import HEADERS, fields_of, seen
+from tests.support.ticket_requests import HEADERS, fields_of, seen
 
 
 class Site:
