@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -14,11 +14,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from sso_proxy.assembly import Gateway
+from sso_proxy.config.key_ring import write_key_ring
 from sso_proxy.config.load import load_config
 from sso_proxy.resource import ProxyResource
 from sso_proxy.specs.http.digest import build_content_digest
 from sso_proxy.testing.demo.authorization_server import tls_options
 from sso_proxy.testing.demo.echo import Echo
+from sso_proxy.testing.fakes import KEY_RING
 from sso_proxy.testing.pki import Pki
 from tests.support.programs import CurlAnswer, curl
 
@@ -51,6 +53,20 @@ path = "/slow"
 authenticate = ["anonymous"]
 limits = {{ request_timeout = 0.3 }}
 backend = "resource:tests_resource_backend:WAITS"
+[authenticator.named]
+type = "tests.support.header_login:HeaderLogin"
+[session.main]
+type = "server"
+[[route]]
+host = "*"
+path = "/held"
+authenticate = ["named"]
+backend = "resource:tests_resource_backend:WAITS"
+[[route]]
+host = "*"
+path = "/kept/"
+authenticate = ["named"]
+backend = "http://127.0.0.1:{port}"
 [[route]]
 host = "*"
 path = "/shop"
@@ -83,9 +99,12 @@ class Waits(Resource):
 
     def __init__(self) -> None:
         super().__init__()
+        self.asked: Deferred[None] = Deferred()
         self.lost: list[object] = []
 
     def render(self, request: Request) -> int:
+        if not self.asked.called:
+            self.asked.callback(None)
         request.notifyFinish().addErrback(self.lost.append)
         if request.postpath == [b"half"]:
             transport: Any = request.transport
@@ -115,6 +134,7 @@ class ProxyResourceTests(TestCase):
         echo: Any = listen.listenTCP(0, Site(Echo()), interface="127.0.0.1")
         self.addCleanup(echo.stopListening)
         self.patch(os, "environ", {**os.environ, "SIGNING_SECRET": "s" * 32})
+        write_key_ring(self.directory / "keys.json", KEY_RING, replace=False)
         config = self.directory / "proxy.toml"
         config.write_text(
             CONFIG.format(directory=self.directory, port=echo.getHost().port)
@@ -219,6 +239,24 @@ class ProxyResourceTests(TestCase):
         assert (answer.status, self.records()[-1]["reason"]) == (504, "request-timeout")
         assert len(self.waits.lost) == 1
         assert not self.gateway.listeners[0].site.connections
+
+    async def test_what_is_open_ends_with_its_session(self) -> None:
+        await self.start()
+        self.pki.write(self.directory, "ca")
+        trust = ("--cacert", str(self.directory / "ca.crt"))
+        answer = await deferToThread(
+            curl, *trust, "-H", "X-Login: alice", f"{self.tls_url}/kept/"
+        )
+        (cookie,) = answer.values("set-cookie")
+        said = ("-H", f"Cookie: {cookie.partition(';')[0]}")
+        held = deferToThread(curl, *trust, *said, f"{self.tls_url}/held")
+        await self.waits.asked
+        user = {"issuer": "https://test.example", "subject": "alice"}
+        told = await self.gateway.sessions({"do": "end", **user})
+        assert told["status"] == 200
+        assert (await held).status == 403
+        assert self.records()[-1]["reason"] == "session-ended"
+        assert len(self.waits.lost) == 1
 
     async def test_every_request_is_recorded(self) -> None:
         await self.start()
