@@ -14,7 +14,7 @@ import pytest
 
 from sso_proxy import __version__
 from sso_proxy.testing.pki import Pki
-from tests.support.running import PATIENCE, eventually
+from tests.support.running import PATIENCE, eventually, need_root
 
 ROOT = Path(__file__).parent.parent.parent
 HOME = "usr/lib/sso-proxy"
@@ -173,6 +173,48 @@ def test_a_shell_can_read_the_scripts(package: Path, script: str) -> None:
     assert text.startswith("#!/bin/sh\nset -e\n")
     assert "@" not in text
     subprocess.run(["/bin/sh", "-n"], input=text, text=True, check=True, timeout=30)
+
+
+ELSEWHERE = """
+set -e
+mount -t tmpfs none "$1"
+mkdir "$1/changes" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+rm -rf "$1/root/var/lib/sso-proxy" "$1/root/etc/sso-proxy"
+cp "$2" "$1/root/tmp/sso-proxy.deb"
+chroot "$1/root" /bin/sh -ec '
+dpkg --install /tmp/sso-proxy.deb >/dev/null
+stat --format="%a %U %G %n" /etc/sso-proxy/*
+find /usr/lib/sso-proxy/lib/sso_proxy -maxdepth 2 -name "tap.*.pyc" | wc -l
+echo "# ours" >>/etc/sso-proxy/sso-proxy.toml
+dpkg --install /tmp/sso-proxy.deb >/dev/null
+tail -1 /etc/sso-proxy/sso-proxy.toml
+dpkg --remove sso-proxy >/dev/null
+mkdir /var/lib/sso-proxy
+ls -d /usr/lib/sso-proxy /etc/sso-proxy/sso-proxy.toml 2>/dev/null || true
+dpkg --purge sso-proxy >/dev/null
+ls -d /etc/sso-proxy /var/lib/sso-proxy 2>/dev/null || true
+'
+"""
+"""Installs over what this system has, in memory, where nobody else sees it."""
+
+
+def test_dpkg_installs_upgrades_removes_and_purges_it(
+    package: Path, tmp_path: Path
+) -> None:
+    need_root()
+    done = told(
+        "unshare", "--mount", "/bin/sh", "-c", ELSEWHERE, "sh", tmp_path, package
+    )
+    assert done.splitlines() == [
+        "750 root sso-proxy /etc/sso-proxy/secrets",
+        "640 root sso-proxy /etc/sso-proxy/sso-proxy.toml",
+        "750 root sso-proxy /etc/sso-proxy/tls",
+        "1",
+        "# ours",
+        "/etc/sso-proxy/sso-proxy.toml",
+    ]
 
 
 def test_unit_is_where_the_program_is(root: Path) -> None:
