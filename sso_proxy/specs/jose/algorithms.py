@@ -29,6 +29,9 @@ _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES51
 """An ECDSA algorithm is a curve and a hash together (RFC 7518 section 3.4)."""
 
 
+_SHORT: Final = 48
+"""Octets of each half of a signature that `_short_der` can encode."""
+
 MACS: Final[Mapping[str, str]] = {
     "HS256": "sha256",
     "HS384": "sha384",
@@ -108,15 +111,31 @@ def _ecdsa(
     """Make a check of ECDSA; R and S have full length (RFC 7518 section 3.4)."""
     scheme = ec.ECDSA(hash_)
     size = (key.key_size + 7) // 8
+    encode = _short_der if size <= _SHORT else _any_der
 
     def check(signing_input: bytes, signature: bytes) -> None:
         if len(signature) != 2 * size:
             raise InvalidSignature
-        r = int.from_bytes(signature[:size], "big")
-        s = int.from_bytes(signature[size:], "big")
-        key.verify(encode_dss_signature(r, s), signing_input, scheme)
+        key.verify(encode(signature[:size], signature[size:]), signing_input, scheme)
 
     return check
+
+
+def _short_der(r: bytes, s: bytes) -> bytes:
+    """
+    Encode two numbers in DER, as `_any_der` does, in a quarter of the time.
+
+    For up to 48 octets each: the length of them all takes one octet.
+    """
+    r, s = r.lstrip(b"\0") or b"\0", s.lstrip(b"\0") or b"\0"
+    r, s = b"\0" + r if r[0] > 127 else r, b"\0" + s if s[0] > 127 else s
+    length = len(r) + len(s) + 4
+    return b"0%c\x02%c%b\x02%c%b" % (length, len(r), r, len(s), s)
+
+
+def _any_der(r: bytes, s: bytes) -> bytes:
+    """Encode two numbers, big endian, in DER."""
+    return encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
 
 
 def _eddsa(key: Ed25519PublicKey | Ed448PublicKey) -> SignatureCheck:

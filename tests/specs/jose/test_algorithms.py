@@ -5,7 +5,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from sso_proxy.specs.jose import algorithms
 from sso_proxy.specs.jose.algorithms import (
     MACS,
     PublicKey,
@@ -73,6 +76,21 @@ def test_leading_zeros_do_not_make_another_spelling(alg: str) -> None:
     longer = signature[:half] + b"\0" + signature[half:]
     with pytest.raises(InvalidSignature):
         signature_checks(public_key(SIGNERS[alg]))[alg](b"input", longer)
+
+
+@given(
+    st.integers(1, 48).flatmap(
+        lambda size: st.tuples(*[st.binary(min_size=size, max_size=size)] * 2)
+    )
+)
+@example((b"\0" * 32, b"\0" * 32))
+@example((b"\0\x80" + b"\1" * 30, b"\xff" * 32))
+@example((b"\0\x7f" + b"\1" * 46, b"\xff" * 48))
+def test_signatures_are_encoded_as_the_library_does(
+    halves: tuple[bytes, bytes],
+) -> None:
+    r, s = (int.from_bytes(half, "big") for half in halves)
+    assert algorithms._short_der(*halves) == encode_dss_signature(r, s)
 
 
 def test_a_der_signature_is_no_jws_signature() -> None:
