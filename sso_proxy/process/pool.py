@@ -73,6 +73,7 @@ class Pool:
         self._count = config.server.workers
         self._delays = dict.fromkeys(range(1, self._count + 1), FIRST_DELAY)
         self._draining: Deferred[None] | None = None
+        self._changing = False
         self._looks = LoopingCall(self._look)
         self._looks.clock = reactor
 
@@ -302,6 +303,8 @@ class Pool:
 
     async def _end_hanging(self) -> None:
         """End workers that take connections, or should by now, and do nothing."""
+        if self._changing:  # that may take a worker a while, and has its own limit
+            return
         children = list(self._children.values())
         answers = await self._ask_each(children, "live", None, LIVE_TIMEOUT)
         for child, answer in zip(children, answers, strict=True):
@@ -338,7 +341,11 @@ class Pool:
         config = self._config
         packed = pack_config(config)
         stale = [c for c in self._children.values() if c.config is not config]
-        answers = await self._ask_each(stale, "reload", packed, limit)
+        self._changing = True
+        try:
+            answers = await self._ask_each(stale, "reload", packed, limit)
+        finally:
+            self._changing = False
         objections = []
         for child, answer in zip(stale, answers, strict=True):
             if answer is None:

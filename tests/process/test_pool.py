@@ -65,6 +65,8 @@ for question in line:
             sys.exit(0)
         case "reload":
             wanted = unpack_config(question["with"]).server.name
+            if wanted == "large":
+                time.sleep(1)
             answer = try_to_serve(wanted)
             if "is" in answer:
                 served = wanted
@@ -246,6 +248,15 @@ class PoolTests(TestCase):
         assert (same, pool.replaced) == (other, 1)
         assert new != hung
         assert await pool.hanging() == ()
+
+    async def test_worker_that_takes_its_time_to_reload_does_not_hang(self) -> None:
+        self.patch(pool_module, "LOOK_EVERY", 0.05)
+        self.patch(pool_module, "LIVE_TIMEOUT", 0.04)
+        pool = self.start()
+        changing = Deferred.fromCoroutine(pool.reload(config("large")))
+        self.patch(pool_module, "HANGS", 1)
+        await changing
+        assert pool.replaced == 0
 
     async def test_worker_that_does_not_get_ready_is_replaced(self) -> None:
         self.patch(pool_module, "LOOK_EVERY", 0.05)
