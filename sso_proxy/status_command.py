@@ -3,9 +3,11 @@
 import argparse
 import webbrowser
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 from sso_proxy.config.load import load_config
+from sso_proxy.config.operator_parts import AdminConfig
 from sso_proxy.revoking import admin_of, ask_proxy
 
 
@@ -37,10 +39,26 @@ def run_status(chosen: argparse.Namespace) -> Iterator[str]:
         yield f"ssh -L 127.0.0.1:9901:{socket} {config.server.name}"
         yield f"then, within {seconds} s: http://localhost:9901{path}"
         return
-    host = f"[{admin.address}]" if ":" in admin.address else admin.address
-    scheme = "http" if admin.certificate is None else "https"
-    url = f"{scheme}://{host}:{admin.port}{path}"
+    url = origin_of(admin, config.server.name) + path
     if chosen.open and webbrowser.open(url):
         yield "opened the status page"
         return
     yield f"good once, within {seconds} s: {url}"
+
+
+def origin_of(admin: AdminConfig, name: str) -> str:
+    """
+    Give where a browser reaches the listener on a TCP port.
+
+    Args:
+        admin: The listener.
+        name: This machine's, for browsers elsewhere where it listens on all addresses.
+    """
+    address = ip_address(admin.address)
+    host = str(address)
+    if address.is_unspecified:  # what listens there is reached by another name
+        host = name
+    elif address.version == 6:
+        host = f"[{address}]"
+    scheme = "http" if admin.certificate is None else "https"
+    return f"{scheme}://{host}:{admin.port}"

@@ -9,6 +9,8 @@ from threading import Thread
 import pytest
 
 from sso_proxy.cli import main
+from sso_proxy.config.operator_parts import AdminConfig
+from sso_proxy.status_command import origin_of
 
 CONFIG = """
 [server]
@@ -84,3 +86,20 @@ def test_a_browser_that_is_not_there_is_no_end(
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
     assert main(["status", "--config", str(config), "--open"]) == 0
     assert "/status/enter/abc" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("127.0.0.1", "https://127.0.0.1:9443"),
+        ("::1", "https://[::1]:9443"),
+        ("0.0.0.0", "https://gateway-1.example.com:9443"),  # noqa: S104
+        ("::", "https://gateway-1.example.com:9443"),
+    ],
+)
+def test_the_link_is_good_where_the_listener_is_reached(
+    address: str, origin: str
+) -> None:
+    files = {"certificate": "a.crt", "key": "a.key", "client_ca": "operators.crt"}
+    admin = AdminConfig(address=address, port=9443, **files)
+    assert origin_of(admin, "gateway-1.example.com") == origin
