@@ -66,6 +66,7 @@ ScopeOf = Callable[[RequestHead], DeviceScope]
 
 
 NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
+"""Nothing is known of who logged in."""
 
 _LATER: Final = Response(
     status=503, reason="device-changing", headers=(("retry-after", "1"), NO_STORE)
@@ -215,8 +216,8 @@ class DeviceTalk:
         """
         Answer a browser that proves its key, or asks what to prove.
 
-        Who logs in anew still has the key from before for a moment.  That would be told
-        to give up what it calls the same: so it is told to try again.
+        Who logs in anew proves the key from before for a moment.  To be told to give it
+        up would end the new one, too, which browsers call the same: so they try again.
 
         Args:
             request: What it has sent.
@@ -256,6 +257,15 @@ class DeviceTalk:
         """Say whether that is what browsers call what is bound here, on this host."""
         return session_id == self.session_id(head)
 
+    def session_id(self, head: RequestHead) -> str:
+        """
+        Give what browsers call what is bound here.
+
+        It is always the same: what a later login registers takes the place of what is
+        there.  Browsers have one list for all hosts of a site.
+        """
+        return digest("device-session", self.name, own_origin(head)).hex()[:16]
+
     def _may_register(self, began: float) -> bool:
         return is_since(began, max(_REGISTERING, self.config.grace), self.clock.time())
 
@@ -289,15 +299,6 @@ class DeviceTalk:
             return self._ask_again(request, use, holder)
         self.pace.note(holder)  # what is repeated takes no room, and may be a thief's
         return None
-
-    def session_id(self, head: RequestHead) -> str:
-        """
-        Give what browsers call what is bound here.
-
-        It is always the same: what a later login registers takes the place of what is
-        there.  Browsers have one list for all hosts of a site.
-        """
-        return digest("device-session", self.name, own_origin(head)).hex()[:16]
 
     def _challenge(self, request: Request, use: Use, holder: str) -> tuple[str, str]:
         """Give the field with what the next proof is to be about."""
