@@ -37,7 +37,7 @@ class HealthOptions:
         host: The ``Host`` of the question; unset, the server's own.
         status: Statuses of a server that is well.
         interval: Seconds between two questions.
-        timeout: Seconds that the whole of one may take.
+        timeout: Seconds until the head of an answer must have come.
         rises: Good answers in a row after which a server that was down is well.
         falls: Failures in a row after which it is down.  At the start, one is enough.
     """
