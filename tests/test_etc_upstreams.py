@@ -1,12 +1,22 @@
 """The example about several servers runs before real ones: nginx, of which one ends."""
 
+import socket
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from sso_proxy.checking import check
 from sso_proxy.config.load import load_config
 from sso_proxy.testing.pki import Pki
-from tests.support.programs import CurlAnswer, RealProxy, curl, free_port, nginx
+from tests.support.programs import (
+    Backend,
+    CurlAnswer,
+    RealProxy,
+    curl,
+    echo_head,
+    free_port,
+    nginx,
+)
 from tests.support.running import eventually
 from tests.test_etc import ETC, replaced
 
@@ -52,6 +62,10 @@ def test_a_shop_on_several_servers(tmp_path: Path) -> None:
     changes = {'"0.0.0.0"': '"127.0.0.1"', "port = 8443": "port = 0"}
     for number, port in enumerate(ports.values(), 1):
         changes[f"10.0.0.{number}:8443"] = f"127.0.0.1:{port}"
+    search = [free_port(), free_port()]
+    for number, port in enumerate(search, 4):
+        changes[f"10.0.0.{number}:9000"] = f"127.0.0.1:{port}"
+    changes["pause = 10 "] = "pause = 0.5 "
     text = replaced((ETC / "upstreams.toml").read_text(), changes)
     running = []
     for name, port in ports.items():
@@ -63,6 +77,8 @@ def test_a_shop_on_several_servers(tmp_path: Path) -> None:
         running[0],
         running[1],
         running[2],
+        Searching(search[0]),
+        Searching(search[1]) as leaves,
         RealProxy(tmp_path, text, state_dir=state).serve() as proxy,
     ):
 
@@ -88,6 +104,8 @@ def test_a_shop_on_several_servers(tmp_path: Path) -> None:
         where = ask("c0", "/shop/old").values("location")
         assert where == [f"https://{HOST}:{proxy.port}/shop/cart"]
 
+        search_goes_on(lambda: ask("c0", "/search/x").status, proxy, search, leaves)
+
         lost = before["c0"]
         with running[names.index(lost)]:
             pass  # it ends
@@ -105,6 +123,36 @@ def test_a_shop_on_several_servers(tmp_path: Path) -> None:
         assert ask("c1").values("retry-after") == ["600"]
         (tmp_path / "maintenance").unlink()
         eventually(lambda: ask("c1").status == 200, "no maintenance")
+
+
+def search_goes_on(
+    ask: Callable[[], int], proxy: RealProxy, ports: Sequence[int], leaves: Backend
+) -> None:
+    """See that nobody notices when the second server leaves, and when it is back."""
+
+    def state_of(port: int) -> str:
+        start = f'server_up{{server="http://127.0.0.1:{port}",upstream="search"}} '
+        return proxy.ask_admin("/metrics")[1].partition(start)[2][:1]
+
+    def is_back() -> bool:
+        assert ask() == 200
+        return state_of(ports[1]) == "1"
+
+    assert ask() == 200
+    leaves.close()
+    for _ in range(12):
+        assert ask() == 200
+    assert (state_of(ports[0]), state_of(ports[1])) == ("1", "0")
+    with Searching(ports[1]):
+        eventually(is_back, "the request that tries it out")
+
+
+class Searching(Backend):
+    """A server that says what it is asked."""
+
+    def __init__(self, port: int) -> None:
+        sock = socket.create_server(("127.0.0.1", port))
+        super().__init__(echo_head, sock)
 
 
 def said(answer: CurlAnswer) -> str:
