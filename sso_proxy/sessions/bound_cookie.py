@@ -20,6 +20,13 @@ from sso_proxy.sessions.names import decode, digest, encode
 from sso_proxy.specs.http.cookies import Scope, build_set_cookie
 
 _TIMES: Final = struct.Struct(">dd")
+_ON_ITS_WAY: Final = 2.0
+"""
+Seconds by which browsers drop it sooner than it ends here.
+
+They count from when the answer came, and a request takes its time, too: one that has
+the cookie in its last moments must not be refused.
+"""
 _KNOWN: Final = 1024
 """Cookies that were opened lately, and are not opened again."""
 
@@ -118,7 +125,7 @@ class BoundCookie:
         until = min(now + self._lifetime, expires)
         octets = _TIMES.pack(now, until) + thumbprint.encode("ascii")
         value = encode(self._sealer.seal(octets, self._context(holder)))
-        age = max(1, int(until - now))
+        age = max(1, int(until - now - _ON_ITS_WAY))
         field = build_set_cookie(self.name, value, self._scope, max_age=age)
         return (("set-cookie", field), NO_STORE)
 
