@@ -148,7 +148,7 @@ class DeviceSessions:
                 return finish(_TOO_MANY)
             answer = await devices.register(request, holder, began, over)
         else:
-            answer = await devices.refresh(request, holder, over, began)
+            answer = await devices.refresh(request, holder, began, over)
         return finish(answer)
 
     def _may_register(self, request: Request) -> bool:

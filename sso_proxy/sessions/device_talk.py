@@ -207,11 +207,7 @@ class DeviceTalk:
         return self._instruct(request, holder, key, expires)
 
     async def refresh(  # noqa: PLR0911 - one for each answer
-        self,
-        request: Request,
-        holder: str | None,
-        expires: float,
-        began: float = 0.0,
+        self, request: Request, holder: str | None, began: float, expires: float
     ) -> Response:
         """
         Answer a browser that proves its key, or asks what to prove.
@@ -222,8 +218,8 @@ class DeviceTalk:
         Args:
             request: What it has sent.
             holder: The holder that its other cookies name; None if that is over.
-            expires: Seconds since the epoch when it is over.
             began: Seconds since the epoch when it began.
+            expires: Seconds since the epoch when it is over.
 
         Raises:
             UnavailableError: It cannot be done now.

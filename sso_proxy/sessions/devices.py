@@ -268,14 +268,10 @@ class Devices:
         return await self._talk.register(request, holder, began, expires)
 
     async def refresh(
-        self,
-        request: Request,
-        holder: str | None,
-        expires: float,
-        began: float = 0.0,
+        self, request: Request, holder: str | None, began: float, expires: float
     ) -> Response:
         """Answer a browser that proves its key (`DeviceTalk.refresh`)."""
-        return await self._talk.refresh(request, holder, expires, began)
+        return await self._talk.refresh(request, holder, began, expires)
 
     def names(self, session_id: str, head: RequestHead) -> bool:
         """Say whether that is what browsers call what is bound here, on this host."""

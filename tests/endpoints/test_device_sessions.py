@@ -71,7 +71,7 @@ def test_a_proof_is_for_the_holder_that_the_cookies_name() -> None:
     desk.ask("dbsc/refresh")
     assert desk.bound.devices.asked == [
         ("register", "s-1", 100.0, 200.0),
-        ("refresh", "s-1", 200.0, 100.0),
+        ("refresh", "s-1", 100.0, 200.0),
     ]
 
 

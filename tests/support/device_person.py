@@ -68,7 +68,7 @@ class Person:
             else (session.id, session.created, session.expires)
         )
         assert store.devices is not None
-        return self.take(now(store.devices.refresh(request, id_, expires, began)))
+        return self.take(now(store.devices.refresh(request, id_, began, expires)))
 
     def take(self, answer: Response) -> Response:
         """Do as a browser does with an answer."""
