@@ -10,9 +10,8 @@ from collections import OrderedDict
 from time import monotonic
 from typing import Final, NamedTuple
 
-import attrs
-
-from sso_proxy.admission import Admission, Connection
+from sso_proxy.admission import Admission
+from sso_proxy.edge.place import Place
 from sso_proxy.model import ANONYMOUS
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.upstream import Outgoing
@@ -69,22 +68,6 @@ class Repeated(NamedTuple):
             caller=admission.caller,
             replayable=True,
         )
-
-
-class Place:
-    """
-    Where requests come from: it is the same for connections that are alike.
-
-    Attributes:
-        facts: What is known of them.
-    """
-
-    __slots__ = ("__weakref__", "facts")
-
-    def __init__(self, facts: Connection) -> None:
-        if facts.tls is not None:  # not even the means to tell them apart
-            facts = attrs.evolve(facts, tls=attrs.evolve(facts.tls, exporter=None))
-        self.facts = facts
 
 
 class Known:

@@ -17,10 +17,10 @@ from sso_proxy.callers import is_known_to_permit, still_permits
 from sso_proxy.edge.known import (
     LONGEST_LINE,
     Known,
-    Place,
     Repeated,
     holds_elsewhere,
 )
+from sso_proxy.edge.place import Place
 from sso_proxy.edge.site import Rules
 from sso_proxy.errors import BadMessageError
 from sso_proxy.routing import HostRoutes, Route

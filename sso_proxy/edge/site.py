@@ -12,7 +12,8 @@ from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.config.limits import LimitsConfig
-from sso_proxy.edge.known import KnownHeads, Place
+from sso_proxy.edge.known import KnownHeads
+from sso_proxy.edge.place import Place
 from sso_proxy.edge.timing import Told
 from sso_proxy.interfaces import IClock
 from sso_proxy.pages import Pages, default_pages

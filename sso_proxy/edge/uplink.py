@@ -14,8 +14,8 @@ from sso_proxy.admission import Admission, Connection, Verdict
 from sso_proxy.edge.body import BodyReader
 from sso_proxy.edge.exchange import Exchange
 from sso_proxy.edge.intake import Intake
-from sso_proxy.edge.known import Place
 from sso_proxy.edge.memo import Memo
+from sso_proxy.edge.place import Place
 from sso_proxy.edge.progress import ProgressWatch
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.errors import BadMessageError

@@ -7,7 +7,8 @@ import attrs
 import pytest
 
 from sso_proxy.edge import known as module
-from sso_proxy.edge.known import Known, KnownHeads, Place
+from sso_proxy.edge.known import Known, KnownHeads
+from sso_proxy.edge.place import Place
 from sso_proxy.model import ANONYMOUS, Caller
 from sso_proxy.testing.fakes import make_identity
 from tests.support.doubles import FakeUpstream, Scene, make_route
