@@ -16,7 +16,7 @@ from sso_proxy.edge.site import Rules, Site
 from sso_proxy.edge.uplink import State
 from sso_proxy.model import TlsFacts
 from sso_proxy.net.nest import EXCLUSIVE, READ, Watcher
-from sso_proxy.net.stream import Stream
+from sso_proxy.net.stream import SocketStream
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.stream import server_stream
 
@@ -210,7 +210,7 @@ class Listener:
         self, connection: ServerConnection, sock: socket.socket, tls: ListenerTls | None
     ) -> None:
         if tls is None:
-            connection.stream = Stream(self._nest, sock, connection)
+            connection.stream = SocketStream(self._nest, sock, connection)
             connection.ready(connection.facts)
             return
 

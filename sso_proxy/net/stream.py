@@ -57,15 +57,60 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-class Stream:
+class Stream(Protocol):
     """
-    A stream over TCP or a unix socket, without TLS.
+    What reads and writes.
 
     Attributes:
         handler: Who is told.  May be replaced.
         buffered: Octets that wait to be sent.
         progress: Octets sent so far, to see that a slow reader still reads.
     """
+
+    handler: StreamHandler
+    buffered: int
+    progress: int
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is gone."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the peer has said that it sends no more."""
+
+    @property
+    def full(self) -> bool:
+        """Whether to wait for `StreamHandler.drained`, which asking promises."""
+
+    @property
+    def unheard(self) -> bool:
+        """Whether something was taken in that the handler has not heard of."""
+
+    def readable_now(self) -> bool:
+        """Say whether there is anything to read, an end included, or it is closed."""
+
+    def write(self, data: bytes) -> None:
+        """Send *data* soon, or as soon as the peer takes it."""
+
+    def pause(self) -> None:
+        """Stop reading; the peer's window fills."""
+
+    def resume(self) -> None:
+        """Read on, unless the peer has ended or `close` was called."""
+
+    def close(self) -> None:
+        """Close once everything written has been sent."""
+
+    def half_close(self) -> None:
+        """Send no more once everything written has been sent, but read on."""
+
+    def abort(self) -> None:
+        """Close at once; what waits is dropped, and the peer sees a reset."""
+
+
+class SocketStream:
+    """A stream over TCP or a unix socket, without TLS."""
 
     __slots__ = (
         "_closing",

@@ -11,7 +11,7 @@ from sso_proxy.interfaces import IUpstream
 from sso_proxy.net.connect import Address, Connector
 from sso_proxy.net.nest import Watcher
 from sso_proxy.net.resolve import Resolver
-from sso_proxy.net.stream import Stream
+from sso_proxy.net.stream import SocketStream
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.net.tls.stream import ClientContext, client_stream
 from sso_proxy.upstream import Exchange, Outgoing
@@ -184,7 +184,7 @@ class HttpUpstream:
     def _connected(self, connection: BackendConnection, sock: socket.socket) -> None:
         backend = self.backend
         if backend.tls is None:
-            connection.connected(Stream(self._nest, sock, connection))
+            connection.connected(SocketStream(self._nest, sock, connection))
             return
         stream = client_stream(
             self._nest,

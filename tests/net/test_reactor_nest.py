@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 from sso_proxy.net.connect import Connector
 from sso_proxy.net.nest import ONCE, READ, WRITE, Nest
 from sso_proxy.net.reactor_nest import ReactorNest, open_nest
-from sso_proxy.net.stream import Stream
+from sso_proxy.net.stream import SocketStream
 from sso_proxy.testing.pki import Pki
 from tests.support.programs import Backend, RealProxy, read_request
 
@@ -242,8 +242,8 @@ def test_a_stream_carries_more_than_the_sockets_hold(place: Place) -> None:
     sender, receiver = Kept(), Kept()
     data = os.urandom(LARGE)
     place.theirs.setblocking(False)
-    into = Stream(place.nest, place.theirs, receiver)
-    out = Stream(place.nest, place.ours, sender)
+    into = SocketStream(place.nest, place.theirs, receiver)
+    out = SocketStream(place.nest, place.ours, sender)
     out.write(data)
     assert out.full
     out.close()
@@ -256,7 +256,7 @@ def test_a_stream_carries_more_than_the_sockets_hold(place: Place) -> None:
 
 def test_a_paused_stream_keeps_what_came_before_the_end(place: Place) -> None:
     kept = Kept()
-    stream = Stream(place.nest, place.ours, kept)
+    stream = SocketStream(place.nest, place.ours, kept)
     stream.pause()
     place.theirs.send(b"last words")
     place.theirs.close()
@@ -270,7 +270,7 @@ def test_a_paused_stream_keeps_what_came_before_the_end(place: Place) -> None:
 
 def test_a_stream_that_was_reset_is_lost_when_it_writes(place: Place) -> None:
     kept = Kept()
-    stream = Stream(place.nest, place.ours, kept)
+    stream = SocketStream(place.nest, place.ours, kept)
     stream.pause()
     linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
     place.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

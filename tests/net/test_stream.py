@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sso_proxy.net.nest import READ, WRITE, Nest
-from sso_proxy.net.stream import HIGH_WATER, Stream
+from sso_proxy.net.stream import HIGH_WATER, SocketStream
 from tests.support.sockets import (
     Heard,
     new_nest,
@@ -32,7 +32,7 @@ class Ends:
         self.nest: Nest = new_nest()
         near, self.far = tcp_pair() if kind == "tcp" else unix_pair()
         self.heard = Heard()
-        self.stream = Stream(self.nest, near, self.heard)
+        self.stream = SocketStream(self.nest, near, self.heard)
         self.near = near
 
     def turn(self, times: int = 3) -> None:
@@ -363,13 +363,13 @@ class Two:
         self.pairs = [unix_pair() for _ in range(2)]
         self.heard = [Heard(), Heard()]
         self.streams = [
-            Stream(self.nest, near, heard)
+            SocketStream(self.nest, near, heard)
             for (near, _), heard in zip(self.pairs, self.heard, strict=True)
         ]
         for _, far in self.pairs:
             far.send(b"x")
 
-    def first_tells(self, act: Callable[[Stream], None]) -> Heard:
+    def first_tells(self, act: Callable[[SocketStream], None]) -> Heard:
         """Let whoever hears first *act* on the other; give the other's handler."""
         told: list[int] = []
 
@@ -402,9 +402,9 @@ def test_what_was_taken_in_is_told_after_a_pause(two: Two) -> None:
     assert two.first_tells(lambda other: other.pause()).data == b"x"
 
 
-@pytest.mark.parametrize("end", [Stream.close, Stream.abort])
+@pytest.mark.parametrize("end", [SocketStream.close, SocketStream.abort])
 def test_what_was_taken_in_is_not_told_after_an_end(
-    two: Two, end: Callable[[Stream], None]
+    two: Two, end: Callable[[SocketStream], None]
 ) -> None:
     other = two.first_tells(end)
     assert (other.data, other.said) == (b"", ["lost"])
@@ -413,7 +413,7 @@ def test_what_was_taken_in_is_not_told_after_an_end(
 def test_what_was_taken_in_is_news(two: Two) -> None:
     seen = []
 
-    def look(other: Stream) -> None:
+    def look(other: SocketStream) -> None:
         seen.append((other.unheard, other.readable_now()))
 
     two.first_tells(look)

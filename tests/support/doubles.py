@@ -18,7 +18,7 @@ from sso_proxy.edge.uplink import State
 from sso_proxy.interfaces import IAuthenticator, IUpstream
 from sso_proxy.model import Authenticated, HeaderChallenge, Outcome, Refusal, Request
 from sso_proxy.net.clock import SystemClock
-from sso_proxy.net.stream import Stream, StreamHandler
+from sso_proxy.net.stream import StreamHandler
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import Route, RouteHeaders, RouteTable
 from sso_proxy.specs.http.answer import read_answer
@@ -30,7 +30,7 @@ from sso_proxy.upstream import Outgoing, Reply
 HOST = b"Host: app.example.com\r\n"
 
 
-class FakeStream(Stream):
+class FakeStream:
     """
     A stream without a socket: what is written is kept.
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from sso_proxy.net.connect import Address
 from sso_proxy.net.resolve import Resolver
-from sso_proxy.net.stream import Stream
+from sso_proxy.net.stream import SocketStream
 from sso_proxy.net.ticker import PERIOD, Ticker
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.testing.clock import SettableClock
@@ -196,7 +196,7 @@ def test_an_answer_taken_in_before_the_request_is_nobody_s(make: Make) -> None:
     near, far = unix_pair()
     asked, heard = [], Heard()
     heard.on_data = lambda _: asked.append(backend.ask())
-    client = Stream(backend.nest, near, heard)
+    client = SocketStream(backend.nest, near, heard)
     far.send(b"x")  # the first of a batch, and then comes:
     sock.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
     backend.nest.doRead()

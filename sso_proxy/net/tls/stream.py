@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from sso_proxy.model import TlsFacts
 from sso_proxy.net.nest import READ, WRITE, Watcher
-from sso_proxy.net.stream import Stream, StreamHandler
+from sso_proxy.net.stream import SocketStream, StreamHandler
 from sso_proxy.net.tls.client import check_peer, is_address
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.errors import PeerError
@@ -33,7 +33,7 @@ _AT_ONCE = 4
 _SLICE = 131072
 
 
-class TlsStream(Stream):
+class TlsStream(SocketStream):
     """
     A stream over TLS, client or server.
 
