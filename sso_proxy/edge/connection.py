@@ -335,11 +335,8 @@ class ServerConnection(Uplink):
             first = self._take_body()
             if first is None:
                 return
-            outgoing = attrs.evolve(
-                outgoing,
-                head=outgoing.head + first,
-                bodyless=self._intake is None,
-            )
+            head, intake = outgoing.head + first, self._intake
+            outgoing = attrs.evolve(outgoing, head=head, bodyless=intake is None)
         if self._intake is not None and self.stream.ended:
             self.refuse(400, "body-incomplete")
             return

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
 
-import attrs
-
 from sso_proxy.admission import Admission, Trail
 from sso_proxy.audit import (
     DecisionMember,
@@ -32,7 +30,6 @@ _MOST_WAITING = 4096
 """Lines that may wait for `Recorder.flush`; then they are written at once."""
 
 
-@attrs.define(kw_only=True, eq=False)
 class Recorder:
     """
     Writes a line for each exchange to each stream, and counts.
@@ -50,17 +47,38 @@ class Recorder:
         spans: Makes spans of some requests; None: of none.
     """
 
-    json: Sequence[IAuditSink]
-    combined: Sequence[IAuditSink]
-    clock: IClock
-    counts: Counter[tuple[int, str]] = attrs.field(factory=Counter)
-    traffic: Traffic = attrs.field(factory=Traffic)
-    decisions: RecentDecisions = attrs.field(factory=RecentDecisions)
-    spans: Spans | None = None
-    _waiting: list[tuple[Exchange, float, float]] = attrs.field(
-        factory=list, init=False, repr=False
+    __slots__ = (
+        "_made",
+        "_waiting",
+        "clock",
+        "combined",
+        "counts",
+        "decisions",
+        "json",
+        "spans",
+        "traffic",
     )
-    _made: int = attrs.field(default=0, init=False, repr=False)
+
+    def __init__(  # noqa: PLR0913
+        self,
+        *,
+        json: Sequence[IAuditSink],
+        combined: Sequence[IAuditSink],
+        clock: IClock,
+        counts: Counter[tuple[int, str]] | None = None,
+        traffic: Traffic | None = None,
+        decisions: RecentDecisions | None = None,
+        spans: Spans | None = None,
+    ) -> None:
+        self.json = json
+        self.combined = combined
+        self.clock = clock
+        self.counts = Counter() if counts is None else counts
+        self.traffic = Traffic() if traffic is None else traffic
+        self.decisions = RecentDecisions() if decisions is None else decisions
+        self.spans = spans
+        self._waiting: list[tuple[Exchange, float, float]] = []
+        self._made = 0
 
     def record(self, exchange: Exchange) -> None:
         """Record *exchange*, which is over and does not change any more."""

@@ -67,13 +67,14 @@ def trusted_ranges(cidrs: Iterable[str]) -> Callable[[str], bool]:
     unix = "unix" in wanted
     networks = [ip_network(cidr) for cidr in wanted - {"unix"}]
 
-    @lru_cache(maxsize=_ANSWERS)
-    def answer(text: str) -> bool:
+    def is_within(text: str) -> bool:
         try:
             address = _unmapped(ip_address(text))
         except ValueError:
             return False
         return any(address in network for network in networks)
+
+    answer = lru_cache(maxsize=_ANSWERS)(is_within)
 
     def is_trusted(text: str) -> bool:
         """Say whether *text*, an IP address or ``unix``, is in a range."""
