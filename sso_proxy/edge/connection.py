@@ -335,8 +335,8 @@ class ServerConnection(Uplink):
             first = self._take_body()
             if first is None:
                 return
-            head, intake = outgoing.head + first, self._intake
-            outgoing = attrs.evolve(outgoing, head=head, bodyless=intake is None)
+            head = outgoing.head + first
+            outgoing = attrs.evolve(outgoing, head=head, bodyless=self._is_all_here)
         if self._intake is not None and self.stream.ended:
             self.refuse(400, "body-incomplete")
             return

@@ -215,6 +215,11 @@ class Uplink(ABC):
         return BodyReader(self, chunked=length is None)
 
     @property
+    def _is_all_here(self) -> bool:
+        """Whether nothing of the body is to come."""
+        return self._intake is None
+
+    @property
     def _is_read(self) -> bool:
         """Whether somebody takes what comes of the body."""
         return self._exchange is not None and self._exchange.sink is not None

@@ -78,7 +78,9 @@ class ChunkedDecoder:
             self._held = b""
         while at < len(data):
             if self._left:
-                piece = data[at : at + self._left]
+                piece = data  # not a copy of all of it
+                if at or len(data) > self._left:
+                    piece = data[at : at + self._left]
                 pieces.append(piece)
                 at += len(piece)
                 self._left -= len(piece)
