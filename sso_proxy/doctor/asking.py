@@ -32,6 +32,25 @@ _REACH: Final = (
     "is it up, and reached from here (names, firewall)? [server.outbound] and its own"
     " options say by which proxy, and whom to trust (ca)"
 )
+_KNOWN: Final = (
+    (
+        "its issuer is another",
+        "compare issuer with what the metadata say, character by character",
+    ),
+    (
+        "well-known places",
+        "is issuer right, character by character? Else say metadata_url",
+    ),
+    (
+        "certificate verify failed",
+        "if it is theirs: name the CA that issued it (ca), or renew it there",
+    ),
+    (
+        "VerificationError",
+        "its certificate has other names: use one that it has, or another certificate",
+    ),
+)
+"""What faults look like, and what to do; whatever else there is, is out of reach."""
 
 
 @attrs.frozen
@@ -124,7 +143,7 @@ async def look_at_part(path: str, part: Any, client: ListeningClient) -> Finding
         try:
             await part.endpoint.place()
         except UnavailableError as e:
-            return Finding("broken", path, e.what, _REACH)
+            return Finding("broken", path, e.what, what_to_do(e.what))
     elif hasattr(part, "warm"):
         await part.warm()
     elif not IHealth.providedBy(part):
@@ -136,7 +155,9 @@ async def look_at_part(path: str, part: Any, client: ListeningClient) -> Finding
             li.startswith(WARNING) for li in lines
         )
         found = "; ".join(line.removeprefix(WARNING) for line in lines)
-        todo = _REACH if needed else "see the log, where each reason stands once"
+        todo = "see the log, where each reason stands once"
+        if needed:
+            todo = what_to_do(found)
         return Finding("broken" if needed else "warning", path, found, todo)
     if not heard:
         return None
@@ -144,6 +165,11 @@ async def look_at_part(path: str, part: Any, client: ListeningClient) -> Finding
     if max(each.seconds for each in heard) > SLOW:
         return Finding("warning", path, told, "slow: logins wait for it")
     return Finding("ok", path, told)
+
+
+def what_to_do(found: str) -> str:
+    """Say what helps against *found*, which nobody could be asked because of."""
+    return next((todo for fault, todo in _KNOWN if fault in found), _REACH)
 
 
 async def _missing(part: Any, client: ListeningClient) -> tuple[str, ...]:  # noqa: ANN401

@@ -41,8 +41,11 @@ def look_at_certificates(
     """
     roots = known_authorities() if known is None else known
     names: set[str] = set()
-    files = dict(_files(config))
-    for file, what in files.items():
+    files: dict[str, list[str]] = {}
+    for file, place in _files(config):
+        files.setdefault(file, []).append(place)
+    for file, places in files.items():
+        what = ", ".join(places)
         chain = read_certificates(Path(file).read_bytes())
         names.update(_names(chain[0]))
         yield _time(what, chain, datetime.fromtimestamp(now, UTC))
@@ -128,14 +131,17 @@ def _names(leaf: x509.Certificate) -> list[str]:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return []
-    return [name.lower() for name in found.value.get_values_for_type(x509.DNSName)]
+    names = found.value.get_values_for_type(x509.DNSName)
+    addresses = found.value.get_values_for_type(x509.IPAddress)
+    return [*(name.lower() for name in names), *map(str, addresses)]
 
 
 def _hosts(config: Config, names: Collection[str]) -> Iterator[Finding]:
     """Say for which hosts of routes there is no certificate."""
     hosts = dict.fromkeys(route.host.lower() for route in config.route)
     for host in hosts:
-        if host == "*" or host in names or f"*.{host.partition('.')[2]}" in names:
+        wide = f"*.{host.partition('.')[2]}"
+        if host == "*" or host.strip("[]") in names or wide in names:
             continue
         found = "no certificate has this name"
         todo = "browsers refuse it, unless something before us ends their TLS"

@@ -99,7 +99,7 @@ async def _try(
     client: ListeningClient,
 ) -> Finding:
     """Ask with each of *places* until one is taken."""
-    statuses: list[int] = []
+    statuses: dict[str, int] = {}
     tls = _trust(options)
     for place in places:
         fields = (
@@ -120,12 +120,19 @@ async def _try(
         location = reply.header("location") or ""
         if 300 <= reply.status < 400 and _leads_to(location, place):
             return Finding("ok", what, f"the provider sends people to {place}")
-        statuses.append(reply.status)
-    if all(400 <= status < 500 for status in statuses):
-        found = f"the provider refuses it ({statuses[0]})"
+        statuses[place] = reply.status
+    shown = {
+        place: status for place, status in statuses.items() if not 400 <= status < 500
+    }
+    if not shown:
+        found = f"the provider refuses it ({statuses[places[0]]})"
         todo = f"register it there for the client {options.client_id!r}"
         return Finding("broken", what, found, todo)
-    found = f"cannot tell: the provider shows a page ({statuses[0]})"
+    (place, status), *_ = shown.items()
+    if len(shown) < len(places) and status < 400:
+        found = f"the provider refuses others, and shows a page ({status}) for {place}"
+        return Finding("ok", what, found)
+    found = f"cannot tell: the provider shows a page ({status})"
     return Finding("warning", what, found, "look at it there, or log in once")
 
 

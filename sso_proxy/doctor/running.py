@@ -209,7 +209,7 @@ async def _cache(config: Config, name: str, reactor: Any) -> Finding:  # noqa: A
         return Finding("warning", what, f"not tried: {found}")
     if not good:
         problem = next((line for line in lines if "FAILED" in line), lines[-1])
-        todo = f"sso-proxy cache probe --config … {name} says more"
+        todo = f"sso-proxy cache probe --config FILE {name} says more"
         return Finding("broken", what, " ".join(problem.split()), todo)
     times = [float(match[1]) for match in map(_took, lines) if match]
     slowest = max(times, default=0.0)

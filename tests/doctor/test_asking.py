@@ -32,7 +32,7 @@ from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner
 from sso_proxy.tokens.exchange import ExchangeSource
 from sso_proxy.tokens.exchange_config import ExchangeConfig
-from tests.support.programs import Backend, read_request
+from tests.support.programs import Backend, free_port, read_request
 
 reactor: Any = installed
 NONE = HttpReply(status=200)
@@ -171,7 +171,28 @@ class AskingTests(TestCase):
         finding = await look_at_part("authenticator.a", stranger, self.client)
         assert finding is not None
         assert finding.state == "broken"
-        assert "is it up" in finding.todo
+        assert "name the CA that issued it" in finding.todo
+
+    async def test_who_says_to_be_another_is_broken(self) -> None:
+        self.more = {"issuer": f"{self.issuer}/"}
+        finding = await look_at_part("authenticator.a", self.source(), self.client)
+        assert finding is not None
+        assert finding.state == "broken"
+        assert "compare issuer with what the metadata say" in finding.todo
+
+    async def test_another_name_than_the_certificate_has_is_broken(self) -> None:
+        self.issuer = f"https://127.0.0.1:{self.server.port}"
+        finding = await look_at_part("authenticator.a", self.source(), self.client)
+        assert finding is not None
+        assert finding.state == "broken"
+        assert "its certificate has other names" in finding.todo
+
+    async def test_who_is_down_is_broken(self) -> None:
+        self.issuer = f"https://localhost:{free_port()}"
+        finding = await look_at_part("authenticator.a", self.source(), self.client)
+        assert finding is not None
+        assert finding.state == "broken"
+        assert "is it up, and reached from here" in finding.todo
 
     async def test_what_a_part_says_is_told(self) -> None:
         found = await look_at_part("mapper.m", Part(f"{WARNING}old"), self.client)

@@ -109,5 +109,23 @@ def test_hosts_without_a_certificate_are_named(tmp_path: Path) -> None:
     assert not [what for what in look(tmp_path, wide) if what.startswith("host")]
 
 
+def test_addresses_are_names_of_certificates_too(tmp_path: Path) -> None:
+    pem = ROOT.issue("app", dns=[], ips=["127.0.0.1", "::1"], server=True).chain_pem
+    (tmp_path / "a.crt").write_bytes(pem)
+    text = CONFIG.replace('"app.example.com"', '"127.0.0.1"')
+    text = text.replace('"other.example.com"', '"[::1]"')
+    config = parse_config(text, tmp_path / "sso-proxy.toml")
+    found = list(look_at_certificates(config, NOW, ()))
+    assert [each.what for each in found] == [WHAT, f"{WHAT}, chain"]
+
+
+def test_a_file_of_two_listeners_is_looked_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.crt").write_bytes(leaf(ROOT))
+    first, rest = CONFIG.split("[[route]]", 1)
+    text = first + first.replace("8443", "8444") + "[[route]]" + rest
+    found = look_at_certificates(parse_config(text, tmp_path / "x.toml"), NOW, ())
+    assert next(found).what == f"{WHAT}, listener[1].certificate"
+
+
 def test_authorities_of_the_system_are_found() -> None:
     assert all(isinstance(name, x509.Name) for name in known_authorities())

@@ -42,10 +42,11 @@ OURS = "https://app.example.com:8443/.sso/callback/people"
 
 @attrs.define
 class Provider:
-    """Knows some places; says *otherwise* of others."""
+    """Knows some places, shows pages for some; says *otherwise* of others."""
 
     places: tuple[str, ...] = ()
     otherwise: int | None = 400
+    pages: tuple[str, ...] = ()
     metadata: dict[str, Any] = attrs.field(factory=dict)
     asked: list[str] = attrs.field(factory=list)
 
@@ -66,6 +67,8 @@ class Provider:
         if place in self.places:
             back = (("location", f"{place}?error=login_required"),)
             return HttpReply(status=303, headers=back)
+        if place in self.pages:
+            return HttpReply(status=200)
         login = (("location", f"{ISSUER}/login?redirect_uri={place}"),)
         return HttpReply(status=self.otherwise, headers=login)
 
@@ -102,6 +105,16 @@ def test_a_page_says_nothing(status: int) -> None:
     (line,) = look(Provider(otherwise=status))
     assert line.startswith("warning ")
     assert f"({status})" in line
+
+
+def test_a_page_for_one_place_alone_says_that_it_is_known() -> None:
+    (line,) = look(Provider(pages=(OURS,)))
+    assert line.startswith("ok ")
+    assert line.endswith(f"refuses others, and shows a page (200) for {OURS}")
+    (line,) = look(Provider(pages=(USUAL, OURS)))
+    assert line.startswith("warning ")
+    (line,) = look(Provider(pages=(OURS,), otherwise=503))
+    assert line.startswith("warning ")
 
 
 def test_who_is_down_is_not_asked_twice() -> None:
