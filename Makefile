@@ -78,7 +78,7 @@ bench: benchtools $(VENV)/.tests ## the table: CPU per request beside nginx and 
 soak: benchtools $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
-chaos: $(VENV)/.tests ## three minutes in which everything around the proxy fails in turn
+chaos: $(VENV)/.tests ## two minutes in which everything around the proxy fails in turn
 	$(BIN)/python -m tests.bench.chaos $(ARGS)
 
 search: $(VENV)/.tests ## tests with made-up values, with many more of them, at random (ARGS: which)

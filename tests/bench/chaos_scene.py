@@ -208,13 +208,21 @@ class Scene:
             return tls.getpeercert(binary_form=True) or b""
 
     async def kill_worker(self) -> None:
-        """Kill a worker, and wait for the one that takes its place."""
-        os.kill(self.proxy.workers()[0], signal.SIGKILL)
-        await asyncio.to_thread(
-            eventually,
-            lambda: self.proxy.ask_admin("/health/live")[0] == 200,
-            "a new worker",
-        )
+        """Kill a worker, and wait until another one serves in its place."""
+        before = set(self.proxy.workers())
+        killed = min(before)
+        os.kill(killed, signal.SIGKILL)
+
+        def is_replaced() -> bool:
+            now = set(self.proxy.workers())
+            return len(now) == len(before) and killed not in now and not self.missing()
+
+        await asyncio.to_thread(eventually, is_replaced, "a new worker")
+
+    def missing(self) -> str:
+        """Give what health says that there is not; nothing if all is well."""
+        status, told = self.proxy.ask_admin("/health/ready")[:2]
+        return "" if status == 200 else told
 
     def wait_until_missing(self, what: str) -> None:
         """Wait until health says that this is missing."""

@@ -26,6 +26,15 @@ def test_only_what_a_fault_does_while_it_is_there_is_explained() -> None:
     assert unexplained.total() == len(bad)
 
 
+def test_what_was_remembered_is_explained_for_longer() -> None:
+    fault = next(each for each in FAULTS if each.name == "Redis killed")
+    window = Window(fault=fault, begin=100.0, end=101.0)
+    assert window.explains(outcome("session", "503", 103.0, 103.1))
+    assert not window.explains(outcome("session", "503", 110.0, 110.1))
+    assert window.explains(outcome("session", "401", 130.0, 130.1))
+    assert not window.explains(outcome("session", "401", 140.0, 140.1))
+
+
 @pytest.mark.alone
 def test_each_fault_explains_what_comes_of_it() -> None:
     report = run(rounds=1, pause=0.2)
@@ -33,4 +42,4 @@ def test_each_fault_explains_what_comes_of_it() -> None:
     assert report.is_good, report
     assert report.answered > 1000
     hit = {fault for fault, _, _ in report.explained}
-    assert {"provider down", "upstream flapping"} <= hit
+    assert {"provider slow", "provider down", "upstream flapping"} <= hit
