@@ -18,7 +18,7 @@ ifndef TOGETHER
 .NOTPARALLEL:
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools benchtools lint types layers unit docs texts docstrings collected format bench chaos search soak memory clean
+.PHONY: help demo test tools benchtools lint types layers unit docs texts docstrings collected format compiled bench chaos search soak memory clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,10 +34,10 @@ test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run ever
 	exit $$status
 
 tools:
-	@tests/prepare.sh
+	@PYTHON=$(PYTHON) tests/prepare.sh
 
 benchtools:
-	@tests/prepare.sh bench
+	@PYTHON=$(PYTHON) tests/prepare.sh bench
 
 lint: $(VENV)/.tests ## ruff: rules and formatting
 	$(BIN)/ruff check $(SOURCES)
@@ -72,7 +72,10 @@ format: $(VENV)/.tests ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: benchtools $(VENV)/.tests ## the table: CPU per request beside nginx and Apache
+compiled: tools $(VENV)/.tests ## the package with compiled modules, in build/compiled
+	$(BIN)/python -m tests.support.compiled
+
+bench: benchtools compiled ## the table: CPU per request beside nginx and Apache
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: benchtools $(VENV)/.tests ## ten minutes of load with reconnects, restarts and reloads

@@ -31,7 +31,7 @@ from sso_proxy.policy_commands import add_diff_command, add_test_command
 from sso_proxy.registry import Registry
 from sso_proxy.revoking import add_revoke_command
 from sso_proxy.session_command import add_session_command
-from sso_proxy.specs.jose.public_jwk import jwks_document
+from sso_proxy.specs.jose import public_jwk
 from sso_proxy.status_command import add_status_command
 from sso_proxy.user_command import add_user_command
 
@@ -71,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _version() -> str:
+    """Name the version, and whether what each request goes through is compiled."""
+    pure = public_jwk.__file__.endswith(".py")
+    return f"{__version__} {'pure' if pure else 'compiled'}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sso-proxy",
@@ -78,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The proxy itself is run by: twistd -n sso-proxy --config FILE",
     )
     parser.set_defaults(mistaken=1)
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     check = commands.add_parser("check", help="list every mistake in a configuration")
     check.add_argument("file", type=Path, metavar="FILE")
@@ -221,7 +227,7 @@ def _jwks(chosen: argparse.Namespace) -> Iterator[str]:
             raise ConfigError(Mistake(f"token.{name}", "does not sign tokens here"))
     wanted = (key for name in chosen.name or keys for key in keys[name])
     try:
-        yield jwks_document(wanted).decode("ascii")
+        yield public_jwk.jwks_document(wanted).decode("ascii")
     except ValueError as e:
         raise ConfigError(Mistake("token", str(e))) from None
 

@@ -19,6 +19,7 @@ settings.load_profile(os.environ.get("EXAMPLES", "steady"))
 """What passes once passes again; ``make search`` looks for what fails."""
 
 LONGEST = (
+    "tests/test_compiled.py",
     "tests/test_supervisor.py",
     "tests/docs/test_start.py",
     "tests/interop/test_sessions.py",

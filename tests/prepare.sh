@@ -33,6 +33,10 @@ need gcc cc
 need libc6-dev /usr/include/stdio.h
 need libssl-dev /usr/include/openssl/ssl.h
 need zlib1g-dev /usr/include/zlib.h
+# What is compiled is compiled for the Python that runs the tests.
+headers=$("${PYTHON:-python3}" -c \
+    'import sysconfig; print(sysconfig.get_path("include"))' 2>/dev/null) || headers=
+[ -z "$headers" ] || need python3-dev "$headers/Python.h"
 if [ "${1-}" = bench ]; then
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
     need wrk wrk

@@ -147,7 +147,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as e:
         main(["--version"])
     assert e.value.code == 0
-    assert capsys.readouterr().out == f"{sso_proxy.__version__}\n"
+    assert capsys.readouterr().out == f"{sso_proxy.__version__} pure\n"
 
 
 def test_schema_is_json_with_the_built_in_components(run: Run) -> None:

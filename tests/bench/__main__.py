@@ -23,6 +23,7 @@ from tests.bench.loads import LOADS, NONE, ONE, Sample, Setting
 from tests.bench.material import build_material
 from tests.bench.peers import APACHE, NGINX, OURS, TARGETS, Target
 from tests.bench.table import Cell
+from tests.support import compiled
 
 SHARE_OF_PEAK = 0.6
 
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("signing tokens, starting proxies")
         things = build_material(directory, tokens=options.tokens)
         behind = stack.enter_context(peers.backend(things))
-        running = stack.enter_context(peers.targets(options.targets, things, behind))
+        running = stack.enter_context(
+            peers.targets(options.targets, things, behind, packages=options.packages)
+        )
         for target in running.values():
             checks.check(target, things)
         setting = Setting(
@@ -60,6 +63,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--targets", type=_some_of(TARGETS), default=list(TARGETS))
     parser.add_argument("--directory", type=Path, help="for files and logs")
     parser.add_argument("--json", type=Path, help="write all samples there")
+    parser.add_argument(
+        "--pure",
+        action="store_const",
+        const=None,
+        default=compiled.DIRECTORY if compiled.is_current() else None,
+        dest="packages",
+        help="our own proxies as they stand in the source tree, though there is"
+        " a current build/compiled",
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -138,8 +150,9 @@ def _report(
 def _heading(setting: Setting, options: argparse.Namespace) -> str:
     """Say what was measured where."""
     versions = [_version("nginx", "-v"), _version("apache2", "-v")]
+    form = "pure" if options.packages is None else "compiled"
     return (
-        f"{options.rounds} rounds of {options.seconds} s; Python"
+        f"{options.rounds} rounds of {options.seconds} s; sso-proxy {form}, Python"
         f" {platform.python_version()}, {ssl.OPENSSL_VERSION}, {', '.join(versions)},"
         f" Linux {platform.release()}; open loop at {setting.rate:,.0f} requests/s\n"
     )

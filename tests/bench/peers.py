@@ -154,7 +154,12 @@ def _start_beside(name: str, things: Material, *options: int | Path) -> Running:
 
 @contextlib.contextmanager
 def targets(
-    names: Iterable[str], things: Material, behind: Backend, *, more: str = ""
+    names: Iterable[str],
+    things: Material,
+    behind: Backend,
+    *,
+    more: str = "",
+    packages: Path | None = None,
 ) -> Iterator[dict[str, Target]]:
     """
     Run the proxies called *names* as long as the block lasts.
@@ -164,11 +169,12 @@ def targets(
         things: What they are configured with.
         behind: Their backend.
         more: Further TOML for our own configuration files.
+        packages: Where our own proxies are; None: in this source tree.
     """
     with contextlib.ExitStack() as stack:
         found: dict[str, Target] = {}
         for name in names:
-            target = start(name, things, behind, more=more)
+            target = start(name, things, behind, more=more, packages=packages)
             stack.callback(target.running.stop)
             target.running.wait_for_port(target.port)
             target.running.wait_for_port(target.mtls_port)
@@ -176,7 +182,14 @@ def targets(
         yield found
 
 
-def start(name: str, things: Material, behind: Backend, *, more: str = "") -> Target:
+def start(
+    name: str,
+    things: Material,
+    behind: Backend,
+    *,
+    more: str = "",
+    packages: Path | None = None,
+) -> Target:
     """
     Start one proxy and do not wait for it.
 
@@ -198,7 +211,12 @@ def start(name: str, things: Material, behind: Backend, *, more: str = "") -> Ta
     }
     config, command = _prepare(name, stem, things.directory, values)
     running = Running.start(
-        stem, command, core=PROXY_CORE, directory=things.directory, cwd=ROOT
+        stem,
+        command,
+        core=PROXY_CORE,
+        directory=things.directory,
+        cwd=ROOT,
+        packages=packages if name in {OURS, OURS_2} else None,
     )
     return Target(
         name=name, port=port, mtls_port=mtls_port, running=running, config=config

@@ -62,7 +62,7 @@ class Running:
     log: Path
 
     @classmethod
-    def start(
+    def start(  # noqa: PLR0913
         cls,
         name: str,
         command: Sequence[str],
@@ -70,9 +70,17 @@ class Running:
         core: int,
         directory: Path,
         cwd: Path | None = None,
+        packages: Path | None = None,
     ) -> Self:
-        """Start *command* on *core*; its output goes to ``NAME.log``."""
+        """
+        Start *command* on *core*; its output goes to ``NAME.log``.
+
+        A Python finds what it imports in *packages* first, if there are any.
+        """
         log = directory / f"{name}.log"
+        environment = {k: v for k, v in os.environ.items() if "COVERAGE" not in k}
+        if packages is not None:
+            environment["PYTHONPATH"] = str(packages)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 pinned(core, command),
@@ -80,7 +88,7 @@ class Running:
                 stdout=output,
                 stderr=output,
                 cwd=cwd,
-                env={k: v for k, v in os.environ.items() if "COVERAGE" not in k},
+                env=environment,
             )
         return cls(name=name, process=process, log=log)
 
