@@ -8,15 +8,19 @@ version of Python that this runs with, which Debian must have as ``python3.N``.
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.tags import sys_tags
+from packaging.utils import parse_wheel_filename
 
 ROOT = Path(__file__).absolute().parent.parent
 HOME = Path("usr/lib/sso-proxy")
@@ -45,16 +49,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path, help="where the package is put")
     parser.add_argument("--compression", default="xz", metavar="xz|zstd|gzip|none")
+    parser.add_argument(
+        "--compiled",
+        type=Path,
+        metavar="WHEEL",
+        help="of ours, a wheel that was built with SSO_PROXY_COMPILE=1",
+    )
     parser.add_argument("--maintainer", default="sso-proxy <root@localhost>")
     chosen = parser.parse_args()
     tree = chosen.directory / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     found = list(distributions("sso-proxy", extras_of("sso-proxy")))
     put_libraries(tree, found)
+    put_ours(tree / HOME / "lib", chosen.compiled)
     put_programs(tree)
     put_service(tree)
     put_documents(tree)
-    put_control(tree, found, chosen.maintainer)
+    needs = libc(found, here=chosen.compiled is not None)
+    put_control(tree, found, chosen.maintainer, needs)
     set_modes(tree)
     command = ["dpkg-deb", "--root-owner-group", f"-Z{chosen.compression}"]
     subprocess.run([*command, "--build", tree, chosen.directory], check=True)  # noqa: S603
@@ -99,7 +111,7 @@ def distributions(
 
 
 def put_libraries(tree: Path, found: list[metadata.Distribution]) -> None:
-    """Copy what is imported; of ours, what stands in this source tree."""
+    """Copy what is imported; of ours, what says which version it is."""
     lib = tree / HOME / "lib"
     for distribution in found:
         ours = distribution.name == "sso-proxy"
@@ -110,6 +122,24 @@ def put_libraries(tree: Path, found: list[metadata.Distribution]) -> None:
             source = Path(str(file.locate()))
             if not unwanted and source.is_file() and not file.is_absolute():
                 copy(source, lib / file)
+
+
+def put_ours(lib: Path, wheel: Path | None) -> None:
+    """
+    Copy what stands in this source tree, or unpack the *wheel*.
+
+    Raises:
+        SystemExit: The wheel is for another Python or processor, or was not compiled.
+    """
+    if wheel is not None:
+        if not parse_wheel_filename(wheel.name)[3] & set(sys_tags()):
+            raise SystemExit(f"{wheel.name} is not for this Python")
+        with zipfile.ZipFile(wheel) as archive:
+            files = [name for name in archive.namelist() if ".dist-info/" not in name]
+            if not any(name.endswith(".so") for name in files):
+                raise SystemExit(f"{wheel.name} was not compiled")
+            archive.extractall(lib, files)
+        return
     for source in (ROOT / "sso_proxy").rglob("*"):
         if source.is_file() and source.parent.name != "__pycache__":
             copy(source, lib / source.relative_to(ROOT))
@@ -151,9 +181,9 @@ def put_documents(tree: Path) -> None:
 
 
 def put_control(
-    tree: Path, found: list[metadata.Distribution], maintainer: str
+    tree: Path, found: list[metadata.Distribution], maintainer: str, needs: str
 ) -> None:
-    """Write what dpkg reads."""
+    """Write what dpkg reads; *needs* is a version of GNU libc."""
     size = sum(f.stat().st_size for f in tree.rglob("*") if not f.is_symlink())
     about = next(each for each in found if each.name == "sso-proxy").metadata
     fields = {
@@ -164,7 +194,7 @@ def put_control(
         "Section": "net",
         "Priority": "optional",
         "Installed-Size": str(size // 1024),
-        "Depends": f"{PYTHON}, libc6 (>= {libc(found)}), systemd (>= 252)",
+        "Depends": f"{PYTHON}, libc6 (>= {needs}), systemd (>= 252)",
         "Recommends": "ca-certificates",
         "Description": f"{about['Summary'].rstrip('.')}\n"
         " It finds out who is calling, decides whether the call may pass, tells the\n"
@@ -190,14 +220,16 @@ def _libc_of(tag: str) -> tuple[int, int]:
     return 2, int(tag.removeprefix("_2_"))
 
 
-def libc(found: list[metadata.Distribution]) -> str:
+def libc(found: list[metadata.Distribution], *, here: bool = False) -> str:
     """
-    Give the oldest GNU libc that every wheel runs with.
+    Give the oldest GNU libc that every wheel runs with, and what was compiled *here*.
 
     Raises:
         SystemExit: One was compiled here, and nobody knows what it needs.
     """
-    needed = [(2, 34)]  # of Debian 12 and later any will do
+    needed: list[tuple[int, ...]] = [(2, 34)]  # of Debian 12 and later any will do
+    if here:
+        needed.append(tuple(map(int, platform.libc_ver()[1].split("."))))
     for distribution in found:
         wheel = distribution.read_text("WHEEL") or ""
         tags = re.findall(r"^Tag: .*-manylinux(_2_\d+|\d+)_", wheel, re.MULTILINE)

@@ -6,7 +6,7 @@ written at another time at once.
 
 A stream tells its handler what arrives; the handler may write, pause, close or abort at
 any time, within its own callbacks too; what has been taken in by then is still told
-after a pause.  Of these calls only `close` and `abort` may
+after a pause.  Of these calls only `Stream.close` and `Stream.abort` may
 call the handler back, with ``connection_lost``; an error in a write is told later.
 """
 

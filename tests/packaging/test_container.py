@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "packaging" / "Containerfile").read_text()
 KNOWN = {
     *("FROM", "RUN", "COPY", "ENV", "WORKDIR", "VOLUME", "EXPOSE", "USER"),
-    *("STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"),
+    *("ARG", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"),
 }
 
 

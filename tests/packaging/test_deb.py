@@ -2,15 +2,18 @@
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.tags import sys_tags
 
 from sso_proxy import __version__
 from sso_proxy.testing.pki import Pki
@@ -90,6 +93,49 @@ def test_what_was_compiled_here_is_not_packed(script: Any) -> None:  # noqa: ANN
     here = "Root-Is-Purelib: false\nTag: cp311-cp311-linux_x86_64\n"
     with pytest.raises(SystemExit, match="lxml was compiled here"):
         script.libc([Installed(here)])
+
+
+def test_what_was_compiled_here_of_ours_needs_what_is_here(script: Any) -> None:  # noqa: ANN401
+    here = ".".join(platform.libc_ver()[1].split(".")[:2])
+    assert script.libc([Installed("Root-Is-Purelib: true")], here=True) == here
+
+
+def wheel_of(directory: Path, tag: str, *files: str) -> Path:
+    wheel = directory / f"sso_proxy-0.1.0-{tag}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file in files:
+            archive.writestr(file, "")
+    return wheel
+
+
+THIS = next(str(tag) for tag in sys_tags() if "manylinux" not in str(tag))
+
+
+def test_a_compiled_wheel_stands_for_the_source_tree(
+    script: Any,  # noqa: ANN401
+    tmp_path: Path,
+) -> None:
+    files = ("sso_proxy/a.py", "sso_proxy/a.so", "twisted/plugins/sso_proxy_plugin.py")
+    wheel = wheel_of(tmp_path, THIS, *files, "sso_proxy-0.1.0.dist-info/RECORD")
+    lib = tmp_path / "lib"
+    script.put_ours(lib, wheel)
+    found = {str(path.relative_to(lib)) for path in lib.rglob("*") if path.is_file()}
+    assert found == set(files)
+
+
+@pytest.mark.parametrize(
+    ("tag", "problem"),
+    [("py3-none-any", "was not compiled"), ("cp39-cp39-linux_x86_64", "not for this")],
+)
+def test_another_wheel_does_not(
+    script: Any,  # noqa: ANN401
+    tmp_path: Path,
+    tag: str,
+    problem: str,
+) -> None:
+    wheel = wheel_of(tmp_path, tag, "sso_proxy/a.py")
+    with pytest.raises(SystemExit, match=problem):
+        script.put_ours(tmp_path / "lib", wheel)
 
 
 def test_extras_that_are_not_installed_are_left_out(
