@@ -23,8 +23,21 @@ ROOT = compiled.ROOT
 UNITS = (
     "tests/edge",
     "tests/specs/http",
-    "tests/specs/jose",
-    "tests/specs/oauth",
+    *(
+        f"tests/specs/jose/test_{name}.py"
+        for name in (
+            "expiry",
+            "public_jwk",
+            "strict",
+            "vectors",
+            "verify",
+            "wycheproof",
+        )
+    ),
+    *(
+        f"tests/specs/oauth/test_{name}.py"
+        for name in ("claims", "confirmation", "dpop")
+    ),
     "tests/specs/test_trace_context.py",
     "tests/net/test_stream.py",
     "tests/net/tls/test_stream.py",

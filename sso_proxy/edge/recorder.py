@@ -145,8 +145,8 @@ class Recorder:
         refused = decision != "permit" or status >= _FAILED
         if reason or decision != "permit":
             traffic.decisions[decision, reason] += 1
-        if bindings:
-            traffic.bindings.update(bindings)
+        for kind in bindings:
+            traffic.bindings[kind] += 1
         if first or refused:
             self.decisions.keep(
                 Decided(
