@@ -19,7 +19,6 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from sso_proxy.admission import Connection, Trail, Verdict
 from sso_proxy.edge.answers import (
-    client_block,
     failure_fields,
     own_answer,
     with_timing,
@@ -216,13 +215,7 @@ class _Passage(Exchange):
         """Relay an answer's head and the first of its body."""
         self.status = self.upstream_status = reply.answer.status
         self._relaying = True
-        block, ours = client_block(reply, self.connection.site), b""
-        if (admission := self.admission) is not None:
-            ours = admission.answer
-            if admission.rewrite is not None:
-                block = admission.rewrite(block)
-        if self.steps is not None:
-            ours += b"Server-Timing: %b\r\n" % self.timing().encode("ascii")
+        block, ours = self.head_of(reply)
         self._send_head(block + ours)
         self._request.setHeader(b"x-request-id", self.id.encode("ascii"))
         self._request.registerProducer(self, True)

@@ -122,18 +122,23 @@ class Exchange:
         limit = self.admission.route.request_timeout
         return limit is not None and now - self.started > limit
 
-    def whole(self, reply: Reply, body: bytes) -> None:
-        """Relay an answer that came in one piece."""
-        connection = self.connection
-        self.status = self.upstream_status = reply.answer.status
-        self.sent = len(body)
-        block, ours = client_block(reply, connection.site), b""
+    def head_of(self, reply: Reply) -> tuple[bytes, bytes]:
+        """Give the lines of an answer's head: the backend's as clients get them, and ours."""
+        block, ours = client_block(reply, self.connection.site), b""
         if (admission := self.admission) is not None:
             ours = admission.answer
             if admission.rewrite is not None:
                 block = admission.rewrite(block)
         if self.steps is not None:
             ours += b"Server-Timing: %b\r\n" % self.timing().encode("ascii")
+        return block, ours
+
+    def whole(self, reply: Reply, body: bytes) -> None:
+        """Relay an answer that came in one piece."""
+        connection = self.connection
+        self.status = self.upstream_status = reply.answer.status
+        self.sent = len(body)
+        block, ours = self.head_of(reply)
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b\r\n%b"
             % (
@@ -158,13 +163,7 @@ class Exchange:
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
                 connection.close_after()
-        block, ours = client_block(reply, connection.site), b""
-        if (admission := self.admission) is not None:
-            ours = admission.answer
-            if admission.rewrite is not None:
-                block = admission.rewrite(block)
-        if self.steps is not None:
-            ours += b"Server-Timing: %b\r\n" % self.timing().encode("ascii")
+        block, ours = self.head_of(reply)
         connection.stream.write(
             b"%bX-Request-Id: %b\r\n%b%b%b\r\n"
             % (
