@@ -123,7 +123,7 @@ class Exchange:
         return limit is not None and now - self.started > limit
 
     def head_of(self, reply: Reply) -> tuple[bytes, bytes]:
-        """Give the lines of an answer's head: the backend's as clients get them, and ours."""
+        """Give the lines of a head for the client: those of the backend, and ours."""
         block, ours = client_block(reply, self.connection.site), b""
         if (admission := self.admission) is not None:
             ours = admission.answer
