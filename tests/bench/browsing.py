@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import attrs
+
 from tests.bench import believing, provider
 from tests.bench.client import TIMEOUT, context_for
 from tests.bench.material import BROWSER_HEADERS, Material
@@ -14,6 +16,29 @@ from tests.bench.procs import BenchError
 from tests.support.device_browser import make_key, sign
 
 _NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+_ENDS = re.compile(r" *(max-age=0|expires=.*\b1970\b.*)", re.IGNORECASE)
+"""An attribute that takes a cookie away."""
+
+
+@attrs.frozen
+class Answer:
+    """
+    What a browser was answered.
+
+    Attributes:
+        status: Of the answer.
+        location: Where it leads to, or nothing.
+        content: What it says.
+    """
+
+    status: int
+    location: str
+    content: bytes = attrs.field(repr=False)
+
+    def __str__(self) -> str:
+        """Tell it as an engineer wants to read it in a failure."""
+        told = self.content[:300].decode("utf-8", "replace")
+        return f"{self.status} {self.location} {told}"
 
 
 class Browser:
@@ -36,13 +61,12 @@ class Browser:
         """Give what it says in ``Cookie``."""
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
-    def get(self, path: str, more: Mapping[str, str] = _NAVIGATION) -> tuple[int, str]:
-        """Ask for *path* over a new connection; gives status and ``Location``."""
-        answer = self._ask("GET", path, more)
-        return answer.status, answer.headers["Location"] or ""
+    def get(self, path: str, more: Mapping[str, str] = _NAVIGATION) -> Answer:
+        """Ask for *path* over a new connection."""
+        return self._ask("GET", path, more)
 
-    def bind(self) -> int:
-        """Register a key, as was offered; gives the status."""
+    def bind(self) -> Answer:
+        """Register a key, as was offered."""
         told = dict(re.findall(r';([a-z]+)="([^"]*)"', self.offer))
         key, jwk = make_key("ES256")
         proof = sign(
@@ -56,11 +80,9 @@ class Browser:
             "Sec-Fetch-Mode": "no-cors",
             "Secure-Session-Response": proof,
         }
-        return self._ask("POST", told["path"], fields).status
+        return self._ask("POST", told["path"], fields)
 
-    def _ask(
-        self, method: str, path: str, more: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
+    def _ask(self, method: str, path: str, more: Mapping[str, str]) -> Answer:
         connection = http.client.HTTPSConnection(
             "localhost",
             self._target.port,
@@ -72,18 +94,20 @@ class Browser:
             headers["Cookie"] = self.field
         try:
             connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            answer.read()
+            response = connection.getresponse()
+            content = response.read()
         finally:
             connection.close()
-        for line in answer.msg.get_all("Set-Cookie") or ():
-            self._set(line)
-        self.offer = answer.headers["Secure-Session-Registration"] or ""
-        return answer
+        for line in response.msg.get_all("Set-Cookie") or ():
+            self.keep(line)
+        self.offer = response.headers["Secure-Session-Registration"] or ""
+        return Answer(response.status, response.headers["Location"] or "", content)
 
-    def _set(self, line: str) -> None:
-        name, _, value = line.partition(";")[0].partition("=")
-        if value and "max-age=0" not in line.lower() and "1970" not in line:
+    def keep(self, line: str) -> None:
+        """Do what ``Set-Cookie`` says."""
+        pair, *attributes = line.split(";")
+        name, _, value = pair.partition("=")
+        if value and not any(map(_ENDS.fullmatch, attributes)):
             self.cookies[name] = value
         else:
             self.cookies.pop(name, None)
@@ -94,17 +118,20 @@ def log_in(target: Target, things: Material, path: str, number: int = 0) -> str:
     Log user *number* in at *target*, and give the ``Cookie`` of the session.
 
     Raises:
-        BenchError: There is no session in the end, or there is one without it.
+        BenchError: There is no session in the end; says what was answered instead.
     """
     browser = Browser(target, things)
     way = _show_tokens if target.name in {OURS, OURS_2} else _by_code
-    if way(browser, path, number) >= 400 or not browser.cookies:
-        raise BenchError(f"{target.name}: {path}: nobody can log in")
-    if browser.offer and browser.bind() != 200:
-        raise BenchError(f"{target.name}: {path}: no key can be registered")
-    status, _ = browser.get(path, {})
-    if status != 200:
-        raise BenchError(f"{target.name}: {path}: {status} with a session")
+    answer = way(browser, path, number)
+    if answer.status >= 400 or not browser.cookies:
+        raise BenchError(f"{target.name}: {path}: no login: {answer}")
+    if browser.offer:
+        answer = browser.bind()
+        if answer.status != 200:
+            raise BenchError(f"{target.name}: {path}: no key: {answer}")
+    answer = browser.get(path, {})
+    if answer.status != 200:
+        raise BenchError(f"{target.name}: {path}: with a session: {answer}")
     return browser.field
 
 
@@ -123,22 +150,22 @@ def check_sessions(target: Target, things: Material) -> None:
         broken = "; ".join(f"{pair[:-5]}AAAA{pair[-1]}" for pair in pairs)
         for cookie in ("", broken, *others):
             more = {"Cookie": cookie} if cookie else {}
-            status, _ = Browser(target, things).get(path, more)
-            if status not in {302, 401}:
-                raise BenchError(f"{target.name}: {path}: {status} without a session")
+            answer = Browser(target, things).get(path, more)
+            if answer.status not in {302, 401}:
+                raise BenchError(f"{target.name}: {path}: no session: {answer}")
 
 
-def _show_tokens(browser: Browser, path: str, number: int) -> int:
+def _show_tokens(browser: Browser, path: str, number: int) -> Answer:
     shown = json.dumps(provider.tokens(number))
-    return browser.get(path, {believing.FIELD: shown})[0]
+    return browser.get(path, {believing.FIELD: shown})
 
 
-def _by_code(browser: Browser, path: str, number: int) -> int:
+def _by_code(browser: Browser, path: str, number: int) -> Answer:
     """Be sent to the provider, and come back with a code."""
-    status, location = browser.get(path)
-    asked = parse_qs(urlsplit(location).query)
-    if status != 302 or "state" not in asked:
-        raise BenchError(f"{path}: {status} {location!r} instead of a login")
+    answer = browser.get(path)
+    asked = parse_qs(urlsplit(answer.location).query)
+    if answer.status != 302 or "state" not in asked:
+        raise BenchError(f"{path}: no provider is named: {answer}")
     code = f"{number}.{asked['nonce'][0]}"
     back = urlencode({"code": code, "state": asked["state"][0]})
-    return browser.get(f"{urlsplit(asked['redirect_uri'][0]).path}?{back}")[0]
+    return browser.get(f"{urlsplit(asked['redirect_uri'][0]).path}?{back}")
