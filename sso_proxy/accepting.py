@@ -46,16 +46,11 @@ class Opening:
 
     def hurry(self) -> None:
         """Wait no more."""
-        listeners = self._listeners
-        self.stop()
-        for listener in listeners:
-            listener.start()
-
-    def stop(self) -> None:
-        """Let nothing begin any more."""
-        self._listeners = ()
+        listeners, self._listeners = self._listeners, ()
         if self._later is not None and self._later.active():
             self._later.cancel()
+        for listener in listeners:
+            listener.start()
 
 
 def name_of(listener: ListenerConfig) -> str:

@@ -1,7 +1,6 @@
 """The composition root: a configuration becomes objects that serve."""
 
 import functools
-import itertools
 import os
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from sso_proxy.authz.revocations import Revocations
 from sso_proxy.building import Builder
 from sso_proxy.config.model import Config, ListenerConfig
 from sso_proxy.config.operator_parts import AuditConfig
+from sso_proxy.edge.ids import RequestIds
 from sso_proxy.edge.listener import Listener, ListenerRules
 from sso_proxy.edge.recorder import Recorder
 from sso_proxy.edge.redirect import RedirectOnly
@@ -30,8 +30,8 @@ from sso_proxy.metrics import GatewayCollector
 from sso_proxy.model import WARNING
 from sso_proxy.net.audit_sinks import Sink, build_sink
 from sso_proxy.net.clock import SystemClock
+from sso_proxy.net.dispatch import Watcher
 from sso_proxy.net.http_client import HttpClient
-from sso_proxy.net.nest import Watcher
 from sso_proxy.net.reactor_nest import open_nest
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import Ticker
@@ -50,8 +50,9 @@ from sso_proxy.status import describe_gateway
 from sso_proxy.tools import Tools
 from sso_proxy.tracing import open_spans
 from sso_proxy.traffic import Traffic
-from sso_proxy.upstream.http import HttpUpstream, Patience, Target
+from sso_proxy.upstream.http import HttpUpstream
 from sso_proxy.upstream.resource import ResourceUpstream, hosted_resource
+from sso_proxy.upstream.target import Patience, Target
 
 _log = Logger()
 
@@ -254,7 +255,7 @@ class Gateway:
         self.clock: IClock = SystemClock()
         self.revocations = Revocations(self.clock)
         self.refusals = RecentRefusals(self.clock)
-        self.new_id = _id_maker()
+        self.new_id = RequestIds().next
         self._opening = Opening(reactor)
         self.counts: Any = GatewayCollector.new_counts()
         self.traffic = Traffic()
@@ -328,7 +329,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Stop accepting, finish what is under way, and close."""
-        self._opening.stop()
+        self._opening.hurry()  # who waits is answered, even now
         for listener in self._listeners:
             listener.stop()
             listener.site.drain()
@@ -431,13 +432,6 @@ class Gateway:
     def _flush(self) -> None:
         if self._generation is not None:
             self._generation.flush()
-
-
-def _id_maker() -> Callable[[], str]:
-    """Make request ids: unique everywhere by their first half, here by the second."""
-    prefix = os.urandom(6).hex()
-    count = itertools.count(1).__next__
-    return lambda: f"{prefix}-{count()}"
 
 
 def _spawn(coroutine: Coroutine[Any, Any, Any]) -> None:

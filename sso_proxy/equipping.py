@@ -11,17 +11,13 @@ import attrs
 from twisted.logger import Logger
 
 from sso_proxy.admission import Admission, Connection, Trail
-from sso_proxy.body import Body
 from sso_proxy.bound_cookies import both
 from sso_proxy.callers import Proof
 from sso_proxy.equipment import Equipment
-from sso_proxy.errors import UnavailableError
-from sso_proxy.interfaces import IAuthenticator, IClock
+from sso_proxy.interfaces import IClock
 from sso_proxy.model import (
     Authenticated,
     Caller,
-    Decision,
-    Effect,
     Headers,
     Identity,
     Request,
@@ -37,115 +33,17 @@ from sso_proxy.outgoing import (
     build_tokens,
     remaining_body,
 )
-from sso_proxy.refusals import NO_STORE, deny, final_recipient
-from sso_proxy.routing import Route, Supply
+from sso_proxy.refusals import final_recipient
+from sso_proxy.routing import Route
 from sso_proxy.specs.http.cors import asks_for_method, build_cors_fields, without_cors
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
-from sso_proxy.specs.http.parameters import is_form
 from sso_proxy.specs.http.request import Incoming
-from sso_proxy.token import NotIssued, Token
 
 _log = Logger()
-
-MOST_FORM: Final = 1 << 20
-"""Octets of a form into which a token is put: it has to be in memory for that."""
 
 _VARYING: Final = frozenset({"authorization", "dpop"})  # and no backend may get them
 _REUSE: Final = 30.0
 """Seconds that a decision may be used again for the same bytes (DESIGN section 7)."""
-
-
-def make_equipment(trail: Trail) -> Equipment:
-    """Make what takes all that a backend is to get with one request."""
-    request, route = trail.found
-    return Equipment(
-        user=trail.user,
-        has_form=trail.body is not None and is_form(request.head),
-        settable=route.settable,
-    )
-
-
-async def supply(
-    caller: Caller,
-    route: Route,
-    authenticator: IAuthenticator,
-    body: Body | None,
-    equipment: Equipment,
-) -> Response | None:
-    """
-    Get the tokens of a route's backend, or give the answer for who can have none.
-
-    Args:
-        caller: Who calls, and the request with all credentials that it came with.
-        route: The route.
-        authenticator: Who knows the caller.
-        body: Reads the request's body, if there is one.
-        equipment: Takes the tokens.
-
-    Raises:
-        UnavailableError: A token is needed and its issuer cannot be reached.
-        BadMessageError: The form that a token would be put in cannot be read.
-    """
-    request = caller.request
-    if equipment.has_form and route.posts_tokens and body is not None:
-        await body.read(min(route.body_bytes, MOST_FORM))
-    for each in route.supplies:
-        refused = await _supply_one(each, caller, equipment)
-        if refused is None:
-            continue
-        tell_refused(refused, each.name, request)
-        if each.required:
-            return await refuse_token(refused, request, route, authenticator, body)
-    return None
-
-
-async def _supply_one(
-    each: Supply, caller: Caller, equipment: Equipment
-) -> NotIssued | None:
-    """Add one token, or say why there is none."""
-    try:
-        token = await each.source.token_for(caller, each.audience)
-    except UnavailableError as e:
-        if each.required:
-            raise
-        return NotIssued(reason="unavailable", status=e.status, detail=e.what)
-    if not isinstance(token, Token):
-        return token
-    equipment.note_expiry(token.expires)
-    equipment.answer.extend(token.headers)
-    return each.delivery.apply(token, equipment)
-
-
-def tell_refused(refused: NotIssued, name: str, request: Request) -> None:
-    """Write into the log why there is no token *name* for *request*."""
-    tell = _log.warn if refused.status >= 500 else _log.info
-    tell(
-        "Request {id}: no token {name}: {reason} {detail}",
-        id=request.id,
-        name=name,
-        reason=refused.reason,
-        detail=refused.detail,
-    )
-
-
-async def refuse_token(
-    refused: NotIssued,
-    request: Request,
-    route: Route,
-    authenticator: IAuthenticator,
-    body: Body | None,
-) -> Response:
-    """
-    Answer who can have no token; perhaps another login gives better credentials.
-
-    Raises:
-        UnavailableError: It would, but nobody can log in now.
-    """
-    if refused.status != 401:
-        headers = (NO_STORE,)
-        return Response(status=refused.status, reason=refused.reason, headers=headers)
-    decision = Decision(effect=Effect.REVOKED, reasons=(refused.reason,))
-    return await deny(decision, request, route, authenticator, body)
 
 
 def equip(  # noqa: C901, PLR0913 - a question costs less than a call for nothing

@@ -1,8 +1,16 @@
 """Everything sso-proxy raises on purpose."""
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
 
 import attrs
+
+_USER: Final = re.compile(r"(:/*)[^\s'\"]*@")
+"""A password before a host; a URL that is refused may be one with it."""
+
+
+def _without_user(text: str) -> str:
+    return _USER.sub(r"\1…@", text)
 
 
 class SsoProxyError(Exception):
@@ -16,11 +24,12 @@ class Mistake:
 
     Attributes:
         path: Where in the file, for example ``route[0].backend``.
-        problem: What is wrong there, and what would be right.
+        problem: What is wrong there, and what would be right.  Users in URLs are
+            left out: it is written to logs.
     """
 
     path: str
-    problem: str
+    problem: str = attrs.field(converter=_without_user)
 
     def __str__(self) -> str:
         """Give the line shown to the administrator."""

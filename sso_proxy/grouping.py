@@ -7,9 +7,9 @@ from sso_proxy.config.upstream_parts import HealthOptions, UpstreamOptions
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.upstream.group import GroupUpstream
 from sso_proxy.upstream.health_check import HealthChecks
-from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.servers import Member, Rules, Server, Servers
 from sso_proxy.upstream.standing import Judging
+from sso_proxy.upstream.target import Patience, Target
 
 Share = Callable[[tuple[Any, ...], Callable[[], Any]], Any]
 

@@ -7,9 +7,9 @@ Authenticators, keys, mappers, conditions and policies of the route have had the
 
 from sso_proxy.admission import Trail
 from sso_proxy.endpoints.tickets import TicketDesk
-from sso_proxy.equipping import refuse_token, tell_refused
 from sso_proxy.interfaces import IAuthenticator
 from sso_proxy.model import Caller, Headers, Request, Response
+from sso_proxy.supplying import refuse_token, tell_refused
 from sso_proxy.token import Audience, Token
 
 

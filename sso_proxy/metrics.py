@@ -1,7 +1,7 @@
 """The gateway's state as Prometheus metrics; no identities in any label."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import (
@@ -13,6 +13,7 @@ from prometheus_client.core import (
 
 from sso_proxy.authz.policies import DIFFERENCES
 from sso_proxy.bound_cookies import COUNTS
+from sso_proxy.interfaces import ISessionStore
 from sso_proxy.interfaces.tokens import ICountsTokens
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.session_log import SESSIONS, SessionLog
@@ -122,6 +123,9 @@ class GatewayCollector:
             ["session"],
             (([session], count) for session, count in log.renewed.items()),
         )
+        parts = self._gateway.parts
+        if parts is not None:
+            yield _sessions(parts.sessions, log, self._gateway.clock.time())
 
     def _parts(self) -> Iterator[Metric]:
         parts = self._gateway.parts
@@ -182,6 +186,24 @@ class GatewayCollector:
             ["route", "reason"],
             self._gateway.shared.get(COUNTS, {}).items(),
         )
+
+
+def _sessions(
+    stores: Mapping[str, ISessionStore], begun: SessionLog, now: float
+) -> Metric:
+    """Count those of the stores that hear of ends; others would only grow."""
+    found = GaugeMetricFamily(
+        "sso_proxy_sessions",
+        "Sessions that began lately here and may go on, 500 at most.",
+        labels=["session", "bound"],
+    )
+    counts = begun.counts(now)
+    for name, store in stores.items():
+        if store.revocable:
+            kinds = {kinds: n for (of, kinds), n in counts.items() if of == name}
+            for bound, count in (kinds or {"": 0}).items():
+                found.add_metric([name, bound], count)
+    return found
 
 
 def _counter(

@@ -26,7 +26,7 @@ from sso_proxy.specs.http.request import Framing, Incoming
 from sso_proxy.specs.http.signature import read_field_lines
 from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.specs.token_binding import build_fields as build_binding_fields
-from sso_proxy.upstream import Outgoing
+from sso_proxy.upstream.request import Outgoing
 
 if TYPE_CHECKING:
     from sso_proxy.admission import Admission

@@ -26,7 +26,7 @@ from sso_proxy.callers import (
 from sso_proxy.device_cookies import while_standing
 from sso_proxy.endpoints.logins import RESTORE_OCTETS
 from sso_proxy.equipment import NO_EQUIPMENT, Equipment
-from sso_proxy.equipping import equip, given_id, make_equipment, supply
+from sso_proxy.equipping import equip, given_id
 from sso_proxy.errors import BadMessageError, UnavailableError
 from sso_proxy.forward_auth import let_pass
 from sso_proxy.interfaces import IAuthenticator, IClock
@@ -58,6 +58,7 @@ from sso_proxy.specs.http.cors import (
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
 from sso_proxy.specs.http.max_forwards import read_max_forwards
 from sso_proxy.specs.http.request import Incoming
+from sso_proxy.supplying import make_equipment, supply
 from sso_proxy.telling import tell
 
 _log = Logger()

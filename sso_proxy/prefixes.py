@@ -1,6 +1,6 @@
 """Routes whose backend has other paths, or another name, than its clients see."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import attrs
@@ -11,13 +11,13 @@ from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Request
 from sso_proxy.outgoing import authority
 from sso_proxy.routing import HostRoutes, Route
-from sso_proxy.specs.http.prefix import AnswerPaths, PathPrefix, plain_authorities
-from sso_proxy.specs.http.target import (
-    canonical_path,
-    has_encoded_slash,
-    has_parameters,
-    strip_parameters,
+from sso_proxy.specs.http.prefix import (
+    AnswerPaths,
+    PathPrefix,
+    host_of,
+    plain_authorities,
 )
+from sso_proxy.specs.http.target import canonical_path, readings
 
 Rewrite = Callable[[bytes], bytes]
 
@@ -79,7 +79,7 @@ class RoutePrefix:
         found = self._prefix.to_backend(path)
         if canonical_path(found) != found:
             raise BadMessageError(400, "ambiguous-path")
-        for reading in _readings(found):
+        for reading in readings(found):
             other = None if self._claims is None else self._claims.find(reading)
             if other is None or other.path != self.claim:
                 raise BadMessageError(400, "ambiguous-path")
@@ -100,16 +100,10 @@ class RoutePrefix:
             prefix=self._prefix,
             authorities=plain_authorities(names),
             origin=f"{scheme}://{called}",
+            host=host,
+            names=frozenset({server for server, _ in self._places})
+            | ({host_of(self._host)} if self._host else set()),
         ).rewrite
-
-
-def _readings(path: str) -> Iterator[str]:
-    """Give *path* as any backend may read it, where a route lets such paths pass."""
-    yield path
-    if has_encoded_slash(path):
-        yield canonical_path(path.replace("%2F", "/").replace("%5C", "/"))
-    if has_parameters(path):
-        yield strip_parameters(path)
 
 
 def build_prefix(

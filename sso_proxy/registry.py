@@ -50,6 +50,9 @@ FAMILIES = {
 }
 """The interface that the components of each family of tables provide."""
 
+_OURS = "sso_proxy."
+"""What the targets of this distribution begin with."""
+
 
 @attrs.frozen
 class Registry:
@@ -100,10 +103,18 @@ class Registry:
         for family, interface_name in FAMILIES.items():
             for name in self.names(interface_name):
                 target = self._found[interface_name, name].factory.target
-                if not own or target.startswith("sso_proxy."):
+                if not own or target.startswith(_OURS):
                     made = self.find(interface_name, name, family)
                     classes.setdefault(family, {})[name] = made.config_class
         return classes
+
+    def own_config_class(self, interface_name: str, type_name: str) -> type | None:
+        """Give the config class of a component of this distribution, else None."""
+        found = self._found.get((interface_name, type_name))
+        if found is None or not found.factory.target.startswith(_OURS):
+            return None
+        own: type = self.find(interface_name, type_name, type_name).config_class
+        return own
 
     def find(self, interface_name: str, type_name: str, path: str) -> Any:  # noqa: ANN401
         """

@@ -18,8 +18,8 @@ from sso_proxy.interfaces import IClock, IHealth, ILocalPolicy, IPolicy
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.material import MaterialError
 from sso_proxy.net.tls.stream import ClientContext
-from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.resource import check_hosted
+from sso_proxy.upstream.target import Patience, Target
 
 MakeUpstream = Callable[[Target, Patience], Any]
 """Makes what forwards requests to a backend."""

@@ -33,6 +33,7 @@ from sso_proxy.specs.http.target import (
     has_encoded_slash,
     has_parameters,
     matching_path,
+    readings,
     strip_parameters,
 )
 from sso_proxy.specs.oauth.offer import NOTHING, Offer
@@ -347,15 +348,22 @@ class RouteTable:
 
 
 def settle_path(routes: HostRoutes, route: Route, path: str) -> str | Response:
-    """Give the path that is decided on and forwarded, or refuse it."""
-    if not route.encoded_slashes and has_encoded_slash(path):
+    """
+    Give the path that is decided on and forwarded, or refuse it.
+
+    Raises:
+        BadMessageError: 400: it can be read as one that nobody may ask for.
+    """
+    slashes = has_encoded_slash(path)
+    if slashes and not route.encoded_slashes:
         return Response(status=400, reason="encoded-slash")
-    if route.path_parameters == "keep" or not has_parameters(path):
+    if has_parameters(path) and route.path_parameters != "keep":
+        if route.path_parameters == "reject":
+            return Response(status=400, reason="path-parameters")
+        path = strip_parameters(path)
+    elif not slashes:
         return path
-    if route.path_parameters == "reject":
-        return Response(status=400, reason="path-parameters")
-    path = strip_parameters(path)
-    if routes.find(path) is not route:
+    if any(routes.find(each) is not route for each in readings(path)):
         # The backend would serve what is another route's to decide on (B12).
         return Response(status=400, reason="ambiguous-path")
     return path

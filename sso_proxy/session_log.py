@@ -78,6 +78,14 @@ class SessionLog:
         for each in [e for e in self._latest if e.store == store and has(e.session)]:
             self._latest.remove(each)
 
+    def counts(self, now: float) -> Counter[tuple[str, str]]:
+        """Count those that may go on, by store and by kinds of keys."""
+        return Counter(
+            (each.store, ",".join(sorted(each.session.keys)))
+            for each in self._latest
+            if each.session.expires > now
+        )
+
     def latest(self, now: float) -> list[dict[str, Any]]:
         """Give those that may go on, in the types of JSON, the newest first."""
         return [

@@ -432,10 +432,6 @@ def _operators_tls(config: AdminConfig | None) -> ListenerTls | None:
     return build_operators_tls(config, now=time.time())
 
 
-def _not_reopened(failure: Failure) -> None:
-    _log.failure("cannot open audit and access files anew", failure=failure)
-
-
 def _cut_off(failure: Failure) -> None:
     if failure.check(CancelledError, DeferredTimeoutError) is None:
         _log.failure("cannot drain", failure=failure)

@@ -23,7 +23,6 @@ from sso_proxy.callers import (
     with_session,
 )
 from sso_proxy.endpoints.session_info import Asked, SessionInfo
-from sso_proxy.equipping import make_equipment
 from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import IAuthenticator, IRefreshes
 from sso_proxy.model import (
@@ -38,6 +37,7 @@ from sso_proxy.model import (
 )
 from sso_proxy.routing import Route
 from sso_proxy.session import Session
+from sso_proxy.supplying import make_equipment
 
 _log = Logger()
 

@@ -47,13 +47,6 @@ class TestOpening:
         self.opening.hurry()
         assert self.listener.started == 1
 
-    def test_at_the_end_it_begins_no_more(self) -> None:
-        self.opening.begin([self.listener], doubted=True)
-        self.opening.stop()
-        self.opening.hurry()
-        assert self.listener.started == 0
-        assert self.clock.getDelayedCalls() == []
-
 
 @pytest.mark.parametrize(
     ("address", "name"),

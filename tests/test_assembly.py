@@ -66,13 +66,13 @@ class GatewayTests(TestCase):
         self.path = Path(self.mktemp())
         self.audit = AuditConfig(to="file", file=str(self.path), flush_interval=5.0)
         self.reactor = Reactor()
-        self.sock = socket.create_server(("127.0.0.1", 0))
-        self.sock.setblocking(False)
         self.clients: list[socket.socket] = []
         self.addCleanup(self.close)
         self.gateway = self.serve(config(audit=self.audit))
 
     def serve(self, first: Config) -> Gateway:
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.sock.setblocking(False)
         gateway = Gateway(self.reactor, first, [self.sock])
         gateway.start()
         return gateway
@@ -181,7 +181,8 @@ class GatewayTests(TestCase):
         anybody = make_identity(issuer=ANONYMOUS, subject=ANONYMOUS)
         assert self.gateway.revocations.decide(anybody) is None
 
-    def test_in_doubt_who_is_revoked_it_does_not_begin_to_accept(self) -> None:
+    def ask_in_doubt(self) -> socket.socket:
+        """Start anew in doubt who is revoked, and send a request, which waits."""
         self.close()
         self.sock = socket.create_server(("127.0.0.1", 0))
         self.sock.setblocking(False)
@@ -196,8 +197,24 @@ class GatewayTests(TestCase):
         nest: Any = self.gateway.nest
         turn(nest, 3)
         assert not self.gateway.listeners[0].site.connections
+        return client
+
+    def test_in_doubt_who_is_revoked_it_does_not_begin_to_accept(self) -> None:
+        client = self.ask_in_doubt()
+        nest: Any = self.gateway.nest
         self.gateway.revoke([], [], doubted=False)
         assert status_of(answer_from(nest, client)) == 404
+
+    def test_who_waits_for_that_is_answered_at_the_end(self) -> None:
+        client = self.ask_in_doubt()
+        ended = self.done(self.gateway.drain())
+        nest: Any = self.gateway.nest
+        assert status_of(answer_from(nest, client)) == 404
+        turn(nest, 3)
+        self.reactor.pump([0.05] * 3)
+        assert ended == [None]
+        self.clients = [client]
+        self.gateway = self.serve(config(audit=self.audit))
 
     def test_logs_are_opened_anew(self) -> None:
         self.ask()

@@ -133,6 +133,15 @@ def test_canonical_values_are_not_escaped_one_by_one() -> None:
     assert b'"duration":0.500000,' in line
 
 
+@given(st.floats(-1e6, 4e9), st.floats(-10, 1e6))
+def test_times_are_written_with_six_digits(time: float, duration: float) -> None:
+    record = json.loads(
+        audit_line(STABLE, **FACTS | {"time": time, "duration": duration})
+    )
+    assert record["time"] == pytest.approx(time, abs=1e-6)
+    assert record["duration"] == pytest.approx(duration, abs=1e-6)
+
+
 @pytest.mark.parametrize("name", ["id", "method", "path", "reason", "upstream"])
 @pytest.mark.parametrize(
     "value", ['a"b', "a\\", '","status":200,"x":"', "a\nb", "\x7f", "é", "\ud800", "\0"]

@@ -38,7 +38,7 @@ from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import make_identity, make_request
 from sso_proxy.testing.tokens import TokenSigner, jwks
 from sso_proxy.tools import Tools
-from sso_proxy.upstream.http import Patience, Target
+from sso_proxy.upstream.target import Patience, Target
 from tests.support.caching import now
 
 

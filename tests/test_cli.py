@@ -99,7 +99,7 @@ def test_every_mistake_is_listed(run: Run, tmp_path: Path) -> None:
     assert (status, out) == (1, "")
     assert err == (
         "listener[1].port: is taken by listener[0]; take another port\n"
-        "route[0].host: must be a string, not 1\n"
+        "route[0].host: must be a string, not an integer\n"
         "2 mistakes\n"
     )
 

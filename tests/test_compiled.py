@@ -22,10 +22,33 @@ from tests.support.recorder import RAW, Recorder, answer
 ROOT = compiled.ROOT
 UNITS = (
     "tests/edge",
-    "tests/specs/http",
+    *(
+        f"tests/specs/http/test_{name}.py"
+        for name in (
+            "answer",
+            "back_target",
+            "chunked",
+            "fields",
+            "forwarded",
+            "head",
+            "names",
+            "original",
+            "own_origin",
+            "prefix",
+            "repeat",
+            "request",
+            "request_oracle",
+            "return_target",
+            "target",
+            "uri",
+            "websocket",
+        )
+    ),
     *(
         f"tests/specs/jose/test_{name}.py"
         for name in (
+            "algorithms",
+            "compact",
             "expiry",
             "public_jwk",
             "strict",
@@ -39,12 +62,18 @@ UNITS = (
         for name in ("claims", "confirmation", "dpop")
     ),
     "tests/specs/test_trace_context.py",
+    "tests/net/test_clock.py",
+    "tests/net/test_dispatch.py",
+    "tests/net/test_nest.py",
     "tests/net/test_stream.py",
+    "tests/net/test_ticker.py",
     "tests/net/tls/test_stream.py",
     "tests/upstream/test_connection.py",
     "tests/upstream/test_http.py",
+    "tests/upstream/test_request.py",
     "tests/upstream/test_servers_at_random.py",
     "tests/test_audit.py",
+    "tests/test_equipping.py",
     "tests/test_outgoing.py",
     "tests/test_pipeline.py",
     "tests/test_traffic.py",

@@ -1,6 +1,7 @@
 """The example about several servers runs before real ones: nginx, of which one ends."""
 
 import socket
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,14 +14,17 @@ from tests.support.programs import (
     CurlAnswer,
     RealProxy,
     curl,
-    echo_head,
     free_port,
     nginx,
+    read_request,
 )
 from tests.support.running import eventually
 from tests.test_etc import ETC, replaced
 
 HOST: Final = "www.example.com"
+SLOW: Final = 2.0
+"""Seconds until a server of the search that is back gets its whole share."""
+MANY: Final = 12
 _SERVER: Final = """
 server {{
     listen 127.0.0.1:{port} ssl;
@@ -66,6 +70,7 @@ def test_a_shop_on_several_servers(tmp_path: Path) -> None:
     for number, port in enumerate(search, 4):
         changes[f"10.0.0.{number}:9000"] = f"127.0.0.1:{port}"
     changes["pause = 10 "] = "pause = 0.5 "
+    changes["slow_start = 30 "] = f"slow_start = {SLOW} "
     text = replaced((ETC / "upstreams.toml").read_text(), changes)
     running = []
     for name, port in ports.items():
@@ -134,25 +139,50 @@ def search_goes_on(
         start = f'server_up{{server="http://127.0.0.1:{port}",upstream="search"}} '
         return proxy.ask_admin("/metrics")[1].partition(start)[2][:1]
 
+    asked_at = 0.0
+
     def is_back() -> bool:
+        nonlocal asked_at
+        asked_at = time.monotonic()
         assert ask() == 200
         return state_of(ports[1]) == "1"
 
     assert ask() == 200
     leaves.close()
-    for _ in range(12):
+    for _ in range(MANY):
         assert ask() == 200
     assert (state_of(ports[0]), state_of(ports[1])) == ("1", "0")
-    with Searching(ports[1]):
+    with Searching(ports[1]) as returned:
         eventually(is_back, "the request that tries it out")
+        back, before = time.monotonic(), returned.asked
+        most = 2.5  # turns that it has not had before
+        while time.monotonic() < asked_at + SLOW / 2:
+            assert returned.asked - before <= most, "it is not warm yet"
+            assert ask() == 200
+            most += max(0.05, (time.monotonic() - asked_at) / SLOW)
+        eventually(lambda: time.monotonic() > back + SLOW, "its whole share")
+        before = returned.asked
+        for _ in range(MANY):
+            assert ask() == 200
+        assert MANY // 3 <= returned.asked - before <= MANY - MANY // 3
 
 
 class Searching(Backend):
-    """A server that says what it is asked."""
+    """
+    A server that counts what it is asked.
+
+    Attributes:
+        asked: How many requests it had.
+    """
 
     def __init__(self, port: int) -> None:
-        sock = socket.create_server(("127.0.0.1", port))
-        super().__init__(echo_head, sock)
+        self.asked = 0
+        super().__init__(self._answer, socket.create_server(("127.0.0.1", port)))
+
+    def _answer(self, sock: socket.socket, _number: int) -> None:
+        while read_request(sock):
+            self.asked += 1
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 def said(answer: CurlAnswer) -> str:

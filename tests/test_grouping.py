@@ -8,8 +8,8 @@ from sso_proxy.config.upstream_parts import (
 from sso_proxy.grouping import Groups, build_rules
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.upstream.http import Patience, Target
 from sso_proxy.upstream.standing import Judging
+from sso_proxy.upstream.target import Patience, Target
 from tests.support.upstream_lab import Lab
 
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import attrs
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from zope.interface import implementer
@@ -15,6 +16,7 @@ from sso_proxy.metrics import GatewayCollector
 from sso_proxy.net.http_client import HttpClient
 from sso_proxy.session import Session
 from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import make_identity, make_request
 from sso_proxy.traffic import Histogram, Traffic
 from tests.support.doubles import Scene
@@ -131,6 +133,24 @@ def test_sessions_are_counted_and_nobody_is_named() -> None:
     assert 'sso_proxy_session_endings_total{of="one",session="web"} 1.0' in lines
     assert 'sso_proxy_session_refreshes_total{session="web"} 3.0' in lines
     assert "alice" not in "".join(lines)
+
+
+def test_sessions_that_may_go_on_are_counted_where_ends_are_heard() -> None:
+    heard, unheard = SimpleNamespace(revocable=True), SimpleNamespace(revocable=False)
+    stores = {"web": heard, "empty": heard, "light": unheard}
+    watched = gateway(parts(sessions=stores))
+    watched.clock = SettableClock(5.0)
+    log = watched.shared[SESSIONS] = SessionLog()
+    for store in ("web", "light"):
+        log.note(store, make_request(), make_session())
+    keys = {"dpop": "planted", "certificate": "planted"}
+    log.note("web", make_request(), attrs.evolve(make_session(), keys=keys))
+    found = [line for line in text(watched) if line.startswith("sso_proxy_sessions{")]
+    assert sorted(found) == [
+        'sso_proxy_sessions{bound="",session="empty"} 0.0',
+        'sso_proxy_sessions{bound="",session="web"} 1.0',
+        'sso_proxy_sessions{bound="certificate,dpop",session="web"} 1.0',
+    ]
 
 
 def make_session() -> Session:

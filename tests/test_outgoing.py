@@ -29,7 +29,7 @@ from sso_proxy.testing.fakes import (
 )
 from sso_proxy.token import Audience
 from sso_proxy.tokens.delivery import CookieDelivery
-from sso_proxy.upstream import Outgoing
+from sso_proxy.upstream.request import Outgoing
 from tests.support.doubles import FakeUpstream, Scene, make_route
 
 UPGRADE = Framing(upgrade="websocket")

@@ -171,6 +171,35 @@ def test_what_is_left_of_a_path_has_to_be_the_same_routes() -> None:
     assert asked.refused == (400, "ambiguous-path")
 
 
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/public/admin%2Fx", "passes"),
+        ("/public/..%2Fadmin/x", "ambiguous-path"),
+        ("/public/..%5Cadmin/x", "ambiguous-path"),
+        ("/public/a%5Cb/..%2F..%2Fadmin/x", "ambiguous-path"),
+        ("/public/;a/..%2F..%2F../admin/x", "path-above-root"),
+        ("/public/;a/..%2Fadmin/x", "ambiguous-path"),
+        ("/public%2F..%2F..%2Fx", "path-above-root"),
+    ],
+)
+def test_escaped_slashes_do_not_lead_to_another_routes_paths(
+    path: str, answer: str
+) -> None:
+    """B12: many backends take them for slashes, and then resolve dot segments."""
+    public = {"path": "/public/", "encoded_slashes": True, "path_parameters": "keep"}
+    asked = Asked(
+        read(f"GET {path}"),
+        path="/",
+        encoded_slashes=True,
+        others=(public, {"path": "/admin/"}),
+    )
+    if answer == "passes":
+        assert asked.admission.caller.request.head.path == path
+    else:
+        assert asked.refused == (400, answer)
+
+
 # 3 own endpoints
 
 

@@ -84,6 +84,7 @@ def test_requests_and_answers_are_changed_at_both_speeds(scene: Make) -> None:
         (route("/admin/"), "/public/admin%2Fx", b"400"),
         (route("/admin/"), "/public/x%2F..%2Fadmin%2Fx", b"400"),
         (route("/admin/"), "/public/admin;a=b/x", b"400"),
+        (route("/admin/"), "/public/x%5Cy/..%2F..%2Fadmin%2Fx", b"400"),
         (route("/admin/"), "/public/;a/admin/x", b"400"),
         (route("/admin/"), "/public/a%2Fx;b", b"200"),
         (route("/a/{{id}}/"), "/public/a/1/x", b"400"),
@@ -142,7 +143,8 @@ def test_a_backend_with_another_name_leads_back_here(scene: Make) -> None:
         assert b"X-Forwarded-Prefix" not in head
         sock.send(
             b"HTTP/1.1 302 X\r\nLocation: https://inside.example/b?c\r\n"
-            b"Set-Cookie: a=b; Path=/x\r\nContent-Length: 0\r\n\r\n"
+            b"Set-Cookie: a=b; Path=/x; Domain=inside.example\r\n"
+            b"Content-Length: 0\r\n\r\n"
         )
         told = proxy.answer(client)
         assert b"\r\nLocation: http://app.example.com/b?c\r\n" in told

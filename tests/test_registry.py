@@ -166,7 +166,7 @@ def test_class_that_is_none_is_refused(target: str, problem: str) -> None:
 
 def test_options_are_checked_by_the_components_class() -> None:
     assert refused(f"{HERE}:Mapper", count="3", cuont=1) == {
-        "mapper.m.count": "must be an integer, not '3'",
+        "mapper.m.count": "must be an integer, not a string",
         "mapper.m.cuont": "there is no option 'cuont'; did you mean 'count'?",
     }
 

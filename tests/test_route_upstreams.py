@@ -15,7 +15,7 @@ from sso_proxy.model import PERMIT
 from sso_proxy.route_upstreams import RouteUpstreams
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeLocalPolicy, FakePolicy
-from sso_proxy.upstream.http import Patience, Target
+from sso_proxy.upstream.target import Patience, Target
 
 
 class Made:

@@ -25,7 +25,10 @@ def found(routes: HostRoutes | None, path: str) -> str | None:
     return route.path if route is not None else None
 
 
-PATHS = ["/", "/orders/", "/orders/{id}/items/", "/exact", "/%40admin/", "/a.b/"]
+PATHS = [
+    *("/", "/orders/", "/orders/{id}/items/", "/exact", "/%40admin/", "/a.b/"),
+    "/users/{id}",
+]
 ROUTES = table(*(("a.example", path) for path in PATHS)).of_host("a.example")
 
 
@@ -38,9 +41,13 @@ ROUTES = table(*(("a.example", path) for path in PATHS)).of_host("a.example")
         ("/orders/", "/orders/"),
         ("/orders/7", "/orders/"),
         ("/ordersx/", "/"),
+        ("/orders/7/items", "/orders/"),
         ("/orders/7/items/", "/orders/{id}/items/"),
         ("/orders/7/items/8", "/orders/{id}/items/"),
         ("/orders/7/8/items/", "/orders/"),
+        ("/users/7", "/users/{id}"),
+        ("/users/7/8", "/users/{id}"),
+        ("/users/", "/"),
         ("/exact", "/exact"),
         ("/exact/below", "/exact"),
         ("/exactly", "/"),

@@ -57,6 +57,15 @@ def test_what_is_over_is_not_told() -> None:
     assert log.latest(NOW) == []
 
 
+def test_what_may_go_on_is_counted_by_store_and_keys() -> None:
+    log = SessionLog()
+    for number, expires in enumerate((2000.0, 2000.0, NOW)):
+        log.note("web", make_request(), session(str(number), expires))
+    log.note("shop", make_request(), session("more"))
+    log.drop("web", lambda each: each.id == "1")
+    assert log.counts(NOW) == {("web", "certificate"): 1, ("shop", "certificate"): 1}
+
+
 def test_the_newest_come_first_and_are_bounded() -> None:
     log = SessionLog()
     for number in range(MOST + 5):

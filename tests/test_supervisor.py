@@ -16,6 +16,7 @@ from sso_proxy.errors import ConfigError
 from sso_proxy.supervisor import check_change
 from tests.support.running import (
     PATIENCE,
+    REAL,
     Proxy,
     eventually,
     is_alive,
@@ -84,6 +85,35 @@ def test_nobody_is_let_in_while_requests_finish(tmp_path: Path, workers: int) ->
         with pytest.raises(ConnectionRefusedError):
             proxy.get()
         assert slow.result() is not None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_neither_does_the_real_gateway(tmp_path: Path, workers: int) -> None:
+    """It has its own way to accept, which held the port until the end."""
+    proxy = Proxy(tmp_path, workers=workers)
+    with socket.create_server(("127.0.0.1", 0)) as backend:
+        proxy.backend = f"http://127.0.0.1:{backend.getsockname()[1]}"
+        proxy.write_config()
+        with proxy.start(program=REAL).wait_until_serving():
+            client = socket.create_connection(("127.0.0.1", proxy.port), 20)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            asked, _ = backend.accept()
+            proxy.signal(signal.SIGTERM)
+            eventually(lambda: not accepts(proxy.port), "the port is closed")
+            asked.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            assert client.makefile("rb").read().endswith(b"\r\n\r\nok")
+            assert proxy.wait() == 0
+            asked.close()
+            client.close()
+
+
+def accepts(port: int) -> bool:
+    """Say whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("workers", [1, 2])

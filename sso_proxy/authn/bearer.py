@@ -165,9 +165,8 @@ class BearerAuthenticator:
             return self._refuse(e, "Bearer")
         if found is None:
             return _NOT_PRESENTED
-        text = f"{found.scheme} {found.token}"
-        if name is None or text != values[0]:
-            name = sha256(text.encode()).digest()
+        if name is None or not values[0].startswith(found.scheme):  # but "dpop"
+            name = sha256(f"{found.scheme} {found.token}".encode()).digest()
         new = name is missed
         outcome = await self._judge(found.scheme, found.token, name, new=new)
         shielded = isinstance(found, Credential) or found.place.shielded

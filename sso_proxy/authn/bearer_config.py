@@ -11,7 +11,7 @@ from sso_proxy.authn.introspection_config import IntrospectionConfig
 from sso_proxy.config.checks import Attribute, between, non_empty, positive
 from sso_proxy.config.model import FilePath
 from sso_proxy.config.protocol_checks import one_of, secure_url
-from sso_proxy.config.secrets import Secret
+from sso_proxy.config.secrets import UNSHOWN, Secret
 from sso_proxy.errors import ConfigError, Mistake, TokenError
 from sso_proxy.specs.jose.compact import ALGORITHMS, MAC_ALGORITHMS
 from sso_proxy.specs.jose.decrypt import DecryptionKeys, read_decryption_keys
@@ -111,7 +111,7 @@ class BearerConfig:
     audience: tuple[str, ...] = attrs.field(validator=non_empty)
     jwks_uri: str | None = attrs.field(default=None, validator=secure_url)
     eckey_uri: str | None = attrs.field(default=None, validator=secure_url)
-    jwk: str | None = None
+    jwk: str | None = attrs.field(default=None, metadata=UNSHOWN)
     jwk_file: FilePath | None = None
     pem: FilePath | None = None
     secret: Secret | None = None

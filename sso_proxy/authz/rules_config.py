@@ -1,7 +1,7 @@
 """The options of ``type = "rules"``, in the configuration and in files of rules."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import attrs
@@ -21,6 +21,7 @@ from sso_proxy.config.names import (
     alias,
     method_problem,
 )
+from sso_proxy.config.secrets import UNSHOWN
 from sso_proxy.specs.expression_times import read_window
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -82,7 +83,7 @@ class ObligationConfig:
 
     do: str = attrs.field(validator=non_empty)
     name: str | None = None
-    value: str | None = None
+    value: str | None = attrs.field(default=None, metadata=UNSHOWN)
     message: str | None = None
     kind: str | None = None
     parameters: Mapping[str, str] = attrs.field(factory=dict)
@@ -237,11 +238,6 @@ class RuleSetConfig:
     group_files: Mapping[str, GroupFileConfig] = attrs.field(factory=dict)
     tables: Mapping[str, TableConfig] = attrs.field(factory=dict)
     rule: tuple[RuleConfig, ...] = ()
-
-    def group_names(self) -> Iterator[str]:
-        """Give the names of all groups, of those in files, too."""
-        yield from self.groups
-        yield from self.group_files
 
 
 @attrs.frozen(kw_only=True)

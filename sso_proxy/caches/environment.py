@@ -181,7 +181,8 @@ class Environment:
         if self._in_use < 0:
             raise self._closed()
         try:
-            self._marks.open(self.directory / "marks")
+            if not self._marks.is_open:
+                self._marks.open(self.directory / "marks")
             now = self.now()
             return self._marks.add(mark, now, now + life)
         except (OSError, ValueError) as e:

@@ -126,12 +126,6 @@ def message_key(number: int) -> bytes:
     return b"m" + _NUMBER.pack(number)
 
 
-def message_number(key: bytes) -> int:
-    """Read the number in what `message_key` made."""
-    (number,) = _NUMBER.unpack_from(key, 1)
-    return int(number)
-
-
 def due_key(record: Record, key: bytes) -> bytes:
     """Give the key that says when *record*, stored under *key*, expires."""
     return due_start(record.kept) + _NUMBER.pack(record.expires) + key

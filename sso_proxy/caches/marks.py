@@ -51,6 +51,11 @@ class Marks:
         self._descriptor = -1
         self._table: mmap.mmap | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened, and not closed since."""
+        return self._table is not None
+
     def open(self, path: Path) -> None:
         """
         Open *path*, which is made if it is not there; nothing if it is open.

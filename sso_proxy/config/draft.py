@@ -15,7 +15,7 @@ from sso_proxy.config.model import (
     RouteConfig,
     ServerConfig,
 )
-from sso_proxy.config.structure import join, structure
+from sso_proxy.config.structure import join, structure, told
 from sso_proxy.config.suggest import unknown
 from sso_proxy.config.upstream_parts import UpstreamOptions
 from sso_proxy.errors import ConfigError, Mistake
@@ -140,7 +140,7 @@ class _Reader:
     def table(self, path: str, raw: object, kind: type[T]) -> Placed[T] | None:
         """Read one table; None if it cannot be read."""
         if not isinstance(raw, dict):
-            problem = f"must be a table, not {raw!r}"
+            problem = f"must be a table, not {told(raw)}"
             self.mistakes.append(Mistake(path, problem))
             return None
         try:

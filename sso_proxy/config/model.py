@@ -306,7 +306,8 @@ class RouteConfig:
             likewise, with our own span as the parent; ``restart``: always a new one,
             for callers whose traces are none of our business.
         methods: Allowed methods; none: all but TRACE and CONNECT.
-        encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path.
+        encoded_slashes: Whether ``%2F`` and ``%5C`` may stand in the path; not where it
+            would be another route's if they were slashes.
         path_parameters: ``;`` in the path: ``reject`` it with 400, ``strip`` the
             parameters, or ``keep`` them.  Servlet containers and others do not take
             them for a part of the path; keep them only where all routes of the host

@@ -14,6 +14,9 @@ from sso_proxy.config.credentials import find_file
 _MOST = 65536
 """Octets of a secret file; more is a mistake, not a secret."""
 
+UNSHOWN = {"shown": False}
+"""Metadata of an option that stands in the file, and may yet hold a secret."""
+
 HOW = "write {name}_file = '…' or {name} = 'env:NAME'"
 
 

@@ -49,6 +49,14 @@ _WORDS: Mapping[object, str] = {
     FilePath: "a file's name",
     Secret: "a secret",
 }
+_TOLD: Mapping[object, str] = {
+    str: "a string",
+    int: "an integer",
+    float: "a fraction",
+    list: "a list",
+    tuple: "a list",
+    dict: "a table",
+}
 
 
 def structure(
@@ -120,6 +128,13 @@ def _converter(directory: Path) -> Converter:
     return converter
 
 
+def told(value: object) -> str:
+    """Say of what kind *value* is, and not what it is: it may be a secret."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _TOLD.get(type(value), "a date or time")
+
+
 def _refuse(_: object, kind: object) -> object:
     """Refuse types that cattrs would convert into: a string is no ``list[str]``."""
     raise TypeError(f"cannot be read: the option's class has the type {kind!r}")
@@ -146,7 +161,7 @@ def _scalar(value: object, kind: object) -> object:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise TypeError(f"must be {_WORDS.get(kind, str(kind))}, not {value!r}")
+        raise TypeError(f"must be {_WORDS.get(kind, str(kind))}, not {told(value)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"must be finite, not {value!r}")
     return value
@@ -155,7 +170,7 @@ def _scalar(value: object, kind: object) -> object:
 def _table(value: object) -> Mapping[str, Any]:
     """Accept a table."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"must be a table, not {value!r}")
+        raise TypeError(f"must be a table, not {told(value)}")
     return value
 
 
@@ -175,7 +190,7 @@ def _list_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:  #
     def hook(value: object, _: object) -> object:
         # A string is iterable: "api" would be the list of its letters.
         if not isinstance(value, list | tuple):
-            raise TypeError(f"must be a list, not {value!r}")
+            raise TypeError(f"must be a list, not {told(value)}")
         return base(value, kind)
 
     return hook
@@ -187,7 +202,8 @@ def _literal_hook(kind: object, _: Converter) -> Callable[[Any, Any], Any]:
     def hook(value: object, _: object) -> object:
         if type(value) is not str or value not in allowed:
             choice = ", ".join(map(repr, allowed))
-            raise ValueError(f"must be one of {choice}, not {value!r}")
+            written = repr(value) if type(value) is str else told(value)
+            raise ValueError(f"must be one of {choice}, not {written}")
         return value
 
     return hook
@@ -207,7 +223,7 @@ def _union_hook(kind: object, converter: Converter) -> Callable[[Any, Any], Any]
             except (TypeError, ValueError):
                 continue
         words = (_WORDS.get(get_origin(m) or m, str(m)) for m in members)
-        raise TypeError(f"must be {' or '.join(words)}, not {value!r}")
+        raise TypeError(f"must be {' or '.join(words)}, not {told(value)}")
 
     return hook
 

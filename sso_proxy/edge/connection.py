@@ -28,7 +28,7 @@ from sso_proxy.outgoing import build_outgoing
 from sso_proxy.specs.http.head import end_of_head
 from sso_proxy.specs.http.request import Incoming, read_request
 from sso_proxy.specs.trace_context import TraceContext, take_out
-from sso_proxy.upstream import Outgoing
+from sso_proxy.upstream.request import Outgoing
 
 _log = Logger()
 
@@ -335,8 +335,7 @@ class ServerConnection(Uplink):
             first = self._take_body()
             if first is None:
                 return
-            head = outgoing.head + first
-            outgoing = attrs.evolve(outgoing, head=head, bodyless=self._is_all_here)
+            outgoing = outgoing.begun(first, whole=self._is_all_here)
         if self._intake is not None and self.stream.ended:
             self.refuse(400, "body-incomplete")
             return

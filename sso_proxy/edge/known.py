@@ -14,7 +14,7 @@ from sso_proxy.admission import Admission
 from sso_proxy.edge.place import Place
 from sso_proxy.model import ANONYMOUS
 from sso_proxy.routing import HostRoutes, Route
-from sso_proxy.upstream import Outgoing
+from sso_proxy.upstream.request import Outgoing
 
 MOST_HEADS: Final = 16_384
 """Heads that are remembered at once, those that were decided on last."""

@@ -15,7 +15,7 @@ from sso_proxy.edge.preface import Preface
 from sso_proxy.edge.site import Rules, Site
 from sso_proxy.edge.uplink import State
 from sso_proxy.model import TlsFacts
-from sso_proxy.net.nest import EXCLUSIVE, READ, Watcher
+from sso_proxy.net.dispatch import EXCLUSIVE, READ, Watcher
 from sso_proxy.net.stream import SocketStream
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.stream import server_stream
@@ -84,13 +84,18 @@ class Listener:
         self._watching = True
 
     def stop(self) -> None:
-        """Take what waits already, and then no more."""
+        """
+        Take what waits already, and then no more: who comes now is refused at once.
+
+        Whoever holds the same socket, another process or systemd, still takes them.
+        """
         if self._watching:
             self._accept(1024)
         if self._watching:  # still: there may be no descriptors left
             self._nest.forget(self._sock.fileno())
             self._watching = False
         self._resume_at = 0.0
+        self._sock.close()
 
     def reload(self, listener_rules: ListenerRules) -> None:
         """Use other rules, for open connections too."""

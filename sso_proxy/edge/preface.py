@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from sso_proxy.edge.site import Site
 from sso_proxy.errors import BadMessageError
-from sso_proxy.net.nest import ENDED, GONE, ONCE, READ, Watcher
+from sso_proxy.net.dispatch import ENDED, GONE, ONCE, READ, Watcher
 from sso_proxy.session import Session
 from sso_proxy.specs.http.proxy_protocol import read_proxy_header
 

@@ -221,8 +221,9 @@ class Recorder:
 
 def _backend_of(exchange: Exchange, admission: Admission) -> str:
     """Name the backend; of several servers, the one that had the request."""
-    name: str = admission.route.upstream.name
-    return getattr(exchange.sink, "backend", name)
+    # Every backend of ours says it; to look for what is not there would take longer.
+    name: str | None = getattr(exchange.sink, "backend", None)
+    return admission.route.upstream.name if name is None else name
 
 
 def _combined(exchange: Exchange, began: float) -> bytes:

@@ -20,7 +20,8 @@ _TOGETHER: Final = 3
 _DAY: Final = 86400.0
 _MOST_LOGINS: Final = 100
 """Rows of a table that somebody can still look through."""
-_UNBOUND: Final = "cookie alone"
+_UNBOUND: Final = "none at login"
+"""What is known of sessions then: browsers register keys of devices after it."""
 
 
 def _address_order(address: str) -> tuple[int, int, str]:

@@ -2,12 +2,11 @@
 
 import time
 
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from sso_proxy.interfaces import IClock
 
 
-@implementer(IClock)
 class SystemClock:
     """Tells the time of this machine."""
 
@@ -18,3 +17,6 @@ class SystemClock:
     def monotonic(self) -> float:
         """Give the seconds since some moment; never goes back."""
         return time.monotonic()
+
+
+classImplements(SystemClock, IClock)

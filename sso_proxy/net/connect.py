@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
-from sso_proxy.net.nest import WRITE, Watcher
+from sso_proxy.net.dispatch import WRITE, Watcher
 
 Address = tuple[int, tuple[str, int] | str]
 """An address family and what `connect` takes for it."""

@@ -17,7 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sso_proxy.net.nest import ONCE, READ, WRITE, Descriptor, Nest, Watcher, Writer
+from sso_proxy.net.dispatch import ONCE, READ, WRITE, Descriptor, Watcher, Writer
+from sso_proxy.net.nest import Nest
 
 _log = Logger()
 

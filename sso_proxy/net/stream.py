@@ -14,7 +14,7 @@ import contextlib
 import socket
 from typing import Protocol
 
-from sso_proxy.net.nest import BROKEN, GONE, READ, WRITE, Watcher
+from sso_proxy.net.dispatch import BROKEN, GONE, READ, WRITE, Watcher
 
 HIGH_WATER = 65536
 """Octets waiting to be sent from which a stream is full."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from sso_proxy.endpoints.admin import Status, build_admin_site
 from sso_proxy.endpoints.revocations import Revoker
+from sso_proxy.model import WARNING
 from sso_proxy.net.clock import SystemClock
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.operators import OperatorsSite
@@ -55,10 +56,15 @@ class AdminListener:
             self._over_tls.reload(tls)
 
     def health(self) -> tuple[str, ...]:
-        """Say which certificates and lists have ended, or, as a warning, will soon."""
+        """
+        Say which certificates and lists have ended, or will soon.
+
+        These are warnings: operators have to do something, and all others are served.
+        """
         if self._over_tls is None:
             return ()
-        return self._over_tls.health(SystemClock().time())
+        lines = self._over_tls.health(SystemClock().time())
+        return tuple(WARNING + line.removeprefix(WARNING) for line in lines)
 
     async def close(self) -> None:
         """Stop listening; the reactor ends the connections when it stops."""

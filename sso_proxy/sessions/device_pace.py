@@ -30,14 +30,20 @@ class Pace:
         self._since = 0
         self._counts: dict[str, int] = {}
 
-    def allows(self, holder: str) -> bool:
-        """Say whether *holder* may have one more."""
-        return self._current().get(holder, 0) < MOST
-
-    def note(self, holder: str) -> None:
-        """Note that *holder* has had one more, which nobody can repeat."""
+    def take(self, holder: str) -> bool:
+        """Count one more of *holder*; says whether they may have it."""
         counts = self._current()
-        counts[holder] = counts.get(holder, 0) + 1
+        had = counts.get(holder, 0)
+        if had >= MOST:
+            return False
+        counts[holder] = had + 1
+        return True
+
+    def give_back(self, holder: str) -> None:
+        """Let *holder* have another one instead of one that took no room."""
+        counts = self._current()
+        if had := counts.get(holder, 0):
+            counts[holder] = had - 1
 
     def _current(self) -> dict[str, int]:
         since = int(self._clock.monotonic() // WITHIN)

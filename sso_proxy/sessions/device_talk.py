@@ -289,12 +289,16 @@ class DeviceTalk:
         Raises:
             UnavailableError: The cache cannot answer, or has no room.
         """
-        if not self.pace.allows(holder):
+        # Counted before the cache is asked: others may come while it answers.
+        if not self.pace.take(holder):
             return _TOO_OFTEN
-        if not await self.challenges.spend(proof.challenge):
-            return self._ask_again(request, use, holder)
-        self.pace.note(holder)  # what is repeated takes no room, and may be a thief's
-        return None
+        spent = False
+        try:
+            spent = await self.challenges.spend(proof.challenge)
+        finally:
+            if not spent:  # what is repeated takes no room, and may be a thief's
+                self.pace.give_back(holder)
+        return None if spent else self._ask_again(request, use, holder)
 
     def _challenge(self, request: Request, use: Use, holder: str) -> tuple[str, str]:
         """Give the field with what the next proof is to be about."""
@@ -324,7 +328,6 @@ class DeviceTalk:
             session_id=self.session_id(head),
             refresh_url=f"{scope.endpoints}dbsc/refresh/{self.tag}",
             origin=own_origin(head),
-            include_site=False,
             rules=self._rules(scope, head.host),
             cookies=((self.cookie.name, self.cookie.attributes),),
         )

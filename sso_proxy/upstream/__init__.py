@@ -2,53 +2,16 @@
 Backends: what the edge hands over, and what it hears back.
 
 An exchange is one request on its way.  The edge calls `IUpstream.forward` with it and
-an `Outgoing`, and gets a `Sink` for the request's body.  The upstream then calls the
-exchange: `begin` and any number of `relay`, then `finish`; or `fail` instead of
+a `request.Outgoing`, and gets a `Sink` for the request's body.  The upstream then calls
+the exchange: `begin` and any number of `relay`, then `finish`; or `fail` instead of
 `begin`; or `cut` at any time after `begin`; or `switch` instead of `begin` for a
 tunnel.  `fail` may come from within ``forward``; nothing comes after `Sink.abandon`.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
-import attrs
-
-from sso_proxy.model import Caller
 from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.answer import Answer
-
-
-@attrs.define(kw_only=True)
-class Outgoing:
-    """
-    One request as it goes to a backend.
-
-    Nobody changes it; it is not frozen because that doubles what making it costs, and
-    one is made for every request.
-
-    Attributes:
-        head: Request line, fields and the empty line.
-        method: The method, on which an answer's framing depends.
-        caller: Who calls, for backends inside this process.
-        replayable: May be sent once more on another connection: idempotent, no body.
-        upgrade: The protocol that the request asks to switch to, or None.
-        upgrade_key: Its ``Sec-WebSocket-Key``, for WebSocket.
-        bodyless: The request is complete with its head.
-        renew: Makes the head anew, if it must not be sent twice as it is.
-    """
-
-    head: bytes = attrs.field(repr=False)
-    method: str
-    caller: Caller
-    replayable: bool
-    upgrade: str | None = None
-    upgrade_key: str = attrs.field(default="", repr=False)
-    bodyless: bool = True
-    renew: Callable[[], bytes] | None = attrs.field(default=None, repr=False)
-
-    def again(self) -> "Outgoing":
-        """Give the request for another connection; what is good once is made anew."""
-        return self if self.renew is None else attrs.evolve(self, head=self.renew())
 
 
 class Reply:

@@ -47,10 +47,15 @@ def in_turn(candidates: Sequence[C], key: bytes) -> C:  # noqa: ARG001
 
 
 def least_busy(candidates: Sequence[C], key: bytes) -> C:
-    """Choose who has the fewest requests for its weight; by turns if several do."""
-    least = min((each.busy + 1) / each.weight for each in candidates)
-    equals = [each for each in candidates if (each.busy + 1) / each.weight <= least]
-    return equals[0] if len(equals) == 1 else in_turn(equals, key)
+    """
+    Choose who has few requests for its weight; by turns if several do.
+
+    Few are fewer than anybody's with one more: else who has the larger weight got each
+    request that comes alone, and who is just back none of them.
+    """
+    most = min((each.busy + 1) / each.weight for each in candidates)
+    some = [each for each in candidates if each.busy / each.weight < most]
+    return some[0] if len(some) == 1 else in_turn(some, key)
 
 
 def of_user(candidates: Sequence[C], key: bytes) -> C:

@@ -9,7 +9,8 @@ from sso_proxy.net.stream import Stream
 from sso_proxy.specs.http.answer import end_of_answer_head, read_answer
 from sso_proxy.specs.http.chunked import ChunkedDecoder
 from sso_proxy.specs.http.websocket import check_switch
-from sso_proxy.upstream import Exchange, Outgoing, Reply
+from sso_proxy.upstream import Exchange, Reply
+from sso_proxy.upstream.request import Outgoing
 
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _DONE = range(5)
 
@@ -18,8 +19,15 @@ _MOST_INTERIM = 32
 
 
 class Pool(Protocol):
-    """Where connections come from and go back to."""
+    """
+    Where connections come from and go back to.
 
+    Attributes:
+        name: The backend's.
+        response_timeout: Seconds until its answer begins.
+    """
+
+    name: str
     response_timeout: float
 
     def now(self) -> float:
@@ -40,6 +48,7 @@ class BackendConnection:
     Carries one exchange at a time; also the exchange's sink.
 
     Attributes:
+        backend: The backend's name.
         deadline: Monotonic time at which the backend has taken too long.
         reused: It has answered before, so the backend may have closed it meanwhile.
     """
@@ -64,12 +73,14 @@ class BackendConnection:
         "_state",
         "_stream",
         "_successor",
+        "backend",
         "deadline",
         "drop_connector",
         "reused",
     )
 
     def __init__(self, pool: Pool) -> None:
+        self.backend = pool.name
         self._pool = pool
         self._stream: Stream | None = None
         self._exchange: Exchange | None = None

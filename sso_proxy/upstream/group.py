@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from zope.interface import implementer
 
 from sso_proxy.interfaces import IUpstream
-from sso_proxy.upstream import Exchange, Outgoing
-from sso_proxy.upstream.http import HttpUpstream, place_of
+from sso_proxy.upstream import Exchange
+from sso_proxy.upstream.http import HttpUpstream
+from sso_proxy.upstream.request import Outgoing
 from sso_proxy.upstream.servers import Member, Servers
+from sso_proxy.upstream.target import place_of
 from sso_proxy.upstream.way import Way
 
 

@@ -8,10 +8,12 @@ from sso_proxy.config.upstream_parts import HealthOptions
 from sso_proxy.model import Caller, Client, Request, RequestHead
 from sso_proxy.net.stream import Stream
 from sso_proxy.net.ticker import Ticker
-from sso_proxy.upstream import Outgoing, Reply
+from sso_proxy.upstream import Reply
 from sso_proxy.upstream.connection import BackendConnection
-from sso_proxy.upstream.http import HttpUpstream, Patience, Target
+from sso_proxy.upstream.http import HttpUpstream
+from sso_proxy.upstream.request import Outgoing
 from sso_proxy.upstream.servers import Member, Servers
+from sso_proxy.upstream.target import Patience, Target
 
 MakePool = Callable[[Target, Patience], HttpUpstream]
 

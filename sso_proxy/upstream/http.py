@@ -1,77 +1,22 @@
 """Backends that speak HTTP/1.1 over TCP, TLS or a unix socket."""
 
 import socket
-from typing import Any, Final
 
-import attrs
-from zope.interface import implementer
+from zope.interface import classImplements
 
-from sso_proxy.config.upstream_parts import UpstreamOptions
 from sso_proxy.interfaces import IUpstream
 from sso_proxy.net.connect import Address, Connector
-from sso_proxy.net.nest import Watcher
+from sso_proxy.net.dispatch import Watcher
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.stream import SocketStream
 from sso_proxy.net.ticker import Ticker
-from sso_proxy.net.tls.stream import ClientContext, client_stream
-from sso_proxy.upstream import Exchange, Outgoing
+from sso_proxy.net.tls.stream import client_stream
+from sso_proxy.upstream import Exchange
 from sso_proxy.upstream.connection import BackendConnection
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
-
-
-@attrs.frozen(kw_only=True)
-class Target:
-    """
-    Where a backend is.
-
-    Attributes:
-        name: Its URL, for logs.
-        kind: ``http``, ``https``, ``unix``, ``wsgi``, ``static``, ``resource`` or
-            ``upstream``.
-        host: Host name or address; empty for a unix socket.
-        port: TCP port.
-        path: A unix socket's path.
-        tls: The context for https, or None.
-        server_name: The name to expect in its certificate.
-        application: For a backend inside this process: the object, or a directory.
-        depth: Path segments that lead to it.
-        servers: For an upstream, where each of its servers is.
-        options: For an upstream, what is said of it.
-    """
-
-    name: str
-    kind: str = "http"
-    host: str = ""
-    port: int = 0
-    path: str = ""
-    tls: ClientContext | None = attrs.field(default=None, repr=False)
-    server_name: str = ""
-    application: Any = attrs.field(default=None, repr=False)
-    depth: int = 0
-    servers: "tuple[Target, ...]" = ()
-    options: UpstreamOptions | None = attrs.field(default=None, repr=False)
+from sso_proxy.upstream.request import Outgoing
+from sso_proxy.upstream.target import Patience, Target, place_of
 
 
-def place_of(target: Target) -> tuple[str, int]:
-    """Give what two URLs of one server have in common: a host and port, or a path."""
-    if target.kind == "unix":
-        return target.path, 0
-    host = "localhost" if target.host in _LOOPBACK else target.host
-    return host, target.port
-
-
-@attrs.frozen(kw_only=True)
-class Patience:
-    """How long a backend may take, in seconds, and how much stays open."""
-
-    connect_timeout: float = 5.0
-    response_timeout: float = 60.0
-    idle_timeout: float = 30.0
-    idle: int = 128
-
-
-@implementer(IUpstream)
 class HttpUpstream:
     """
     Connections to one backend, the most recently used first.
@@ -205,3 +150,6 @@ class HttpUpstream:
                 connection.expire()
         if self._closed and not self._all:
             self._ticker.forget(self._sweep)
+
+
+classImplements(HttpUpstream, IUpstream)

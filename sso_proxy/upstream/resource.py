@@ -20,10 +20,11 @@ from sso_proxy.errors import ConfigError, Mistake
 from sso_proxy.interfaces import IUpstream
 from sso_proxy.model import Caller
 from sso_proxy.net.ticker import Ticker
-from sso_proxy.upstream import Exchange, Outgoing
+from sso_proxy.upstream import Exchange
 from sso_proxy.upstream.connection import BackendConnection
 from sso_proxy.upstream.files import Directory
-from sso_proxy.upstream.http import Patience, Target
+from sso_proxy.upstream.request import Outgoing
+from sso_proxy.upstream.target import Patience, Target
 from sso_proxy.upstream.wire import TlsTransport, Transport, Wire
 from sso_proxy.upstream.wsgi import HostedApplication
 
@@ -162,7 +163,7 @@ class ResourceUpstream:
             transport = TlsTransport(wire, caller, tls)
         wire.connect(self._site.buildProtocol(transport.getPeer()), transport)
         # Whatever a resource says to it, there is no second protocol on a wire.
-        connection.start(exchange, attrs.evolve(outgoing, upgrade=None))
+        connection.start(exchange, outgoing.staying())
         connection.connected(wire)  # type: ignore[arg-type]  # all of it that is used
         return connection
 

@@ -12,8 +12,8 @@ from sso_proxy.model import WARNING
 from sso_proxy.net.stream import Stream
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.upstream.balance import in_turn, least_busy, of_user, seed_of
-from sso_proxy.upstream.http import Target
 from sso_proxy.upstream.standing import Judging, Standing
+from sso_proxy.upstream.target import Target
 
 _log = Logger()
 
@@ -185,20 +185,30 @@ class Servers:
         """Let *waiter*, which nobody waits for any more, wait no longer."""
         self._waiting.pop(waiter, None)
 
-    def succeeded(self, member: Member) -> None:
-        """Learn that *member* has answered."""
-        standing = member.server.standing
-        if standing.succeeded(self._now()):
+    def succeeded(self, member: Member, *, tried: bool = False) -> None:
+        """Learn that *member* has answered; *tried*: what has tried it out."""
+        if member.server.standing.succeeded(self._now(), tried=tried):
             self._changed(member)
 
-    def failed(self, member: Member, kind: str, why: str) -> None:
-        """Learn that *member* has failed; whether that counts, the rules say."""
-        server = member.server
+    def failed(
+        self, member: Member, kind: str, why: str, *, tried: bool = False
+    ) -> None:
+        """
+        Learn that *member* has failed; whether that counts, the rules say.
+
+        Args:
+            member: The server.
+            kind: What was wrong, as rules name it.
+            why: The same, for people.
+            tried: Whether the request has tried it out.
+        """
+        server, now = member.server, self._now()
         server.failures[kind] = server.failures.get(kind, 0) + 1
-        if kind not in self.rules.failure and kind != "status":
-            server.standing.end_try(self._now())
-        elif server.standing.failed(why, self._now(), self.rules.judging):
-            self._changed(member)
+        if kind in self.rules.failure or kind == "status":
+            if server.standing.failed(why, now, self.rules.judging, tried=tried):
+                self._changed(member)
+        elif tried:
+            server.standing.end_try(now)
 
     def checked(self, member: Member, why: str) -> None:
         """Learn how *member* has answered a check: *why* is empty if it is well."""
@@ -217,9 +227,10 @@ class Servers:
         if self._waiting:
             self._serve()
 
-    def dropped(self, member: Member) -> None:
-        """Learn that nobody waits any more for what *member* was asked."""
-        member.server.standing.end_try(self._now())
+    def dropped(self, member: Member, *, tried: bool = False) -> None:
+        """Learn that nobody waits for what *member* was asked; *tried*: for a try."""
+        if tried:
+            member.server.standing.end_try(self._now())
         self.free(member)
 
     def keep(self, member: Member, stream: Stream) -> None:
@@ -356,7 +367,7 @@ class Servers:
 def _state(member: Member, now: float, judging: Judging) -> str:
     standing = member.server.standing
     if not standing.up:
-        return "open" if standing.trying else "down"
+        return "open" if standing.tries else "down"
     if not member.share:
         return "draining"
     return "slow" if standing.is_slow(now, judging) else "up"

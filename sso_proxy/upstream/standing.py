@@ -39,7 +39,7 @@ class Standing:
 
     Attributes:
         up: It gets requests.
-        trying: It is down, and one request tries it out.
+        tries: Requests under way that were sent to try it out, while it was down.
         why: Why it is down; a short text without what others have said.
         since: Monotonic time since when it is up or down.
     """
@@ -52,14 +52,14 @@ class Standing:
         "_seen",
         "_try_at",
         "since",
-        "trying",
+        "tries",
         "up",
         "why",
     )
 
     def __init__(self, now: float) -> None:
         self.up = True
-        self.trying = False
+        self.tries = 0
         self.why = ""
         self.since = now
         self._failures = self._misses = self._passes = 0
@@ -76,13 +76,13 @@ class Standing:
     def begin_try(self, now: float, judging: Judging) -> None:
         """Learn that a request goes to it, and whether that tries it out."""
         if not self.up:
-            self.trying = True
+            self.tries += 1
             self._try_at = now + judging.pause  # this one may take its time
 
     def end_try(self, now: float) -> None:
-        """Learn that nothing will come of the try."""
-        if self.trying:
-            self.trying = False
+        """Learn that nothing will come of a try."""
+        self.tries -= 1
+        if not self.up:
             self._try_at = now
 
     def share(self, now: float, judging: Judging) -> float:
@@ -96,22 +96,25 @@ class Standing:
         """Say whether it gets less than its share."""
         return self.up and now - self._back_at < judging.slow_start
 
-    def succeeded(self, now: float) -> bool:
-        """Learn that it has answered a request."""
+    def succeeded(self, now: float, *, tried: bool = False) -> bool:
+        """Learn that it has answered a request; *tried*: one that was a try."""
         self._failures = 0
         self._seen = True
-        if not self.trying:
+        self.tries -= tried
+        if self.up or not tried:  # what was sent before says nothing of its state now
             return False
-        self.trying = False
         self._come_back(now)
         return True
 
-    def failed(self, why: str, now: float, judging: Judging) -> bool:
-        """Learn that it has failed a request, whatever that was."""
+    def failed(
+        self, why: str, now: float, judging: Judging, *, tried: bool = False
+    ) -> bool:
+        """Learn that it has failed a request, whatever that was; *tried*: a try."""
         self._failures += 1
+        self.tries -= tried
         if not self.up:
-            self.trying = False
-            self._try_at = now + judging.pause
+            if tried:
+                self._try_at = now + judging.pause
             return False
         if self._failures < judging.failures:
             return False

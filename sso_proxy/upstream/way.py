@@ -5,8 +5,9 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from sso_proxy.net.stream import HIGH_WATER, Stream
-from sso_proxy.upstream import Exchange, Outgoing, Reply
+from sso_proxy.upstream import Exchange, Reply
 from sso_proxy.upstream.connection import BackendConnection
+from sso_proxy.upstream.request import Outgoing
 from sso_proxy.upstream.servers import Member, Servers
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Way:
             return
         if self._sink is not None:
             self._sink.abandon()
-        servers.dropped(attempt.member)
+        servers.dropped(attempt.member, tried=attempt.end_try())
 
     # What an attempt says
 
@@ -214,12 +215,13 @@ class Attempt:
         member: The server.
     """
 
-    __slots__ = ("_bad", "_servers", "_way", "member")
+    __slots__ = ("_bad", "_servers", "_tries", "_way", "member")
 
     def __init__(self, way: Way, servers: Servers, member: Member) -> None:
         self._way = way
         self._servers = servers
         self._bad = False
+        self._tries = not member.server.standing.up
         self.member = member
 
     @property
@@ -233,7 +235,7 @@ class Attempt:
             if self._way.ask_another(self):
                 return
         else:
-            self._servers.succeeded(self.member)
+            self._succeeded()
         self._way.has_ended(self)
         self._way.exchange.whole(reply, body)
 
@@ -243,8 +245,8 @@ class Attempt:
         if self._bad:
             if self._way.ask_another(self):
                 return
-        elif self.member.server.standing.trying:
-            self._servers.succeeded(self.member)  # its end may be far
+        elif self._tries:
+            self._succeeded()  # its end may be far
         self._way.exchange.begin(reply, body)
 
     def relay(self, body: bytes) -> None:
@@ -254,25 +256,25 @@ class Attempt:
     def finish(self) -> None:
         """End the answer."""
         if not self._bad:
-            self._servers.succeeded(self.member)
+            self._succeeded()
         self._way.has_ended(self)
         self._way.exchange.finish()
 
     def fail(self, status: int, reason: str) -> None:
         """Ask another server, or answer *status*."""
         kind = _kind_of(reason)
-        self._servers.failed(self.member, kind, reason)
+        self._failed(kind, reason)
         self._way.has_failed(self, status, reason, kind)
 
     def cut(self, reason: str) -> None:
         """Break off."""
-        self._servers.failed(self.member, _kind_of(reason), reason)
+        self._failed(_kind_of(reason), reason)
         self._way.has_ended(self)
         self._way.exchange.cut(reason)
 
     def switch(self, reply: Reply, stream: Stream, first: bytes) -> None:
         """Become a tunnel, which counts as a request for as long as it lasts."""
-        self._servers.succeeded(self.member)
+        self._succeeded()
         self._servers.keep(self.member, stream)
         self._way.has_ended(self, free=False)
         self._way.exchange.switch(reply, stream, first)
@@ -286,8 +288,19 @@ class Attempt:
         status = reply.answer.status
         if status not in self._servers.rules.failure_status:
             return False
-        self._servers.failed(self.member, "status", f"it answers {status}")
+        self._failed("status", f"it answers {status}")
         return True
+
+    def end_try(self) -> bool:
+        """Say whether this tries out a server that was down; it does no longer."""
+        tries, self._tries = self._tries, False
+        return tries
+
+    def _succeeded(self) -> None:
+        self._servers.succeeded(self.member, tried=self.end_try())
+
+    def _failed(self, kind: str, why: str) -> None:
+        self._servers.failed(self.member, kind, why, tried=self.end_try())
 
 
 def _kind_of(reason: str) -> str:

@@ -671,6 +671,7 @@ TABLE: Final = {
         ANSWERS + "test_who_is_refused_is_not_asked_for_the_body",
         REFUSED + "[expect-obfuscated]",
         REFUSED + "[expect-other]",
+        BESIDE + "test_nothing_that_is_expected_leads_past_us",
     ),
     "F8": row(
         "floods of HTTP/2 frames",

@@ -6,6 +6,7 @@ done nothing, or makes their browsers try for ever.
 """
 
 import contextlib
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -102,11 +103,12 @@ class Site:
             session_id=_SESSION,
             refresh_url="/refresh",
             origin=self.url,
-            include_site=False,
             rules=self.rules,
             cookies=((BOUND, _ATTRIBUTES),),
-            initiators=self.initiators,
         )
+        if self.initiators:
+            told = json.loads(body) | {"allowed_refresh_initiators": self.initiators}
+            body = json.dumps(told).encode()
         return 200, {"Set-Cookie": f"{BOUND}=x; Max-Age=600; {_ATTRIBUTES}"}, body
 
     def _new(self) -> str:

@@ -41,12 +41,12 @@ def test_tables_of_the_wrong_shape_are_told() -> None:
     }
     found = {m.path: m.problem for m in read_draft(raw, Path("/etc")).mistakes}
     assert found == {
-        "server": "must be a table, not 1",
+        "server": "must be a table, not an integer",
         "listener": "must be written, as [[listener]]",
-        "route[0]": "must be a table, not 1",
+        "route[0]": "must be a table, not an integer",
         "mapper": "must be written as [mapper.NAME]",
-        "authenticator.x": "must be a table, not 2",
-        "key_ring": "must be a table, not 'f'",
+        "authenticator.x": "must be a table, not an integer",
+        "key_ring": "must be a table, not a string",
     }
 
 

@@ -2,140 +2,324 @@
 
 import contextlib
 import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_proxy.config.load import parse_config
-from sso_proxy.config.model import ComponentConfig
+from sso_proxy.config.load import load_config, parse_config
+from sso_proxy.config.model import ComponentConfig, Config
+from sso_proxy.config.operator_parts import TracesConfig
 from sso_proxy.config.secrets import Secret, is_secret
-from sso_proxy.config.shown import LEFT_OUT, show_config
-from sso_proxy.errors import ConfigError
-from sso_proxy.registry import Registry
+from sso_proxy.config.shown import LEFT_OUT, show_component, show_config, show_value
+from sso_proxy.config.structure import structure
+from sso_proxy.errors import ConfigError, Mistake
+from sso_proxy.registry import FAMILIES, Registry
+from tests.support.programs import RealProxy
 
 PLANTED = "planted-marker"
 ROOT = Path(__file__).parent.parent.parent
-CLASSES = [
-    (f"{family}.{name}", config_class)
-    for family, classes in Registry.load().config_classes(own=True).items()
+REGISTRY = Registry.load()
+OWN = {
+    (family, name): config_class
+    for family, classes in REGISTRY.config_classes(own=True).items()
     for name, config_class in classes.items()
-]
+}
+MAPPER = "tests.support.keeping_mapper:KeepingMapper"
+TEXT = f"""
+[[listener]]
+address = "127.0.0.1"
+port = 0
+tls = false
+allow_plaintext = true
+
+[mapper.theirs]
+type = "{MAPPER}"
+fast = true
+header = "{PLANTED}"
+pin = 47110815
+tokens = ["{PLANTED}", "{PLANTED}"]
+people = {{ alice = "{PLANTED}", {PLANTED} = "bob" }}
+anything = [{{ key = [["{PLANTED}"]], n = [47110815] }}]
+service = {{ url = "https://u:{PLANTED}/@h/{PLANTED}?{PLANTED}", header = "{PLANTED}" }}
+services = [{{ url = "//{PLANTED}@h" }}]
+password = "env:HOME"
+
+[[route]]
+host = "app.example.com"
+authenticate = ["anonymous"]
+map_user = ["theirs"]
+backend = "http://127.0.0.1:9"
+"""
+MEANT_AS_URLS = (
+    f"redis://alice:{PLANTED}@cache.example:6379/1",
+    f"https://alice:p/{PLANTED}@api.example/",
+    f"https://alice:p?#{PLANTED} {PLANTED}@api.example/",
+    f"https://{PLANTED}/@api.example",
+    f"https:/alice:{PLANTED}@api.example",
+    f"https:{PLANTED}@api.example",
+    f"alice:{PLANTED}@api.example:80",
+    f"alice:a {PLANTED}@b://api.example",
+    f"https://api.example/?access_token={PLANTED}&a=1",
+    f"https://api.example/?{PLANTED}",
+    f"https://api.example/#{PLANTED}",
+    f"/login?a=1&token={PLANTED}",
+    f"-----BEGIN PRIVATE KEY-----\n{PLANTED}",
+    json.dumps({"kty": "oct", "k": PLANTED}),
+)
 
 
-@attrs.frozen(kw_only=True)
-class Ours:
-    """A table that we know."""
-
-    value: Any
+def show(family: str, component: ComponentConfig) -> str:
+    return json.dumps(show_component(component, FAMILIES[family], REGISTRY))
 
 
-def planted(value: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401
-    """Give values that have *value* somewhere in them."""
-    names = st.sampled_from(["a", "key", "options", "x"])
+def anything(text: str) -> st.SearchStrategy[Any]:
+    """Give values as TOML has them, with *text* somewhere in them."""
     return st.recursive(
-        st.just(value),
+        st.sampled_from([text, 47110815, 4711.0815, {text: True}]),
         lambda inner: (
             st.lists(inner, min_size=1, max_size=2)
-            | st.tuples(inner)
-            | st.dictionaries(names, inner, min_size=1, max_size=2)
-            | inner.map(lambda each: ComponentConfig(type="t", options={"o": each}))
+            | st.dictionaries(st.sampled_from("abc"), inner, min_size=1)
         ),
         max_leaves=4,
     )
 
 
-@given(planted(Secret(PLANTED)) | planted(Ours(value={"x": [Secret(PLANTED)]})))
-def test_no_secret_is_shown_wherever_it_stands(value: Any) -> None:  # noqa: ANN401
-    """And the rest can be written as JSON."""
-    shown = json.dumps(show_config(value))
-    assert PLANTED not in shown
-    assert LEFT_OUT in shown
-
-
 @given(
-    planted(f"redis://alice:{PLANTED}@cache.example:6379/1")
-    | planted(f"-----BEGIN PRIVATE KEY-----\n{PLANTED}")
-    | planted({"kty": "oct", "k": PLANTED})
-    | planted({"kty": "RSA", "n": "n", "d": PLANTED, "oth": [PLANTED]})
-    | planted({"client_secret": PLANTED, "api_key": PLANTED, "bind_password": PLANTED})
-    | planted({"access_token": PLANTED, "sealing_keys": [PLANTED]})
-    | planted({"clientKey": PLANTED, "API-Key": PLANTED, "psk": PLANTED})
-    | planted({"passwords": {"alice": PLANTED}, "token": {"value": [PLANTED]}})
-    | planted({"headers": {"X-Whatever": PLANTED}, "key": PLANTED})
-    | planted(f"https://api.example/?access_token={PLANTED}&a=1")
-    | planted(f"Server=db;Password={PLANTED};")
-    | planted(f"Authorization: Bearer {PLANTED}")
-    | planted(json.dumps({"kty": "oct", "k": PLANTED}))
-    | planted(object())
+    st.sampled_from(sorted(FAMILIES)),
+    st.sampled_from(["header", "auth", "url", "client_secret_file", "names"]),
+    anything(PLANTED) | st.sampled_from(MEANT_AS_URLS),
 )
-def test_what_looks_like_a_secret_is_left_out(value: Any) -> None:  # noqa: ANN401
-    """A plugin's options are not of our types, and are not read before."""
-    assert PLANTED not in json.dumps(show_config(value))
+def test_of_what_others_made_only_names_are_shown(
+    family: str, option: str, value: object
+) -> None:
+    """Its author may keep a password anywhere; env: may be how it begins."""
+    made = ComponentConfig(type="their:Class", options={option: value, "fast": True})
+    told = show(family, made)
+    assert PLANTED not in told
+    assert "4711" not in told
+    assert PLANTED not in repr(made)
+    assert option in told
+    assert '"fast": true' in told
 
 
-def secrets_of(config_class: type) -> list[str]:
-    """Give the names of secret options."""
-    fields = attrs.fields(attrs.resolve_types(config_class))
-    return [field.name for field in fields if is_secret(field.type)]
+def test_how_much_is_set_is_shown() -> None:
+    options = {"a": [1, 2], "b": {"c": {}}, "d": "env:HOME", "e": 1, "f": False}
+    made = ComponentConfig(type="their:Class", options=options)
+    assert show_component(made, "IUserMapper", REGISTRY) == {
+        "type": "their:Class",
+        "a": "(list of 2, not shown)",
+        "b": "(table of 1, not shown)",
+        "d": LEFT_OUT,
+        "e": LEFT_OUT,
+        "f": False,
+    }
 
 
-@pytest.mark.parametrize(
-    ("name", "option"),
-    [
-        (name, option)
-        for name, config_class in CLASSES
-        for option in secrets_of(config_class)
-    ],
+def test_nobody_is_believed_to_be_of_ours_while_announcements_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ConfigError(Mistake("mine.py", "cannot be imported"))
+
+    made = ComponentConfig(type="static", options={"default": PLANTED})
+    config = attrs.evolve(example("ldap.toml"), mapper={"m": made})
+    assert PLANTED in json.dumps(show_config(config))
+    monkeypatch.setattr(Registry, "load", refuse)
+    assert PLANTED not in json.dumps(show_config(config))
+
+
+def test_the_operators_listener_tells_nothing_that_a_plugin_keeps(
+    tmp_path: Path,
+) -> None:
+    """Nor does the log of its start, nor what is seen of the configuration else."""
+    with RealProxy(tmp_path, TEXT) as proxy:
+        proxy.serve()
+        status, told = proxy.ask_admin("/configuration")
+        log = proxy.log()
+        config = load_config(proxy.config)
+    assert status == 200
+    theirs = json.loads(told)["mapper"]["theirs"]
+    assert theirs["type"] == MAPPER
+    assert theirs["tokens"] == "(list of 2, not shown)"
+    assert theirs["fast"] is True
+    for text in (told, log, repr(config)):
+        assert PLANTED not in text
+        assert "47110815" not in text
+
+
+def kinds_in(kind: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Give *kind* and what it is made of."""
+    yield kind
+    if get_origin(kind) not in {Annotated, Literal}:
+        for part in get_args(kind):
+            yield from kinds_in(part)
+
+
+def classes_in(config_class: type) -> Iterator[type]:
+    """Give a config class and those of its options."""
+    yield config_class
+    for field in attrs.fields(attrs.resolve_types(config_class)):
+        for kind in kinds_in(field.type):
+            if attrs.has(kind) and kind not in {Secret, ComponentConfig}:
+                yield from classes_in(kind)
+
+
+OURS = {each for one in (Config, *OWN.values()) for each in classes_in(one)}
+OPTIONS = [
+    (each, field)
+    for each in sorted(OURS, key=lambda each: f"{each.__module__}.{each.__name__}")
+    for field in attrs.fields(each)
+]
+
+SUSPECT = re.compile(
+    r"secret|passw|passphrase|(^|_)(pwd|pw|pin|psk|dsn|auth|bearer|token|assertion)$"
+    r"|credential(s$|_)|private|hmac|salt|seed|api_?key|(^|_)keys?$|authorization$"
+    r"|headers$|webhook|connection_string|signature|nonce|cookies?_value|(^|_)jwks?$"
 )
-def test_a_secret_that_was_read_is_never_in_it(name: str, option: str) -> None:
-    """Also if somebody has written it where only its place may stand."""
-    family, _, kind = name.partition(".")
-    made = ComponentConfig(type=kind, options={option: PLANTED})
-    assert PLANTED not in json.dumps(show_config({family: {"x": made}}))
+NO_SECRETS = {
+    "Config.token",  # tables of their own
+    "BearerConfig.jwk",  # not shown
+    "AwsAlbConfig.keys",  # a URL's beginning
+    "TableConfig.key",  # a column's name
+    "CorsConfig.headers",  # fields' names
+    "PubtktConfig.headers",
+    "ServerConfig.managed_headers",
+    "AuthzenConfig.headers",
+    "XacmlConfig.headers",
+}
+
+
+def test_every_option_of_ours_that_is_called_like_a_secret_is_one() -> None:
+    """Whoever adds one makes it a `Secret`, or says here what it is instead."""
+    found = {
+        f"{each.__name__}.{field.name}"
+        for each, field in OPTIONS
+        if SUSPECT.search(field.name) and {str, Any} & set(kinds_in(field.type))
+    }
+    assert found - NO_SECRETS == set()
+    assert NO_SECRETS - found == set()
+
+
+def written(kind: Any, text: str) -> Any:  # noqa: ANN401
+    """Give an option of *kind* with *text* in it, as a file has it."""
+    if get_origin(kind) is Annotated:
+        return written(get_args(kind)[0], text)
+    if get_origin(kind) in {Union, UnionType}:
+        kind = next(each for each in get_args(kind) if each is not NoneType)
+        return written(kind, text)
+    if get_origin(kind) is tuple:
+        return [written(get_args(kind)[0], text)]
+    if isinstance(origin := get_origin(kind), type) and issubclass(origin, Mapping):
+        return {"a": written(get_args(kind)[1], text)}
+    if attrs.has(kind) and kind is not Secret:
+        fields = attrs.fields(attrs.resolve_types(kind))
+        return {field.name: written(field.type, text) for field in fields}
+    return text if kind in {str, Any, Secret} or get_origin(kind) is Literal else 1
+
+
+def test_no_option_of_ours_shows_what_a_url_or_key_has_in_it() -> None:
+    for (family, name), config_class in OWN.items():
+        for text in MEANT_AS_URLS:
+            made = ComponentConfig(type=name, options=written(config_class, text))
+            assert PLANTED not in show(family, made), (family, name, text)
+    for field in attrs.fields(Config):
+        if field.name not in FAMILIES:
+            for text in MEANT_AS_URLS:
+                told = show_value(written(field.type, text), field.type)
+                assert PLANTED not in json.dumps(told), (field.name, text)
+
+
+@pytest.mark.parametrize("text", [MEANT_AS_URLS[0], MEANT_AS_URLS[1], "a:{0}@h:80"])
+def test_no_mistake_tells_the_password_in_a_url(text: str, tmp_path: Path) -> None:
+    """Mistakes are written to the log."""
+    told = []
+    for each, field in OPTIONS:
+        if str in kinds_in(field.type):
+            option = written(field.type, text.format(PLANTED))
+            try:
+                structure({field.name: option}, each, path="x", directory=tmp_path)
+            except ConfigError as e:
+                told += [mistake.problem for mistake in e.mistakes]
+    assert sum("…@" in problem for problem in told) > 10
+    assert [problem for problem in told if PLANTED in problem] == []
+
+
+def is_free(kind: Any) -> bool:  # noqa: ANN401
+    """Say whether an option is a table whose names and values are the operator's."""
+    return get_args(kind) in {(str, str), (str, Any)}
+
+
+def test_of_ours_secrets_and_free_values_are_left_out_and_no_more() -> None:
+    """Whose values are classes is of no interest here: each is in the list itself."""
+    for each, field in OPTIONS:
+        kinds = list(kinds_in(field.type))
+        texts = {str, Any, Secret} & set(kinds)
+        if not texts or any(attrs.has(kind) for kind in {*kinds} - {Secret}):
+            continue
+        told = show_value({field.name: written(field.type, PLANTED)}, each)
+        marked = field.metadata.get("shown", True) is False
+        hidden = is_secret(field.type) or marked or any(map(is_free, kinds))
+        assert (PLANTED not in json.dumps(told)) == hidden, f"{each}: {field.name}"
+
+
+def test_secrets_that_were_read_are_not_shown() -> None:
+    traces = TracesConfig(authorization=Secret(PLANTED))
+    told = show_value(traces, TracesConfig)
+    assert told["authorization"] == LEFT_OUT
+    assert told["service"] == "sso-proxy"
+    assert PLANTED not in json.dumps(told)
 
 
 def test_where_secrets_are_is_shown() -> None:
-    made = ComponentConfig(
-        type="oidc", options={"client_secret_file": "oidc.secret", "secret": "env:NAME"}
-    )
-    assert show_config(made) == {
+    options = {"client_secret_file": "oidc.secret", "client_secret_next": "env:NAME"}
+    made = ComponentConfig(type="oidc", options=options)
+    assert show_component(made, "IAuthenticator", REGISTRY) == {
         "type": "oidc",
-        "client_secret_file": "oidc.secret",
-        "secret": "env:NAME",
+        **options,
     }
-
-
-def test_numbers_that_are_secrets_are_left_out() -> None:
-    made = ComponentConfig(type="t", options={"pin": 4711, "secrets": True})
-    assert show_config(made) == {"type": "t", "pin": LEFT_OUT, "secrets": True}
-
-
-def test_files_of_keys_and_texts_for_people_are_shown() -> None:
-    options = {
-        "key": "tls/client.key",
-        "headers": {"x-token": "env:TOKEN"},
-        "title": "Basic things: token service",
-        "public_keys": ["a"],
-        "url": "https://api.example/@staff?a=1",
-    }
-    made = ComponentConfig(type="t", options=options)
-    assert show_config(made) == {"type": "t", **options}
 
 
 def test_what_is_no_secret_is_shown() -> None:
-    """Names of tokens and references are none; examples have no secrets in them."""
+    options = {
+        "issuer": "https://op.example/tenant@1",
+        "scope": ["openid", "email"],
+        "signing_keys": ["keys/client.key"],
+        "params": {"hd": PLANTED},
+        "timeout": 2.5,
+    }
+    made = ComponentConfig(type="oidc", options=options)
+    told = show_component(made, "IAuthenticator", REGISTRY)
+    assert told == {
+        "type": "oidc",
+        **options,
+        "issuer": f"https://{LEFT_OUT}@1",
+        "params": {"hd": LEFT_OUT},
+    }
+
+
+def example(name: str) -> Config:
+    file = ROOT / "etc" / name
+    return parse_config(file.read_text(), file)
+
+
+def test_examples_are_shown_but_for_free_values_and_queries() -> None:
     loaded = 0
-    for example in sorted(ROOT.glob("etc/*.toml")):
+    for file in sorted(ROOT.glob("etc/*.toml")):
         with contextlib.suppress(ConfigError):  # it needs what is not here
-            config = parse_config(example.read_text(), example)
-            shown = show_config(config)
-            assert json.loads(json.dumps(shown)) == shown
+            config = example(file.name)
+            told = show_config(config)
+            assert json.loads(json.dumps(told)) == told
             hosts = [route.host for route in config.route]
-            assert [route["host"] for route in shown["route"]] == hosts
-            assert LEFT_OUT not in json.dumps(shown)
+            assert [route["host"] for route in told["route"]] == hosts
+            left_out = re.findall(r'"(\w+)": "[^"]*\(not', json.dumps(told))
+            free = {"timeout_url", "unauth_url", "tokens", "udata", "email", "name"}
+            assert {*left_out} <= free, file
             loaded += 1
     assert loaded > 10

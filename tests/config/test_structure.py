@@ -114,30 +114,31 @@ def test_every_type_is_read() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('number = "10"', "must be an integer, not '10'"),
-        ("number = true", "must be an integer, not True"),
-        ("number = 1.0", "must be an integer, not 1.0"),
-        ("flag = 1", "must be true or false, not 1"),
-        ("text = 1", "must be a string, not 1"),
-        ('seconds = "1"', "must be a number, not '1'"),
-        ("seconds = true", "must be a number, not True"),
+        ('number = "10"', "must be an integer, not a string"),
+        ("number = true", "must be an integer, not true"),
+        ("number = 1.0", "must be an integer, not a fraction"),
+        ("flag = 1", "must be true or false, not an integer"),
+        ("text = 1", "must be a string, not an integer"),
+        ('seconds = "1"', "must be a number, not a string"),
+        ("seconds = true", "must be a number, not true"),
         ("seconds = inf", "must be finite, not inf"),
         ("seconds = nan", "must be finite, not nan"),
-        ('words = "api"', "must be a list, not 'api'"),
+        ('words = "api"', "must be a list, not a string"),
         ("words = []", "must not be empty"),
-        ("by_name = []", "must be a table, not []"),
-        ("either = 1", "must be a string or a list, not 1"),
-        ('maybe = "1"', "must be an integer, not '1'"),
-        ("inner = 1", "must be a table, not 1"),
-        ("inners = {}", "must be a list, not {}"),
+        ("by_name = []", "must be a table, not a list"),
+        ("either = 1", "must be a string or a list, not an integer"),
+        ('maybe = "1"', "must be an integer, not a string"),
+        ("inner = 1", "must be a table, not an integer"),
+        ("inners = {}", "must be a list, not a table"),
         ("number = 0", "must be more than 0, not 0"),
         ('file = ""', "must be a file's name"),
         ("part = {}", "type must name a plugin, as in type = 'bearer'"),
-        ("part = 1", "must be a table, not 1"),
-        ("number = 1979-05-27", "must be an integer, not datetime.date(1979, 5, 27)"),
+        ("part = 1", "must be a table, not an integer"),
+        ("number = 1979-05-27", "must be an integer, not a date or time"),
     ],
 )
 def test_other_types_are_not_converted(line: str, problem: str) -> None:
+    """What was written is not told: it may be a secret in the wrong place."""
     assert mistakes(line) == {f"x.y.{line.partition(' ')[0]}": problem}
 
 
@@ -249,7 +250,7 @@ def test_validator_that_reads_other_options_is_heard() -> None:
 
 
 def test_class_with_annotations_as_strings_is_read() -> None:
-    problem = "must be an integer, not '1'"
+    problem = "must be an integer, not a string"
     assert mistakes('count = "1"', Quoted) == {"x.y.count": problem}
 
 

@@ -1,6 +1,8 @@
 """nginx and Caddy, configured as docs/howto/forward-auth.md says, ask and forward."""
 
 import re
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -71,6 +73,19 @@ class Estate:
         resolve = ("--resolve", f"{where}:127.0.0.1", "--cacert", self.ca)
         url = f"https://{where}{path}"
         return curl("--path-as-is", *resolve, *options, url)
+
+    def send(self, request: str) -> str:
+        """Send *request* as it is, without ALPN; gives all that comes back."""
+        trust = ssl.create_default_context(cafile=self.ca)
+        said = b""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 20.0) as plain,
+            trust.wrap_socket(plain, server_hostname=HOST) as sock,
+        ):
+            sock.sendall(request.encode())
+            while piece := sock.recv(65536):
+                said += piece
+        return said.decode()
 
     def seen(self) -> list[Seen]:
         """Give what the backend got since this was last asked."""
@@ -263,3 +278,37 @@ def test_the_host_that_decides_is_the_one_that_is_forwarded_to(estate: Estate) -
     found = estate.seen()
     assert [seen.target for seen in found] == ["/orders"] * (estate.kind == "nginx")
     assert not found or found[0].values("x-remote-user") == ["alice"], answer
+
+
+KNOWN: Final = "Authorization: Basic YWxpY2U6YWxpY2U=\r\n"
+
+
+def status_of(said: str) -> int:
+    """Give the status of the last answer."""
+    return int(re.findall(r"^HTTP/1\.[01] (\d+)", said, re.MULTILINE)[-1])
+
+
+def test_programs_that_speak_http_1_0_are_asked_about(estate: Estate) -> None:
+    """Without ALPN: Caddy ends the handshake of who offers http/1.0 there."""
+    where = f"Host: {HOST}:{estate.port}\r\n"
+    said = estate.send(f"GET /orders HTTP/1.0\r\n{where}\r\n")
+    assert (status_of(said), estate.seen()) == (401, []), said
+    said = estate.send(f"GET /orders HTTP/1.0\r\n{where}{KNOWN}\r\n")
+    assert status_of(said) == 200, said
+    (seen,) = estate.seen()
+    assert seen.values("x-remote-user") == ["alice"]
+
+
+@pytest.mark.parametrize("expected", ["100-continue", "200-ok", "100-continue, x"])
+def test_nothing_that_is_expected_leads_past_us(estate: Estate, expected: str) -> None:
+    rest = f"Host: {HOST}:{estate.port}\r\nExpect: {expected}\r\n"
+    rest += "Connection: close\r\nContent-Length: 3\r\n"
+    said = estate.send(f"POST /orders HTTP/1.1\r\n{rest}\r\nabc")
+    assert status_of(said) in {400, 401, 417}, said
+    assert estate.seen() == []
+    said = estate.send(f"POST /orders HTTP/1.1\r\n{rest}{KNOWN}\r\nabc")
+    found = [(seen.body, seen.values("x-remote-user")) for seen in estate.seen()]
+    if status_of(said) == 200:
+        assert found == [(b"abc", ["alice"])]
+    else:
+        assert (status_of(said), found) == (417, []), said

@@ -5,6 +5,7 @@ import shutil
 import ssl
 import tempfile
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,8 @@ class AskingTests(TestCase):
 
     def setUp(self) -> None:
         self.off, self.field = 0.0, b""
+        self.takes = 0.0
+        self.pass_time: Callable[[float], object] = time.sleep
         self.more: dict[str, str] = {}
         self.pki = Pki.create()
         directory = Path(tempfile.mkdtemp())
@@ -113,6 +116,7 @@ class AskingTests(TestCase):
             own = {"issuer": self.issuer, "jwks_uri": uri, **self.more}
             said = {"keys": [KEY.public_jwk()]} if keys else own
             body = json.dumps(said).encode()
+            self.pass_time(self.takes)
             date = formatdate(time.time() + self.off, usegmt=True)
             sock.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -130,6 +134,16 @@ class AskingTests(TestCase):
         assert finding.state == "ok", finding
         assert f"{self.issuer}/keys in " in finding.found
         assert [each.state for each in look_at_clock(self.client.heard)] == ["ok"]
+
+    async def test_slow_answers_are_a_warning(self) -> None:
+        clock = SettableClock(time.time())
+        self.client = ListeningClient(reactor, OutboundConfig(), clock)
+        self.pass_time = clock.advance
+        for self.takes, state in ((0.9, "ok"), (1.1, "warning")):
+            finding = await look_at_part("authenticator.a", self.source(), self.client)
+            assert finding is not None
+            assert finding.state == state, finding
+            assert ("logins wait for it" in finding.todo) == (state == "warning")
 
     async def test_a_source_of_tokens_has_to_be_found(self) -> None:
         options = {"client_id": "proxy", "client_secret": Secret("s" * 40)}

@@ -127,5 +127,25 @@ def test_a_file_of_two_listeners_is_looked_at_once(tmp_path: Path) -> None:
     assert next(found).what == f"{WHAT}, listener[1].certificate"
 
 
+def test_certificates_of_names_are_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "a.crt").write_bytes(leaf(ROOT))
+    other = ROOT.issue("other", dns=["other.example.com"], server=True)
+    (tmp_path / "b.crt").write_bytes(other.chain_pem)
+    names = """
+[[listener.name]]
+host = ["app.example.com"]
+client_certificate = "optional_no_ca"
+[[listener.name]]
+host = ["other.example.com"]
+certificate = "b.crt"
+key = "b.key"
+"""
+    text = CONFIG.replace("[[route]]", f"{names}[[route]]", 1)
+    found = look_at_certificates(parse_config(text, tmp_path / "x.toml"), NOW, ())
+    named = "listener[0].name[1].certificate"
+    whats = [each.what for each in found]
+    assert whats == [WHAT, f"{WHAT}, chain", named, f"{named}, chain"]
+
+
 def test_authorities_of_the_system_are_found() -> None:
     assert all(isinstance(name, x509.Name) for name in known_authorities())

@@ -86,6 +86,21 @@ class LookingTests(TestCase):
         assert isinstance(found, BrokenPipeError)
         assert len(said) == 1
 
+    async def test_whoever_is_needed_is_asked(self) -> None:
+        api = f"""
+[authenticator.api]
+type = "bearer"
+issuer = "https://127.0.0.1:{free_port()}"
+audience = ["https://api.example"]
+"""
+        text = PLAIN.replace('"anonymous"', '"api"')
+        said: list[Finding] = []
+        config = parse_config(api + text, "/nowhere/x.toml")
+        assert await look(config, installed, said.append) is False
+        (found,) = [each for each in said if each.what == "authenticator.api"]
+        assert found.state == "broken"
+        assert "is it up, and reached from here" in found.todo
+
     async def test_a_file_that_is_gone_is_a_mistake(self) -> None:
         text = PLAIN.replace("tls = false", 'certificate = "no.crt"\nkey = "no.key"')
         config = parse_config(text.replace("allow_", "#"), "/nowhere/x.toml")

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 import attrs
+import pytest
 from OpenSSL import SSL
 from twisted.trial.unittest import TestCase
 
@@ -83,10 +84,24 @@ def test_stopping_takes_what_waits_and_answers_it(make: Make) -> None:
     got = answer_from(place.nest, client)
     assert status_of(got) == 200
     assert b"Connection: close" in got
-    late = place.connect()
-    late.send(GET)
-    turn(place.nest, 5)
-    assert place.open() == 0
+
+
+def test_who_comes_after_the_end_is_refused_and_does_not_wait(make: Make) -> None:
+    place = make()
+    address = place.sock.getsockname()
+    place.listener.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+def test_who_holds_the_same_socket_goes_on(make: Make) -> None:
+    place = make()
+    other = place.sock.dup()
+    place.listener.stop()
+    client = socket.create_connection(other.getsockname())
+    accepted, _ = other.accept()
+    for sock in (client, accepted, other):
+        sock.close()
 
 
 def test_a_first_request_that_does_not_come_does_not_hold_up_the_end(

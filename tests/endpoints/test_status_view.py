@@ -117,7 +117,7 @@ def test_addresses_are_sorted_as_numbers() -> None:
         ("BOB", 1),
         ("192.0.2.12", 1),
         ("wiki staff", 3),
-        ("cookie", 5),
+        ("none at login", 5),
         ("x!", 0),
     ],
 )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from twisted.trial.unittest import TestCase
 
-from sso_proxy.net.nest import READ, WRITE, Nest
+from sso_proxy.net.dispatch import READ, WRITE
+from sso_proxy.net.nest import Nest
 from tests.support.sockets import StillReactor, new_nest, unix_pair
 
 
@@ -76,6 +77,32 @@ def test_what_is_watched_for_is_told(nest: Nest, pair: Pair) -> None:
     told.events.clear()
     nest.doRead()
     assert set(told.events) == {WRITE}
+
+
+def test_what_has_come_meanwhile_is_told_in_the_same_turn(nest: Nest) -> None:
+    first, second = unix_pair(), unix_pair()
+    late = Descriptor(lambda: nest.forget(second[0].fileno()))
+
+    def send() -> None:
+        nest.forget(first[0].fileno())
+        second[1].send(b"x")
+
+    nest.watch(first[0].fileno(), READ, Descriptor(send))
+    nest.watch(second[0].fileno(), READ, late)
+    first[1].send(b"x")
+    nest.doRead()
+    assert late.events == [READ]
+    for sock in (*first, *second):
+        sock.close()
+
+
+def test_the_reactor_has_its_turn_however_much_there_is(nest: Nest, pair: Pair) -> None:
+    near, far = pair
+    told = Descriptor()
+    nest.watch(near.fileno(), READ, told)
+    far.send(b"x")  # and nobody reads it
+    nest.doRead()
+    assert len(told.events) == 8
 
 
 def test_what_is_forgotten_hears_nothing(nest: Nest, pair: Pair) -> None:
@@ -156,11 +183,12 @@ def test_a_nest_may_be_closed_by_what_it_tells() -> None:
 
 
 class Steps(Descriptor):
-    """Takes in, tells, writes and sends; says so in a list shared with others."""
+    """Takes in, tells, writes and sends, once; says so in a list shared with others."""
 
-    def __init__(self, nest: Nest, name: str, said: list[str]) -> None:
+    def __init__(self, nest: Nest, fd: int, name: str, said: list[str]) -> None:
         super().__init__()
         self.nest = nest
+        self.fd = fd
         self.name = name
         self.said = said
 
@@ -170,6 +198,7 @@ class Steps(Descriptor):
 
     def deliver(self) -> None:
         self.said.append("deliver")
+        self.nest.forget(self.fd)
         assert self.nest.written is not None
         self.nest.written.append(self)
 
@@ -183,9 +212,10 @@ class Steps(Descriptor):
 def watched(nest: Nest, *names: str) -> tuple[list[str], list[Steps], list[Pair]]:
     pairs = [unix_pair() for _ in names]
     said: list[str] = []
-    steps = [Steps(nest, name, said) for name in names]
-    for (near, far), step in zip(pairs, steps, strict=True):
-        nest.watch(near.fileno(), READ, step)
+    steps = []
+    for (near, far), name in zip(pairs, names, strict=True):
+        steps.append(Steps(nest, near.fileno(), name, said))
+        nest.watch(near.fileno(), READ, steps[-1])
         far.send(b"x")
     return said, steps, pairs
 

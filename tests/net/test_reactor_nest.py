@@ -17,7 +17,8 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.trial.unittest import TestCase
 
 from sso_proxy.net.connect import Connector
-from sso_proxy.net.nest import ONCE, READ, WRITE, Nest
+from sso_proxy.net.dispatch import ONCE, READ, WRITE
+from sso_proxy.net.nest import Nest
 from sso_proxy.net.reactor_nest import ReactorNest, open_nest
 from sso_proxy.net.stream import SocketStream
 from sso_proxy.testing.pki import Pki

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sso_proxy.net.nest import READ, WRITE, Nest
+from sso_proxy.net.dispatch import READ, WRITE
+from sso_proxy.net.nest import Nest
 from sso_proxy.net.stream import HIGH_WATER, SocketStream
 from tests.support.sockets import (
     Heard,

@@ -5,8 +5,12 @@ from typing import Any
 
 import attrs
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 
+from sso_proxy.caches.memory import MemoryCache, MemoryCacheConfig
+from sso_proxy.errors import UnavailableError
 from sso_proxy.model import Request, Response
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.device_pace import MOST, WITHIN
@@ -21,6 +25,27 @@ from tests.support.sessions import Browser, SessionTools
 
 EXPIRES = NOW + 28800
 REGISTER, REFRESH = "/.sso/dbsc/register", "/.sso/dbsc/refresh"
+
+
+class WaitingCache(MemoryCache):
+    """
+    A cache that may take its time.
+
+    Attributes:
+        waits: It does.
+        marking: What waits for it then.
+    """
+
+    def __init__(self, tools: SessionTools) -> None:
+        super().__init__(MemoryCacheConfig(), tools.clock)
+        self.waits = False
+        self.marking: list[Deferred[None]] = []
+
+    async def mark(self, purpose: str, name: bytes, ttl: float) -> bool:
+        if self.waits:
+            self.marking.append(Deferred())
+            await self.marking[-1]
+        return await super().mark(purpose, name, ttl)
 
 
 class Desk:
@@ -39,11 +64,12 @@ class Desk:
         **options: Any,  # noqa: ANN401
     ) -> None:
         self.tools = SessionTools()
+        self.cache = WaitingCache(self.tools)
         self.devices: Devices = build_devices(
             DeviceConfig(**options),
             "prefer",
             self.tools,
-            self.tools.memory,
+            self.cache,
             name=name,
             cookie="__Host-sso-bound",
             scope=Scope(),
@@ -80,11 +106,17 @@ class Desk:
         self, proof: str = "", holder: str | None = "h", **fields: str
     ) -> Response:
         """Send a refresh."""
+        return now(self.refreshing(proof, holder, **fields))
+
+    async def refreshing(
+        self, proof: str = "", holder: str | None = "h", **fields: str
+    ) -> Response:
+        """Send a refresh, which may take its time."""
         given = {"Sec-Secure-Session-Id": self.named, **fields}
         if proof:
             given["Secure-Session-Response"] = proof
         request = self.post(REFRESH, {k: v for k, v in given.items() if v})
-        return now(self.devices.refresh(request, holder, NOW, EXPIRES))
+        return await self.devices.refresh(request, holder, NOW, EXPIRES)
 
     def post(self, path: str, fields: dict[str, str]) -> Request:
         """Make a request."""
@@ -258,6 +290,35 @@ def test_who_proves_it_again_and_again_has_to_wait(bound: Desk) -> None:
     assert ("retry-after", str(WITHIN)) in answer.headers
     bound.tools.clock.advance(WITHIN)
     assert bound.refresh(proof).status == 200
+
+
+def test_who_proves_it_often_at_once_has_to_wait_too(bound: Desk) -> None:
+    bound.cache.waits = True
+    proofs = [bound.device.refresh(challenged(bound.refresh())) for _ in range(MOST)]
+    told: list[int] = []
+    for proof in proofs:
+        asked = Deferred.fromCoroutine(bound.refreshing(proof))
+        asked.addCallback(lambda answer: told.append(answer.status))
+    assert not told
+    one_more = bound.device.refresh(challenged(bound.told))
+    assert bound.refresh(one_more).reason == "device-pace"
+    for marking in bound.cache.marking:
+        marking.callback(None)
+    assert told == [200] * MOST
+
+
+def test_what_the_cache_does_not_answer_takes_no_room(bound: Desk) -> None:
+    one_more = bound.device.refresh(challenged(bound.told))
+    bound.cache.waits = True
+    failed: list[Failure] = []
+    for _ in range(MOST + 1):
+        asked = Deferred.fromCoroutine(bound.refreshing(one_more))
+        asked.addErrback(failed.append)
+        bound.cache.marking[-1].errback(UnavailableError("the cache"))
+    assert all(each.check(UnavailableError) for each in failed)
+    assert len(failed) == MOST + 1
+    bound.cache.waits = False
+    assert bound.refresh(one_more).status == 200
 
 
 def test_what_proves_nothing_takes_no_room(bound: Desk) -> None:

@@ -25,7 +25,8 @@ from sso_proxy.specs.http.answer import read_answer
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
-from sso_proxy.upstream import Outgoing, Reply
+from sso_proxy.upstream import Reply
+from sso_proxy.upstream.request import Outgoing
 
 HOST = b"Host: app.example.com\r\n"
 

@@ -2,7 +2,8 @@
 
 from sso_proxy.model import Caller
 from sso_proxy.testing.fakes import make_request
-from sso_proxy.upstream import Outgoing, Reply
+from sso_proxy.upstream import Reply
+from sso_proxy.upstream.request import Outgoing
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 CALLER = Caller(request=make_request(), identity=None, user="")

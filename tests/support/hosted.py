@@ -11,10 +11,11 @@ from sso_proxy.net.stream import Stream
 from sso_proxy.net.ticker import Ticker
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import make_identity, make_request
-from sso_proxy.upstream import Outgoing, Reply
+from sso_proxy.upstream import Reply
 from sso_proxy.upstream.connection import BackendConnection
-from sso_proxy.upstream.http import Patience
+from sso_proxy.upstream.request import Outgoing
 from sso_proxy.upstream.resource import ResourceUpstream
+from sso_proxy.upstream.target import Patience
 
 
 class FakeExchange:

@@ -16,10 +16,11 @@ from sso_proxy.model import Caller, Client
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.net.ticker import PERIOD, Ticker
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.upstream import Outgoing
 from sso_proxy.upstream.group import GroupUpstream
-from sso_proxy.upstream.http import HttpUpstream, Patience, Target
+from sso_proxy.upstream.http import HttpUpstream
+from sso_proxy.upstream.request import Outgoing
 from sso_proxy.upstream.servers import Servers
+from sso_proxy.upstream.target import Patience, Target
 from sso_proxy.upstream.way import Way
 from tests.support.exchanges import CALLER, FakeExchange, outgoing
 from tests.support.sockets import new_nest, read_all, turn, until
@@ -37,7 +38,9 @@ def by(user: str, request: Outgoing | None = None, address: str = "") -> Outgoin
     """Give a request of *user*, or of nobody in particular at *address*."""
     asked = attrs.evolve(CALLER.request, client=Client(address=address, peer=address))
     caller = Caller(request=asked, identity=None, user=user)
-    return attrs.evolve(request or outgoing(), caller=caller)
+    asked_for = request or outgoing()
+    asked_for.caller = caller
+    return asked_for
 
 
 class LabServer:

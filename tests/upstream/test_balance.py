@@ -3,6 +3,7 @@
 from collections import Counter
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,28 @@ def test_equally_busy_servers_take_turns() -> None:
         "1": 2,
         "2": 2,
     }
+
+
+@pytest.mark.parametrize("busy", [0, 3])
+def test_idle_servers_of_little_weight_get_their_share(busy: int) -> None:
+    some = servers(1, 0.25)
+    some[0].busy = busy
+    assert "".join(least_busy(some, b"").name for _ in range(10)) == "0010000100"
+    some[1].busy = 1
+    assert {least_busy(some, b"").name for _ in range(10)} == {"0"}
+    some[0].busy = 4
+    assert {least_busy(some, b"").name for _ in range(10)} == {"0", "1"}
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 40)), min_size=1))
+def test_nobody_gets_one_more_than_its_share(kinds: list[tuple[int, int]]) -> None:
+    """By then, another has as many for its weight, or would with one more."""
+    some = servers(*(weight for weight, _ in kinds))
+    for each, (_, busy) in zip(some, kinds, strict=True):
+        each.busy = busy
+    chosen = least_busy(some, b"")
+    before = chosen.busy / chosen.weight
+    assert all(before < (each.busy + 1) / each.weight for each in some)
 
 
 def test_users_are_spread_by_weight() -> None:

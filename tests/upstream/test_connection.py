@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sso_proxy.specs.http.websocket import accept_for
-from sso_proxy.upstream import Exchange, Outgoing
+from sso_proxy.upstream import Exchange
 from sso_proxy.upstream.connection import BackendConnection
+from sso_proxy.upstream.request import Outgoing
 from tests.support.doubles import FakeStream
 from tests.support.exchanges import KEY, FakeExchange, outgoing
 
@@ -23,6 +24,7 @@ SWITCH = (
 class FakePool:
     """Keeps what is told about connections."""
 
+    name = "http://127.0.0.1:8080"
     response_timeout = 60.0
 
     def __init__(self) -> None:

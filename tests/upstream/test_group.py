@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from sso_proxy.net.connect import Address
 from sso_proxy.net.resolve import Resolver
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.upstream.http import Patience
+from sso_proxy.upstream.target import Patience
 from tests.support.exchanges import outgoing
 from tests.support.sockets import turn, until
 from tests.support.upstream_lab import OK, Lab, answer

@@ -15,7 +15,8 @@ from sso_proxy.net.ticker import PERIOD, Ticker
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.pki import Pki
-from sso_proxy.upstream.http import HttpUpstream, Patience, Target
+from sso_proxy.upstream.http import HttpUpstream
+from sso_proxy.upstream.target import Patience, Target
 from tests.support.exchanges import FakeExchange, outgoing
 from tests.support.sockets import Heard, new_nest, read_all, turn, unix_pair, until
 

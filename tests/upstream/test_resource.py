@@ -17,8 +17,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 from sso_proxy.errors import ConfigError
 from sso_proxy.testing.fakes import make_request
 from sso_proxy.testing.pki import Pki
-from sso_proxy.upstream.http import Target
 from sso_proxy.upstream.resource import caller_of, check_hosted, hosted_resource
+from sso_proxy.upstream.target import Target
 from tests.support.hosted import Asking, make_outgoing
 from tests.support.programs import RealProxy, curl
 from tests.support.running import REAL

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from sso_proxy.net.coroutine import run
 from tests.support.exchanges import outgoing
 from tests.support.sockets import turn, until
@@ -54,6 +56,28 @@ def test_a_try_that_fails_is_followed_by_another_pause(make_lab: Make) -> None:
     lab.pass_time(5.5)
     assert lab.answered(lab.ask()).status == 502
     assert lab.ask().reason == "upstream-down"
+
+
+def test_what_was_sent_before_does_not_speak_for_a_try(make_lab: Make) -> None:
+    lab = make_lab(count=1, failures=1, pause=5.0, failure=("closed",))
+    before = [lab.ask() for _ in range(4)]
+    first, second, third, fourth = (lab.servers[0].accept() for _ in before)
+    first.close()
+    until(lab.nest, lambda: lab.states() == ["down"])
+    lab.pass_time(5.5)
+    trying = lab.ask()
+    second.close()
+    until(lab.nest, lambda: sum(each.over for each in before) == 2)
+    assert lab.states() == ["open"]
+    assert lab.ask().reason == "upstream-down"
+    lab.servers[0].read(third)
+    third.send(OK)
+    until(lab.nest, lambda: sum(each.over for each in before) == 3)
+    assert lab.states() == ["open"]
+    lab.servers[0].serve()
+    assert lab.answered(trying).status == 200
+    assert lab.states() == ["up"]
+    fourth.close()
 
 
 def test_a_try_that_nobody_waits_for_is_no_verdict(make_lab: Make) -> None:
@@ -206,8 +230,9 @@ def test_users_wait_for_their_own_server(make_lab: Make) -> None:
     assert not waiting.over
 
 
-def test_a_server_that_is_back_gets_more_and_more(make_lab: Make) -> None:
-    lab = make_lab(failures=1, pause=1.0, slow_start=100.0)
+@pytest.mark.parametrize("balance", ["round_robin", "least_connections"])
+def test_a_server_that_is_back_gets_more_and_more(make_lab: Make, balance: str) -> None:
+    lab = make_lab(failures=1, pause=1.0, slow_start=100.0, balance=balance)
     lab.servers[0].refuse()
     lab.who_gets()
     lab.servers[0].come_back()

@@ -12,8 +12,9 @@ from sso_proxy.grouping import Groups
 from sso_proxy.net.ticker import PERIOD, Ticker
 from sso_proxy.specs.http.answer import read_answer
 from sso_proxy.testing.clock import SettableClock
-from sso_proxy.upstream import Outgoing, Reply
-from sso_proxy.upstream.http import Patience, Target
+from sso_proxy.upstream import Reply
+from sso_proxy.upstream.request import Outgoing
+from sso_proxy.upstream.target import Patience, Target
 from sso_proxy.upstream.way import Attempt, Way
 from tests.support.exchanges import FakeExchange, outgoing
 from tests.support.upstream_lab import by
@@ -181,3 +182,4 @@ def test_each_request_ends_once(
     world.check()
     assert world.group.servers.waiting == 0
     assert not [sink for sink in world.pool.sinks if not sink.over]
+    assert not any(m.server.standing.tries for m in world.group.servers.members)

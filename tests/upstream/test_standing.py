@@ -25,7 +25,7 @@ def test_a_pause_ends_with_one_try() -> None:
     assert standing.admits(15.0, judging)
     standing.begin_try(15.0, judging)
     assert not standing.admits(15.0, judging)
-    assert standing.succeeded(16.0)
+    assert standing.succeeded(16.0, tried=True)
     assert standing.up
 
 
@@ -71,7 +71,7 @@ def test_the_share_grows(passed: float) -> None:
     standing, judging = Standing(0.0), Judging(failures=1, pause=0.0, slow_start=100.0)
     standing.failed("x", 0.0, judging)
     standing.begin_try(0.0, judging)
-    standing.succeeded(0.0)
+    standing.succeeded(0.0, tried=True)
     share = standing.share(passed, judging)
     assert LEAST_SHARE <= share <= 1.0
     assert share <= standing.share(passed + 1, judging)

@@ -4,7 +4,6 @@ import errno
 import os
 from collections.abc import Iterator
 
-import attrs
 import pytest
 
 from tests.support.exchanges import outgoing
@@ -26,7 +25,9 @@ def test_what_is_good_once_is_made_anew_for_another_server(lab: Lab) -> None:
         made.append(1)
         return b"GET /anew HTTP/1.1\r\n\r\n"
 
-    exchange = lab.ask(attrs.evolve(outgoing(), renew=renew))
+    request = outgoing()
+    request.renew = renew
+    exchange = lab.ask(request)
     first = lab.servers[0].accept()
     lab.servers[0].read(first)
     first.close()
@@ -40,9 +41,8 @@ def test_a_body_that_stands_with_its_head_is_not_made_anew(lab: Lab) -> None:
     """What makes the head anew knows nothing of it."""
     lab.servers[0].refuse()
     request = outgoing("POST", body=True)
-    request = attrs.evolve(
-        request, head=request.head + b"body", bodyless=True, renew=lambda: b"no"
-    )
+    request.renew = lambda: b"no"
+    request = request.begun(b"body", whole=True)
     exchange = lab.ask(request)
     sock = lab.servers[1].accept()
     assert lab.servers[1].read(sock, b"body").startswith(b"POST")

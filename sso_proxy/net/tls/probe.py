@@ -1,9 +1,9 @@
 """
 What OpenSSL can do that pyOpenSSL has no public name for.
 
-Besides `token_binding` and its client, which are built on this, the only module that
-touches pyOpenSSL's private attributes.  Everything here asks first whether the function
-is there; where it is not, the feature is off and `missing` says so.
+Besides `records`, `token_binding` and its client, which are built on this, the only
+module that touches pyOpenSSL's private attributes.  Everything here asks first whether
+the function is there; where it is not, the feature is off and `missing` says so.
 """
 
 from typing import Any, Final
@@ -12,8 +12,8 @@ import attrs
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 
-_LIB: Final[Any] = lib
-_FFI: Final[Any] = ffi
+LIB: Final[Any] = lib
+FFI: Final[Any] = ffi
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class Capabilities:
         groups: Key exchange groups can be chosen.
         error_words: OpenSSL's words for a verification error.
         custom_extensions: TLS extensions of our own (Token Binding).
-        records: `read_record` and `write_records` need not go through pyOpenSSL.
+        records: `records` need not go through pyOpenSSL.
     """
 
     extended_master_secret: bool
@@ -55,7 +55,7 @@ def find_capabilities(library: object) -> Capabilities:
     )
 
 
-CAPABILITIES: Final = find_capabilities(_LIB)
+CAPABILITIES: Final = find_capabilities(LIB)
 
 
 def missing(capabilities: Capabilities = CAPABILITIES) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def has_extended_master_secret(connection: SSL.Connection) -> bool:
     """Tell whether a TLS 1.2 connection negotiated RFC 7627; False if unknown."""
     return (
         CAPABILITIES.extended_master_secret
-        and _LIB.SSL_get_extms_support(connection._ssl) == 1  # noqa: SLF001
+        and LIB.SSL_get_extms_support(connection._ssl) == 1  # noqa: SLF001
     )
 
 
@@ -90,11 +90,11 @@ def set_groups(context: SSL.Context, groups: str) -> bool:
     """
     if not CAPABILITIES.groups:
         return False
-    done = _LIB.SSL_CTX_set1_curves_list(
+    done = LIB.SSL_CTX_set1_curves_list(
         context._context,  # noqa: SLF001
         groups.encode("ascii", "replace"),
     )
-    _LIB.ERR_clear_error()
+    LIB.ERR_clear_error()
     return bool(done == 1)
 
 
@@ -102,46 +102,5 @@ def error_words(code: int) -> str:
     """Give OpenSSL's words for the verification error *code*."""
     if not CAPABILITIES.error_words:
         return f"verification error {code}"
-    words: bytes = _FFI.string(_LIB.X509_verify_cert_error_string(code))
+    words: bytes = FFI.string(LIB.X509_verify_cert_error_string(code))
     return words.decode("ascii", "replace")
-
-
-RECORD: Final = 16384
-"""The most that one TLS record holds (RFC 8446 section 5.1)."""
-
-_BUFFER: Final = _FFI.new("char[]", RECORD)
-_CONTENT: Final = _FFI.buffer(_BUFFER)
-
-
-def read_record(connection: SSL.Connection) -> bytes:
-    """
-    Do as ``connection.recv(RECORD)``, in half the time.
-
-    What is not simply data is left to pyOpenSSL, which asks OpenSSL again and raises
-    what it raises.
-    """
-    count = _LIB.SSL_read(connection._ssl, _BUFFER, RECORD)  # noqa: SLF001
-    if count > 0:
-        content: bytes = _CONTENT[:count]
-        return content
-    return connection.recv(RECORD)
-
-
-def write_records(connection: SSL.Connection, data: bytes | memoryview) -> int:
-    """Do as ``connection.send(data)``, in half the time."""
-    if type(data) is bytes:
-        count: int = _LIB.SSL_write(connection._ssl, data, len(data))  # noqa: SLF001
-        if count > 0:
-            return count
-    return connection.send(data)
-
-
-if not CAPABILITIES.records:
-
-    def read_record(connection: SSL.Connection) -> bytes:
-        """Receive through pyOpenSSL."""
-        return connection.recv(RECORD)
-
-    def write_records(connection: SSL.Connection, data: bytes | memoryview) -> int:
-        """Send through pyOpenSSL."""
-        return connection.send(data)

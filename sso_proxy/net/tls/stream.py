@@ -14,13 +14,13 @@ from OpenSSL import SSL
 from twisted.logger import Logger
 
 from sso_proxy.model import TlsFacts
-from sso_proxy.net.nest import READ, WRITE, Watcher
+from sso_proxy.net.dispatch import READ, WRITE, Watcher
 from sso_proxy.net.stream import SocketStream, StreamHandler
 from sso_proxy.net.tls.client import check_peer, is_address
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.errors import PeerError
 from sso_proxy.net.tls.facts import read_facts
-from sso_proxy.net.tls.probe import RECORD, read_record, write_records
+from sso_proxy.net.tls.records import RECORD, read_record, write_records
 
 ClientContext: TypeAlias = SSL.Context
 """What `client_stream` needs, for those who may not know OpenSSL."""

@@ -43,30 +43,27 @@ class Rule:
         return path == self.path or path.startswith(self.path.removesuffix("/") + "/")
 
 
-def build_instructions(  # noqa: PLR0913 - one keyword for each member
+def build_instructions(
     *,
     session_id: str,
     refresh_url: str,
     origin: str,
-    include_site: bool,
     rules: Sequence[Rule],
     cookies: Iterable[tuple[str, str]],
-    initiators: Sequence[str] = (),
 ) -> bytes:
     """
     Build the answer to a registration, or to a refresh.
+
+    No other host is in the scope, and none may make a browser refresh: what is sent
+    then would be sent as from there, without cookies that are ``SameSite=Lax``.
 
     Args:
         session_id: What the browser is to call the session.
         refresh_url: Where it refreshes it: a path of the same origin, or a URL.
         origin: The origin that the session is for.
-        include_site: Whether it is for all hosts of this origin's site.
         rules: What is not in it, or is although a wider rule says otherwise; the one
             with the longest path decides, whatever their order.
         cookies: Name and attributes of those whose absence makes a browser refresh.
-        initiators: Hosts elsewhere whose requests may make it refresh, too.  What a
-            browser then sends is sent as from there: without cookies that are
-            ``SameSite=Lax``, where it is another site.
 
     Raises:
         ValueError: `check_rules` refuses the rules.
@@ -77,7 +74,7 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
         "refresh_url": refresh_url,
         "scope": {
             "origin": origin,
-            "include_site": include_site,
+            "include_site": False,
             "scope_specification": [
                 {"type": rule.kind, "domain": rule.domain, "path": rule.path}
                 for rule in _for_both_readings(rules)
@@ -88,8 +85,6 @@ def build_instructions(  # noqa: PLR0913 - one keyword for each member
             for name, attributes in cookies
         ],
     }
-    if initiators:
-        document["allowed_refresh_initiators"] = list(initiators)
     return _write(document)
 
 

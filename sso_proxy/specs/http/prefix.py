@@ -16,7 +16,9 @@ _path = re.compile(r"(/(?![/\\])[^?#]*|/)([?#].*)?", re.DOTALL)
 _refresh = re.compile(
     r"([\d.]+[ \t]*[;,][ \t]*url[ \t]*=[ \t]*)(['\"]?)([^'\"]*)(\2.*)", re.IGNORECASE
 )
+_cookie_domain = re.compile(r";[ \t]*domain[ \t]*=([^;]*)", re.IGNORECASE)
 _cookie_path = re.compile(r"(;[ \t]*path[ \t]*=[ \t]*)([^;]*)", re.IGNORECASE)
+_port = re.compile(r":\d*$")
 _PORTS: Final = (":80", ":443")
 
 
@@ -77,11 +79,15 @@ class AnswerPaths:
         prefix: How the paths differ.
         authorities: What the backend calls itself: hosts, with or without a port.
         origin: What the client calls it: ``https://app.example.com``.
+        host: The host of that, in lower case.
+        names: Hosts that the backend may take for its own, in lower case.
     """
 
     prefix: PathPrefix
     authorities: frozenset[str]
     origin: str
+    host: str
+    names: frozenset[str]
 
     def rewrite(self, block: bytes) -> bytes:
         """Change a block of field lines: ``Location`` and its like, and cookies."""
@@ -114,15 +120,39 @@ class AnswerPaths:
     def _cookie(self, value: str) -> str:
         if value[:7].lower() == "__host-":  # which browsers keep for "/" only
             return value
+        value = _cookie_domain.sub(
+            lambda found: "" if self._is_foreign(found[1]) else found[0], value
+        )
         return _cookie_path.sub(
             lambda found: found[1] + self.prefix.cookie_path(found[2].strip(" \t")),
             value,
+        )
+
+    def _is_foreign(self, domain: str) -> bool:
+        """
+        Say whether a cookie's *domain* is the backend's, and not the client's.
+
+        Browsers would not take the cookie (RFC 6265 section 5.3); without a domain it
+        is of the client's host alone.
+        """
+        domain = domain.strip(" \t").removeprefix(".").lower()
+        return not _is_within(self.host, domain) and any(
+            _is_within(name, domain) for name in self.names
         )
 
 
 def plain_authorities(authorities: Iterable[str]) -> frozenset[str]:
     """Give *authorities* in the form in which they are compared."""
     return frozenset(map(_plain, authorities))
+
+
+def _is_within(host: str, domain: str) -> bool:
+    return host == domain or (domain != "" and host.endswith(f".{domain}"))
+
+
+def host_of(authority: str) -> str:
+    """Give the lower-case host of an authority, with or without a port."""
+    return _port.sub("", authority).lower()
 
 
 def _plain(authority: str) -> str:

@@ -13,7 +13,7 @@ a credential, where there is no such field.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 import attrs
@@ -30,8 +30,9 @@ read_repeat_line = re.compile(
 ).fullmatch
 """Match a whole request line: method, path, and query with its ``?`` or None."""
 
-_b64token = re.compile(rb"[A-Za-z0-9._~+/-]++=*+").match
-_proof = re.compile(rb"[A-Za-z0-9._-]++").match
+_ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_CREDENTIAL: Final = _ALNUM + b"-._~+/="
+_COOKIE: Final = _ALNUM + b"%._~*-"
 _holes = re.compile(
     rb"\r\n(?:(authorization):[ \t]*+(?:bearer|dpop) ([a-z0-9._~+/-]++=*+)"
     rb"|(dpop):[ \t]*+([a-z0-9._-]++))(?=\r\n)",
@@ -51,7 +52,8 @@ class Hole:
 
     Attributes:
         before: Octets before it, from the hole before or the end of the request line.
-        match: Matches what may stand there.
+        stop: The octet behind it.
+        octets: What may stand there, one or more.
         place: Which of the header fields it is in.
         name: That field's name.
         begin: What stands before it in that field.
@@ -60,7 +62,8 @@ class Hole:
     """
 
     before: bytes = attrs.field(repr=False)
-    match: Callable[[bytes, int], re.Match[bytes] | None] = attrs.field(repr=False)
+    stop: bytes
+    octets: bytes = attrs.field(repr=False)
     place: int
     name: str
     begin: str
@@ -119,7 +122,8 @@ def find_pattern(
         holes.append(
             Hole(
                 before=rest[at : match.start(group)],
-                match=_b64token if of_token else _proof,
+                stop=b"\r",
+                octets=_CREDENTIAL,
                 place=place,
                 name=name,
                 begin=text.removesuffix(value),
@@ -156,7 +160,8 @@ def _find_cookie(
         return None
     hole = Hole(
         before=rest[: match.start()],
-        match=_cookie,
+        stop=rest[match.end() : match.end() + 1],
+        octets=_COOKIE,
         place=place,
         name="cookie",
         begin=text[:begin],
@@ -187,12 +192,14 @@ def read_like(data: bytes, pattern: Pattern, limits: HeadLimits) -> Incoming | N
     for hole in pattern.holes:
         if not data.startswith(hole.before, at):
             return None
-        found = hole.match(data, at + len(hole.before))
-        if found is None:
+        begin = at + len(hole.before)
+        at = data.find(hole.stop, begin)
+        found = data[begin:at] if at > 0 else b""
+        # A regular expression takes twice as long, for each token and proof.
+        if not found or found.translate(None, hole.octets):
             return None
-        value = hole.begin + found[0].decode("ascii") + hole.end
+        value = hole.begin + found.decode("ascii") + hole.end
         headers[hole.place] = (hole.name, value)
-        at = found.end()
     match = read_repeat_line(data, 0, end)
     after = pattern.after
     if match is None or len(data) - at != len(after) or not data.endswith(after):

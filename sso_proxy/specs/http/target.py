@@ -42,6 +42,9 @@ _ESCAPES: Final = {
 _delimiter_escape = re.compile("%(?:2[146789ABC]|3[AD]|40)")
 _parameters = re.compile("(?:;|%3B)[^/]*+")
 
+_SLASHES: Final[tuple[tuple[str, ...], ...]] = (("%2F",), ("%5C",), ("%2F", "%5C"))
+"""What a backend may take for slashes together."""
+
 
 def is_canonical(path: str) -> bool:
     """
@@ -144,6 +147,30 @@ def strip_parameters(path: str) -> str:
     if not has_parameters(path):
         return path
     return canonical_path(_parameters.sub("", path))
+
+
+def readings(path: str) -> set[str]:
+    """
+    Give *path*, which is canonical, as any backend may read it.
+
+    Some take ``%2F`` or ``%5C`` or both for slashes, and then resolve dot segments;
+    some take parameters off the segments, before that or after it.
+
+    Raises:
+        BadMessageError: 400: one of them has no canonical form.
+    """
+    if not (has_parameters(path) or has_encoded_slash(path)):
+        return {path}
+    found = {path, strip_parameters(path)}
+    for each in [*found]:
+        for slashes in _SLASHES:
+            if any(slash in each for slash in slashes):
+                read = each
+                for slash in slashes:
+                    read = read.replace(slash, "/")
+                read = canonical_path(read)
+                found |= {read, strip_parameters(read)}
+    return found
 
 
 def matching_path(path: str) -> str:

@@ -55,7 +55,7 @@ class JoseHeader:
     typ: str | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CompactJws:
     """
     A token taken apart.  Nothing in it is proven.
@@ -68,9 +68,9 @@ class CompactJws:
     """
 
     header: JoseHeader
-    payload: bytes = attrs.field(repr=False)
-    signing_input: bytes = attrs.field(repr=False)
-    signature: bytes = attrs.field(repr=False)
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
 
 
 class Segments(NamedTuple):

@@ -27,7 +27,10 @@ _SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType(
     {"bearer": "Bearer", "dpop": "DPoP"}
 )
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
-_CREDENTIAL = re.compile(r"([A-Za-z]+) ([A-Za-z0-9._~+/-]+=*)")
+_TOKEN68: Final = (
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+)
+"""What a ``token68`` consists of, apart from ``=`` at its end."""
 _NOT_IN_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 _LIST_ITEM = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -67,10 +70,11 @@ def read_credential(values: Sequence[str]) -> Credential | None:
             space (RFC 9110 allows more; nobody sends them) and a ``b64token``, which
             is the ``token68`` of RFC 9449 section 7.1.
     """
-    match = _CREDENTIAL.fullmatch(values[0]) if len(values) == 1 else None
-    if match is not None:
-        scheme = _SCHEMES.get(match[1].lower())
-        return None if scheme is None else Credential(scheme, match[2])
+    if len(values) == 1:
+        name, _, token = values[0].partition(" ")
+        scheme = _SCHEMES.get(name.lower())
+        if scheme is not None and _is_token68(token):
+            return Credential(scheme, token)
     if all(_scheme(value) is None for value in values):
         return None
     if len(values) != 1:
@@ -131,6 +135,17 @@ def _text(value: str | int | Sequence[str] | None) -> str:
             return str(value)
         case _:
             return " ".join(item for item in value if _LIST_ITEM.fullmatch(item))
+
+
+def _is_token68(text: str) -> bool:
+    """Say whether *text* is a ``token68`` (RFC 9110 section 11.2)."""
+    # A regular expression takes twice as long, for each token.
+    plain = text.rstrip("=")
+    return (
+        plain != ""
+        and plain.isascii()
+        and not plain.encode("ascii").translate(None, _TOKEN68)
+    )
 
 
 def _scheme(value: str) -> Scheme | None:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
 from sso_proxy.errors import CertificateMismatchError, TokenError
@@ -65,21 +65,6 @@ def check_scheme(scheme: str, confirmation: Mapping[str, Any]) -> None:
         raise TokenError("a DPoP token as a bearer token", reason="token-dpop-bound")
     if scheme == "DPoP" and not bound:
         raise TokenError("a bearer token as a DPoP token", reason="token-not-dpop")
-
-
-def unknown_members(
-    claims: Mapping[str, Any], known: Collection[str]
-) -> frozenset[str]:
-    """
-    Give the ``cnf`` members that are not *known*; a token with any is refused.
-
-    RFC 7800 section 3.1 has unknown members ignored, which would turn a bound token
-    into one that anybody can use.
-
-    Raises:
-        TokenError: ``cnf`` is malformed.
-    """
-    return frozenset(read_confirmation(claims)).difference(known)
 
 
 def check_certificate_binding(

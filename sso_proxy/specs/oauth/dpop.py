@@ -40,19 +40,21 @@ PROOF_ALGORITHMS: Final = ALGORITHMS
 """What proofs may ever be signed with: never ``none``, never a MAC (section 11.6)."""
 
 
+@attrs.frozen
 class ProofError(TokenError):
     """The proof does not show that the caller holds the key (RFC 9449 section 4.3)."""
 
     error: ClassVar[str] = "invalid_dpop_proof"
 
 
+@attrs.frozen
 class NonceError(ProofError):
     """The proof has no nonce of ours, or one that is too old (RFC 9449 section 9)."""
 
     error: ClassVar[str] = "use_dpop_nonce"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Proof:
     """
     A proof taken apart.  Nothing in it is proven.
@@ -67,9 +69,9 @@ class Proof:
 
     alg: str
     key: VerificationKey
-    claims: Mapping[str, Any] = attrs.field(repr=False)
-    signing_input: bytes = attrs.field(repr=False)
-    signature: bytes = attrs.field(repr=False)
+    claims: Mapping[str, Any]
+    signing_input: bytes
+    signature: bytes
 
 
 @attrs.frozen(kw_only=True)

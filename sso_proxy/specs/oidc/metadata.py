@@ -96,7 +96,6 @@ class ProviderEndpoints:
         par_required: Requests must be pushed (RFC 9126 section 5).
         bound_tokens: It binds access tokens to certificates (RFC 8705 section 3.3).
         response_types: Each a set, so that ``token code`` is ``code token``.
-        response_modes: ``query``, ``form_post``, ``jwt`` and the like.
         challenge_methods: PKCE (RFC 7636), of which only ``S256`` is used here.
         auth_methods: How we may authenticate at the token endpoint.
         auth_algorithms: What client assertions may be signed with.
@@ -117,7 +116,6 @@ class ProviderEndpoints:
     par_required: bool = False
     bound_tokens: bool = False
     response_types: frozenset[frozenset[str]] = frozenset()
-    response_modes: frozenset[str] = frozenset()
     challenge_methods: frozenset[str] = frozenset()
     auth_methods: frozenset[str] = frozenset()
     auth_algorithms: frozenset[str] = frozenset()
@@ -128,15 +126,6 @@ class ProviderEndpoints:
         """Say whether the provider knows *response_type*; its words have no order."""
         wanted = frozenset(response_type.split())
         return not self.response_types or wanted in self.response_types
-
-    def takes_mode(self, response_mode: str) -> bool:
-        """
-        Say whether the provider knows *response_mode*.
-
-        One that does not say has ``query`` and ``fragment`` (RFC 8414 section 2).
-        """
-        modes = self.response_modes or {"query", "fragment"}
-        return response_mode in modes
 
 
 _NOT_USED: Final = EndpointOverrides()
@@ -270,7 +259,6 @@ def _read_abilities(metadata: ServerMetadata) -> dict[str, Any]:
         "response_types": frozenset(
             frozenset(one.split()) for one in raw.response_types_supported
         ),
-        "response_modes": frozenset(raw.response_modes_supported),
         "challenge_methods": frozenset(raw.code_challenge_methods_supported),
         "auth_methods": frozenset(raw.token_endpoint_auth_methods_supported),
         "auth_algorithms": frozenset(

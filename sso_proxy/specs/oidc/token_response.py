@@ -47,11 +47,6 @@ class TokenResponseError(SsoProxyError):
     detail: str
     status: int = attrs.field(default=200, kw_only=True)
 
-    @property
-    def wants_nonce(self) -> bool:
-        """Say whether the request is to be sent again with a DPoP nonce."""
-        return self.error == USE_DPOP_NONCE
-
 
 @attrs.frozen(kw_only=True)
 class TokenResponse:

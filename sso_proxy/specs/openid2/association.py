@@ -88,13 +88,6 @@ class Offer:
         return f"{self.kind}/{self.session}"
 
     @property
-    def is_legal(self) -> bool:
-        """Say whether the two go together (section 8.4): their lengths have to."""
-        return self.session == "no-encryption" or (
-            self.kind.removeprefix("HMAC-") == self.session.removeprefix("DH-")
-        )
-
-    @property
     def exchanges(self) -> bool:
         """Say whether the secret is hidden by an exchange of ours."""
         return self.session != "no-encryption"

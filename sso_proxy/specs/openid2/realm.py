@@ -17,7 +17,6 @@ from sso_proxy.specs.openid2.identifier import IdentifierError, normal_url
 from sso_proxy.specs.openid2.names import RETURN_TO
 
 _WILD: Final = "*."
-_INSTEAD: Final = "www."
 _parts = re.compile(
     r"(https?)://(\[[^\]]*+\]|[^/:?]*+)(?::(\d+))?([^?]*+)(.*)"
 ).fullmatch
@@ -60,15 +59,6 @@ class Realm:
     host: str
     port: int
     path: str
-
-    @property
-    def document_url(self) -> str:
-        """
-        Say where providers look up where answers may go (section 9.2.1).
-
-        It must not be a redirect.
-        """
-        return self.text.replace(f"//{_WILD}", f"//{_INSTEAD}", 1)
 
     def covers(self, url: str) -> bool:
         """Say whether *url* is below it (section 9.2)."""

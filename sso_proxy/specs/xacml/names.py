@@ -41,7 +41,6 @@ STRING: Final = f"{_SCHEMA}string"
 BOOLEAN: Final = f"{_SCHEMA}boolean"
 INTEGER: Final = f"{_SCHEMA}integer"
 DOUBLE: Final = f"{_SCHEMA}double"
-ANY_URI: Final = f"{_SCHEMA}anyURI"
 
 DATA_TYPES: Final[Mapping[str, str]] = {
     **{

@@ -19,16 +19,15 @@ from sso_proxy.specs.dbsc.instructions import (
 HOST = "app.example.com"
 
 
-def instruct(rules: Iterable[Rule] = (), **changes: Any) -> Any:  # noqa: ANN401
+def instruct(rules: Iterable[Rule] = ()) -> Any:  # noqa: ANN401
     given: dict[str, Any] = {
         "session_id": "s1",
         "refresh_url": "/.sso/dbsc/refresh",
         "origin": f"https://{HOST}",
-        "include_site": False,
         "rules": tuple(rules),
         "cookies": (("__Host-sso-bound", "Path=/; Secure; HttpOnly; SameSite=Lax"),),
     }
-    return json.loads(build_instructions(**{**given, **changes}))
+    return json.loads(build_instructions(**given))
 
 
 def test_instructions_have_what_the_draft_wants() -> None:
@@ -50,12 +49,6 @@ def test_instructions_have_what_the_draft_wants() -> None:
             }
         ],
     }
-
-
-def test_hosts_elsewhere_may_make_browsers_refresh() -> None:
-    document = instruct(initiators=("portal.example.org",), include_site=True)
-    assert document["allowed_refresh_initiators"] == ["portal.example.org"]
-    assert document["scope"]["include_site"] is True
 
 
 def test_an_end_is_no_instruction() -> None:

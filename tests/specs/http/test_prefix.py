@@ -17,6 +17,8 @@ def answers(prefix: PathPrefix) -> AnswerPaths:
         prefix=prefix,
         authorities=plain_authorities({"app.example.com", "inside:8080"}),
         origin="https://app.example.com",
+        host="app.example.com",
+        names=frozenset({"inside.corp.example", "inside"}),
     )
 
 
@@ -131,6 +133,29 @@ def test_no_path_becomes_another_host(rest: str) -> None:
 def test_fields_get_the_clients_paths(prefix: PathPrefix, line: str, told: str) -> None:
     block = b"HTTP/1.1 200 OK\r\nA: b\r\n%b\r\nVia: c\r\n"
     assert answers(prefix).rewrite(block % line.encode()) == block % told.encode()
+
+
+@pytest.mark.parametrize(
+    ("domain", "stays"),
+    [
+        ("inside.corp.example", False),
+        (".Inside.Corp.example", False),
+        ("corp.example", False),
+        ("inside", False),
+        ("app.example.com", True),
+        (".example.com", True),
+        ("side.corp.example", True),  # neither's: as wrong as it was
+        ("x.inside.corp.example", True),
+        ("", True),
+    ],
+)
+def test_a_cookie_of_the_backends_domain_is_one_of_the_clients_host(
+    domain: str, *, stays: bool
+) -> None:
+    block = "HTTP/1.1 200 OK\r\nSet-Cookie: a=domain=x{};Path={}; Secure\r\n"
+    written = f"; domain = {domain} "
+    told = block.format(written if stays else "", "/shop")
+    assert answers(SHOP).rewrite(block.format(written, "/").encode()) == told.encode()
 
 
 def test_every_cookie_is_changed() -> None:

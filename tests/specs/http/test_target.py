@@ -14,6 +14,7 @@ from sso_proxy.specs.http.target import (
     is_canonical,
     is_settled,
     matching_path,
+    readings,
     strip_parameters,
 )
 
@@ -154,6 +155,16 @@ def test_encoded_slashes_are_found() -> None:
     assert has_encoded_slash("/a%2Fb")
     assert has_encoded_slash("/a%5Cb")
     assert not has_encoded_slash("/a%20b")
+
+
+def test_a_path_is_read_as_any_backend_may() -> None:
+    assert readings("/a/b%20c") == {"/a/b%20c"}
+    mixed = "/a/b%5Cc/..%2F..%2Fd"
+    assert readings(mixed) == {mixed, "/d", "/a/b/c/..%2F..%2Fd", "/a/d"}
+    both = "/a/;b/..%2Fc"
+    assert readings(both) == {both, "/a/..%2Fc", "/a/c", "/c"}
+    with pytest.raises(BadMessageError, match="above-root"):
+        readings("/a%2F..%2F..%2Fb")
 
 
 def test_parameters_are_stripped_and_the_rest_made_canonical() -> None:

@@ -14,7 +14,6 @@ from sso_proxy.specs.oauth.confirmation import (
     check_thumbprint_binding,
     is_thumbprint,
     read_confirmation,
-    unknown_members,
 )
 
 CERTIFICATE = b"a certificate"
@@ -114,10 +113,3 @@ def test_the_thumbprint_of_the_connection_will_do() -> None:
     other = certificate_thumbprint(b"x")
     with pytest.raises(CertificateMismatchError):
         check_thumbprint_binding(confirmation, other, required=True)
-
-
-def test_members_that_nobody_checks_are_found() -> None:
-    claims = {"cnf": {"x5t#S256": GOOD, "jkt": "x", "osc": {}}}
-    assert unknown_members(claims, {"x5t#S256"}) == {"jkt", "osc"}
-    assert unknown_members(BOUND, {"x5t#S256"}) == frozenset()
-    assert unknown_members({}, ()) == frozenset()

@@ -154,20 +154,6 @@ def test_unordered_response_types() -> None:
     assert not endpoints.takes_type("code id_token")
 
 
-def test_modes_are_a_set() -> None:
-    endpoints = login_endpoints(
-        metadata(response_modes_supported=["form_post", "query"]), issuer=OP
-    )
-    assert endpoints.takes_mode("form_post")
-    assert not endpoints.takes_mode("jwt")
-
-
-def test_provider_that_does_not_say_has_the_usual_modes() -> None:
-    endpoints = login_endpoints(metadata(), issuer=OP)
-    assert endpoints.takes_mode("query")
-    assert not endpoints.takes_mode("form_post")
-
-
 def test_lists_are_sets() -> None:
     endpoints = login_endpoints(
         metadata(

@@ -71,12 +71,6 @@ def test_what_providers_would_read_otherwise_is_no_realm(text: str) -> None:
     assert str(refused.value)
 
 
-def test_providers_look_it_up_at_the_realm() -> None:
-    assert read_realm("https://app.example/a").document_url == "https://app.example/a"
-    wild = read_realm("https://*.app.example/")
-    assert wild.document_url == "https://www.app.example/"
-
-
 def test_the_document_says_where_answers_may_go() -> None:
     places = "https://app.example/.sso/callback/openid", "https://app.example/b?c=d&e=f"
     found = read_xrds(build_return_to_document(*places))
