@@ -3,9 +3,9 @@ Everything around the proxy fails in turn, under load.
 
 A worker is killed, Redis is killed and comes back, the authorization server is slow and
 then down, the upstream flaps, the proxy reloads ten times, its certificate changes, the
-disk with its audit log is full.  Each answer but 200 must be one that the fault of that
-time explains, and in the end memory and descriptors are where they were.  Ends with 1
-if not.
+disk with its audit log is full, and then the one with its state directory.  Each answer
+but 200 must be one that the fault of that time explains, and in the end memory and
+descriptors are where they were.  Ends with 1 if not.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from tests.bench.chaos_scene import Scene, running_scene
+from tests.bench.chaos_scene import MAY_MOUNT, Scene, running_scene
 from tests.bench.procs import Running
 
 GRACE = 2.5
@@ -35,7 +35,11 @@ CLIENTS = 4
 """Of each kind."""
 BROKEN = "broken off"
 NOBODY_KNOWS = frozenset({"503", "502", "504"})
-EVERYTHING = ("plain", "signed", "asked", "session")
+EVERYTHING = ("plain", "signed", "asked", "session", "kept")
+USES = 5
+"""Requests with one session that is kept in the state directory."""
+SETTLES = 40.0
+"""Seconds after which health has nothing to say of what was, but is no more."""
 
 Expected: TypeAlias = dict[str, frozenset[str]]
 """The outcomes that a fault explains, by the kind of request."""
@@ -192,7 +196,23 @@ async def full_disk(scene: Scene) -> None:
     await asyncio.to_thread(scene.proxy.reload)
 
 
+async def full_state(scene: Scene) -> None:
+    """Nobody can log in where sessions are kept on that disk; who is, goes on."""
+    scene.disk.fill()
+    await asyncio.to_thread(scene.wait_until_missing, "the cache here: mdb_")
+    await asyncio.sleep(1.0)
+    scene.disk.make_room()
+
+
+FULL_STATE = Fault(
+    name="state directory full", act=full_state, expected=of(["kept"], "503")
+)
 FAULTS = (
+    # First those that explain nothing: soon after others, these would explain it.
+    Fault(name="ten reloads", act=ten_reloads),
+    Fault(name="new certificate", act=new_certificate),
+    Fault(name="full disk", act=full_disk),
+    FULL_STATE,
     Fault(name="worker killed", act=kill_worker, expected=of(EVERYTHING, BROKEN)),
     Fault(
         name="Redis killed",
@@ -217,9 +237,6 @@ FAULTS = (
         act=flapping_upstream,
         expected=of(EVERYTHING, "502", BROKEN),
     ),
-    Fault(name="ten reloads", act=ten_reloads),
-    Fault(name="new certificate", act=new_certificate),
-    Fault(name="full disk", act=full_disk),
 )
 
 
@@ -231,6 +248,7 @@ class Client:
         self.outcomes: list[Outcome] = []
         self._scene = scene
         self._cookie = ""
+        self._uses = 0
         self._streams: Any = None
 
     async def run(self, ending: asyncio.Event) -> None:
@@ -268,7 +286,7 @@ class Client:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         values = dict(line.split(": ", 1) for line in head.split("\r\n")[1:-2])
         await reader.readexactly(int(values.get("Content-Length", 0)))
-        if "Set-Cookie" in values and self.kind == "session":
+        if "Set-Cookie" in values and self.kind in {"session", "kept"}:
             self._cookie = values["Set-Cookie"].partition(";")[0]
         if values.get("Connection") == "close":
             self._close()
@@ -280,10 +298,13 @@ class Client:
                 return f"Authorization: Bearer {self._scene.token}\r\n"
             case "asked":
                 return f"Authorization: Bearer {secrets.token_urlsafe(16)}\r\n"
-            case "session":
-                if self._cookie:
+            case "session" | "kept":
+                self._uses += 1
+                again = self.kind == "kept" and not self._uses % USES
+                if self._cookie and not again:
                     return f"Cookie: {self._cookie}\r\n"
-                return "X-Login: alice\r\n"
+                name = f"person-{secrets.token_hex(4)}" if again else "alice"
+                return f"X-Login: {name}\r\n"
             case _:
                 return ""
 
@@ -314,8 +335,20 @@ def judge(
     return answered, explained, unexplained
 
 
-async def torment(scene: Scene, *, rounds: int, pause: float) -> Report:
-    """Have all faults happen *rounds* times; *pause* seconds between two."""
+async def settled(scene: Scene) -> str:
+    """Give what is missing when all is over."""
+    until = time.monotonic() + SETTLES
+    while missing := await asyncio.to_thread(scene.missing):
+        if time.monotonic() > until:
+            break
+        await asyncio.sleep(0.5)
+    return missing
+
+
+async def torment(
+    scene: Scene, faults: Sequence[Fault], *, rounds: int, pause: float
+) -> Report:
+    """Have all *faults* happen *rounds* times; *pause* seconds between two."""
     clients = [Client(scene, kind) for kind in EVERYTHING for _ in range(CLIENTS)]
     running = Running(
         name="sso-proxy", process=scene.process, log=scene.directory / "output"
@@ -326,7 +359,7 @@ async def torment(scene: Scene, *, rounds: int, pause: float) -> Report:
         work = [asyncio.create_task(client.run(ending)) for client in clients]
         await asyncio.sleep(1.5)
         memory, descriptors = running.rss(), running.descriptors()
-        for fault in FAULTS * rounds:
+        for fault in [*faults] * rounds:
             begin = time.monotonic()
             await fault.act(scene)
             windows.append(Window(fault=fault, begin=begin, end=time.monotonic()))
@@ -334,7 +367,7 @@ async def torment(scene: Scene, *, rounds: int, pause: float) -> Report:
         await asyncio.sleep(1.0)
         growth = (running.rss() - memory) / 2**20
         more = running.descriptors() - descriptors
-        missing = await asyncio.to_thread(scene.missing)
+        missing = await settled(scene)
         ending.set()
         await asyncio.gather(*work)
     outcomes = [each for client in clients for each in client.outcomes]
@@ -350,16 +383,15 @@ async def torment(scene: Scene, *, rounds: int, pause: float) -> Report:
     )
 
 
-def run(*, rounds: int, pause: float) -> Report:
+def run(faults: Sequence[Fault], *, rounds: int, pause: float) -> Report:
     """Do it in a directory of its own."""
     with (
         tempfile.TemporaryDirectory() as name,
         running_scene(Path(name)) as scene,
     ):
-        limit = 60.0 + rounds * len(FAULTS) * (pause + 20.0)
-        return asyncio.run(
-            asyncio.wait_for(torment(scene, rounds=rounds, pause=pause), limit)
-        )
+        limit = 60.0 + SETTLES + rounds * len(faults) * (pause + 20.0)
+        work = torment(scene, faults, rounds=rounds, pause=pause)
+        return asyncio.run(asyncio.wait_for(work, limit))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -370,12 +402,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two")
     options = parser.parse_args(arguments)
-    report = run(rounds=options.rounds, pause=options.pause)
+    faults = [each for each in FAULTS if MAY_MOUNT or each is not FULL_STATE]
+    report = run(faults, rounds=options.rounds, pause=options.pause)
     print(f"| answered | {report.answered} | |\n|---|---|---|")
     for (fault, kind, result), count in sorted(report.explained.items()):
         print(f"| {fault}: {kind}, {result} | {count} | |")
     for (kind, result), count in sorted(report.unexplained.items()):
         print(f"| without explanation: {kind}, {result} | {count} | FAIL |")
+    if FULL_STATE not in faults:
+        print(f"| {FULL_STATE.name}: NOT TRIED, only root may mount a disk | | |")
     for name, seconds in report.took.items():
         print(f"| seconds of {name} | {seconds:.1f} | |")
     print(f"| growth, MiB (less than {MOST_GROWTH}) | {report.growth:.1f} | |")

@@ -16,7 +16,10 @@ from sso_proxy.testing.pki import Pki
 from sso_proxy.testing.tokens import TokenSigner
 from tests.support.programs import RealProxy
 from tests.support.redis_servers import RedisServer
-from tests.support.running import eventually
+from tests.support.running import REAL, eventually
+from tests.support.small_disk import SmallDisk, on_small_disk
+
+MAY_MOUNT = os.geteuid() == 0
 
 ISSUER = "https://login.example.com"
 AUDIENCE = "https://api.example.com"
@@ -27,9 +30,9 @@ to = "file"
 file = "{audit}"
 
 [server.revocations]
-cache = "shared"
+cache = "default"
 
-[cache.shared]
+[cache.default]
 type = "redis"
 server = "{redis}"
 timeout = 1.0
@@ -60,21 +63,29 @@ timeout = 1.0
 [authenticator.people]
 type = "tests.support.header_login:HeaderLogin"
 
+[cache.here]
+type = "local"
+
 [session.main]
 type = "server"
+
+[session.here]
+type = "server"
+cache = "here"
 """
 ROUTE = """
 [[route]]
 host = "localhost"
 path = "/{path}/"
-authenticate = ["{authenticator}"]
+{people}
 backend = "http://127.0.0.1:{upstream}"
 """
 ROUTES = {
-    "plain": "anonymous",
-    "signed": "signed",
-    "asked": "asked",
-    "session": "people",
+    "plain": 'authenticate = ["anonymous"]',
+    "signed": 'authenticate = ["signed"]',
+    "asked": 'authenticate = ["asked"]',
+    "session": 'authenticate = ["people"]\nsession = "main"',
+    "kept": 'authenticate = ["people"]\nsession = "here"',
 }
 
 Answer: TypeAlias = Callable[[str], Coroutine[Any, Any, bytes]]
@@ -144,6 +155,7 @@ class Scene:
         directory: Where files are.
         redis: The store.
         proxy: The proxy.
+        state: Its state directory, on a disk of its own if we may mount one.
         provider_delay: Seconds that the authorization server takes.
         token: A token that the proxy checks by itself.
     """
@@ -151,6 +163,7 @@ class Scene:
     def __init__(self, directory: Path, redis: RedisServer) -> None:
         self.directory = directory
         self.redis = redis
+        self.state = directory / "state"
         self.provider_delay = 0.0
         self.provider = Server(self._introspect)
         self.upstream = Server(_say_hello)
@@ -172,6 +185,16 @@ class Scene:
         assert self.proxy.process is not None
         return self.proxy.process
 
+    def start(self) -> None:
+        """Start the proxy."""
+        prelude = on_small_disk(self.state) if MAY_MOUNT else ""
+        self.proxy.start(program=REAL, prelude=prelude).wait_until_serving()
+
+    @property
+    def disk(self) -> SmallDisk:
+        """The disk with the state directory."""
+        return SmallDisk(self.process.pid, self.state)
+
     def write_config(self, *, audit: str = "") -> None:
         """Write the configuration."""
         text = CONFIG.format(
@@ -181,13 +204,11 @@ class Scene:
             audience=AUDIENCE,
             provider=self.provider.port,
         )
-        for path, authenticator in ROUTES.items():
-            text += ROUTE.format(
-                path=path, authenticator=authenticator, upstream=self.upstream.port
-            )
+        for path, people in ROUTES.items():
+            text += ROUTE.format(path=path, people=people, upstream=self.upstream.port)
         head = (
             f'[server]\nname = "chaos"\nworkers = 2\n'
-            f'state_dir = "{self.directory / "state"}"\n'
+            f'state_dir = "{self.state}"\n'
             f'admin = {{ address = "unix:{self.proxy.admin_socket}" }}\n'
         )
         new = self.proxy.config.with_suffix(".new")
@@ -215,7 +236,8 @@ class Scene:
 
         def is_replaced() -> bool:
             now = set(self.proxy.workers())
-            return len(now) == len(before) and killed not in now and not self.missing()
+            alive = self.proxy.ask_admin("/health/live")[0] == 200
+            return len(now) == len(before) and killed not in now and alive
 
         await asyncio.to_thread(eventually, is_replaced, "a new worker")
 
@@ -263,5 +285,5 @@ def running_scene(directory: Path) -> Iterator[Scene]:
         redis = stack.enter_context(RedisServer(directory))
         scene = Scene(directory, redis)
         stack.enter_context(scene.proxy)
-        scene.proxy.serve()
+        scene.start()
         yield scene

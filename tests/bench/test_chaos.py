@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.chaos import BROKEN, FAULTS, Outcome, Window, judge, run
+from tests.bench.chaos import BROKEN, FAULTS, FULL_STATE, Outcome, Window, judge, run
 
 
 def outcome(kind: str, result: str, sent: float, ended: float) -> Outcome:
@@ -37,7 +37,9 @@ def test_what_was_remembered_is_explained_for_longer() -> None:
 
 @pytest.mark.alone
 def test_each_fault_explains_what_comes_of_it() -> None:
-    report = run(rounds=1, pause=0.2)
+    # Health speaks of a full state directory for half a minute: `make chaos` waits.
+    faults = [each for each in FAULTS if each is not FULL_STATE]
+    report = run(faults, rounds=1, pause=0.2)
     assert not report.unexplained
     assert report.is_good, report
     assert report.answered > 1000
