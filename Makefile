@@ -18,7 +18,7 @@ ifndef TOGETHER
 .NOTPARALLEL:
 endif
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools benchtools lint types layers unit docs texts docstrings collected format compiled bench chaos search soak memory clean
+.PHONY: help demo test tools benchtools imagetools lint types layers unit docs texts docstrings pictures collected format compiled bench chaos search soak memory image clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,6 +35,9 @@ test: tools $(VENV)/.tests $(SERVER) ## install what the tests need and run ever
 
 tools:
 	@PYTHON=$(PYTHON) tests/prepare.sh
+
+imagetools:
+	@PYTHON=$(PYTHON) tests/prepare.sh image
 
 benchtools:
 	@PYTHON=$(PYTHON) tests/prepare.sh bench
@@ -63,6 +66,9 @@ docstrings: $(VENV)/.tests ## what `make docs` warns of in the code
 	PYTHONPATH=docs $(BIN)/pydoctor --config docs/pydoctor.ini \
 		--html-writer checked_api.Checked --html-output docs/_build/docstrings
 
+pictures: $(VENV)/.tests ## make the pictures in docs/howto anew, with Chromium
+	$(BIN)/python -m tests.support.pictures
+
 # Each process that runs tests collects all of them; this one compiles them for the others.
 collected: $(VENV)/.tests ## the tests can be imported
 	@said=$$($(BIN)/python -m pytest --collect-only -qq 2>&1) || { \
@@ -89,6 +95,9 @@ search: $(VENV)/.tests ## tests with made-up values, with many more of them, at 
 
 memory: benchtools $(VENV)/.tests ## memory of idle connections and of large bodies
 	$(BIN)/python -m tests.bench.memory $(ARGS)
+
+image: imagetools $(VENV)/.tests ## the container image: built by podman, run and asked (as root)
+	$(BIN)/python -m tests.image $(ARGS)
 
 clean: ## remove everything made here
 	rm -rf $(VENV) .demo build dist *.egg-info docs/_build docs/reference/generated .coverage* \

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sees to the programs that tests run against: installs them where we are root on Debian
-# or Ubuntu, else names what is missing.  With `bench`, also what measurements need.
+# or Ubuntu, else names what is missing.  With `bench`, also what measurements need;
+# with `image`, also what builds and runs the container image.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -40,6 +41,11 @@ headers=$("${PYTHON:-python3}" -c \
 if [ "${1-}" = bench ]; then
     need libapache2-mod-auth-openidc /usr/lib/apache2/modules/mod_auth_openidc.so
     need wrk wrk
+fi
+if [ "${1-}" = image ]; then
+    need podman podman
+    need crun crun
+    need mmdebstrap mmdebstrap
 fi
 # Its package conflicts with libapache2-mod-auth-pubtkt, so it is only unpacked.
 beside=

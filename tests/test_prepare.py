@@ -80,6 +80,11 @@ def test_measurements_need_more(tmp_path: Path) -> None:
     assert "wrk" in prepare(tmp_path, "bench").stderr
 
 
+def test_the_container_image_needs_more(tmp_path: Path) -> None:
+    install(tmp_path, "id", *PROGRAMS)
+    assert prepare(tmp_path, "image").stderr.endswith(" podman crun mmdebstrap\n")
+
+
 def test_a_shell_can_read_the_scripts() -> None:
     for name in ("prepare.sh", "run.sh"):
         shell = shutil.which("bash") or "/bin/bash"

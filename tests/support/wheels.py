@@ -11,11 +11,11 @@ ROOT = Path(__file__).parent.parent.parent
 OF_INSTALLING = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 
 
-def put_wheels(directory: Path) -> None:
+def put_wheels(directory: Path, *extras: str) -> None:
     """Put all into *directory* that it takes to build and install the source tree."""
     script: dict[str, Any] = runpy.run_path(str(ROOT / "packaging" / "build_deb.py"))
-    for name in ("sso-proxy", "setuptools"):
-        for distribution in script["distributions"](name, ()):
+    for name, of in (("sso-proxy", extras), ("setuptools", ())):
+        for distribution in script["distributions"](name, of):
             if distribution.name != "sso-proxy":
                 _put(distribution, directory)
 
