@@ -27,7 +27,8 @@ from sso_proxy.process.worker import run_worker
 from sso_proxy.revocation_list import open_shared
 from sso_proxy.supervisor import Plan, Program, Supervisor
 
-WORKER = ("-m", "sso_proxy.tap")
+WORKER = ("-P", "-m", "sso_proxy.tap")
+"""Python's arguments; it finds no module in the current directory, as we do not."""
 
 
 class Options(usage.Options):

@@ -167,6 +167,15 @@ def test_connections_wait_while_all_workers_are_replaced(
         eventually(lambda: proxy.ask_admin("/health/live")[0] == 200, "new workers")
 
 
+def test_workers_take_no_modules_from_the_current_directory(
+    tmp_path: Path, backend: ThreadingHTTPServer
+) -> None:
+    (tmp_path / "sso_proxy.py").write_text("raise SystemExit('taken')")
+    proxy = proxy_to(backend, tmp_path, workers=2)
+    with proxy.start(program=("-P", *REAL)).wait_until_serving():
+        assert proxy.get() == "hello"
+
+
 def test_workers_end_when_the_main_process_is_killed(
     tmp_path: Path, backend: ThreadingHTTPServer
 ) -> None:
