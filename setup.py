@@ -44,6 +44,8 @@ COMPILED = [
     "sso_proxy/specs/http/chunked.py",
     "sso_proxy/specs/http/fields.py",
     "sso_proxy/specs/http/head.py",
+    "sso_proxy/specs/http/repeat.py",
+    "sso_proxy/specs/http/request.py",
     "sso_proxy/specs/http/target.py",
     "sso_proxy/specs/http/uri.py",
     "sso_proxy/specs/jose/algorithms.py",

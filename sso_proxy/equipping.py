@@ -36,8 +36,8 @@ from sso_proxy.outgoing import (
 from sso_proxy.refusals import final_recipient
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.cors import asks_for_method, build_cors_fields, without_cors
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.max_forwards import forwarded_once, read_max_forwards
-from sso_proxy.specs.http.request import Incoming
 
 _log = Logger()
 

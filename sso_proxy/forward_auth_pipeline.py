@@ -16,8 +16,8 @@ from sso_proxy.model import Response
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.refusals import NO_STORE
 from sso_proxy.routing import Route, RouteTable
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.original import Asker, read_original
-from sso_proxy.specs.http.request import Incoming
 from sso_proxy.specs.http.websocket import origin_allowed
 
 

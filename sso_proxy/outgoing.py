@@ -16,13 +16,13 @@ from sso_proxy.specs.http.client_cert import build_client_cert, build_client_cer
 from sso_proxy.specs.http.cookies import OURS
 from sso_proxy.specs.http.fields import encode_value
 from sso_proxy.specs.http.forwarded import build_forwarded
+from sso_proxy.specs.http.incoming import Framing, Incoming
 from sso_proxy.specs.http.names import fold
 from sso_proxy.specs.http.parameters import (
     is_form,
     without_cookie,
     without_parameter,
 )
-from sso_proxy.specs.http.request import Framing, Incoming
 from sso_proxy.specs.http.signature import read_field_lines
 from sso_proxy.specs.http.websocket import check_upgrade, origin_allowed
 from sso_proxy.specs.token_binding import build_fields as build_binding_fields

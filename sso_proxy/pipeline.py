@@ -56,8 +56,8 @@ from sso_proxy.specs.http.cors import (
     is_preflight,
 )
 from sso_proxy.specs.http.forwarded import client_address, forwarded_proto, has_passed
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.max_forwards import read_max_forwards
-from sso_proxy.specs.http.request import Incoming
 from sso_proxy.supplying import make_equipment, supply
 from sso_proxy.telling import tell
 

@@ -32,7 +32,8 @@ from sso_proxy.net.stream import Stream
 from sso_proxy.net.tls.certificates import read_certificate
 from sso_proxy.outgoing import build_outgoing
 from sso_proxy.session import Session
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.incoming import Incoming
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.upstream import Reply
 
 _log = Logger()

@@ -13,7 +13,7 @@ from sso_proxy.admission import Admission, Connection
 from sso_proxy.model import Request, TokenBindings
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import RouteTable
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.token_binding import FIELD, read_fields
 from sso_proxy.specs.token_binding_keys import TokenBindingError
 

@@ -18,9 +18,10 @@ from sso_proxy.outgoing import (
 )
 from sso_proxy.routing import HostRoutes, RouteHeaders, Supply
 from sso_proxy.session import Session
+from sso_proxy.specs.http.incoming import Framing, Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import Framing, Incoming, read_request
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.testing.fakes import (
     FakeTokenSource,
     make_certificate,

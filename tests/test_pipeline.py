@@ -24,7 +24,7 @@ from sso_proxy.model import (
     TlsFacts,
     Unbound,
 )
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.oauth.offer import Offer
 from sso_proxy.specs.oauth.protected_resource import WELL_KNOWN, read_identifier
 from sso_proxy.testing.clock import SettableClock

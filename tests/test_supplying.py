@@ -15,7 +15,7 @@ from sso_proxy.model import (
 from sso_proxy.outgoing import sort_consumed
 from sso_proxy.route_tokens import build_delivery
 from sso_proxy.routing import Supply
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.revocations import Revocation
 from sso_proxy.supplying import MOST_FORM
 from sso_proxy.testing.clock import SettableClock

@@ -26,7 +26,8 @@ from sso_proxy.model import RequestHead, Response
 from sso_proxy.net.coroutine import run
 from sso_proxy.outgoing import build_outgoing
 from sso_proxy.specs.http.head import end_of_head
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.incoming import Incoming
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.specs.trace_context import TraceContext, take_out
 from sso_proxy.upstream.request import Outgoing
 

@@ -25,13 +25,9 @@ from sso_proxy.edge.site import Rules
 from sso_proxy.errors import BadMessageError
 from sso_proxy.routing import HostRoutes, Route
 from sso_proxy.session import Session
-from sso_proxy.specs.http.repeat import (
-    Pattern,
-    find_pattern,
-    read_like,
-    read_repeat_line,
-)
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.incoming import Incoming
+from sso_proxy.specs.http.pattern import Pattern
+from sso_proxy.specs.http.repeat import find_pattern, read_like, read_repeat_line
 from sso_proxy.specs.oauth.presentation import octets_name_parameter
 from sso_proxy.specs.trace_context import take_out
 

@@ -4,7 +4,7 @@ from sso_proxy.admission import Admission, Connection, Trail, Verdict
 from sso_proxy.model import Client, Request, Response
 from sso_proxy.outgoing import authority
 from sso_proxy.routing import RouteTable
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.incoming import Incoming
 
 
 class RedirectOnly:

@@ -18,9 +18,9 @@ from sso_proxy.edge.timing import Told
 from sso_proxy.interfaces import IClock
 from sso_proxy.pages import Pages, default_pages
 from sso_proxy.session import Session
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import Incoming
 
 if TYPE_CHECKING:
     from sso_proxy.edge.exchange import Exchange

@@ -22,7 +22,7 @@ from sso_proxy.errors import BadMessageError
 from sso_proxy.net.coroutine import Waiting
 from sso_proxy.net.stream import Stream
 from sso_proxy.session import Session
-from sso_proxy.specs.http.request import Incoming
+from sso_proxy.specs.http.incoming import Incoming
 
 _log = Logger()
 

@@ -21,8 +21,9 @@ from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import Route
 from sso_proxy.specs.http.authority import DEFAULT_PORTS
 from sso_proxy.specs.http.cors import is_preflight
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import read_request
 
 ID: Final = "explain"
 """The request id of what is only asked about."""

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sso_proxy.edge import connection
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.incoming import Incoming
+from sso_proxy.specs.http.request import read_request
 from tests.support.listening import Place
 
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.specs.trace_context import (
     begin_trace,
     join_trace,

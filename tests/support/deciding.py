@@ -22,9 +22,10 @@ from sso_proxy.model import (
 from sso_proxy.net.coroutine import run
 from sso_proxy.pipeline import Pipeline
 from sso_proxy.routing import RouteTable
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import FakeAuthenticator
 from tests.support.doubles import FakeUpstream, make_route

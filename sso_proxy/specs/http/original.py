@@ -16,8 +16,9 @@ from sso_proxy.errors import BadMessageError
 from sso_proxy.model import RequestHead
 from sso_proxy.specs.http.authority import DEFAULT_PORTS, read_authority
 from sso_proxy.specs.http.head import words
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.names import HOP_BY_HOP
-from sso_proxy.specs.http.request import Incoming, check_method, read_path_and_query
+from sso_proxy.specs.http.request import check_method, read_path_and_query
 from sso_proxy.specs.http.target import canonical_path, is_settled
 
 Asker = Literal["nginx", "caddy", "traefik", "envoy"]

@@ -8,12 +8,11 @@ repair: the next reader may repair it otherwise.
 import re
 from typing import Final
 
-import attrs
-
 from sso_proxy.errors import BadMessageError
 from sso_proxy.model import Headers, RequestHead
 from sso_proxy.specs.http.authority import DEFAULT_PORTS, read_authority
 from sso_proxy.specs.http.head import is_token, read_fields, split_head, words
+from sso_proxy.specs.http.incoming import Framing, Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import (
     DROP,
@@ -25,7 +24,7 @@ from sso_proxy.specs.http.names import (
     ManagedNames,
 )
 from sso_proxy.specs.http.target import PATH_CHARACTERS, canonical_path
-from sso_proxy.specs.trace_context import TraceContext, read_trace_context
+from sso_proxy.specs.trace_context import read_trace_context
 
 METHODS: Final = words(
     "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY"
@@ -37,54 +36,6 @@ credentials), CONNECT and PRI."""
 
 ALLOW: Final = ", ".join(sorted(METHODS))
 """What ``Allow`` says with a 405 for another one (RFC 9110 section 15.5.6)."""
-
-
-@attrs.frozen(kw_only=True)
-class Framing:
-    """
-    Where a request ends, and what its connection is to do.
-
-    Attributes:
-        length: Octets of the body, 0 if there is none; None if it is chunked.
-        chunked: The body is chunked.
-        keep_alive: The client takes a further request's answer on this connection.
-        expect_continue: The client waits for ``100 Continue`` before its body.
-        upgrade: The ``Upgrade`` field in lower case, if ``Connection`` lists it and
-            this is HTTP/1.1.
-        minor: 0 or 1, of HTTP/1.0 or HTTP/1.1.
-    """
-
-    length: int | None = 0
-    chunked: bool = False
-    keep_alive: bool = True
-    expect_continue: bool = False
-    upgrade: str | None = None
-    minor: int = 1
-
-
-@attrs.frozen(kw_only=True)
-class Incoming:
-    """
-    A request head with what belongs to this hop, apart from each other.
-
-    Attributes:
-        head: What decisions read and the backend gets.
-        framing: Where the request ends.
-        forwarded: What proxies before us say about the client, in the order
-            received.  To be used only if the peer is a trusted proxy.
-        via: The members of ``Via``, for finding loops.
-        trace: Where the request belongs in a trace, or None.
-        dropped: Lower-case names of fields that clients may not send, and nobody gets.
-        path_sent: The path as it came, before it was made canonical.
-    """
-
-    head: RequestHead
-    framing: Framing
-    forwarded: Headers = attrs.field(default=(), repr=False)
-    via: tuple[str, ...] = ()
-    trace: TraceContext | None = None
-    dropped: tuple[str, ...] = ()
-    path_sent: str = attrs.field(default="", repr=False, eq=False)
 
 
 _PLAIN: Final = Framing()

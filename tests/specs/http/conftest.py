@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import read_request
 
 Reader = Callable[[bytes], Incoming]
 

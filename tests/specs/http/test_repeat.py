@@ -7,10 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sso_proxy.errors import BadMessageError
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
 from sso_proxy.specs.http.repeat import find_pattern, read_like, read_repeat_line
-from sso_proxy.specs.http.request import Incoming, read_request
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.specs.http.target import canonical_path, has_parameters, matching_path
 
 MANAGED = ManagedNames()

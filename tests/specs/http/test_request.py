@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sso_proxy.errors import BadMessageError
+from sso_proxy.specs.http.incoming import Incoming
 from sso_proxy.specs.http.limits import HeadLimits
 from sso_proxy.specs.http.names import ManagedNames
-from sso_proxy.specs.http.request import METHODS, Incoming, read_request
+from sso_proxy.specs.http.request import METHODS, read_request
 
 Reader = Callable[[bytes], Incoming]
 
