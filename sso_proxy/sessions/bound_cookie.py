@@ -14,7 +14,7 @@ import attrs
 from sso_proxy.interfaces import IClock, ISealer
 from sso_proxy.model import Headers, Request
 from sso_proxy.sessions.device_options import attributes_of
-from sso_proxy.sessions.jar import NO_STORE, cookies_of
+from sso_proxy.sessions.jar import NO_STORE, SHORT, cookies_in, cookies_of, field_of
 from sso_proxy.sessions.lifetime import SKEW
 from sso_proxy.sessions.names import decode, digest, encode
 from sso_proxy.specs.http.cookies import Scope, build_set_cookie
@@ -32,6 +32,22 @@ _KNOWN: Final = 1024
 
 
 @attrs.frozen
+class Standing:
+    """
+    What is to be thought of a request, as far as its device matters.
+
+    Attributes:
+        thumbprint: Names the key that was proved; empty if none was.
+        until: Seconds since the epoch when that has to be looked at again, or None.
+        refused: Why the holder must not be used; else empty.
+    """
+
+    thumbprint: str = ""
+    until: float | None = None
+    refused: str = ""
+
+
+@attrs.frozen
 class Proved:
     """
     A device, proved.
@@ -40,11 +56,17 @@ class Proved:
         thumbprint: Names its key (RFC 7638).
         expires: Seconds since the epoch until which that holds.
         made: Seconds since the epoch when it was proved.
+        standing: What is to be thought of a request while it holds.
     """
 
     thumbprint: str
     expires: float
     made: float
+    standing: Standing = attrs.field(init=False, eq=False, repr=False)
+
+    @standing.default
+    def _stand(self) -> Standing:
+        return Standing(self.thumbprint, self.expires)
 
 
 class BoundCookie:
@@ -82,15 +104,30 @@ class BoundCookie:
         self._lifetime = lifetime
         self._kind = kind
         self._known: OrderedDict[tuple[str, str], Proved] = OrderedDict()
+        self._by_field: dict[tuple[str, str], Proved] = {}
 
     def read(self, request: Request, holder: str) -> Proved | None:
         """Give what was proved for *holder* and holds; None if nothing does."""
-        text = cookies_of(request, self.name).get(self.name)
-        proved = None if text is None else self._open(text, holder)
+        return self.find(field_of(request), holder)
+
+    def find(self, field: str, holder: str) -> Proved | None:
+        """Give what a ``Cookie`` *field* proves for *holder*, as `read` does."""
+        key = (field, holder)
+        proved = self._by_field.get(key) or self._look(field, holder)
         if proved is None:
             return None
         holds = proved.made - SKEW <= self._clock.time() < proved.expires
         return proved if holds else None
+
+    def _look(self, field: str, holder: str) -> Proved | None:
+        """Give what the cookie says that is in *field*, and remember that."""
+        text = cookies_in(field, self.name).get(self.name)
+        proved = None if text is None else self._open(text, holder)
+        if proved is not None and len(field) <= SHORT:
+            if len(self._by_field) >= _KNOWN:
+                self._by_field.clear()
+            self._by_field[field, holder] = proved
+        return proved
 
     def _open(self, text: str, holder: str) -> Proved | None:
         """Give what the cookie says; that depends on nothing but what goes in."""

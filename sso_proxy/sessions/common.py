@@ -11,9 +11,10 @@ from sso_proxy.interfaces import ICache, ITools
 from sso_proxy.model import Headers, Identity, Request
 from sso_proxy.session import DEVICE_MISSING, Opened, Session
 from sso_proxy.session_log import SESSIONS, SessionLog
+from sso_proxy.sessions.bound_cookie import Standing
 from sso_proxy.sessions.device_options import NEEDS as DEVICE_NEEDS
 from sso_proxy.sessions.device_options import DeviceConfig, bound_name
-from sso_proxy.sessions.devices import PASSES, Devices, Standing, build_devices
+from sso_proxy.sessions.devices import PASSES, Devices, build_devices
 from sso_proxy.sessions.endings import Ended, Endings
 from sso_proxy.sessions.jar import Jar
 from sso_proxy.sessions.kept import NEEDS as KEPT_NEEDS
@@ -83,7 +84,7 @@ class Common:
 
 
 _REMEMBERED: Final = 1024
-"""Sessions whose form with a proved device is remembered."""
+"""Sessions of which is remembered what most of their requests are given."""
 _NOT_THEIRS: Final = Standing(refused=REASON)
 """What is to be thought of who comes without the key that a session is bound to."""
 
@@ -98,6 +99,7 @@ class Sessions:
         self.kept = common.kept
         self.devices = common.devices
         self._by_device: dict[str, tuple[Session, Session]] = {}
+        self._settled: dict[str, tuple[Session, Standing, Opened]] = {}
         self.binds = common.keys.kinds | ({DEVICE} if common.devices else set())
 
     def lacks_key(self, request: Request) -> str:
@@ -136,6 +138,18 @@ class Sessions:
         if not session.keys and not self.common.keys.kinds:
             return True
         return self.common.keys.fit(request, session.keys, f"session {session.id}")
+
+    def _look(self, request: Request, session: Session, field: str) -> Standing | None:
+        """
+        Say whether *session* is for who sent *request*, with a ``Cookie`` *field*.
+
+        None if that has to be waited for (`_examine`).
+        """
+        if not self._is_for(request, session):
+            return _NOT_THEIRS
+        if self.devices is None:
+            return PASSES
+        return self.devices.peek(field, session.id, session.created)
 
     async def _examine(self, request: Request, session: Session) -> Standing:
         """
@@ -183,6 +197,30 @@ class Sessions:
         if standing.refused == DEVICE_MISSING:
             headers = await self._offer(request, session)
         return Opened(None, refused=standing.refused, headers=headers)
+
+    def _settle(self, session: Session, standing: Standing) -> Opened | None:
+        """
+        Give *session* as `_proved` does; None if its browser has to be told something.
+
+        It depends on nothing but what goes in, and is as before for most requests.
+        """
+        known = self._settled.get(session.id)
+        if known is not None and known[0] is session and known[1] is standing:
+            return known[2]
+        until, devices = self.common.lifetime.until(session), self.devices
+        if devices is None:
+            opened = Opened(session, until=until)
+        elif standing.thumbprint and not devices.describes:
+            if standing.until is not None and standing.until < until:
+                until = standing.until
+            changed = attrs.evolve(session, device=standing.thumbprint)
+            opened = Opened(changed, until=until)
+        else:
+            return None
+        if len(self._settled) >= _REMEMBERED:
+            self._settled.clear()
+        self._settled[session.id] = session, standing, opened
+        return opened
 
     async def _proved(
         self,

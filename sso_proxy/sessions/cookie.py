@@ -30,6 +30,7 @@ from sso_proxy.sessions.common import (
 from sso_proxy.sessions.denials import Denials
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.groups import Group
+from sso_proxy.sessions.jar import field_of
 from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.names import OCTETS, decode, digest, encode, read_name
 from sso_proxy.sessions.newest import Newest
@@ -138,12 +139,15 @@ class CookieSessions(Sessions):
 
     async def load(self, request: Request) -> Opened:
         """Give the session of *request*, in a new cookie now and then."""
-        session = self._read(request)
+        field = field_of(request)
+        session = self._read(field)
         if session is None:
             return Opened(None)
         self.common.endings.listen()
         try:
-            standing = await self._examine(request, session)
+            standing = self._look(request, session, field) or await self._examine(
+                request, session
+            )
             if standing.refused:
                 return await self._refuse(request, session, standing)
             known, due = await self._check(session)
@@ -154,6 +158,8 @@ class CookieSessions(Sessions):
             if not request.passive and (due or known is not session):
                 known = self._used(known)
                 until, headers = self._clock.time(), self._write(request, known)
+            elif (opened := self._settle(known, standing)) is not None:
+                return opened
             return await self._proved(
                 request, known, standing, until=until, headers=headers
             )
@@ -164,7 +170,7 @@ class CookieSessions(Sessions):
 
     async def by_cookie(self, request: Request) -> Session | None:
         """Give the session of *request*, whichever device it comes from."""
-        session = self._read(request)
+        session = self._read(field_of(request))
         if session is None or not self._is_for(request, session):
             return None
         return await self.newest(session)
@@ -280,9 +286,9 @@ class CookieSessions(Sessions):
         await self._newest.remember(changed)
         return changed
 
-    def _read(self, request: Request) -> Session | None:
-        """Give what the cookies say, if it is not over."""
-        text = self.common.jar.read(request)
+    def _read(self, field: str) -> Session | None:
+        """Give what a ``Cookie`` *field* says, if that is not over."""
+        text = self.common.jar.find(field)
         sealed = None if text is None else decode(text)
         if sealed is None:
             return None
@@ -306,7 +312,7 @@ class CookieSessions(Sessions):
         return self._denials is not None and await self._denials.has(session)
 
     async def _end(self, request: Request, by: Identity | None = None) -> None:
-        session = self._read(request)
+        session = self._read(field_of(request))
         if session is None or not await self._may_end(request, session, by):
             return
         if self._denials is not None:

@@ -23,12 +23,13 @@ from sso_proxy.errors import UnavailableError
 from sso_proxy.interfaces import ICache, IClock, ITools
 from sso_proxy.model import Headers, Request, RequestHead, Response
 from sso_proxy.session import DEVICE_MISSING, Session
-from sso_proxy.sessions.bound_cookie import BoundCookie
+from sso_proxy.sessions.bound_cookie import BoundCookie, Standing
 from sso_proxy.sessions.challenges import Challenges
 from sso_proxy.sessions.device_keys import DeviceKeys
 from sso_proxy.sessions.device_options import DeviceConfig
 from sso_proxy.sessions.device_pace import Pace
 from sso_proxy.sessions.device_talk import NO_CLAIMS, DeviceTalk, ScopeOf
+from sso_proxy.sessions.jar import field_of
 from sso_proxy.sessions.lifetime import is_since
 from sso_proxy.specs.dbsc.fields import SKIPPED, why_skipped
 from sso_proxy.specs.http.cookies import Scope
@@ -41,23 +42,6 @@ _AGAIN: Final = 20.0
 
 _STEP: Final = 0.05
 """Seconds between two looks at what another request may have registered."""
-
-
-@attrs.frozen
-class Standing:
-    """
-    What is to be thought of a request, as far as its device matters.
-
-    Attributes:
-        thumbprint: Names the key that was proved; empty if none was.
-        until: Seconds since the epoch when that has to be looked at again, or None.
-        refused: Why the holder must not be used; else empty.
-    """
-
-    thumbprint: str = ""
-    until: float | None = None
-    refused: str = ""
-
 
 PASSES: Final = Standing()
 _MISSING: Final = Standing(refused=DEVICE_MISSING)
@@ -120,18 +104,18 @@ class Devices:
     def scope_of(self, scope_of: ScopeOf) -> None:
         self._talk.scope_of = scope_of
 
-    def peek(self, request: Request, holder: str, began: float) -> Standing | None:
+    def peek(self, field: str, holder: str, began: float) -> Standing | None:
         """
-        Say what is to be thought of *request* without waiting; None if that needs more.
+        Say what is to be thought of a request without waiting; None if that needs more.
 
         Args:
-            request: A request with the cookie of *holder*.
+            field: What it says in ``Cookie``, that of *holder* included.
             holder: The holder.
             began: Seconds since the epoch when it began.
         """
-        proved = self._cookie.read(request, holder)
+        proved = self._cookie.find(field, holder)
         if proved is not None:
-            return Standing(proved.thumbprint, proved.expires)
+            return proved.standing
         if is_since(began, self.config.grace, self._clock.time()):
             return Standing(until=began + self.config.grace)
         return None
@@ -155,7 +139,7 @@ class Devices:
         Raises:
             UnavailableError: It depends on the cache, which cannot answer.
         """
-        standing = self.peek(request, holder, began)
+        standing = self.peek(field_of(request), holder, began)
         if standing is not None:
             return standing
         level = level or self.level

@@ -23,17 +23,29 @@ NO_STORE: Final = ("cache-control", "no-store")
 
 _read_again = lru_cache(maxsize=256)(read_cookies)
 """Browsers send the same cookies over and over."""
-_SHORT: Final = 8192
+SHORT: Final = 8192
 """Octets of cookies that are remembered: nobody can fill the memory with theirs."""
+
+
+def field_of(request: Request) -> str:
+    """Give what *request* says in ``Cookie``; empty if nothing."""
+    for name, value in request.head.headers:
+        if name == "cookie":
+            return value  # there may only be one
+    return ""
 
 
 def cookies_of(request: Request, begin: str) -> Mapping[str, str | None]:
     """Give the cookies of *request* whose names begin with *begin*."""
-    fields = request.head.values("cookie")  # there may only be one
-    if not fields:
+    return cookies_in(field_of(request), begin)
+
+
+def cookies_in(field: str, begin: str) -> Mapping[str, str | None]:
+    """Give the cookies of a ``Cookie`` *field* whose names begin with *begin*."""
+    if not field:
         return {}
-    read = _read_again if len(fields[0]) <= _SHORT else read_cookies
-    return read(fields[0], begin)
+    read = _read_again if len(field) <= SHORT else read_cookies
+    return read(field, begin)
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +65,11 @@ class Jar:
 
     def read(self, request: Request) -> str | None:
         """Give what the cookie says; None if it is not all there, or there twice."""
-        return join_chunks(cookies_of(request, self.name), self.name)
+        return self.find(field_of(request))
+
+    def find(self, field: str) -> str | None:
+        """Give what the cookie says in a ``Cookie`` *field*, as `read` does."""
+        return join_chunks(cookies_in(field, self.name), self.name)
 
     def lacks(self, request: Request) -> str:
         """Say why `read` gives nothing: ``none`` is there, or it is ``damaged``."""

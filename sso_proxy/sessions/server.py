@@ -8,6 +8,7 @@ is.
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Self
 
 import attrs
@@ -29,8 +30,8 @@ from sso_proxy.sessions.common import (
     sleeper,
 )
 from sso_proxy.sessions.device_options import DeviceConfig
-from sso_proxy.sessions.devices import PASSES
 from sso_proxy.sessions.groups import Group, groups_of, user_of
+from sso_proxy.sessions.jar import field_of
 from sso_proxy.sessions.keys import SessionBindingConfig
 from sso_proxy.sessions.members import Member, Members
 from sso_proxy.sessions.names import OCTETS, digest, encode, read_name
@@ -40,6 +41,10 @@ from sso_proxy.sessions.renewal import Renewals, Work
 
 _log = Logger()
 
+_FIELDS: Final = 1024
+"""``Cookie`` fields of which is remembered what their session is called."""
+_SHORT: Final = 2048
+"""Octets of one that is: nobody can fill the memory with theirs."""
 _LISTED: Final = members.NEEDS | {"publish", "subscribe"}
 
 
@@ -107,6 +112,7 @@ class ServerSessions(Sessions):
         self._members = Members(common.name, cache) if config.listed else None
         self.revocable = config.listed
         self._renewals = Renewals(self, cache, _name_of, sleep)
+        self._read_again = lru_cache(_FIELDS)(self._read)
 
     @classmethod
     def from_config(cls, config: ServerSessionConfig, tools: ITools) -> Self:
@@ -129,22 +135,29 @@ class ServerSessions(Sessions):
 
     async def load(self, request: Request) -> Opened:
         """Give the session of *request*, and note now and then that it is used."""
-        name = self._name(request)
+        field = field_of(request)
+        name = self._named(field)
         if name is None:
             return Opened(None)
         self.common.endings.listen()
-        standing = PASSES
         try:
             found = await self._records.find(name)
-            if found is not None:
-                standing = await self._examine(request, found[0])
-                if standing.refused:
-                    return await self._refuse(request, found[0], standing)
-            session = await self._use(name, found, passive=request.passive)
+            if found is None:
+                return Opened(None)
+            session: Session | None = found[0]
+            standing = self._look(request, found[0], field) or await self._examine(
+                request, found[0]
+            )
+            if standing.refused:
+                return await self._refuse(request, found[0], standing)
+            now = self._clock.time()
+            if not request.passive and self.common.lifetime.is_due(found[0], now):
+                session = await self._use(name, *found)
             if session is None or self.is_over(session):
                 return Opened(None)
-            until = self.common.lifetime.until(session)
-            return await self._proved(request, session, standing, until=until)
+            return self._settle(session, standing) or await self._proved(
+                request, session, standing, until=self.common.lifetime.until(session)
+            )
         except UnavailableError:
             if self._config.on_store_failure == "refuse":
                 raise
@@ -272,7 +285,15 @@ class ServerSessions(Sessions):
 
     def _name(self, request: Request) -> bytes | None:
         """Give what the session of *request* would be called in the cache."""
-        text = self.common.jar.read(request)
+        return self._named(field_of(request))
+
+    def _named(self, field: str) -> bytes | None:
+        """Give what the session of a ``Cookie`` *field* would be called there."""
+        read = self._read_again if len(field) <= _SHORT else self._read
+        return read(field)
+
+    def _read(self, field: str) -> bytes | None:
+        text = self.common.jar.find(field)
         if text is None or read_name(text) is None:
             return None
         return self._digest(text)
@@ -281,22 +302,17 @@ class ServerSessions(Sessions):
         return digest("session", self.common.name, text)
 
     async def _use(
-        self, name: bytes, found: tuple[Session, bytes] | None, *, passive: bool
+        self, name: bytes, session: Session, record: bytes
     ) -> Session | None:
-        """Give a session, and note that it is used if that was not noted lately."""
-        now = self._clock.time()
-        if found is None:
-            return None
-        if passive or not self.common.lifetime.is_due(found[0], now):
-            return found[0]
-        used = attrs.evolve(found[0], used=now)
+        """Note that a session is used, and give it as it is now; None if it is over."""
+        used = attrs.evolve(session, used=self._clock.time())
         try:
-            if await self._records.swap(name, found[1], used):
+            if await self._records.swap(name, record, used):
                 return used
         except UnavailableError as e:
             # It lasts as long as it would have without this request.
             _log.warn("The use of a session cannot be noted: {what}", what=e.what)
-            return found[0]
+            return session
         found = await self._records.find(name)  # changed meanwhile, or over
         return found[0] if found is not None else None
 

@@ -13,7 +13,8 @@ from sso_proxy.authn.device_binding import (
 from sso_proxy.authn.token_binding import TokenBinding
 from sso_proxy.model import Bound, Identity, Unbound
 from sso_proxy.session import Session
-from sso_proxy.sessions.devices import PASSES, Standing
+from sso_proxy.sessions.bound_cookie import Standing
+from sso_proxy.sessions.devices import PASSES
 from sso_proxy.testing.checks import check_binding, outcome_of
 from sso_proxy.testing.fakes import NOW, FakeTools, make_identity, make_request
 

@@ -76,6 +76,26 @@ def test_no_number_of_browsers_fills_the_memory() -> None:
     for request in (*requests, requests[0]):
         assert cookie.read(request, "h") is not None
     assert len(cookie._known) == 1024  # noqa: SLF001
+    assert 0 < len(cookie._by_field) <= 1024  # noqa: SLF001
+
+
+def test_it_is_read_among_many_other_cookies_and_these_are_not_remembered() -> None:
+    tools = SessionTools()
+    browser, cookie = proved(tools), cookie_of(tools)
+    browser.cookies["theirs"] = "x" * 8192
+    for _ in range(2):
+        found = cookie.read(browser.request(), "h")
+        assert found == Proved("print", NOW + 300, NOW)
+    assert not cookie._by_field  # noqa: SLF001
+
+
+def test_what_one_request_has_proved_is_not_proved_with_the_next() -> None:
+    tools = SessionTools()
+    request, cookie = proved(tools).request(), cookie_of(tools)
+    for _ in range(2):
+        assert cookie.read(request, "h") is not None
+        assert cookie.read(Browser(a="1").request(), "h") is None
+        assert cookie.read(Browser().request(), "h") is None
 
 
 def test_what_we_have_not_sealed_is_none() -> None:

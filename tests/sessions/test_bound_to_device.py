@@ -43,6 +43,50 @@ def test_a_proved_device_is_told_until_the_proof_is_old(
     assert proved_kinds(request, token) == ()
 
 
+def test_what_requests_alike_are_given_changes_with_the_proof_and_the_session(
+    maker: Any,  # noqa: ANN401
+) -> None:
+    tools = SessionTools()
+    store, alice = bound(maker, tools, device=DeviceConfig(lifetime=20))
+    opened = alice.load(store)
+    assert alice.load(store) is opened
+    assert opened.until == NOW + 20
+    tools.clock.advance(10)
+    assert alice.refresh(store).status == 200
+    opened = alice.load(store)
+    assert alice.load(store) is opened
+    assert opened.until == NOW + 30
+    began = opened.session
+    assert began is not None
+    request = alice.browser.request()
+    replaced = now(store.replace(request, began, ALICE, {"t": 2}))
+    assert replaced is not None
+    alice.browser.take(replaced)
+    for _ in range(2):
+        session = alice.load(store).session
+        assert session is not None
+        assert session.data == {"t": 2}
+        assert session.device == alice.device.thumbprint
+    now(store.revoke(began.id))
+    assert alice.load(store).session is None
+
+
+def test_what_the_owner_is_given_is_not_given_to_who_has_half_of_it(
+    maker: Any,  # noqa: ANN401
+) -> None:
+    """What is remembered of a session is for requests that prove its device."""
+    tools = SessionTools()
+    store, alice = bound(maker, tools, "require")
+    thief = alice.stolen()
+    del thief.browser.cookies["__Host-sso-bound"]
+    tools.clock.advance(70)
+    alice.browser.take(alice.load(store))
+    thief.browser.cookies["__Host-sso"] = alice.browser.cookies["__Host-sso"]
+    for _ in range(2):
+        assert alice.load(store).session is not None
+        assert thief.load(store).refused == "device-missing"
+
+
 def test_what_is_proved_asks_no_cache_about_it(maker: Any) -> None:  # noqa: ANN401
     tools = SessionTools()
     store, alice = bound(maker, tools, on_store_failure="refuse")

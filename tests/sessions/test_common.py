@@ -67,6 +67,15 @@ def test_whoever_logs_in_is_known_afterwards(store: Store) -> None:
     assert found.data == TOKENS
 
 
+def test_no_number_of_sessions_fills_the_memory(store: Store) -> None:
+    browsers = [Browser() for _ in range(1030)]
+    for number, browser in enumerate(browsers):
+        log_in(store, browser, make_identity(f"user-{number}"))
+        assert who(store, browser) is not None
+    assert 0 < len(store._settled) <= 1024  # noqa: SLF001
+    assert who(store, browsers[0]) is not None
+
+
 def test_whoever_has_no_cookie_is_nobody(store: Store) -> None:
     assert who(store, Browser()) is None
 

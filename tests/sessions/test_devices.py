@@ -8,8 +8,9 @@ from twisted.logger import capturedLogs
 
 from sso_proxy.caches.memory import MemoryCacheConfig
 from sso_proxy.errors import UnavailableError
+from sso_proxy.sessions.bound_cookie import Standing
 from sso_proxy.sessions.device_options import DeviceConfig
-from sso_proxy.sessions.devices import PASSES, Devices, Standing, build_devices
+from sso_proxy.sessions.devices import PASSES, Devices, build_devices
 from sso_proxy.specs.http.cookies import Scope
 from sso_proxy.testing.fakes import NOW, make_request
 from tests.support.caching import now
@@ -107,11 +108,10 @@ def test_afterwards_it_depends_on_the_level(
 
 
 def test_what_needs_no_cache_is_known_at_once() -> None:
-    bound = Bound()
-    request = bound.browser.request()
-    assert bound.devices.peek(request, HOLDER, BEGAN) == Standing(until=NOW + 60)
+    bound, field = Bound(), ""
+    assert bound.devices.peek(field, HOLDER, BEGAN) == Standing(until=NOW + 60)
     bound.tools.clock.advance(60)
-    assert bound.devices.peek(request, HOLDER, BEGAN) is None
+    assert bound.devices.peek(field, HOLDER, BEGAN) is None
 
 
 @pytest.mark.parametrize(("level", "raises"), [("prefer", True), ("observe", False)])

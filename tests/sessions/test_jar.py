@@ -3,7 +3,7 @@
 import pytest
 
 from sso_proxy.errors import SessionTooLargeError
-from sso_proxy.sessions.jar import Jar
+from sso_proxy.sessions.jar import Jar, cookies_of, field_of
 from sso_proxy.specs.http.cookies import Scope
 from tests.support.sessions import Browser
 
@@ -55,6 +55,15 @@ def test_where_nothing_is_nothing_is_taken_away() -> None:
 def test_what_cannot_fit_is_refused() -> None:
     with pytest.raises(SessionTooLargeError, match="type server"):
         JAR.write(Browser().request(), "x" * 40000)
+
+
+def test_all_cookies_of_a_request_stand_in_one_field() -> None:
+    request = Browser(**{"a": "1", "__Host-sso": "1.x"}).request()
+    assert field_of(request) == "a=1; __Host-sso=1.x"
+    assert JAR.find(field_of(request)) == JAR.read(request) == "x"
+    assert field_of(Browser().request()) == ""
+    assert JAR.find("") is None
+    assert cookies_of(Browser().request(), "__Host-sso") == {}
 
 
 def test_no_value_is_shown() -> None:

@@ -33,6 +33,19 @@ def test_the_cookie_is_a_random_number_and_nothing_else() -> None:
     assert len(browser.cookies["__Host-sso"]) == len("1.") + 43
 
 
+def test_no_number_of_cookies_fills_the_memory() -> None:
+    store = server_sessions(SessionTools())
+    browser = begin(store)
+    names = [Browser(**{"__Host-sso": f"1.{n:043}"}) for n in range(1100)]
+    browser.cookies["theirs"] = "x" * 2048
+    for each in names:
+        assert now(store.load(each.request())).session is None
+    remembered = store._read_again.cache_info()  # noqa: SLF001
+    assert remembered.currsize == 1024
+    assert now(store.load(browser.request())).session is not None
+    assert store._read_again.cache_info() == remembered  # noqa: SLF001
+
+
 def test_what_is_in_the_store_gives_nobody_a_session() -> None:
     """Names there are hashes (C21): a stolen backup lets nobody in."""
     tools = SessionTools()
