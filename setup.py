@@ -28,6 +28,7 @@ COMPILED = [
     "sso_proxy/edge/ids.py",
     "sso_proxy/edge/intake.py",
     "sso_proxy/edge/known.py",
+    "sso_proxy/edge/listener.py",
     "sso_proxy/edge/memo.py",
     "sso_proxy/edge/recorder.py",
     "sso_proxy/edge/uplink.py",

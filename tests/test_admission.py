@@ -4,7 +4,7 @@ import json
 
 import attrs
 
-from sso_proxy.admission import Trail
+from sso_proxy.admission import Connection, Trail
 from sso_proxy.session import Session
 from sso_proxy.testing.fakes import make_certificate, make_identity, make_request
 from tests.support.doubles import FakeUpstream, Scene, make_route
@@ -32,3 +32,14 @@ def test_a_trail_tells_what_was_found_out() -> None:
     assert found["bindings"] == ["certificate"]
     assert found["session"] == "u2sV"
     assert found["tls"]["certificate"]["verified"] is True
+
+
+def test_a_handshake_leaves_all_else_of_a_connection_as_it_was() -> None:
+    names = [field.name for field in attrs.fields(Connection)]
+    before = Connection(**{name: object() for name in names})  # type: ignore[arg-type]
+    tls = make_request().tls
+    assert tls is not None
+    after = before.proved(tls, None, stale=True)
+    assert (after.tls, after.policy_for, after.stale) == (tls, None, True)
+    for name in set(names) - {"tls", "policy_for", "stale"}:
+        assert getattr(after, name) is getattr(before, name)

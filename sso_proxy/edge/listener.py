@@ -77,6 +77,8 @@ class Listener:
         self._port = 0
         if sock.family != socket.AF_UNIX:
             self._port = int(sock.getsockname()[1])
+            # Linux: what is accepted has it, too.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def start(self) -> None:
         """Begin to accept."""
@@ -163,11 +165,7 @@ class Listener:
                 self._pause_accepting(e)
                 return
             sock.setblocking(False)
-            if self._port:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                peer = _plain(address[0])
-            else:
-                peer = "unix"
+            peer = _plain(address[0]) if self._port else "unix"
             speaks = self._rules.speaks_proxy
             if speaks is not None and speaks(peer):
                 Preface(self._nest, sock, self.site, self._rules, self._serve)
@@ -222,10 +220,9 @@ class Listener:
         def shaken(proved: TlsFacts) -> None:
             current = self._rules.tls
             connection.ready(
-                attrs.evolve(
-                    connection.facts,  # a reload may have changed them meanwhile
-                    tls=proved,
-                    policy_for=current.policy_for if current is not None else None,
+                connection.facts.proved(  # a reload may have changed them meanwhile
+                    proved,
+                    current.policy_for if current is not None else None,
                     stale=current is None or current.client_rules != tls.client_rules,
                 )
             )

@@ -37,6 +37,12 @@ def test_a_client_is_served(make: Make) -> None:
     assert place.open() == 1
 
 
+def test_what_is_accepted_sends_at_once(make: Make) -> None:
+    place = make()
+    with place.connect(), place.sock.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_client_that_leaves_is_forgotten(make: Make) -> None:
     place = make(per_address=1)
     for _ in range(3):

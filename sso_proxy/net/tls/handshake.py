@@ -99,9 +99,9 @@ def on_server_name(connection: SSL.Connection) -> None:
     state.server_name, state.rules = name, entry.rules
     if connection.get_context() is not entry.context:
         connection.set_context(entry.context)
-    # The context does not bring its mode along: without this, a client without a
-    # certificate gets in.  The callback stays the one that the connection began with.
-    connection.set_verify(entry.rules.verify_mode)
+        # The context does not bring its mode along: without this, a client without a
+        # certificate gets in.  The callback stays the one that it began with.
+        connection.set_verify(entry.rules.verify_mode)
 
 
 def on_certificate(
