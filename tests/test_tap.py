@@ -197,6 +197,7 @@ def test_daemon_without_privileges_reopens_its_files(
     with proxy.start(*options, program=REAL, python=python):
         assert proxy.wait() == 0, proxy.log()
         proxy.pid = int((public_directory / "pid").read_text())
+        proxy.wait_until_serving()  # twistd's first process ends before that
         assert proxy.get() == "hello"
         for name in ("audit", "twistd.log"):
             path = public_directory / name
