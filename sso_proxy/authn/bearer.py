@@ -224,12 +224,13 @@ class BearerAuthenticator:
         outcome = None if new else self._signed.get(name, now)
         if outcome is not None and self._source.current() is self._keys:
             return outcome
-        outcome = self._told.get(name, now)
-        if outcome is not None:
-            return outcome
         by_signature = self._jwt is not None and is_jwt(token)
         verifier = self._jwt if by_signature else self._opaque
         memory = self._signed if by_signature else self._told
+        if not by_signature:
+            outcome = memory.get(name, now)
+            if outcome is not None:
+                return outcome
         if verifier is None:
             return self._refuse(TokenError("no JWT", reason="token-opaque"), scheme)
         try:

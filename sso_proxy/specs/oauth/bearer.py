@@ -3,9 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal
-
-import attrs
+from typing import ClassVar, Final, Literal, NamedTuple
 
 from sso_proxy.errors import TokenError
 
@@ -41,8 +39,7 @@ class InvalidRequestError(TokenError):
     error: ClassVar[str] = "invalid_request"
 
 
-@attrs.frozen
-class Credential:
+class Credential(NamedTuple):
     """
     An access token, as it was presented.
 
@@ -52,7 +49,11 @@ class Credential:
     """
 
     scheme: Scheme
-    token: str = attrs.field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return f"Credential(scheme={self.scheme!r})"
 
 
 def read_credential(values: Sequence[str]) -> Credential | None:

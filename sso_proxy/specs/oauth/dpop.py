@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, final
 
 import attrs
 
@@ -54,10 +54,12 @@ class NonceError(ProofError):
     error: ClassVar[str] = "use_dpop_nonce"
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@final
 class Proof:
     """
     A proof taken apart.  Nothing in it is proven.
+
+    No attrs class, as `sso_proxy.specs.jose.compact.CompactJws` is none.
 
     Attributes:
         alg: One of `PROOF_ALGORITHMS`.
@@ -67,11 +69,22 @@ class Proof:
         signature: The signature.
     """
 
-    alg: str
-    key: VerificationKey
-    claims: Mapping[str, Any]
-    signing_input: bytes
-    signature: bytes
+    __slots__ = ("alg", "claims", "key", "signature", "signing_input")
+
+    def __init__(
+        self,
+        *,
+        alg: str,
+        key: VerificationKey,
+        claims: Mapping[str, Any],
+        signing_input: bytes,
+        signature: bytes,
+    ) -> None:
+        self.alg: Final = alg
+        self.key: Final = key
+        self.claims: Final = claims
+        self.signing_input: Final = signing_input
+        self.signature: Final = signature
 
 
 @attrs.frozen(kw_only=True)
@@ -92,7 +105,7 @@ class ProofRules:
     nonce_lifetime: float = 300.0
 
 
-@attrs.frozen(kw_only=True)
+@final
 class Accepted:
     """
     What is left to do with a good proof: see to it that it is used once.
@@ -103,9 +116,14 @@ class Accepted:
         nonce_age: Seconds since its nonce was made; None without nonces.
     """
 
-    mark: bytes
-    until: float
-    nonce_age: float | None = None
+    __slots__ = ("mark", "nonce_age", "until")
+
+    def __init__(
+        self, *, mark: bytes, until: float, nonce_age: float | None = None
+    ) -> None:
+        self.mark: Final = mark
+        self.until: Final = until
+        self.nonce_age: Final = nonce_age
 
 
 NonceTime = Callable[[str], float | None]
