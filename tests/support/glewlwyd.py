@@ -36,7 +36,7 @@ static_files_mime_types = (
   {{ extension = ".json" mime_type = "application/json" compress = 0 }}
 )
 log_mode = "console"
-log_level = "INFO"
+log_level = "DEBUG"
 cookie_domain = "localhost"
 cookie_secure = 1
 add_x_frame_option_header_deny = {unframed}
