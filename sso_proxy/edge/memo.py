@@ -88,7 +88,10 @@ class Memo:
                 known = self._known = known.copy()
             known.alone = True
         known.add(admission)
-        self._alike[admission.route] = admission
+        if admission.shared:
+            self._alike[admission.route] = admission
+        else:
+            self._alike.pop(admission.route, None)
         if elsewhere:
             self.rules.known.add(known)
 
@@ -140,6 +143,8 @@ class Memo:
 
         Gives the head, and what was decided for another credential on its route.
         """
+        if not self._alike:  # as with sessions: to look for a pattern takes long
+            return None
         if self._pattern is None:
             self._pattern = self._find_pattern()
             if self._pattern is None:
@@ -150,7 +155,7 @@ class Memo:
         head = incoming.head
         route = self._routes.find(head.path)
         like = self._alike.get(route) if route is not None else None
-        if route is None or like is None or not like.shared or route.is_own(head.path):
+        if route is None or like is None or route.is_own(head.path):
             return None
         cookie = self._pattern.holes[0].cookie
         if cookie and cookie not in route.consumed_cookies:

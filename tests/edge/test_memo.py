@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from sso_proxy.authz.conditions import Requirements, compile_condition
 from sso_proxy.config.limits import LimitsConfig
+from sso_proxy.edge.memo import Memo
+from sso_proxy.edge.place import Place
 from sso_proxy.model import Authenticated, NotPresented
+from sso_proxy.specs.http.request import read_request
 from sso_proxy.testing.fakes import FakeAuthenticator, make_identity
 from tests.support.doubles import (
     HOST,
@@ -177,6 +181,26 @@ def test_who_differs_in_the_credential_gets_what_a_fresh_connection_gets(
         answer_ok(exchange)
     assert len(read_whole) == len(requests) + 1
     assert kept.statuses() == [200] * len(requests)
+
+
+def test_only_what_was_decided_last_may_be_alike() -> None:
+    scene = scene_by_token()
+    raw, other = request_of(b"alice"), request_of(b"bob")
+    scene.client.receive(raw)
+    admission = scene.backend.exchange.admission
+    assert admission is not None
+    rest = raw[raw.index(b"\r\n") :]
+    rules = scene.site.rules
+    incoming = read_request(
+        raw, scheme="https", port=443, limits=rules.head_limits, managed=rules.managed
+    )
+    memo = Memo(rules, rest, incoming, admission.host_routes, Place(scene.facts))
+    memo.add(admission)
+    found = memo.read_like(other)
+    assert found is not None
+    assert found[1] is admission
+    memo.add(attrs.evolve(admission, shared=0))
+    assert memo.read_like(other) is None
 
 
 def test_who_differs_in_token_and_proof_is_decided_on_alike(
