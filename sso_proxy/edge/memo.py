@@ -143,12 +143,11 @@ class Memo:
 
         Gives the head, and what was decided for another credential on its route.
         """
-        if not self._alike:  # as with sessions: to look for a pattern takes long
-            return None
-        if self._pattern is None:
+        # With sessions nothing is alike, and to look for a pattern takes long.
+        if self._pattern is None and self._alike:
             self._pattern = self._find_pattern()
-            if self._pattern is None:
-                return None
+        if self._pattern is None:
+            return None
         incoming = read_like(data, self._pattern, self.rules.head_limits)
         if incoming is None:
             return None

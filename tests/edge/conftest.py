@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from sso_proxy.edge import connection
-from sso_proxy.specs.http.incoming import Incoming
-from sso_proxy.specs.http.request import read_request
+from sso_proxy.specs.http import request
+from sso_proxy.specs.http.authority import read_authority
 from tests.support.listening import Place
 
 
@@ -25,13 +24,14 @@ def make() -> Iterator[Callable[..., Place]]:
 
 
 @pytest.fixture
-def read_whole(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Give the heads that are read as a whole, as they are."""
-    heads: list[bytes] = []
+def read_whole(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the authority of each head that is read as a whole."""
+    found: list[str] = []
 
-    def read(raw: bytes, **options: Any) -> Incoming:  # noqa: ANN401
-        heads.append(raw)
-        return read_request(raw, **options)
+    def read(text: str) -> tuple[str, int | None]:
+        found.append(text)
+        return read_authority(text)
 
-    monkeypatch.setattr(connection, "read_request", read)
-    return heads
+    # What reads heads is compiled, this is not: it is called by its name.
+    monkeypatch.setattr(request, "read_authority", read)
+    return found

@@ -165,7 +165,7 @@ def test_a_failed_repetition_of_head_has_no_body() -> None:
 
 
 def test_who_differs_in_the_credential_gets_what_a_fresh_connection_gets(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     requests = [
         request_of(b"alice"),
@@ -204,7 +204,7 @@ def test_only_what_was_decided_last_may_be_alike() -> None:
 
 
 def test_who_differs_in_token_and_proof_is_decided_on_alike(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     scene = scene_by_token()
     for number, name in enumerate((b"alice", b"alice", b"bob")):
@@ -220,7 +220,7 @@ def test_who_differs_in_token_and_proof_is_decided_on_alike(
 
 
 def test_after_proofs_another_head_goes_the_whole_way_and_is_known_then(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     scene = scene_by_token()
     proof = request_of(b"alice").replace(BROWSER, b"DPoP: e30.1.x\r\n" + BROWSER)
@@ -233,7 +233,7 @@ def test_after_proofs_another_head_goes_the_whole_way_and_is_known_then(
 
 
 def test_a_proof_that_the_backend_gets_is_never_another_s(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     scene = Scene(authenticators=(ByToken(),), consumed=frozenset({"authorization"}))
     for proof in (b"one", b"two"):
@@ -276,7 +276,7 @@ def test_another_credential_is_authorised_for_itself() -> None:
     ],
 )
 def test_who_differs_in_more_goes_the_whole_way(
-    read_whole: list[bytes],
+    read_whole: list[str],
     other: bytes,
     route: dict[str, Any],
 ) -> None:
@@ -288,7 +288,7 @@ def test_who_differs_in_more_goes_the_whole_way(
 
 
 def test_after_a_reload_another_credential_goes_the_whole_way(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     scene = scene_by_token()
     scene.client.receive(request_of(b"alice"))

@@ -16,7 +16,7 @@ from tests.support.repeating import (
 
 
 def test_who_differs_in_the_cookie_gets_what_a_fresh_connection_gets(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     requests = [
         with_cookie(b"alice"),
@@ -46,7 +46,7 @@ def test_a_bad_cookie_after_a_good_one_is_refused() -> None:
 
 @pytest.mark.parametrize("taken", [(), ("a",)])
 def test_a_cookie_that_the_backend_gets_is_never_another_s(
-    read_whole: list[bytes], taken: tuple[str, ...]
+    read_whole: list[str], taken: tuple[str, ...]
 ) -> None:
     scene = scene_by_cookie(consumed_cookies=taken)
     for name in (b"alice", b"bob", b"carol"):
@@ -57,7 +57,7 @@ def test_a_cookie_that_the_backend_gets_is_never_another_s(
 
 
 def test_a_cookie_that_one_backend_gets_is_never_another_s(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     """One route takes it, the other does not, on one connection."""
 
@@ -81,7 +81,7 @@ def test_a_cookie_that_one_backend_gets_is_never_another_s(
 
 
 def test_a_field_that_differs_besides_goes_the_whole_way(
-    read_whole: list[bytes],
+    read_whole: list[str],
 ) -> None:
     scene = scene_by_cookie()
     for accept in (b"*/*", b"text/html", b"image/png"):
