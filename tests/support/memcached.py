@@ -1,5 +1,6 @@
 """A memcached server, and servers that are none."""
 
+import os
 import re
 import signal
 import socket
@@ -52,7 +53,10 @@ class Memcached:
 
     def pause(self) -> None:
         """Let it do nothing, with its connections open."""
-        self.running.process.send_signal(signal.SIGSTOP)
+        process = self.running.process
+        process.send_signal(signal.SIGSTOP)
+        # Until all of its threads have stopped, it still answers.
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it go on."""
