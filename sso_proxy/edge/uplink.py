@@ -261,14 +261,14 @@ class Uplink(ABC):
             self.deadline = math.inf
             self._hold()
         else:
-            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+            self.deadline = monotonic() + self.site.rules.limits.body_idle_timeout
             self._release()
 
     def body_may_go_on(self) -> None:
         """Read on: the backend takes more of the body."""
         if self._intake is not None:
             self._intake.restart(monotonic())
-            self.deadline = self.site.now + self.site.rules.limits.body_idle_timeout
+            self.deadline = monotonic() + self.site.rules.limits.body_idle_timeout
         self._release()
 
     def _hold(self) -> None:

@@ -52,7 +52,7 @@ def strict(_strict: Scene) -> Iterator[Scene]:
 def check_took(began: float, least: float) -> None:
     """Check that *least* seconds have passed, and not many more."""
     seconds = time.monotonic() - began
-    assert least - 0.25 <= seconds <= least + LATE, f"{seconds} s instead of {least}"
+    assert least - 0.1 <= seconds <= least + LATE, f"{seconds} s instead of {least}"
 
 
 def drip(client: RawClient, piece: bytes, seconds: float) -> None:
