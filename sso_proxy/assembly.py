@@ -257,7 +257,7 @@ class Gateway:
         self.refusals = RecentRefusals(self.clock)
         self.new_id = RequestIds().next
         self._opening = Opening(reactor)
-        self.counts: Any = GatewayCollector.new_counts()
+        self.counts: dict[tuple[int, str], int] = {}
         self.traffic = Traffic()
         self.decisions = RecentDecisions()
         self._config = config

@@ -1,6 +1,5 @@
 """The gateway's state as Prometheus metrics; no identities in any label."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +28,6 @@ class GatewayCollector:
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
-
-    @staticmethod
-    def new_counts() -> Counter[tuple[int, str]]:
-        """Make the counter of requests by status and reason."""
-        return Counter()
 
     def collect(self) -> Iterator[Metric]:
         """Give all metrics."""

@@ -29,9 +29,7 @@ def text(gateway: Any) -> list[str]:  # noqa: ANN401
 
 
 def gateway(parts: object = None) -> Any:  # noqa: ANN401
-    counts = GatewayCollector.new_counts()
-    counts[200, ""] += 2
-    counts[502, "backend-tls"] += 1
+    counts = {(200, ""): 2, (502, "backend-tls"): 1}
     listener = SimpleNamespace(site=Scene().site)
     return SimpleNamespace(
         counts=counts, listeners=[listener], parts=parts, shared={}, traffic=Traffic()
@@ -64,8 +62,8 @@ def test_backends_and_certificates_are_shown() -> None:
 def test_durations_and_decisions_are_told_by_route_and_reason() -> None:
     watched = gateway()
     watched.traffic.note("orders", 200, 0.003, 1000.0)
-    watched.traffic.decisions["deny", "scope"] += 2
-    watched.traffic.bindings["dpop"] += 1
+    watched.traffic.decisions["deny", "scope"] = 2
+    watched.traffic.bindings["dpop"] = 1
     lines = text(watched)
     name = "sso_proxy_request_duration_seconds"
     assert f'{name}_bucket{{le="0.0025",route="orders"}} 0.0' in lines
@@ -112,7 +110,7 @@ def test_what_is_told_is_what_prometheus_reads() -> None:
     durations.note(0.0004)
     named = (("cache.shared", SimpleNamespace(durations=durations)),)
     watched = gateway(parts(named=named))
-    watched.counts[200, ""] += 1
+    watched.counts[200, ""] = 3
     found = text_string_to_metric_families("\n".join(text(watched)) + "\n")
     kinds = {family.name: family.type for family in found}
     assert kinds["sso_proxy_requests"] == "counter"

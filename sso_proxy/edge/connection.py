@@ -297,7 +297,7 @@ class ServerConnection(Uplink):
             self._memo = None
             return False
         exchange.id = rules.new_id()
-        exchange.admission = admission
+        exchange.admission, exchange.repeated = admission, repeated
         self._start_exchange(exchange, keep_alive=True)
         lines, route = b"", admission.route
         if trace is not None or route.tracing is not None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sso_proxy.admission import Admission, Trail
 from sso_proxy.edge.answers import client_block
+from sso_proxy.edge.known import Repeated
 from sso_proxy.edge.timing import Steps, Told, describe_steps
 from sso_proxy.edge.tunnel import Tunnel
 from sso_proxy.model import Request
@@ -34,6 +35,7 @@ class Exchange:
         minor: The client's HTTP/1 minor version.
         admission: What was decided, once it is.
         trail: What was found out, for a request that was refused.
+        repeated: What it repeats, if it does.
         sink: Where the request's body goes.
         started: Monotonic time of the head's arrival.
         status: What the client was told, 0 before.
@@ -58,6 +60,7 @@ class Exchange:
         "path",
         "reason",
         "received",
+        "repeated",
         "sent",
         "sink",
         "started",
@@ -76,6 +79,7 @@ class Exchange:
         self.minor = 1
         self.admission: Admission | None = None
         self.trail: Trail | None = None
+        self.repeated: Repeated | None = None
         self.sink: Sink | None = None
         self.started = monotonic()
         self.status = 0

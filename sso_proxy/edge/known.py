@@ -8,9 +8,10 @@ one connection holds on each other of which the very same is known (`Connection`
 
 from collections import OrderedDict
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, final
 
 from sso_proxy.admission import Admission
+from sso_proxy.audit import Frame
 from sso_proxy.edge.place import Place
 from sso_proxy.model import ANONYMOUS
 from sso_proxy.routing import HostRoutes, Route
@@ -32,7 +33,7 @@ LONGEST: Final = 8192
 """Octets of a head that is remembered."""
 
 LONGEST_LINE: Final = 256
-"""Octets of a request line that is remembered with it."""
+"""Octets of a request line that is remembered with it, and with its records."""
 
 _EACH: Final = 1024
 """Octets that anything remembered takes, about."""
@@ -41,7 +42,8 @@ _FIELD: Final = 144
 """Octets that a header field takes besides its value, about."""
 
 
-class Repeated(NamedTuple):
+@final
+class Repeated:
     """
     A request that differs from an admitted one in its request line only.
 
@@ -50,12 +52,21 @@ class Repeated(NamedTuple):
         path: Its path, canonical.
         line: Method and target, as they stand in the request line.
         admission: What was decided for the same caller on the same route.
+        frame: What its last audit record had in common with others of it.
+        answered: What it was answered then: status, reason, backend's status, backend.
     """
 
-    method: str
-    path: str
-    line: bytes
-    admission: Admission
+    __slots__ = ("admission", "answered", "frame", "line", "method", "path")
+
+    def __init__(
+        self, method: str, path: str, line: bytes, admission: Admission
+    ) -> None:
+        self.method: Final = method
+        self.path: Final = path
+        self.line: Final = line
+        self.admission: Final = admission
+        self.frame: Frame | None = None
+        self.answered: tuple[int, str, int, str] | None = None
 
     def outgoing(self, request_id: str, trace: bytes = b"") -> Outgoing:
         """Serialise it for the backend, with the field lines *trace*."""
@@ -106,7 +117,7 @@ class Known:
         self.routes = routes
         self.admissions: dict[Route, Admission] = {}
         self.until = 0.0
-        self.octets = _EACH + len(rest)
+        self.octets = _EACH + 2 * LONGEST_LINE + len(rest)
         self.alone = self.somebody = False
         self.line = b""
         self.repeated: Repeated | None = None

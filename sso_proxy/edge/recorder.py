@@ -1,6 +1,5 @@
 """Audit records of finished exchanges: phase 10 of a request's path."""
 
-from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
 
@@ -10,9 +9,13 @@ from sso_proxy.audit import (
     audit_line,
     combined_line,
     decision_of,
+    frame_of,
+    framed_line,
+    is_plain,
     refused_line,
 )
 from sso_proxy.edge.exchange import Exchange
+from sso_proxy.edge.known import Repeated
 from sso_proxy.interfaces import IAuditSink, IClock
 from sso_proxy.recent_decisions import Decided, RecentDecisions
 from sso_proxy.spans import Spans
@@ -65,7 +68,7 @@ class Recorder:
         json: Sequence[IAuditSink],
         combined: Sequence[IAuditSink],
         clock: IClock,
-        counts: Counter[tuple[int, str]] | None = None,
+        counts: dict[tuple[int, str], int] | None = None,
         traffic: Traffic | None = None,
         decisions: RecentDecisions | None = None,
         spans: Spans | None = None,
@@ -73,7 +76,7 @@ class Recorder:
         self.json = json
         self.combined = combined
         self.clock = clock
-        self.counts = Counter() if counts is None else counts
+        self.counts = {} if counts is None else counts
         self.traffic = Traffic() if traffic is None else traffic
         self.decisions = RecentDecisions() if decisions is None else decisions
         self.spans = spans
@@ -110,11 +113,10 @@ class Recorder:
 
     def _write(self, exchange: Exchange, now: float, took: float) -> None:
         reason = exchange.reason
-        if (
-            ":" in reason
-        ):  # what follows is for the record: it would be a label too many
+        if ":" in reason:  # what follows is for the record: a label too many
             reason = reason.partition(":")[0]
-        self.counts[exchange.status, reason] += 1
+        kind = exchange.status, reason
+        self.counts[kind] = self.counts.get(kind, 0) + 1
         self._observe(exchange, reason, now, took)
         if self.spans is not None:
             self._trace(self.spans, exchange, now, took)
@@ -130,29 +132,29 @@ class Recorder:
         """Count *exchange* for those who watch."""
         admission, trail = exchange.admission, exchange.trail
         decision: DecisionMember = "permit"
-        route, bindings = "", _NONE
+        name, bindings = "", _NONE
         if admission is not None:
-            route = admission.route.name
-            identity = admission.caller.identity
-            bindings = admission.caller.request.bindings
+            name, bindings = admission.route.name, admission.caller.request.bindings
         else:
             decision = decision_of(exchange.status)
-            identity = trail.identity if trail is not None else None
             if trail is not None and trail.route is not None:
-                route = trail.route.name
+                name = trail.route.name
         traffic, status = self.traffic, exchange.status
-        first = traffic.note(route, status, took, now)
-        refused = decision != "permit" or status >= _FAILED
+        first = traffic.note(name, status, took, now)
         if reason or decision != "permit":
-            traffic.decisions[decision, reason] += 1
-        for kind in bindings:
-            traffic.bindings[kind] += 1
-        if first or refused:
+            met = decision, reason
+            traffic.decisions[met] = traffic.decisions.get(met, 0) + 1
+        for key in bindings:
+            traffic.bindings[key] = traffic.bindings.get(key, 0) + 1
+        if first or decision != "permit" or status >= _FAILED:
+            identity = trail.identity if trail is not None else None
+            if admission is not None:
+                identity = admission.caller.identity
             self.decisions.keep(
                 Decided(
                     id=exchange.id,
                     time=now,
-                    route=route,
+                    route=name,
                     method=exchange.method,
                     decision=decision,
                     status=exchange.status,
@@ -181,8 +183,12 @@ class Recorder:
         admission, trail = exchange.admission, exchange.trail
         decision: DecisionMember
         if admission is not None:
-            stable, decision = admission.stable, "permit"
             backend = "" if admission.own else _backend_of(exchange, admission)
+            if exchange.repeated is not None and exchange.trace is None:
+                line = _repeated_line(exchange, exchange.repeated, backend, now, took)
+                if line is not None:
+                    return line
+            stable, decision = admission.stable, "permit"
         elif trail is not None and trail.request is not None:
             stable = trail.stable(exchange.connection.facts)
             decision = decision_of(exchange.status)
@@ -224,6 +230,36 @@ def _backend_of(exchange: Exchange, admission: Admission) -> str:
     # Every backend of ours says it; to look for what is not there would take longer.
     name: str | None = getattr(exchange.sink, "backend", None)
     return admission.route.upstream.name if name is None else name
+
+
+def _repeated_line(
+    exchange: Exchange, repeated: Repeated, backend: str, now: float, took: float
+) -> bytes | None:
+    """Make a line out of what is the same in all of them; None if it is not so easy."""
+    status, upstream_status = exchange.status, exchange.upstream_status
+    answered = status, exchange.reason, upstream_status, backend
+    frame = repeated.frame
+    if frame is None or repeated.answered != answered:
+        frame = frame_of(
+            method=repeated.method,
+            path=repeated.path,
+            status=status,
+            reason=exchange.reason,
+            upstream_status=upstream_status or None,
+            upstream=backend,
+        )
+        repeated.frame, repeated.answered = frame, answered
+    if frame is None or not is_plain(exchange.id):
+        return None
+    return framed_line(
+        frame,
+        repeated.admission.stable,
+        time=now - took,
+        id=exchange.id,
+        sent=exchange.sent,
+        received=exchange.received,
+        duration=took,
+    )
 
 
 def _combined(exchange: Exchange, began: float) -> bytes:

@@ -25,8 +25,8 @@ def collected() -> dict[str, set[str]]:
     log.ended["web", "one"] += 1
     log.renewed["web"] += 1
     traffic.note("orders", 200, 0.1, 1000.0)
-    traffic.decisions["permit", ""] += 1
-    traffic.bindings["dpop"] += 1
+    traffic.decisions["permit", ""] = 1
+    traffic.bindings["dpop"] = 1
     gateway: Any = SimpleNamespace(
         counts={(200, ""): 1},
         listeners=[SimpleNamespace(site=SimpleNamespace(name="l", connections=()))],

@@ -12,7 +12,12 @@ from sso_proxy.model import NotPresented
 from sso_proxy.specs.trace_context import begin_trace
 from sso_proxy.testing.clock import SettableClock
 from sso_proxy.testing.fakes import NOW, FakeAuthenticator
-from tests.support.doubles import Scene, WaitingAuthenticator, answer_ok
+from tests.support.doubles import (
+    Scene,
+    WaitingAuthenticator,
+    answer_ok,
+    make_reply,
+)
 
 
 @implementer(IAuditSink)
@@ -165,6 +170,55 @@ def test_a_permitted_request_without_an_answer_is_permitted() -> None:
     assert recorded.record["decision"] == "permit"
     assert recorded.record["reason"] == "backend-tls: no shared cipher"
     assert recorded.recorder.counts == {(502, "backend-tls"): 1}
+
+
+def repeated(*answers: bytes | str) -> Scene:
+    """Send a request again and again, over one connection; a text is a failure."""
+    scene = Scene().ask()
+    answer_ok(scene.backend.exchange)
+    for answer in answers:
+        scene.ask()
+        exchange = scene.backend.exchange
+        if isinstance(answer, str):
+            exchange.fail(502, answer)
+        else:
+            exchange.whole(make_reply(answer + b"\r\nContent-Length: 0"), b"")
+    assert all(exchange.repeated for exchange in scene.records[1:])
+    return scene
+
+
+def same_of(line: bytes) -> dict[str, Any]:
+    """Read a record, without what differs in each."""
+    found: dict[str, Any] = json.loads(line)
+    return {k: v for k, v in found.items() if k not in {"id", "time", "duration"}}
+
+
+def test_repeated_requests_are_recorded_as_if_each_were_the_first() -> None:
+    ok, gone = b"HTTP/1.1 200 OK", b"HTTP/1.1 410 Gone"
+    scene = repeated(ok, ok, gone, "backend-closed", 'backend: "}', ok)
+    at_once = Recorded(scene).json.lines
+    for exchange in scene.records:
+        exchange.repeated = None
+    assert [*map(same_of, at_once)] == [*map(same_of, Recorded(scene).json.lines)]
+    assert [json.loads(line)["id"] for line in at_once] == [
+        exchange.id for exchange in scene.records
+    ]
+
+
+def test_a_repeated_request_that_is_traced_names_its_trace() -> None:
+    scene = repeated(b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK")
+    trace = begin_trace(bytes(range(1, 25)), sampled=True)
+    scene.records[1].trace = trace
+    _, traced, other = map(json.loads, Recorded(scene).json.lines)
+    assert traced["trace"] == trace.trace_id
+    assert "trace" not in other
+
+
+def test_an_id_that_needs_escaping_is_escaped_in_repetitions_too() -> None:
+    scene = repeated(b"HTTP/1.1 200 OK")
+    scene.records[1].id = 'x","status":418,"y":"'
+    record = json.loads(Recorded(scene).json.lines[1])
+    assert (record["id"], record["status"]) == (scene.records[1].id, 200)
 
 
 def test_our_own_paths_have_no_backend() -> None:
