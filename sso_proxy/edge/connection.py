@@ -227,7 +227,7 @@ class ServerConnection(Uplink):
         trail.steps = [] if rules.timing is not None else None
         self._start_exchange(exchange, keep_alive=framing.keep_alive)
         self._incoming = incoming
-        plain = framing.minor == 1 and framing.keep_alive and not framing.upgrade
+        plain = framing.minor == 1 and not framing.upgrade
         self._kept = None
         if framing.length == 0 and plain:
             self._kept = kept_of(raw, incoming, rules)
@@ -298,7 +298,7 @@ class ServerConnection(Uplink):
             return False
         exchange.id = rules.new_id()
         exchange.admission, exchange.repeated = admission, repeated
-        self._start_exchange(exchange, keep_alive=True)
+        self._start_exchange(exchange, keep_alive=memo.keep_alive)
         lines, route = b"", admission.route
         if trace is not None or route.tracing is not None:
             lines = exchange.trace_lines(trace, route)

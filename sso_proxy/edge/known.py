@@ -89,6 +89,7 @@ class Known:
         rest: All after the request line.
         place: Where it may come from.
         routes: The routes of its host.
+        keep_alive: Whether its connection takes a further request.
         admissions: What was decided, by route.
         until: Monotonic time at which the last of it is over.
         octets: Memory that all of this takes, about.
@@ -101,6 +102,7 @@ class Known:
     __slots__ = (
         "admissions",
         "alone",
+        "keep_alive",
         "line",
         "octets",
         "place",
@@ -111,10 +113,13 @@ class Known:
         "until",
     )
 
-    def __init__(self, rest: bytes, place: Place, routes: HostRoutes) -> None:
+    def __init__(
+        self, rest: bytes, place: Place, routes: HostRoutes, *, keep_alive: bool = True
+    ) -> None:
         self.rest = rest
         self.place = place
         self.routes = routes
+        self.keep_alive = keep_alive
         self.admissions: dict[Route, Admission] = {}
         self.until = 0.0
         self.octets = _EACH + 2 * LONGEST_LINE + len(rest)
@@ -136,7 +141,7 @@ class Known:
 
     def copy(self) -> "Known":
         """Give another with the same in it, to be changed for one connection alone."""
-        known = Known(self.rest, self.place, self.routes)
+        known = Known(self.rest, self.place, self.routes, keep_alive=self.keep_alive)
         known.admissions.update(self.admissions)
         known.until, known.somebody = self.until, self.somebody
         known.octets = self.octets

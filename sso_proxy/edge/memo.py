@@ -50,6 +50,7 @@ class Memo:
         "_alike",
         "_first",
         "_incoming",
+        "_keep_alive",
         "_known",
         "_next",
         "_pattern",
@@ -73,7 +74,8 @@ class Memo:
         self._incoming = incoming
         self._routes = routes
         self._pattern: Pattern | None = None
-        self._known = rules.known.find(rest, place) or Known(rest, place, routes)
+        self._keep_alive = incoming is not None and incoming.framing.keep_alive
+        self._known = self._find_or_make(rest, place)
         self._alike: dict[Route, Admission] = {}
         self._recalled = incoming is None
         self._next = b""
@@ -117,10 +119,19 @@ class Memo:
         if self._next != rest:
             return False
         self.rest, self._recalled = rest, False
-        place = self._known.place
-        known = rules.known.find(rest, place)
-        self._known = known or Known(rest, place, self._routes)
+        self._known = self._find_or_make(rest, self._known.place)
         return True
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection takes a further request after the last head."""
+        return self._known.keep_alive
+
+    def _find_or_make(self, rest: bytes, place: Place) -> Known:
+        """Give what is known of *rest*, which is the first head's or like that."""
+        return self.rules.known.find(rest, place) or Known(
+            rest, place, self._routes, keep_alive=self._keep_alive
+        )
 
     def recall(self, data: bytes, rules: Rules) -> bool:
         """

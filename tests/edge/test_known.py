@@ -148,6 +148,17 @@ def test_a_connection_that_is_to_be_closed_is(first_closes: bool) -> None:  # no
     assert b"\r\nConnection: close\r\n" in other.take()
 
 
+def test_so_is_each_that_asks_for_it_with_what_is_known() -> None:
+    scene = scene_by_token()
+    for name in (b"alice", b"bob", b"alice", b"bob"):
+        closing = request_of(name).replace(b"Accept", b"Connection: close\r\nAccept")
+        client = begin(scene)
+        send(scene, client, closing)
+        assert client.closed
+        assert b"\r\nConnection: close\r\n" in client.take()
+    assert asked_about(scene) == ["alice", "bob"]
+
+
 # What holds on one connection alone
 
 
