@@ -248,7 +248,12 @@ def frame_of(  # noqa: PLR0913
 
 def is_plain(request_id: str) -> bool:
     """Say whether a request id has nothing in it that could need escaping."""
-    return request_id.isascii() and request_id.replace("-", "").isalnum()
+    return (
+        request_id.isascii()
+        and request_id.isprintable()
+        and '"' not in request_id
+        and "\\" not in request_id
+    )
 
 
 def framed_line(  # noqa: PLR0913
@@ -262,21 +267,25 @@ def framed_line(  # noqa: PLR0913
     duration: float,
 ) -> bytes:
     """
-    Give the same line as `audit_line` does.
+    Give the same line as `audit_line`, whose arguments these are.
 
-    Args:
-        frame: From `frame_of`.
-        stable: As that of `audit_line`, and so are the others.
-        time: When the head was complete, seconds since the epoch.
-        id: The request id; `is_plain`.
-        sent: Octets of the answer's body.
-        received: Octets of the request's body.
-        duration: Seconds from *time* to the end of the answer.
+    *frame* is what `frame_of` gave for the others; *id* has to be plain (`is_plain`).
     """
+    began, took = int(time * 1e6 + 0.5), int(duration * 1e6 + 0.5)
+    if began < 0 or took < 0:  # a clock was set back
+        return (
+            f'{{"v":1,"time":{time:.6f},"id":"{id}"{frame.decided}{sent}'
+            f',"received":{received},"duration":{duration:.6f}{frame.answered}'
+            f"{stable}}}\n"
+        ).encode("ascii")
+    # To format a float takes ten times as long.
+    second, tick = _whole(began), began % 1_000_000
+    lasted, rest = _whole(took), took % 1_000_000
     return (
-        f'{{"v":1,"time":{_seconds(time)},"id":"{id}"{frame.decided}{sent}'
-        f',"received":{received},"duration":{_seconds(duration)}{frame.answered}'
-        f"{stable}}}\n"
+        f'{{"v":1,"time":{second}.{_TWO[tick // 10000]}{_TWO[tick // 100 % 100]}'
+        f'{_TWO[tick % 100]},"id":"{id}"{frame.decided}{sent},"received":{received}'
+        f',"duration":{lasted}.{_TWO[rest // 10000]}{_TWO[rest // 100 % 100]}'
+        f"{_TWO[rest % 100]}{frame.answered}{stable}}}\n"
     ).encode("ascii")
 
 
@@ -296,19 +305,14 @@ _TWO: Final = [f"{i:02d}" for i in range(100)]
 """Two digits each."""
 
 
-def _seconds(value: float) -> str:
-    """Write seconds with six digits; formatting a float takes ten times as long."""
-    if value < 0:  # a clock was set back
-        return f"{value:.6f}"
-    microseconds = int(value * 1e6 + 0.5)
+def _whole(microseconds: int) -> str:
+    """Write how many seconds they are."""
     whole = microseconds // 1_000_000
-    part = microseconds - whole * 1_000_000
-    text = "0"
-    if whole:
-        if whole != _LAST.number:
-            _LAST.number, _LAST.text = whole, str(whole)
-        text = _LAST.text
-    return f"{text}.{_TWO[part // 10000]}{_TWO[part // 100 % 100]}{_TWO[part % 100]}"
+    if not whole:
+        return "0"
+    if whole != _LAST.number:
+        _LAST.number, _LAST.text = whole, str(whole)
+    return _LAST.text
 
 
 def refused_line(  # noqa: PLR0913

@@ -52,11 +52,24 @@ class Repeated:
         path: Its path, canonical.
         line: Method and target, as they stand in the request line.
         admission: What was decided for the same caller on the same route.
+        route: The route's name.
+        bindings: What the caller has proved.
+        stable: The audit record's part for this caller and route.
         frame: What its last audit record had in common with others of it.
         answered: What it was answered then: status, reason, backend's status, backend.
     """
 
-    __slots__ = ("admission", "answered", "frame", "line", "method", "path")
+    __slots__ = (
+        "admission",
+        "answered",
+        "bindings",
+        "frame",
+        "line",
+        "method",
+        "path",
+        "route",
+        "stable",
+    )
 
     def __init__(
         self, method: str, path: str, line: bytes, admission: Admission
@@ -65,6 +78,9 @@ class Repeated:
         self.path: Final = path
         self.line: Final = line
         self.admission: Final = admission
+        self.route: Final[str] = admission.route.name
+        self.bindings: Final = admission.caller.request.bindings
+        self.stable: Final = admission.stable
         self.frame: Frame | None = None
         self.answered: tuple[int, str, int, str] | None = None
 

@@ -133,7 +133,9 @@ class Recorder:
         admission, trail = exchange.admission, exchange.trail
         decision: DecisionMember = "permit"
         name, bindings = "", _NONE
-        if admission is not None:
+        if exchange.repeated is not None:
+            name, bindings = exchange.repeated.route, exchange.repeated.bindings
+        elif admission is not None:
             name, bindings = admission.route.name, admission.caller.request.bindings
         else:
             decision = decision_of(exchange.status)
@@ -253,7 +255,7 @@ def _repeated_line(
         return None
     return framed_line(
         frame,
-        repeated.admission.stable,
+        repeated.stable,
         time=now - took,
         id=exchange.id,
         sent=exchange.sent,

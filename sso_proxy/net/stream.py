@@ -258,7 +258,9 @@ class SocketStream:
         sent = self._send(data)
         self.progress += sent
         self.buffered -= sent
-        waiting[:] = [memoryview(data)[sent:]] if self.buffered else []
+        waiting.clear()
+        if self.buffered:
+            waiting.append(memoryview(data)[sent:])
         if waiting or self._half_closed or self.was_full:
             self._flush()
 
