@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import settings
 
 from tests.support.running import Proxy
 from tests.support.slapd import Slapd, temporary_slapd
+from tests.support.unmeasured import unmeasured
 
 settings.register_profile("steady", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("search", max_examples=1000, deadline=None)
@@ -124,20 +124,11 @@ def public_directory() -> Iterator[Path]:
 def pytest_pyfunc_call(
     pyfuncitem: pytest.Function,
 ) -> Generator[None, object, object]:
-    """
-    Run tests that make up their values without measuring them.
-
-    They run the same lines a hundred times and more, each of which takes almost twice
-    as long under coverage; and a line that only they reach lacks its example.
-    """
-    tracer = sys.gettrace()
-    if tracer is None or not getattr(pyfuncitem.obj, "is_hypothesis_test", False):
+    """Run tests that make up their values without measuring them."""
+    if not getattr(pyfuncitem.obj, "is_hypothesis_test", False):
         return (yield)
-    sys.settrace(None)
-    try:
+    with unmeasured():
         return (yield)
-    finally:
-        sys.settrace(tracer)
 
 
 @pytest.fixture(scope="session")
