@@ -51,7 +51,11 @@ def find_capabilities(library: object) -> Capabilities:
                 "SSL_extension_supported",
             )
         ),
-        records=hasattr(library, "SSL_read") and hasattr(library, "SSL_write"),
+        records=hasattr(SSL.Connection, "_raise_ssl_error")
+        and all(
+            hasattr(library, name)
+            for name in ("SSL_read", "SSL_write", "SSL_do_handshake", "SSL_get_error")
+        ),
     )
 
 

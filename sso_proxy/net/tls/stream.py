@@ -8,7 +8,7 @@ Twisted's TLS transport.
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from OpenSSL import SSL
 from twisted.logger import Logger
@@ -20,7 +20,12 @@ from sso_proxy.net.tls.client import check_peer, is_address
 from sso_proxy.net.tls.context import ListenerTls
 from sso_proxy.net.tls.errors import PeerError
 from sso_proxy.net.tls.facts import read_facts
-from sso_proxy.net.tls.records import RECORD, read_record, write_records
+from sso_proxy.net.tls.records import (
+    RECORD,
+    go_on_shaking_hands,
+    read_record,
+    write_records,
+)
 
 ClientContext: TypeAlias = SSL.Context
 """What `client_stream` needs, for those who may not know OpenSSL."""
@@ -32,6 +37,9 @@ _AT_ONCE = 4
 
 _SLICE = 131072
 
+_CORK: Final[int] = getattr(socket, "TCP_CORK", 0)
+_TLS_1_3: Final = SSL.TLS1_3_VERSION
+
 
 class TlsStream(SocketStream):
     """
@@ -42,9 +50,17 @@ class TlsStream(SocketStream):
     handler hears is ``connection_lost``.
     """
 
-    __slots__ = ("_connection", "_end", "_on_handshake")
+    __slots__ = (
+        "_answered",
+        "_connection",
+        "_end",
+        "_gathering",
+        "_leaving",
+        "_may_gather",
+        "_on_handshake",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         nest: Watcher,
         sock: socket.socket,
@@ -52,20 +68,20 @@ class TlsStream(SocketStream):
         *,
         connection: SSL.Connection,
         on_handshake: Callable[[SSL.Connection], None],
+        gathers: bool = False,
     ) -> None:
         self._connection = connection
         self._on_handshake: Callable[[SSL.Connection], None] | None = on_handshake
         super().__init__(nest, sock, handler)
         self._greeting = True
         self._end: Exception | None = None
+        self._may_gather = gathers and _CORK != 0
+        self._answered = self._gathering = self._leaving = False
 
     def shake_hands(self) -> None:
         """Go on with the handshake as far as the peer lets us."""
         try:
-            self._connection.do_handshake()
-        except SSL.WantReadError:
-            self._want(READ)
-            return
+            ready = self._go_on()
         except SSL.WantWriteError:
             self._want(WRITE)
             return
@@ -75,6 +91,9 @@ class TlsStream(SocketStream):
         except Exception:  # noqa: BLE001 - whatever a callback of ours raised
             _log.failure("A handshake failed in a way that is ours; it is refused.")
             self._lose("failed")
+            return
+        if not ready:
+            self._want(READ)
             return
         done, self._on_handshake = self._on_handshake, None
         self._greeting = False
@@ -94,6 +113,52 @@ class TlsStream(SocketStream):
         # OpenSSL has read wakes no epoll.
         if self._fd != -1 and self._reading and self._connection.pending():
             self._read()
+
+    def _go_on(self) -> bool:
+        """
+        Take the handshake a step further, and say whether it is done.
+
+        What a server says last in TLS 1.3 are tickets, for which nobody waits: they go
+        with the answer.
+        """
+        if self._answered:
+            self._gather()
+        self._answered = True
+        done = False
+        try:
+            done = go_on_shaking_hands(self._connection)
+        finally:
+            if self._gathering and not (
+                done and self._connection.get_protocol_version() == _TLS_1_3
+            ):
+                self._let_go()
+        return done
+
+    def _gather(self) -> None:
+        """
+        Let the system put into one packet what is sent from here on.
+
+        It waits a fifth of a second for `_let_go`, not longer.
+        """
+        if self._may_gather and not self._gathering:
+            try:
+                self._sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+            except OSError:  # it is a unix socket
+                self._may_gather = False
+            else:
+                self._gathering = True
+
+    def _let_go(self) -> None:
+        self._gathering = False
+        with contextlib.suppress(OSError):  # it is gone: the next call learns why
+            self._sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+
+    def close(self) -> None:
+        """Close once everything written has been sent."""
+        if self._deferred:
+            self._gather()  # with our goodbye
+            self._leaving = True
+        super().close()
 
     def _greet(self) -> None:
         self.shake_hands()
@@ -180,6 +245,9 @@ class TlsStream(SocketStream):
             return sent
         except (SSL.Error, OSError) as e:
             self._fail(_describe(e))
+        finally:
+            if self._gathering and not self._leaving:
+                self._let_go()
         return sent
 
     def _say_end(self) -> None:
@@ -187,6 +255,11 @@ class TlsStream(SocketStream):
         # the socket is closed next.
         with contextlib.suppress(SSL.Error, OSError):
             self._connection.shutdown()
+        if self._gathering and not self._half_closed:
+            # Not left to what closes the socket: with something unread, that is a
+            # reset, which takes what waits here.
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
 
 
 def server_stream(
@@ -205,7 +278,14 @@ def server_stream(
     def shaken(done: SSL.Connection) -> None:
         on_facts(read_facts(done, state))
 
-    return TlsStream(nest, sock, handler, connection=connection, on_handshake=shaken)
+    return TlsStream(
+        nest,
+        sock,
+        handler,
+        connection=connection,
+        on_handshake=shaken,
+        gathers=True,
+    )
 
 
 def client_stream(  # noqa: PLR0913

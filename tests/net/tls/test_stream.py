@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import attrs
 import pytest
 from OpenSSL import SSL
 from twisted.trial.unittest import TestCase
@@ -18,6 +19,7 @@ from sso_proxy.net.stream import HIGH_WATER
 from sso_proxy.net.tls.client import build_client_context
 from sso_proxy.net.tls.context import build_listener_tls
 from sso_proxy.net.tls.errors import PeerError
+from sso_proxy.net.tls.probe import set_groups
 from sso_proxy.net.tls.stream import TlsStream, client_stream, server_stream
 from sso_proxy.testing.pki import Pki
 from tests.support.sockets import (
@@ -365,3 +367,168 @@ def test_a_handshake_waits_for_a_slow_peer() -> None:
     near.close()
     until(nest, lambda: heard.reason)
     nest.close()
+
+
+# What goes out together
+
+
+@attrs.frozen
+class Raw:
+    """A client whose octets are carried by hand, and a server stream."""
+
+    nest: Nest
+    near: socket.socket
+    far: socket.socket
+    heard: Heard
+    client: SSL.Connection
+    server: TlsStream
+
+    def holds_back(self) -> bool:
+        """Say whether the system waits for more to send."""
+        return self.far.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK) == 1
+
+    def carry(self) -> None:
+        """Bring to the server what the client has to say."""
+        with contextlib.suppress(SSL.WantReadError):
+            while True:
+                self.near.sendall(self.client.bio_read(1 << 20))
+
+    def receive(self) -> bytes:
+        """Give what the server has sent by now, decrypted; it may have said its end."""
+        found = b""
+        with contextlib.suppress(SSL.WantReadError, SSL.ZeroReturnError):
+            if octets := read_all(self.near):
+                self.client.bio_write(octets)
+            while True:
+                found += self.client.recv(1 << 14)
+        return found
+
+    def shake(self) -> None:
+        """Shake hands, and see that the server waits only for what follows."""
+        for _ in range(2):
+            with contextlib.suppress(SSL.WantReadError):
+                self.client.do_handshake()
+            self.carry()
+            turn(self.nest, 2)
+            if answered := read_all(self.near):
+                self.client.bio_write(answered)
+
+    def ask(self, request: bytes) -> None:
+        """Send *request*, and let the server act on it."""
+        self.client.send(request)
+        self.carry()
+        until(self.nest, lambda: self.heard.data)
+
+    def answer_and_close(self, _: bytes) -> None:
+        """Act as a handler does whose answer is the last."""
+        self.server.write(b"answer")
+        self.server.close()
+
+
+@contextlib.contextmanager
+def raw(
+    version: int = SSL.TLS1_3_VERSION,
+    pair: Callable[[], tuple[socket.socket, socket.socket]] = tcp_pair,
+    groups: str = "",
+) -> Iterator[Raw]:
+    nest, (near, far), heard = new_nest(), pair(), Heard()
+    near.setblocking(False)
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_max_proto_version(version)
+    if groups:
+        set_groups(context, groups)
+    client = SSL.Connection(context)
+    client.set_connect_state()
+    server = server_stream(nest, far, heard, TLS, lambda _: None)
+    yield Raw(nest, near, far, heard, client, server)
+    near.close()
+    server.abort()
+    nest.close()
+
+
+def test_tickets_wait_for_the_answer() -> None:
+    with raw() as it:
+        it.shake()
+        assert it.holds_back()
+        it.ask(b"question")
+        it.server.write(b"answer")
+        assert not it.holds_back()
+        assert it.receive() == b"answer"
+
+
+@pytest.mark.parametrize(
+    ("version", "groups"),
+    [(SSL.TLS1_2_VERSION, ""), (SSL.TLS1_3_VERSION, "P-521:X25519")],
+)
+def test_what_a_client_waits_for_is_not_held_back(version: int, groups: str) -> None:
+    """The end of a handshake of TLS 1.2, and what follows a second ClientHello."""
+    with raw(version, groups=groups) as it:
+        client, held = it.client, []
+        for _ in range(6):
+            with contextlib.suppress(SSL.WantReadError):
+                client.do_handshake()
+                break
+            it.carry()
+            turn(it.nest, 2)
+            held.append(it.holds_back())
+            if answered := read_all(it.near):
+                client.bio_write(answered)
+        assert len(held) > 1
+        assert not any(held)
+        assert client.get_protocol_version() == version
+
+
+def test_an_answer_is_not_lost_with_what_is_left_unread() -> None:
+    """Closing then is a reset, which takes what has not been sent."""
+    with raw() as it:
+
+        def answer(_: bytes) -> None:
+            it.server.pause()
+            it.client.send(b"more")
+            it.carry()
+            it.answer_and_close(b"")
+
+        it.heard.on_data = answer
+        it.shake()
+        it.ask(b"question")
+        assert it.heard.said[-1] == "lost"
+        assert it.receive() == b"answer"
+        assert it.client.get_shutdown() & SSL.RECEIVED_SHUTDOWN
+
+
+def test_answer_goodbye_and_end_go_together() -> None:
+    with raw() as it:
+        it.heard.on_data = it.answer_and_close
+        it.shake()
+        it.ask(b"question")
+        assert it.receive() == b"answer"
+        assert it.near.recv(1) == b""
+
+
+def test_a_later_answer_takes_our_goodbye_with_it() -> None:
+    held = []
+    with raw() as it:
+        it.shake()
+        it.ask(b"first")
+        it.server.write(b"1")
+        it.heard.on_data = it.answer_and_close
+        connection: Any = it.server._connection  # noqa: SLF001
+        shutdown = connection.shutdown
+
+        def say_goodbye() -> None:
+            held.append(it.holds_back())
+            shutdown()
+
+        connection.shutdown = say_goodbye
+        it.ask(b"second")
+        until(it.nest, lambda: "lost" in it.heard.said)
+        assert it.receive() == b"1answer"
+    assert held == [True]
+
+
+def test_nothing_is_gathered_where_there_are_no_packets() -> None:
+    with raw(pair=unix_pair) as it:
+        it.shake()
+        it.ask(b"question")
+        it.server.write(b"answer")
+        assert it.receive() == b"answer"
